@@ -1,0 +1,23 @@
+#!/bin/sh
+# Prints the SQL of this folder as C: tables, views and indexes as strings, and the canned queries as an array sorted
+# by name, each with the line of description that its file opens with.
+set -eu
+cd "$(dirname "$0")"
+quote() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$/\\n"/' "$1"; }
+
+echo '#include "schema.h"'
+for part in tables views indexes; do
+    echo "const char grosr_sql_$part[] ="
+    quote $part.sql
+    echo '    ;'
+done
+echo 'const struct grosr_canned_query grosr_canned_queries[] = {'
+for file in $(LC_ALL=C ls queries/*.sql); do
+    name=$(basename "$file" .sql)
+    head -n 1 "$file" | grep -q '^-- ' || { echo "$file: the first line must be a description" >&2; exit 1; }
+    printf '    {"%s", "%s",\n' "$name" "$(head -n 1 "$file" | sed -e 's/^-- //' -e 's/"/\\"/g')"
+    quote "$file"
+    echo '    },'
+done
+echo '    {0, 0, 0},'
+echo '};'

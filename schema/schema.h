@@ -1,0 +1,21 @@
+/*
+ * The schema as C strings, generated from this folder's SQL by embed.sh, and its version.
+ */
+#ifndef GROSR_SCHEMA_H
+#define GROSR_SCHEMA_H
+
+#define GROSR_APPLICATION_ID 0x47524f53 /* "GROS": PRAGMA application_id of every trace */
+#define GROSR_SCHEMA_VERSION 1          /* PRAGMA user_version */
+
+extern const char grosr_sql_tables[], grosr_sql_views[], grosr_sql_indexes[];
+
+struct grosr_canned_query {
+    const char *name;
+    const char *description;
+    const char *sql;
+};
+
+/* Sorted by name; the last has a NULL name. */
+extern const struct grosr_canned_query grosr_canned_queries[];
+
+#endif
