@@ -1,0 +1,45 @@
+/*
+ * The collector: drains a session's rings while the kernel runs and writes the trace file. It runs in a
+ * process of its own, so that whatever reached the session survives the application.
+ *
+ * Two threads. The drainer copies records out of the rings into batches and never touches the file: its only
+ * job is that rings do not fill. The writer turns batches into rows; when it falls behind, it appends them to
+ * the file as they are (GROSR_CHUNK) and turns them into rows in quiet moments and at the end. Memory is
+ * bounded by GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events; when all are full the
+ * rings fill, and the session's overflow policy decides.
+ *
+ * It ends when the session is closed and read out, when its process is gone, or when asked to.
+ */
+#ifndef GROSR_COLLECTOR_H
+#define GROSR_COLLECTOR_H
+
+#include "session.h"
+
+#include <signal.h>
+
+#define GROSR_COLLECTOR_BATCHES      32u
+#define GROSR_COLLECTOR_BATCH_EVENTS (512u * 1024) /* 8 MiB each, touched as they fill */
+
+struct grosr_collect_result {
+    uint64_t read, dropped, overwritten; /* events, all rings */
+    bool died;                           /* the process ended without closing its session */
+    bool detached;                       /* asked to stop while the session went on */
+};
+
+/*
+ * Collects `session` into the file `path`. *stop becoming nonzero makes it detach and finish the file.
+ * progress (may be NULL) is called while rows are built at the end, with the events done and to do in all.
+ *
+ * 0: the file is complete. -EBUSY: the session has a collector already. -ENOSPC, -EIO, ...: writing failed;
+ * the file is sound and holds what came before; the events went on being drained and counted.
+ */
+int grosr_collect(struct grosr_session *session, const char *path, const volatile sig_atomic_t *stop,
+                  void (*progress)(uint64_t done, uint64_t all), struct grosr_collect_result *result);
+
+/*
+ * Waits until `pid`, or a process that descends from it, has a session. Index 0 is taken. 0 and *session;
+ * -ESRCH: pid ended first; -EINTR: *stop.
+ */
+int grosr_collector_find(struct grosr_session **session, uint32_t pid, const volatile sig_atomic_t *stop);
+
+#endif

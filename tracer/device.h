@@ -1,0 +1,88 @@
+/*
+ * The porting layer: the only vocabulary in which device code is written.
+ *
+ * Logic that runs on a GPU (emit, scheduler, ...) is the common subset of C17 and C++17 and uses nothing but
+ * the names below, so that one source compiles with nvcc for the CUDA device and with gcc or clang for the
+ * host device. CUDA, PTX and compiler atomics appear in device_cuda.h and device_host.[hc] and nowhere else
+ * (tests/lint.sh fails the build otherwise).
+ *
+ * Words. A word's type says who shares it, so that a wrong scope does not compile:
+ *
+ *   dev32  dev64    memory that only the device's warps share            (GPU scope; loads, stores, atomics)
+ *   sys32  sys64    memory that the CPU shares across PCIe               (system scope; loads and stores
+ * only: a read-modify-write across PCIe is not atomic against the CPU, so none exists) sys128          two
+ * 64-bit words of such memory, 16-byte aligned, moved by one 16-byte access. The access may be seen torn
+ * between its two words by the other side of the bus: whoever needs the pair whole puts a tag in both words.
+ *
+ * Operations. The order is in the name; pointers select the width:
+ *
+ *   x = dev_load_relaxed(p)    x = dev_load_acquire(p)    dev_store_relaxed(p, x)    dev_store_release(p, x)
+ *   old = dev_add_relaxed(p, x)                           old = dev_cas_acquire(p, expected, wanted)
+ *   x = sys_load_relaxed(p)    x = sys_load_acquire(p)    sys_store_relaxed(p, x)    sys_store_release(p, x)
+ *   pair = sys_load_pair_relaxed(p)      pair = sys_load_pair_acquire(p)
+ *   sys_store_pair_relaxed(p, lo, hi)    sys_store_pair_release(p, lo, hi)
+ *
+ * There are no stand-alone fences. A release orders everything the calling lane did before, and everything
+ * other lanes of its warp did before a collective it met them at. sys_load_pair_acquire acquires when the
+ * word `lo` holds what a sys_store_pair_release stored.
+ *
+ * The unit of execution is the warp of GROSR_LANES lanes (32 on CUDA; 1 on the host, 4 or 32 in test builds).
+ * Collectives are called where all lanes of the warp meet, and nowhere else:
+ *
+ *   dev_lane()                 this lane's index, 0 .. GROSR_LANES-1 (not a collective)
+ *   dev_ballot(flag)           bit i set: lane i passed a true flag
+ *   dev_shfl32(x, lane)        lane `lane`'s x, in every lane; dev_shfl64 likewise
+ *   dev_syncwarp()             what lanes wrote before is visible to the others after
+ *   GROSR_LANE_DEPTH           how many items a lane should handle at a time to make a warp's batch worth a
+ * lock: 1 with 32 lanes, 16 with 1 dev_popc32(m) dev_ffs32(m) bits set; 1 + index of the lowest set bit, 0
+ * for none
+ *
+ * Time and waiting:
+ *
+ *   dev_clock_ns()             the device clock: ns since an epoch of its own, monotonic; step 32 ns on
+ * Hopper dev_backoff(&step)         wait a little, longer with each call (the caller zeroes step when it got
+ * what it waited for); on the host it yields first and sleeps later dev_backoff_is_deep(step)  whether it has
+ * reached its longest wait dev_poll_pause(&step)      between polls of words across PCIe: nothing on CUDA, a
+ * back-off on the host dev_sm()                   the SM that the calling warp runs on dev_point("name")
+ * nothing on CUDA; on the host a place where a test may hold a thread
+ *
+ * Qualifiers: GROSR_DEVICE before a function that runs on the device, GROSR_DEVICE_COLD for one off the fast
+ * path (never inlined, so that it costs the fast path no registers).
+ */
+#ifndef GROSR_DEVICE_H
+#define GROSR_DEVICE_H
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    uint32_t v;
+} dev32;
+typedef struct {
+    uint64_t v;
+} dev64;
+typedef struct {
+    uint32_t v;
+} sys32;
+typedef struct {
+    uint64_t v;
+} sys64;
+typedef struct {
+    alignas(16) uint64_t lo;
+    uint64_t hi;
+} sys128;
+
+struct grosr_pair {
+    uint64_t lo, hi;
+};
+
+#ifdef __CUDACC__
+#include "device_cuda.h"
+#else
+#include "device_host.h"
+#endif
+
+#endif

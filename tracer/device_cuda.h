@@ -1,0 +1,158 @@
+/*
+ * The porting layer on CUDA (device.h has the contracts). PTX memory-model instructions, sm_70 and later:
+ * .gpu scope for dev words, .sys for sys words. Every statement is volatile with a memory clobber: a polling
+ * load is never hoisted, and the compiler keeps program order around each access.
+ */
+#ifndef GROSR_DEVICE_CUDA_H
+#define GROSR_DEVICE_CUDA_H
+
+#define GROSR_DEVICE_IS_CUDA 1
+#define GROSR_LANES          32u
+#define GROSR_LANE_DEPTH     1u
+#define GROSR_DEVICE         static __device__ __forceinline__
+#define GROSR_DEVICE_COLD    static __device__ __noinline__
+
+#define GROSR_PTX_WORD(family, type, word, bits, reg, scope)                                              \
+    GROSR_DEVICE word family##_load_relaxed(const type *p)                                                \
+    {                                                                                                     \
+        word x;                                                                                           \
+        asm volatile("ld.relaxed." scope ".global.u" bits " %0, [%1];" : "=" reg(x) : "l"(p) : "memory"); \
+        return x;                                                                                         \
+    }                                                                                                     \
+    GROSR_DEVICE word family##_load_acquire(const type *p)                                                \
+    {                                                                                                     \
+        word x;                                                                                           \
+        asm volatile("ld.acquire." scope ".global.u" bits " %0, [%1];" : "=" reg(x) : "l"(p) : "memory"); \
+        return x;                                                                                         \
+    }                                                                                                     \
+    GROSR_DEVICE void family##_store_relaxed(type *p, word x)                                             \
+    {                                                                                                     \
+        asm volatile("st.relaxed." scope ".global.u" bits " [%0], %1;" ::"l"(p), reg(x) : "memory");      \
+    }                                                                                                     \
+    GROSR_DEVICE void family##_store_release(type *p, word x)                                             \
+    {                                                                                                     \
+        asm volatile("st.release." scope ".global.u" bits " [%0], %1;" ::"l"(p), reg(x) : "memory");      \
+    }
+
+GROSR_PTX_WORD(dev, dev32, uint32_t, "32", "r", "gpu")
+GROSR_PTX_WORD(dev, dev64, uint64_t, "64", "l", "gpu")
+GROSR_PTX_WORD(sys, sys32, uint32_t, "32", "r", "sys")
+GROSR_PTX_WORD(sys, sys64, uint64_t, "64", "l", "sys")
+#undef GROSR_PTX_WORD
+
+GROSR_DEVICE uint32_t dev_cas_acquire(dev32 *p, uint32_t expected, uint32_t wanted)
+{
+    uint32_t old;
+    asm volatile("atom.acquire.gpu.global.cas.b32 %0, [%1], %2, %3;"
+                 : "=r"(old)
+                 : "l"(p), "r"(expected), "r"(wanted)
+                 : "memory");
+    return old;
+}
+
+GROSR_DEVICE uint32_t dev_add_relaxed(dev32 *p, uint32_t x)
+{
+    uint32_t old;
+    asm volatile("atom.relaxed.gpu.global.add.u32 %0, [%1], %2;" : "=r"(old) : "l"(p), "r"(x) : "memory");
+    return old;
+}
+
+GROSR_DEVICE struct grosr_pair sys_load_pair_relaxed(const sys128 *p)
+{
+    struct grosr_pair x;
+    asm volatile("ld.relaxed.sys.global.v2.u64 {%0, %1}, [%2];" : "=l"(x.lo), "=l"(x.hi) : "l"(p) : "memory");
+    return x;
+}
+
+GROSR_DEVICE struct grosr_pair sys_load_pair_acquire(const sys128 *p)
+{
+    struct grosr_pair x;
+    asm volatile("ld.acquire.sys.global.v2.u64 {%0, %1}, [%2];" : "=l"(x.lo), "=l"(x.hi) : "l"(p) : "memory");
+    return x;
+}
+
+GROSR_DEVICE void sys_store_pair_relaxed(sys128 *p, uint64_t lo, uint64_t hi)
+{
+    asm volatile("st.relaxed.sys.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(lo), "l"(hi) : "memory");
+}
+
+GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
+{
+    asm volatile("st.release.sys.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(lo), "l"(hi) : "memory");
+}
+
+GROSR_DEVICE uint32_t dev_lane(void)
+{
+    uint32_t lane;
+    asm("mov.u32 %0, %%laneid;" : "=r"(lane));
+    return lane;
+}
+
+GROSR_DEVICE uint32_t dev_ballot(bool flag)
+{
+    return __ballot_sync(~0u, flag);
+}
+
+GROSR_DEVICE uint32_t dev_shfl32(uint32_t x, uint32_t lane)
+{
+    return __shfl_sync(~0u, x, (int)lane);
+}
+
+GROSR_DEVICE uint64_t dev_shfl64(uint64_t x, uint32_t lane)
+{
+    return __shfl_sync(~0u, (unsigned long long)x, (int)lane);
+}
+
+GROSR_DEVICE void dev_syncwarp(void)
+{
+    __syncwarp();
+}
+
+GROSR_DEVICE uint32_t dev_popc32(uint32_t m)
+{
+    return (uint32_t)__popc(m);
+}
+
+GROSR_DEVICE uint32_t dev_ffs32(uint32_t m)
+{
+    return (uint32_t)__ffs((int)m);
+}
+
+GROSR_DEVICE uint64_t dev_clock_ns(void)
+{
+    uint64_t t;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t)::"memory");
+    return t;
+}
+
+/* 64 ns, doubling to 4 us: a warp asleep for longer would answer late, one that never sleeps takes issue
+ * slots from the warps that work. */
+GROSR_DEVICE void dev_backoff(uint32_t *step)
+{
+    asm volatile("nanosleep.u32 %0;" ::"r"(64u << *step));
+    if (*step < 6)
+        ++*step;
+}
+
+/* A load across PCIe paces itself. */
+GROSR_DEVICE void dev_poll_pause(uint32_t *step)
+{
+    (void)step;
+}
+
+/* True once dev_backoff has reached its longest wait. */
+GROSR_DEVICE bool dev_backoff_is_deep(uint32_t step)
+{
+    return step >= 6;
+}
+
+GROSR_DEVICE uint32_t dev_sm(void)
+{
+    uint32_t sm;
+    asm volatile("mov.u32 %0, %%smid;" : "=r"(sm));
+    return sm;
+}
+
+#define dev_point(name) ((void)0)
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * Emitting events: the writer's side of an event ring, device code.
+ *
+ * Each ring has one writer, a warp (or the host's threads under a lock). The writer keeps everything it needs
+ * in registers and never publishes a head: the lap in each record (event.h) tells a reader how far it got.
+ *
+ * The invariant of the fast path: `next` is always a slot that may be written. So an event is a clock read,
+ * two logic operations, one 16-byte store and one compare; only when `next` reaches `limit` does the slow
+ * path run. It starts the next lap and looks how far the reader is (one load across PCIe for each lap, not
+ * for each event). While the ring is full, `next` stands on a scratch slot behind the ring, so that the fast
+ * path needs no second test: each event lands there, and the slow path moves it into the ring if there is
+ * room by then, or counts it as dropped.
+ *
+ * Losses are exact: `dropped` is stored with every drop, and the first record after a loss is a LOST marker
+ * with the number of events missing at that place.
+ *
+ * All lanes of a warp call these functions together and hold equal copies of the emitter.
+ */
+#ifndef GROSR_EMIT_H
+#define GROSR_EMIT_H
+
+#include "session.h"
+
+struct grosr_emitter {
+    sys128 *next;  /* where the next record goes */
+    sys128 *limit; /* when next gets here, the slow path */
+    uint64_t lap;  /* of *next, shifted into place */
+    uint32_t level;
+
+    /* For the slow path. */
+    sys128 *slots;
+    uint32_t capacity;
+    sys128 *resume;     /* while the ring is full: where recording goes on; NULL otherwise */
+    uint64_t lap_start; /* position of slots[0] in this lap */
+    uint64_t dropped;   /* ever */
+    uint64_t marked;    /* of those, told by markers */
+    uint64_t markers;   /* written */
+    struct grosr_ring *ring;
+    struct grosr_session_header *session;
+};
+
+/* Between looks at the reader while dropping: a look costs a PCIe round trip, a drop must not. */
+#define GROSR_DROPS_PER_LOOK 16u
+
+GROSR_DEVICE void grosr_emit_open(struct grosr_emitter *e, const struct grosr_trace *trace, uint32_t ring)
+{
+    e->ring = &trace->rings[ring];
+    e->session = trace->header;
+    e->slots = (sys128 *)(void *)(trace->base + e->ring->slots_at);
+    e->capacity = e->ring->capacity;
+    e->next = e->slots;
+    e->limit = e->slots + e->capacity;
+    e->lap = UINT64_C(1) << GROSR_LAP_SHIFT;
+    e->level = GROSR_LEVEL_OFF;
+    e->resume = NULL;
+    e->lap_start = 0;
+    e->dropped = e->marked = e->markers = 0;
+}
+
+/* The position of *slot in the current lap. */
+GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emitter *e, const sys128 *slot)
+{
+    return e->lap_start + (uint64_t)(slot - e->slots);
+}
+
+/* How many slots from `position` on may be written now. Asks the reader; waits for it if that is the policy.
+ */
+GROSR_DEVICE uint64_t grosr_emit_room(struct grosr_emitter *e, uint64_t position, bool may_wait)
+{
+    uint64_t room = 0;
+    uint32_t step = 0;
+
+    if (dev_lane() == 0) {
+        for (;;) {
+            uint32_t policy = sys_load_relaxed(&e->session->overflow);
+            /* Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to.
+             */
+            uint64_t used = position - sys_load_acquire(&e->ring->read_to);
+            room = used < e->capacity ? e->capacity - used : 0;
+            if (policy == GROSR_OVERFLOW_OVERWRITE)
+                room = e->capacity;
+            if (room || !may_wait || policy != GROSR_OVERFLOW_BLOCK || sys_load_relaxed(&e->session->stop))
+                break;
+            dev_backoff(&step);
+        }
+    }
+    return dev_shfl64(room, 0);
+}
+
+/* Puts `next` at `slot`, with room for `room` records from there on. */
+GROSR_DEVICE void grosr_emit_go(struct grosr_emitter *e, sys128 *slot, uint64_t room)
+{
+    uint64_t left = (uint64_t)(e->slots + e->capacity - slot);
+    e->next = slot;
+    e->limit = slot + (room < left ? room : left);
+}
+
+/* Starts the next lap if `slot` is the end of the ring. */
+GROSR_DEVICE sys128 *grosr_emit_wrap(struct grosr_emitter *e, sys128 *slot)
+{
+    if (slot != e->slots + e->capacity)
+        return slot;
+    e->lap_start += e->capacity;
+    e->lap += UINT64_C(1) << GROSR_LAP_SHIFT;
+    return e->slots;
+}
+
+/* Goes on recording after a stay on the scratch slot: a marker if events were lost, then the record that
+ * waits there. */
+GROSR_DEVICE void grosr_emit_resume(struct grosr_emitter *e, uint64_t room)
+{
+    const uint64_t lap_mask = UINT64_C(0xff) << GROSR_LAP_SHIFT;
+    sys128 *slot = e->resume, *scratch = e->slots + e->capacity;
+
+    if (e->dropped != e->marked) {
+        struct grosr_pair m = grosr_event_pack(e->lap, GROSR_EV_LOST, dev_clock_ns(), e->dropped - e->marked);
+        e->marked = e->dropped;
+        e->markers++;
+        if (dev_lane() == 0) {
+            sys_store_relaxed(&e->ring->markers, e->markers);
+            sys_store_pair_relaxed(slot, m.lo, m.hi);
+        }
+        slot = grosr_emit_wrap(e, slot + 1);
+        room--;
+    }
+    dev_syncwarp(); /* another lane may have written the record */
+    if (dev_lane() == 0) {
+        struct grosr_pair r = sys_load_pair_relaxed(scratch);
+        sys_store_pair_relaxed(slot, (r.lo & ~lap_mask) | e->lap, (r.hi & ~lap_mask) | e->lap);
+    }
+    e->resume = NULL;
+    grosr_emit_go(e, slot + 1, room - 1);
+}
+
+/* The slow path: a record has just been stored and `next` has reached `limit`. */
+GROSR_DEVICE_COLD void grosr_emit_slow(struct grosr_emitter *e)
+{
+    if (e->resume) { /* the record is on the scratch slot */
+        uint64_t lost = e->dropped - e->marked, room = 0;
+        if (lost % GROSR_DROPS_PER_LOOK == 0)
+            room = grosr_emit_room(e, grosr_emit_position(e, e->resume), true);
+        /* After a loss only with a quarter of the ring free: a marker for every few events would be noise. */
+        if (room > (lost ? e->capacity / 4 : 0)) {
+            grosr_emit_resume(e, room);
+        } else {
+            e->dropped++;
+            if (dev_lane() == 0)
+                sys_store_relaxed(&e->ring->dropped, e->dropped);
+            e->next = e->slots + e->capacity;
+        }
+    }
+    if (e->next == e->limit && !e->resume) { /* the end of the room known of, or of the lap */
+        sys128 *slot = grosr_emit_wrap(e, e->next);
+        if (dev_lane() == 0)
+            sys_store_relaxed(&e->ring->checked_to, grosr_emit_position(e, slot));
+        dev_point("emit.full");
+        uint64_t room = grosr_emit_room(e, grosr_emit_position(e, slot), false);
+        if (room) {
+            grosr_emit_go(e, slot, room);
+            return;
+        }
+        e->resume = slot;
+    }
+    if (e->resume) {
+        e->next = e->slots + e->capacity; /* scratch */
+        e->limit = e->next + 1;
+    }
+}
+
+/* Records one event of the warp, at time_ns. */
+GROSR_DEVICE void grosr_emit_at(struct grosr_emitter *e, uint32_t kind, uint64_t payload, uint64_t time_ns)
+{
+    struct grosr_pair r = grosr_event_pack(e->lap, kind, time_ns, payload);
+
+    if (dev_lane() == 0)
+        sys_store_pair_relaxed(e->next, r.lo, r.hi);
+    if (++e->next == e->limit)
+        grosr_emit_slow(e);
+}
+
+/* Records one event of each lane whose `has` is set, in the order of the lanes. A collective. */
+GROSR_DEVICE void grosr_emit_lanes(struct grosr_emitter *e, bool has, uint32_t kind, uint64_t payload,
+                                   uint64_t time_ns)
+{
+    uint32_t mask = dev_ballot(has);
+    uint32_t rank = dev_popc32(mask & ((1u << dev_lane()) - 1)), left = dev_popc32(mask), done = 0;
+
+    while (left) {
+        uint64_t fits = (uint64_t)(e->limit - e->next);
+        uint32_t n = left < fits ? left : (uint32_t)fits;
+        if (has && rank >= done && rank < done + n) {
+            struct grosr_pair r = grosr_event_pack(e->lap, kind, time_ns, payload);
+            sys_store_pair_relaxed(e->next + (rank - done), r.lo, r.hi);
+        }
+        e->next += n;
+        done += n;
+        left -= n;
+        if (e->next == e->limit)
+            grosr_emit_slow(e);
+    }
+}
+
+/* Publishes the final counts. Nothing is recorded afterwards. */
+GROSR_DEVICE_COLD void grosr_emit_close(struct grosr_emitter *e)
+{
+    const sys128 *slot = e->resume ? e->resume : e->next;
+
+    dev_syncwarp();
+    if (dev_lane() == 0) {
+        sys_store_relaxed(&e->ring->markers, e->markers);
+        sys_store_relaxed(&e->ring->dropped, e->dropped);
+        /* Pairs with the load in grosr_ring_read(): all records, and the counts above, before the end. */
+        sys_store_release(&e->ring->closed_at, grosr_emit_position(e, slot) + 1);
+    }
+}
+
+/*
+ * A worker's recorder: its emitter, its entry in the worker table, and the level in force.
+ */
+struct grosr_recorder {
+    struct grosr_emitter emit;
+    struct grosr_worker_entry *entry;
+    uint64_t sequence; /* lap of the state word, shifted */
+};
+
+/* Puts an event that changes the worker's state into the state word. */
+GROSR_DEVICE void grosr_record_word(struct grosr_recorder *r, uint32_t kind, uint64_t payload,
+                                    uint64_t time_ns)
+{
+    if (r->emit.level < GROSR_LEVEL_COUNTERS)
+        return;
+    r->sequence += UINT64_C(1) << GROSR_LAP_SHIFT;
+    struct grosr_pair s = grosr_event_pack(r->sequence, kind, time_ns, payload);
+    if (dev_lane() == 0)
+        sys_store_pair_relaxed(&r->entry->state, s.lo, s.hi);
+}
+
+/* Records an event that changes the worker's state: into the state word, and into the ring at SPANS. */
+GROSR_DEVICE void grosr_record_state(struct grosr_recorder *r, uint32_t kind, uint64_t payload,
+                                     uint64_t time_ns)
+{
+    grosr_record_word(r, kind, payload, time_ns);
+    if (r->emit.level >= GROSR_LEVEL_SPANS)
+        grosr_emit_at(&r->emit, kind, payload, time_ns);
+}
+
+/* Publishes the worker's counters. */
+GROSR_DEVICE void grosr_record_counts(struct grosr_recorder *r, uint64_t tasks, uint64_t busy_ns)
+{
+    if (r->emit.level >= GROSR_LEVEL_COUNTERS && dev_lane() == 0)
+        sys_store_pair_relaxed(&r->entry->counts, tasks, busy_ns);
+}
+
+/*
+ * Clock calibration, the device's side: answers ping number `ping`. The host brackets the answer with its own
+ * clock (clock.h). Called by one lane.
+ */
+GROSR_DEVICE void grosr_clock_answer(struct grosr_session_header *session, uint64_t ping)
+{
+    uint64_t lap = ping << GROSR_LAP_SHIFT;
+    sys_store_pair_relaxed(&session->pong, lap | (dev_clock_ns() & GROSR_PAYLOAD_MASK),
+                           lap | (ping & GROSR_PAYLOAD_MASK));
+}
+
+#endif

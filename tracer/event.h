@@ -1,0 +1,91 @@
+/*
+ * The event record: 16 bytes, written by one aligned 16-byte store, read without any lock.
+ *
+ *     word 0   63......56 55......48 47.................................0
+ *              lap        kind       device time, ns, low 48 bits
+ *     word 1   63......56 55............................................0
+ *              lap        payload, fields by kind (schema/events.def)
+ *
+ * The lap is (number of times the ring's writer has started over at its first slot + 1) modulo 256. It stands
+ * in both words because the other side of PCIe may see the store torn between them. A record is valid if and
+ * only if both laps are the one the reader expects and the kind is not 0.
+ *
+ * Time wraps after 78 hours; readers extend it with the session's clock (tracer/clock.h).
+ */
+#ifndef GROSR_EVENT_H
+#define GROSR_EVENT_H
+
+#include "device.h"
+
+#define GROSR_LAP_SHIFT     56
+#define GROSR_KIND_SHIFT    48
+#define GROSR_TIME_MASK     ((UINT64_C(1) << GROSR_KIND_SHIFT) - 1)
+#define GROSR_PAYLOAD_MASK  ((UINT64_C(1) << GROSR_LAP_SHIFT) - 1)
+#define GROSR_TASK_ID_BITS  40
+#define GROSR_TASK_ID_MASK  ((UINT64_C(1) << GROSR_TASK_ID_BITS) - 1)
+#define GROSR_WAIT_RES_BITS 48
+
+enum grosr_event_kind {
+#define GROSR_EVENT(id, NAME, name, level, payload, text) GROSR_EV_##NAME = id,
+#include "../schema/events.def"
+#undef GROSR_EVENT
+};
+
+enum grosr_resource {
+#define GROSR_RESOURCE(id, NAME, name, text) GROSR_RES_##NAME = id,
+#include "../schema/events.def"
+#undef GROSR_RESOURCE
+};
+
+/* What is recorded; each level includes the ones before it. */
+enum grosr_level {
+    GROSR_LEVEL_OFF,      /* nothing: no stores at all */
+    GROSR_LEVEL_COUNTERS, /* state words and counters, no events */
+    GROSR_LEVEL_SPANS,    /* tasks, waits, workers */
+    GROSR_LEVEL_FULL,     /* and every step of the scheduler */
+};
+
+GROSR_DEVICE uint64_t grosr_payload_task(uint32_t high16, uint64_t task)
+{
+    return (uint64_t)(high16 & 0xffffu) << GROSR_TASK_ID_BITS | (task & GROSR_TASK_ID_MASK);
+}
+
+GROSR_DEVICE uint64_t grosr_payload_wait(uint32_t resource, uint64_t index)
+{
+    return (uint64_t)(resource & 0xffu) << GROSR_WAIT_RES_BITS |
+           (index & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1));
+}
+
+/* Both words of a record. `lap` is already shifted: lap number << GROSR_LAP_SHIFT. */
+GROSR_DEVICE struct grosr_pair grosr_event_pack(uint64_t lap, uint32_t kind, uint64_t time_ns,
+                                                uint64_t payload)
+{
+    struct grosr_pair e;
+    e.lo = lap | (uint64_t)kind << GROSR_KIND_SHIFT | (time_ns & GROSR_TIME_MASK);
+    e.hi = lap | (payload & GROSR_PAYLOAD_MASK);
+    return e;
+}
+
+GROSR_DEVICE uint32_t grosr_event_kind(struct grosr_pair e)
+{
+    return (uint32_t)(e.lo >> GROSR_KIND_SHIFT) & 0xffu;
+}
+
+GROSR_DEVICE uint64_t grosr_event_time(struct grosr_pair e)
+{
+    return e.lo & GROSR_TIME_MASK;
+}
+
+GROSR_DEVICE uint64_t grosr_event_payload(struct grosr_pair e)
+{
+    return e.hi & GROSR_PAYLOAD_MASK;
+}
+
+/* The lap of a record seen whole, or -1 when its two words are of different laps. */
+GROSR_DEVICE int grosr_event_lap(struct grosr_pair e)
+{
+    uint32_t lo = (uint32_t)(e.lo >> GROSR_LAP_SHIFT), hi = (uint32_t)(e.hi >> GROSR_LAP_SHIFT);
+    return lo == hi ? (int)lo : -1;
+}
+
+#endif

@@ -1,0 +1,56 @@
+#include "process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Fields 3 (state), 4 (parent) and 22 (start time) of /proc/PID/stat. The command in field 2 may hold
+ * anything. */
+static int read_stat(uint32_t pid, char *state, uint32_t *parent, uint64_t *start)
+{
+    char path[32], line[1024];
+    unsigned long long ticks;
+
+    snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return -ESRCH;
+    size_t n = fread(line, 1, sizeof(line) - 1, f);
+    fclose(f);
+    line[n] = 0;
+    const char *rest = strrchr(line, ')');
+    if (!rest ||
+        sscanf(rest + 1, " %c %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", state,
+               parent, &ticks) != 3)
+        return -ESRCH;
+    *start = ticks;
+    return 0;
+}
+
+int grosr_process_start_time(uint32_t pid, uint64_t *start)
+{
+    uint64_t ticks;
+    uint32_t parent;
+    char state;
+
+    if (read_stat(pid, &state, &parent, &ticks) || state == 'Z' || state == 'X')
+        return -ESRCH;
+    if (start)
+        *start = ticks;
+    return 0;
+}
+
+bool grosr_process_descends(uint32_t pid, uint32_t ancestor)
+{
+    for (int depth = 0; pid > 1 && depth < 64; depth++) {
+        uint64_t start;
+        uint32_t parent;
+        char state;
+        if (pid == ancestor)
+            return true;
+        if (read_stat(pid, &state, &parent, &start))
+            return false;
+        pid = parent;
+    }
+    return pid == ancestor;
+}

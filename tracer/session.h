@@ -1,0 +1,263 @@
+/*
+ * The session: one POSIX shared-memory segment, /dev/shm/grosr.PID.INDEX (mode 0600), for each runtime or
+ * instrumented kernel of a process. The device writes straight into it; it is the live view, the collector's
+ * input, and what is left after a crash.
+ *
+ *     offset 0   struct grosr_session_header
+ *     names_at      struct grosr_name[names]            what task functions and queues are called
+ *     workers_at    struct grosr_worker_entry[workers]  one a persistent warp
+ *     rings_at      struct grosr_ring[rings]            ring directory; the last ring is the host's
+ *     queues_at     struct grosr_queue_entry[queues]
+ *     snapshots_at  struct grosr_snapshot[snapshots]    clock calibration, a ring of its own
+ *     (by the entries' own offsets)  queue ports, queue chunk times, event slots
+ *
+ * Everything is an offset from the segment's start. A reader never trusts a segment: grosr_session_open()
+ * checks every offset and count once against the segment's size and keeps its own copies of them.
+ *
+ * Who writes: each word has one writer, named beside it. Words that change while the kernel runs are sys
+ * words; the rest is written before the segment gets its magic (last, with release) and constant from then
+ * on.
+ */
+#ifndef GROSR_SESSION_H
+#define GROSR_SESSION_H
+
+#include "event.h"
+
+#define GROSR_SESSION_MAGIC UINT64_C(0x00524753534f5247) /* "GROSSGR\0" in memory */
+#define GROSR_SESSION_ABI   1u
+
+#define GROSR_MAX_WORKERS 8192u
+#define GROSR_RING_MIN    8u
+#define GROSR_RING_MAX    (1u << 20)
+#define GROSR_NAME_BYTES  48u
+#define GROSR_SNAPSHOTS   4096u
+
+/* What happens to an event that finds its ring full. */
+enum grosr_overflow {
+    GROSR_OVERFLOW_AUTO,      /* drop while a collector is attached, overwrite otherwise */
+    GROSR_OVERFLOW_DROP,      /* the event is counted and dropped; a LOST record marks the place */
+    GROSR_OVERFLOW_OVERWRITE, /* the oldest record goes: a flight recorder */
+    GROSR_OVERFLOW_BLOCK,     /* the writer waits for the collector; without one, as drop */
+};
+
+enum grosr_session_state {
+    GROSR_SESSION_OPEN = 1, /* the device is or will be running */
+    GROSR_SESSION_CLOSED,   /* the last event has been written */
+};
+
+enum grosr_name_space { GROSR_NAME_FUNCTION = 1, GROSR_NAME_QUEUE };
+
+struct grosr_name {
+    uint32_t space; /* enum grosr_name_space; 0: unused */
+    uint32_t id;
+    char text[GROSR_NAME_BYTES]; /* NUL-terminated */
+};
+
+struct grosr_session_header {
+    uint64_t magic;
+    uint32_t abi;
+    uint32_t header_bytes;
+    uint64_t segment_bytes;
+    uint32_t pid;
+    uint32_t index;         /* which of the process's sessions */
+    uint64_t pid_start;     /* field 22 of /proc/PID/stat: tells a reused pid */
+    uint64_t start_mono_ns; /* CLOCK_MONOTONIC at creation: 0 on the trace's timeline */
+    uint64_t start_real_ns; /* CLOCK_REALTIME at the same instant */
+    char device[16];        /* "cuda" or "host" */
+    char device_name[64];
+    char program[64]; /* what runs: the workload's or the program's name */
+    uint32_t sms;
+    uint32_t max_warps_per_sm;
+    uint32_t lanes;
+    uint32_t device_clock_is_host; /* 1: device time is CLOCK_MONOTONIC, no calibration needed */
+    uint32_t overflow_requested;   /* enum grosr_overflow */
+    uint32_t names, workers, rings, queues, snapshots;
+    uint64_t names_at, workers_at, rings_at, queues_at, snapshots_at;
+
+    /* Control, written by the process and by tools (level), read by the device's service warp in one load. */
+    alignas(128) sys32 stop; /* 1: workers finish the tasks in hand and return */
+    sys32 level;             /* enum grosr_level */
+    sys64 ping;              /* clock calibration request number */
+
+    /* Written by the device's service warp. */
+    alignas(128) sys128 pong; /* lo: lap | device time, low 56 bits; hi: lap | the ping's number */
+    sys64 device_epoch_ns;    /* the device clock when the kernel began, all 64 bits; 0: not begun */
+
+    /* Written by the process. */
+    alignas(128) sys32 state; /* enum grosr_session_state */
+    sys64 snapshots_taken;    /* snapshots written so far; number n is at n % snapshots */
+
+    /* Written by the collector; cleared by the process when it finds the collector dead. */
+    alignas(128) sys32 collector_pid; /* 0: none attached */
+    sys32 overflow;                   /* enum grosr_overflow in force: DROP, OVERWRITE or BLOCK */
+    sys32 collector_done;             /* 1: the collector has stored the last event */
+};
+
+struct grosr_worker_entry {
+    /* Written by the worker, at level COUNTERS and above. */
+    alignas(128) sys128 state; /* the latest event that changed the worker's state; lap: a sequence number */
+    sys128 counts;             /* lo: tasks run; hi: ns spent in tasks */
+    sys32 sm;                  /* the SM it runs on + 1; 0: has not started */
+};
+
+struct grosr_ring {
+    /* Constant. */
+    alignas(128) uint64_t slots_at; /* sys128[capacity + 1]; the last is the dropping writer's scratch */
+    uint32_t capacity;              /* events */
+    uint32_t worker;                /* owner; GROSR_RING_HOST for the host's ring */
+
+    /* Written by the ring's writer. Positions count slots ever written, loss markers included. */
+    alignas(64) sys64 checked_to; /* position at the last look at the reader: a lower bound */
+    sys64 dropped;                /* events dropped, exact at any time */
+    sys64 markers;                /* LOST records written */
+    sys64 closed_at;              /* final position + 1, once the writer has stopped; 0 before */
+
+    /* Written by the collector. */
+    alignas(64) sys64 read_to; /* position up to which slots may be reused */
+    sys64 overwritten;         /* records lost to overwriting before they were read */
+    sys64 read;                /* events read, LOST markers not counted */
+};
+
+#define GROSR_RING_HOST UINT32_MAX
+
+struct grosr_queue_port {
+    alignas(64) sys64 taken; /* tasks taken through this port; written by the worker that holds its lock */
+};
+
+struct grosr_queue_entry {
+    /* Constant. */
+    alignas(128) uint64_t ports_at; /* struct grosr_queue_port[ports] */
+    uint64_t chunk_times_at; /* sys64[chunks]: CLOCK_MONOTONIC ns when a chunk's first task was published */
+    uint32_t capacity;       /* tasks */
+    uint32_t ports;
+    uint32_t chunk;  /* consecutive tasks that go to one port: task t to port t / chunk % ports */
+    uint32_t chunks; /* chunk c's time is at c % chunks */
+
+    /* Written by the process. */
+    alignas(64) sys64 enqueued; /* tasks published, ever */
+    sys64 completed;            /* tasks whose result has been handed over, in order */
+    sys64 max_depth;
+};
+
+struct grosr_snapshot {
+    sys64 host_before_ns, host_after_ns; /* CLOCK_MONOTONIC around the round trip */
+    sys64 device_ns;                     /* the device clock at some instant between them */
+    sys64 unused;
+};
+
+static_assert(sizeof(struct grosr_session_header) % 128 == 0, "header ends on a line");
+static_assert(sizeof(struct grosr_worker_entry) == 128, "one worker, one line");
+static_assert(sizeof(struct grosr_ring) == 256, "constant, writer's and reader's parts");
+static_assert(sizeof(struct grosr_queue_entry) == 128, "constant and host's parts");
+static_assert(sizeof(struct grosr_snapshot) == 32, "snapshot");
+static_assert(offsetof(struct grosr_session_header, ping) % 16 == 8, "control is one 16-byte load");
+
+/* The segment as device code sees it: pointers valid on the device. */
+struct grosr_trace {
+    struct grosr_session_header *header;
+    struct grosr_worker_entry *workers;
+    struct grosr_ring *rings;
+    struct grosr_queue_entry *queues;
+    unsigned char *base;
+};
+
+/* ---- host side ---- */
+
+/* The constant part of a ring's and a queue's entry. */
+struct grosr_ring_layout {
+    uint64_t slots_at;
+    uint32_t capacity, worker;
+};
+
+struct grosr_queue_layout {
+    uint64_t ports_at, chunk_times_at;
+    uint32_t capacity, ports, chunk, chunks;
+};
+
+struct grosr_session {
+    unsigned char *base; /* the mapping */
+    size_t bytes;
+    bool owner; /* created it, and unlinks it */
+    char name[64];
+
+    /* Copies of everything constant, made and checked once: the segment may change under us, these do not. */
+    struct grosr_session_header header;
+    struct grosr_ring_layout *ring;   /* header.rings */
+    struct grosr_queue_layout *queue; /* header.queues */
+};
+
+struct grosr_session_queue_options {
+    const char *name;
+    uint32_t capacity, ports, chunk;
+};
+
+struct grosr_session_options {
+    const char *device, *device_name, *program;
+    uint32_t sms, max_warps_per_sm, lanes;
+    bool device_clock_is_host;
+    uint32_t workers;
+    uint32_t ring_events;      /* events in a worker's ring */
+    uint32_t host_ring_events; /* events in the host's ring */
+    enum grosr_overflow overflow;
+    enum grosr_level level;
+    const char *const *functions; /* names of task functions, by id; NULL entries are skipped */
+    uint32_t function_count;
+    const struct grosr_session_queue_options *queues;
+    uint32_t queue_count;
+};
+
+/*
+ * Creates the calling process's next session. The segment is created exclusively, zeroed and sized (blocks
+ * allocated, so that a full /dev/shm is an error here and not a SIGBUS later). 0, or -ENOSPC, -ENOMEM,
+ * -EACCES.
+ */
+int grosr_session_create(struct grosr_session **session, const struct grosr_session_options *options);
+
+/*
+ * Maps an existing session for reading and for the collector's words. -ENOENT: no such session; -EACCES:
+ * another user's; -EPROTO: not a session, damaged, or of another version. The text is in grosr_error().
+ */
+int grosr_session_open(struct grosr_session **session, uint32_t pid, uint32_t index);
+
+/* Unmaps; the creator also removes the segment. NULL is allowed. */
+void grosr_session_close(struct grosr_session *session);
+
+/* Removes the segment's name: for the collector of a dead process. */
+void grosr_session_unlink(struct grosr_session *session);
+
+/* Whether the process that created it still runs. */
+bool grosr_session_alive(const struct grosr_session *session);
+
+struct grosr_session_id {
+    uint32_t pid, index;
+};
+
+/* All sessions in /dev/shm, ordered by pid and index, live or dead. The caller frees *ids. Count or negative
+ * errno. */
+int grosr_session_list(struct grosr_session_id **ids);
+
+/* The live header in the mapping, for the words that change. */
+struct grosr_session_header *grosr_session_live(const struct grosr_session *session);
+struct grosr_worker_entry *grosr_session_worker(const struct grosr_session *session, uint32_t worker);
+struct grosr_ring *grosr_session_ring(const struct grosr_session *session, uint32_t ring);
+struct grosr_queue_entry *grosr_session_queue(const struct grosr_session *session, uint32_t queue);
+struct grosr_snapshot *grosr_session_snapshot(const struct grosr_session *session, uint64_t number);
+
+/* The name, or NULL. Valid while the session is mapped. */
+const char *grosr_session_name(const struct grosr_session *session, uint32_t space, uint32_t id);
+
+/* Registers (pid) or removes (0) the collector and puts the overflow policy in force that follows from it. */
+void grosr_session_set_collector(struct grosr_session *session, uint32_t pid);
+
+/* What the device gets, when it sees the segment at `device_base`. */
+struct grosr_trace grosr_session_trace(const struct grosr_session *session, void *device_base);
+
+/* Tasks published and taken, read so that taken <= published; NULL for what is not wanted. */
+void grosr_session_queue_counts(const struct grosr_session *session, uint32_t queue, uint64_t *enqueued,
+                                uint64_t *dequeued);
+
+/* CLOCK_MONOTONIC ns at which the oldest task that is still in the queue was published; 0 when it is empty.
+ */
+uint64_t grosr_session_queue_oldest(const struct grosr_session *session, uint32_t queue);
+
+#endif

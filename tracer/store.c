@@ -1,0 +1,496 @@
+#include "store.h"
+
+#include "error.h"
+#include "version.h"
+#include "../schema/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct grosr_store {
+    sqlite3 *db;
+    char *path;
+    sqlite3_stmt *row[GROSR_TABLES];
+    sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk;
+    int error; /* sticky: the first write error */
+};
+
+static const struct {
+    const char *sql;
+    int columns;
+} row_sql[GROSR_TABLES] = {
+    [GROSR_TABLE_TASK] = {"INSERT INTO GROSR_TASK VALUES (?,?,?,?,?,?,?)", 7},
+    [GROSR_TABLE_WAIT] = {"INSERT INTO GROSR_WAIT VALUES (?,?,?,?,?)", 5},
+    [GROSR_TABLE_IDLE] = {"INSERT INTO GROSR_IDLE VALUES (?,?,?)", 3},
+    [GROSR_TABLE_INSTANT] = {"INSERT INTO GROSR_INSTANT VALUES (?,?,?,?)", 4},
+    [GROSR_TABLE_WORKER] = {"INSERT OR REPLACE INTO GROSR_WORKER VALUES (?,?,?,?,?,?)", 6},
+    [GROSR_TABLE_RING] = {"INSERT OR REPLACE INTO GROSR_RING VALUES (?,?,?,?,?,?,?,?)", 8},
+    [GROSR_TABLE_QUEUE_SAMPLE] = {"INSERT INTO GROSR_QUEUE_SAMPLE VALUES (?,?,?,?,?)", 5},
+    [GROSR_TABLE_CLOCK] = {"INSERT INTO GROSR_CLOCK VALUES (?,?,?)", 3},
+};
+
+/* The boundary where SQLite's codes become errno. */
+static int errno_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return ENOSPC;
+    case SQLITE_NOMEM:
+        return ENOMEM;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+        return EACCES;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return EBUSY;
+    default:
+        return EIO;
+    }
+}
+
+/* Notes the first failure and gives up writing: the transaction under way is rolled back. */
+static int failed(struct grosr_store *s)
+{
+    if (!s->error) {
+        int code = sqlite3_extended_errcode(s->db), system = sqlite3_system_errno(s->db);
+        /* A file-size limit and a quota are, to the user, a full disk. */
+        s->error = system == EFBIG || system == ENOSPC || system == EDQUOT ? ENOSPC : errno_of(code);
+        grosr_fail(s->error, "cannot write %s: %s", s->path,
+                   s->error == ENOSPC ? "the disk is full" : sqlite3_errmsg(s->db));
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return -s->error;
+}
+
+static int execute(struct grosr_store *s, const char *sql)
+{
+    if (s->error)
+        return -s->error;
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(s);
+}
+
+static int step(struct grosr_store *s, sqlite3_stmt *statement)
+{
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE || code == SQLITE_ROW ? 0 : failed(s);
+}
+
+static int prepare(struct grosr_store *s, const char *sql, sqlite3_stmt **statement)
+{
+    if (s->error)
+        return -s->error;
+    return sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) == SQLITE_OK
+               ? 0
+               : failed(s);
+}
+
+static void bind_int(sqlite3_stmt *statement, int column, int64_t value)
+{
+    if (value == GROSR_NULL)
+        sqlite3_bind_null(statement, column);
+    else
+        sqlite3_bind_int64(statement, column, value);
+}
+
+/* Runs a statement once. Text arguments go to the columns after the integers. */
+static int once(struct grosr_store *s, const char *sql, const int64_t *ints, int n_ints,
+                const char *const *texts, int n_texts)
+{
+    sqlite3_stmt *statement;
+    int err = prepare(s, sql, &statement);
+
+    if (err)
+        return err;
+    for (int i = 0; i < n_ints; i++)
+        bind_int(statement, i + 1, ints[i]);
+    for (int i = 0; i < n_texts; i++)
+        sqlite3_bind_text(statement, n_ints + i + 1, texts[i], -1, SQLITE_STATIC);
+    err = step(s, statement);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+static int set_meta(struct grosr_store *s, const char *key, const char *value)
+{
+    const char *texts[] = {key, value};
+    return once(s, "INSERT OR REPLACE INTO GROSR_META VALUES (?,?)", NULL, 0, texts, 2);
+}
+
+/* The lookup tables that come from schema/events.def. */
+static int fill_kinds(struct grosr_store *s)
+{
+    static const struct {
+        int id;
+        const char *texts[4];
+    } kinds[] = {
+#define GROSR_EVENT(id, NAME, name, level, payload, text) {id, {#name, #level, payload, text}},
+#include "../schema/events.def"
+#undef GROSR_EVENT
+    };
+    static const struct {
+        int id;
+        const char *texts[2];
+    } resources[] = {
+#define GROSR_RESOURCE(id, NAME, name, text) {id, {#name, text}},
+#include "../schema/events.def"
+#undef GROSR_RESOURCE
+    };
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        int64_t id = kinds[i].id;
+        err = once(s, "INSERT INTO GROSR_EVENT_KIND VALUES (?,?,lower(?),?,?)", &id, 1, kinds[i].texts, 4);
+    }
+    for (size_t i = 0; !err && i < sizeof(resources) / sizeof(resources[0]); i++) {
+        int64_t id = resources[i].id;
+        err = once(s, "INSERT INTO GROSR_RESOURCE_KIND VALUES (?,?,?)", &id, 1, resources[i].texts, 2);
+    }
+    return err;
+}
+
+static int fill_session(struct grosr_store *s, const struct grosr_session *session)
+{
+    const struct grosr_session_header *h = &session->header;
+    const struct grosr_name *name = (const struct grosr_name *)(const void *)(session->base + h->names_at);
+    int64_t ints[] = {1,
+                      h->pid,
+                      h->sms,
+                      h->max_warps_per_sm,
+                      h->lanes,
+                      (int64_t)h->start_mono_ns,
+                      (int64_t)h->start_real_ns};
+    const char *texts[] = {h->program, h->device, h->device_name};
+    int err = once(s,
+                   "INSERT INTO GROSR_SESSION (session, pid, sms, max_warps_per_sm, lanes, start_mono_ns,"
+                   " start_real_ns, program, device, device_name) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                   ints, 7, texts, 3);
+
+    for (uint32_t i = 0; !err && i < h->names; i++) {
+        if (name[i].space != GROSR_NAME_FUNCTION || !memchr(name[i].text, 0, GROSR_NAME_BYTES))
+            continue;
+        int64_t id = name[i].id;
+        const char *text = name[i].text;
+        err = once(s, "INSERT OR IGNORE INTO GROSR_FUNCTION VALUES (?,?)", &id, 1, &text, 1);
+    }
+    for (uint32_t i = 0; !err && i < h->queues; i++) {
+        const struct grosr_queue_layout *q = &session->queue[i];
+        const char *text = grosr_session_name(session, GROSR_NAME_QUEUE, i);
+        int64_t queue[] = {i, q->capacity, q->ports};
+        if (!text)
+            text = "";
+        err = once(s, "INSERT INTO GROSR_QUEUE (queue, capacity, ports, name) VALUES (?,?,?,?)", queue, 3,
+                   &text, 1);
+    }
+    return err;
+}
+
+/* An SQLite file's application_id; 0 for a file that is no database or has none. */
+static int application_id(const char *path)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement = NULL;
+    int id = 0;
+
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "PRAGMA application_id", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        id = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return id;
+}
+
+int grosr_store_probe(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0) {
+        if (!S_ISREG(st.st_mode) || (st.st_size && application_id(path) != GROSR_APPLICATION_ID))
+            return grosr_fail(
+                EEXIST, "%s exists and is not a GROSR trace; it is left alone, choose another name", path);
+        if (access(path, W_OK))
+            return grosr_fail(errno, "cannot write %s: %s", path, strerror(errno));
+        return 0;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return grosr_fail(errno, "cannot create %s: %s", path, strerror(errno));
+    close(fd);
+    unlink(path);
+    return 0;
+}
+
+/* Makes way for a new trace: an old trace goes, an empty file too, anything else stays. */
+static int make_way(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    int err = grosr_store_probe(path);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char name[4096];
+        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+        if (unlink(name) && errno != ENOENT)
+            return grosr_fail(errno, "cannot replace %s: %s", name, strerror(errno));
+    }
+    return 0;
+}
+
+int grosr_store_create(struct grosr_store **out, const char *path, const struct grosr_session *session)
+{
+    struct grosr_store *s;
+    char pragmas[256];
+    int err = make_way(path);
+
+    if (err)
+        return err;
+    s = (struct grosr_store *)calloc(1, sizeof(*s));
+    if (!s || !(s->path = strdup(path))) {
+        free(s);
+        return grosr_fail(ENOMEM, "out of memory");
+    }
+    if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK) {
+        int system = s->db ? sqlite3_system_errno(s->db) : 0;
+        err = grosr_fail(system ? system : EACCES, "cannot create %s: %s", path,
+                         system ? strerror(system) : sqlite3_errmsg(s->db));
+        sqlite3_close(s->db);
+        free(s->path);
+        free(s);
+        return err;
+    }
+    sqlite3_busy_timeout(s->db, 10000); /* readers may hold the file for a moment */
+    snprintf(pragmas, sizeof(pragmas),
+             "PRAGMA application_id=%d; PRAGMA user_version=%d; PRAGMA journal_mode=WAL; PRAGMA "
+             "synchronous=NORMAL;"
+             "PRAGMA wal_autocheckpoint=8192; PRAGMA cache_size=-65536; BEGIN",
+             GROSR_APPLICATION_ID, GROSR_SCHEMA_VERSION);
+    err = execute(s, pragmas);
+    if (!err)
+        err = execute(s, grosr_sql_tables);
+    if (!err)
+        err = execute(s, grosr_sql_views);
+    if (!err)
+        err = set_meta(s, "grosr_version", GROSR_VERSION);
+    if (!err)
+        err = fill_kinds(s);
+    if (!err)
+        err = fill_session(s, session);
+    for (int i = 0; !err && i < GROSR_TABLES; i++)
+        err = prepare(s, row_sql[i].sql, &s->row[i]);
+    if (!err)
+        err = prepare(s, "INSERT INTO GROSR_LOSS VALUES (?,?,?,?,?)", &s->loss);
+    if (!err)
+        err = prepare(
+            s, "INSERT INTO GROSR_CHUNK (ring, first_position, count, drained_ns, events) VALUES (?,?,?,?,?)",
+            &s->put_chunk);
+    if (!err)
+        err = prepare(s,
+                      "SELECT chunk, ring, first_position, count, drained_ns, events FROM GROSR_CHUNK"
+                      " ORDER BY chunk LIMIT 1",
+                      &s->first_chunk);
+    if (!err)
+        err = prepare(s, "DELETE FROM GROSR_CHUNK WHERE chunk = ?", &s->drop_chunk);
+    if (!err)
+        err = grosr_store_commit(s);
+    if (err) {
+        grosr_store_close(s);
+        unlink(path);
+        return err;
+    }
+    *out = s;
+    return 0;
+}
+
+int grosr_store_row(struct grosr_store *s, enum grosr_table table, const int64_t *values)
+{
+    if (s->error)
+        return -s->error;
+    for (int i = 0; i < row_sql[table].columns; i++)
+        bind_int(s->row[table], i + 1, values[i]);
+    return step(s, s->row[table]);
+}
+
+int grosr_store_loss(struct grosr_store *s, uint32_t ring, uint64_t position, int64_t time, uint64_t count,
+                     const char *reason)
+{
+    if (s->error)
+        return -s->error;
+    sqlite3_bind_int64(s->loss, 1, ring);
+    sqlite3_bind_int64(s->loss, 2, (int64_t)position);
+    bind_int(s->loss, 3, time);
+    sqlite3_bind_int64(s->loss, 4, (int64_t)count);
+    sqlite3_bind_text(s->loss, 5, reason, -1, SQLITE_STATIC);
+    return step(s, s->loss);
+}
+
+int grosr_store_put_chunk(struct grosr_store *s, uint32_t ring, uint64_t first, uint64_t drained_ns,
+                          const struct grosr_pair *records, uint32_t count)
+{
+    if (s->error)
+        return -s->error;
+    sqlite3_bind_int64(s->put_chunk, 1, ring);
+    sqlite3_bind_int64(s->put_chunk, 2, (int64_t)first);
+    sqlite3_bind_int64(s->put_chunk, 3, count);
+    sqlite3_bind_int64(s->put_chunk, 4, (int64_t)drained_ns);
+    sqlite3_bind_blob(s->put_chunk, 5, records, (int)(count * sizeof(*records)), SQLITE_STATIC);
+    return step(s, s->put_chunk);
+}
+
+int grosr_store_take_chunk(struct grosr_store *s, uint32_t *ring, uint64_t *first, uint64_t *drained_ns,
+                           struct grosr_pair **records, uint32_t *count)
+{
+    int code, err = 0;
+
+    *count = 0;
+    *records = NULL;
+    if (s->error)
+        return -s->error;
+    code = sqlite3_step(s->first_chunk);
+    if (code == SQLITE_ROW) {
+        size_t bytes = (size_t)sqlite3_column_bytes(s->first_chunk, 5);
+        sqlite3_bind_int64(s->drop_chunk, 1, sqlite3_column_int64(s->first_chunk, 0));
+        *ring = (uint32_t)sqlite3_column_int64(s->first_chunk, 1);
+        *first = (uint64_t)sqlite3_column_int64(s->first_chunk, 2);
+        *drained_ns = (uint64_t)sqlite3_column_int64(s->first_chunk, 4);
+        *records = (struct grosr_pair *)malloc(bytes ? bytes : 1);
+        if (*records) {
+            memcpy(*records, sqlite3_column_blob(s->first_chunk, 5), bytes);
+            *count = (uint32_t)(bytes / sizeof(**records));
+        } else {
+            err = grosr_fail(ENOMEM, "out of memory");
+        }
+    } else if (code != SQLITE_DONE) {
+        err = failed(s);
+    }
+    sqlite3_reset(s->first_chunk);
+    if (!err && code == SQLITE_ROW)
+        err = step(s, s->drop_chunk);
+    if (err) {
+        free(*records);
+        *records = NULL;
+        *count = 0;
+    }
+    return err;
+}
+
+int grosr_store_commit(struct grosr_store *s)
+{
+    return execute(s, "COMMIT; BEGIN");
+}
+
+int grosr_store_end_session(struct grosr_store *s, int64_t end, bool died)
+{
+    int64_t ints[] = {end, died};
+    return once(s, "UPDATE GROSR_SESSION SET end = ?, died = ?", ints, 2, NULL, 0);
+}
+
+int grosr_store_finish(struct grosr_store *s, const char *error)
+{
+    int err = execute(s, grosr_sql_indexes);
+
+    if (!err)
+        err = execute(s, "ANALYZE");
+    if (!err)
+        err = execute(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
+    if (!err && error)
+        err = set_meta(s, "collector_error", error);
+    if (!err)
+        err = execute(s, "COMMIT");
+    /* One plain file. A reader that has it open now keeps it in WAL mode, which does no harm. */
+    if (!err)
+        sqlite3_exec(s->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
+    return err;
+}
+
+void grosr_store_close(struct grosr_store *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < GROSR_TABLES; i++)
+        sqlite3_finalize(s->row[i]);
+    sqlite3_finalize(s->loss);
+    sqlite3_finalize(s->put_chunk);
+    sqlite3_finalize(s->first_chunk);
+    sqlite3_finalize(s->drop_chunk);
+    if (s->error) { /* leave a word, if there is room for one */
+        char text[512];
+        snprintf(text, sizeof(text), "%s", grosr_error());
+        int kept = s->error;
+        s->error = 0;
+        set_meta(s, "collector_error", text);
+        s->error = kept;
+    }
+    sqlite3_close(s->db);
+    free(s->path);
+    free(s);
+}
+
+static int read_pragma(sqlite3 *db, const char *sql, int *value)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+    if (code != SQLITE_OK)
+        return code;
+    code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        *value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+/* A file in WAL mode whose folder cannot be written opens only as immutable. */
+static int open_immutable(sqlite3 **db, const char *path)
+{
+    char *uri = sqlite3_mprintf("file:%s?immutable=1", path);
+    sqlite3_close(*db);
+    int code = sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    sqlite3_free(uri);
+    return code;
+}
+
+int grosr_store_open_read(sqlite3 **db, const char *path)
+{
+    int id = 0, version = 0, code;
+    struct stat st;
+
+    *db = NULL;
+    if (access(path, R_OK))
+        return grosr_fail(errno, "cannot open %s: %s", path, strerror(errno));
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return grosr_fail(EISDIR, "cannot open %s: %s", path, strerror(EISDIR));
+    code = sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY, NULL);
+    if (code == SQLITE_OK)
+        code = read_pragma(*db, "PRAGMA application_id", &id);
+    if (code == SQLITE_CANTOPEN && open_immutable(db, path) == SQLITE_OK)
+        code = read_pragma(*db, "PRAGMA application_id", &id);
+    if (code == SQLITE_OK)
+        code = read_pragma(*db, "PRAGMA user_version", &version);
+    if (code != SQLITE_OK || id != GROSR_APPLICATION_ID) {
+        int err = code == SQLITE_OK || code == SQLITE_NOTADB
+                      ? grosr_fail(EPROTO, "%s is not a GROSR trace", path)
+                  : code == SQLITE_CORRUPT
+                      ? grosr_fail(EPROTO, "%s is damaged: %s", path, sqlite3_errmsg(*db))
+                      : grosr_fail(errno_of(code), "cannot read %s: %s", path, sqlite3_errmsg(*db));
+        sqlite3_close(*db);
+        *db = NULL;
+        return err;
+    }
+    if (version != GROSR_SCHEMA_VERSION) {
+        sqlite3_close(*db);
+        *db = NULL;
+        return grosr_fail(EPROTO, "%s has schema version %d, this grosr reads version %d; %s", path, version,
+                          GROSR_SCHEMA_VERSION,
+                          version > GROSR_SCHEMA_VERSION ? "use a newer grosr" : "record it again");
+    }
+    sqlite3_busy_timeout(*db, 10000);
+    return 0;
+}

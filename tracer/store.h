@@ -1,0 +1,77 @@
+/*
+ * The trace file: an SQLite database (schema/tables.sql).
+ *
+ * While it is written it is in WAL mode, so that other programs may read it at any time; rows are committed
+ * twice a second. At a proper close indexes are made, GROSR_META.complete becomes 1 and the journal goes back
+ * to one plain file. After the first write error (a full disk, say) nothing more is written; the database
+ * stays as of the last commit, sound, and every later call returns the same error.
+ */
+#ifndef GROSR_STORE_H
+#define GROSR_STORE_H
+
+#include "clock.h"
+#include "ring.h"
+#include "session.h"
+
+#include <sqlite3.h>
+
+#define GROSR_NULL INT64_MIN /* an SQL NULL among integers */
+
+enum grosr_table {
+    GROSR_TABLE_TASK,    /* task, function, worker, enqueue, start, end, status */
+    GROSR_TABLE_WAIT,    /* worker, resource, index, start, end */
+    GROSR_TABLE_IDLE,    /* worker, start, end */
+    GROSR_TABLE_INSTANT, /* worker, time, kind, payload */
+    GROSR_TABLE_WORKER,  /* worker, sm, start, end, tasks, busy_ns; replaces the worker's row */
+    GROSR_TABLE_RING,    /* ring, worker, capacity, written, read, dropped, overwritten, closed; replaces */
+    GROSR_TABLE_QUEUE_SAMPLE, /* time, queue, enqueued, dequeued, completed */
+    GROSR_TABLE_CLOCK,        /* device_ns, host, bound_ns */
+    GROSR_TABLES
+};
+
+struct grosr_store;
+
+/*
+ * Creates the file for a session and fills what is known of it. An older GROSR trace of that name is
+ * replaced; any other file is left alone: -EEXIST. -EACCES, -ENOENT, -ENOSPC, -EIO as the system says.
+ */
+int grosr_store_create(struct grosr_store **store, const char *path, const struct grosr_session *session);
+
+/* Whether grosr_store_create() could write there; changes nothing. Errors as above. */
+int grosr_store_probe(const char *path);
+
+/* Adds a row. `values` as listed with the table, GROSR_NULL for NULL. */
+int grosr_store_row(struct grosr_store *store, enum grosr_table table, const int64_t *values);
+
+/* Adds a row of GROSR_LOSS. */
+int grosr_store_loss(struct grosr_store *store, uint32_t ring, uint64_t position, int64_t time,
+                     uint64_t count, const char *reason);
+
+/*
+ * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), and takes the oldest back: *count 0
+ * when there are none. The caller frees *records.
+ */
+int grosr_store_put_chunk(struct grosr_store *store, uint32_t ring, uint64_t first, uint64_t drained_ns,
+                          const struct grosr_pair *records, uint32_t count);
+int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *first, uint64_t *drained_ns,
+                           struct grosr_pair **records, uint32_t *count);
+
+/* Commits what has been added. */
+int grosr_store_commit(struct grosr_store *store);
+
+/* The session's end: its time, and whether its process died. */
+int grosr_store_end_session(struct grosr_store *store, int64_t end, bool died);
+
+/* Makes the indexes, marks the trace complete. `error`: what went wrong in collecting, or NULL. */
+int grosr_store_finish(struct grosr_store *store, const char *error);
+
+/* Closes the file as it is. NULL is allowed. */
+void grosr_store_close(struct grosr_store *store);
+
+/*
+ * Opens a trace for reading. -ENOENT: no such file; -EPROTO: not a GROSR trace, or one of another schema
+ * version. The text is in grosr_error().
+ */
+int grosr_store_open_read(sqlite3 **db, const char *path);
+
+#endif
