@@ -1,0 +1,131 @@
+/*
+ * The host device: the persistent warps are threads of this process, all memory is shared.
+ */
+#include "device_ops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct block {
+    struct block *next;
+    alignas(128) unsigned char memory[];
+};
+
+struct grosr_device {
+    struct dev_host_grid *grid;
+    struct grosr_launch launch;
+    struct block *blocks;
+};
+
+static void warp_main(void *arg, uint32_t warp)
+{
+    const struct grosr_launch *launch = (const struct grosr_launch *)arg;
+
+    if (warp < launch->workers)
+        grosr_worker_run(launch, warp);
+    else
+        grosr_service_run(launch);
+}
+
+void grosr_host_device(struct grosr_device_info *info)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
+
+    memset(info, 0, sizeof(*info));
+    snprintf(info->device, sizeof(info->device), "host");
+    snprintf(info->name, sizeof(info->name), "host threads (%ld CPUs)", cpus);
+    info->lanes = GROSR_LANES;
+    info->default_workers = cpus < 2 ? 2 : cpus > 8 ? 8 : (uint32_t)cpus;
+    info->max_workers = 256;
+    info->sms = info->default_workers;
+    info->max_warps_per_sm = 1;
+    info->memory_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int host_open(struct grosr_device **device, uint32_t ordinal, struct grosr_device_info *info)
+{
+    if (ordinal)
+        return grosr_fail(ENODEV, "there is one host device, number 0");
+    *device = (struct grosr_device *)calloc(1, sizeof(**device));
+    if (!*device)
+        return grosr_fail(ENOMEM, "out of memory");
+    grosr_host_device(info);
+    return 0;
+}
+
+static int host_alloc(struct grosr_device *device, size_t bytes, void **memory)
+{
+    size_t size = (sizeof(struct block) + bytes + 127) / 128 * 128;
+    struct block *b = (struct block *)aligned_alloc(128, size);
+
+    if (!b)
+        return grosr_fail(ENOMEM, "out of memory: %zu bytes", bytes);
+    memset(b, 0, size);
+    b->next = device->blocks;
+    device->blocks = b;
+    *memory = b->memory;
+    return 0;
+}
+
+static int host_alloc_shared(struct grosr_device *device, size_t bytes, void **host, void **view)
+{
+    int err = host_alloc(device, bytes, host);
+    *view = *host;
+    return err;
+}
+
+static int host_share(struct grosr_device *device, void *host, size_t bytes, void **view)
+{
+    (void)device;
+    (void)bytes;
+    *view = host;
+    return 0;
+}
+
+static int host_launch(struct grosr_device *device, const struct grosr_launch *launch, uint32_t sms)
+{
+    uint32_t per_sm = (launch->workers + sms - 1) / sms;
+    int err;
+
+    device->launch = *launch;
+    err = dev_host_launch(&device->grid, launch->workers + 1, per_sm, warp_main, &device->launch);
+    if (err)
+        return grosr_fail(-err, "cannot start %u worker threads: %s", launch->workers + 1, strerror(-err));
+    return 0;
+}
+
+static int host_poll(struct grosr_device *device)
+{
+    if (!device->grid)
+        return 0;
+    if (dev_host_running(device->grid))
+        return 1;
+    dev_host_join(device->grid);
+    device->grid = NULL;
+    return 0;
+}
+
+static void host_close(struct grosr_device *device)
+{
+    while (device->blocks) {
+        struct block *b = device->blocks;
+        device->blocks = b->next;
+        free(b);
+    }
+    free(device);
+}
+
+const struct grosr_device_ops grosr_device_host = {
+    .name = "host",
+    .clock_is_host = true,
+    .open = host_open,
+    .alloc = host_alloc,
+    .alloc_shared = host_alloc_shared,
+    .share = host_share,
+    .launch = host_launch,
+    .poll = host_poll,
+    .close = host_close,
+};

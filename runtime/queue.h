@@ -1,0 +1,154 @@
+/*
+ * The submission queue: tasks from the host to the workers, results back, across PCIe with loads and stores
+ * only.
+ *
+ * Two rings of `capacity` (a power of two) 16-byte slots in host memory that the device maps. Task t lies in
+ * slot t % capacity of both and belongs to lap t / capacity + 1. As in event records, the lap (8 bits) stands
+ * in both words of a slot, since the other side of the bus may see a 16-byte store torn:
+ *
+ *     task     lo   lap:8 | b, high byte:8 | function:16 | a:32          written by the host
+ *              hi   lap:8 | b, low 56 bits
+ *     result   lo   lap:8 | value, high byte:8 | status:16 | 0:32        written by the worker that ran it
+ *              hi   lap:8 | value, low 56 bits
+ *
+ * A slot holds task t if and only if both laps are t's. The host writes task t only after it has consumed the
+ * result of task t - capacity, so that no slot is reused under a reader, and a lap is never more than one
+ * ahead of what a reader expects: there is no other back-pressure, and no word that both sides write.
+ *
+ * Workers find tasks through ports. Chunks of GROSR_QUEUE_CHUNK consecutive tasks are dealt to the ports in
+ * turn; a port has a lock and a position in device memory. A worker that gets the lock reads the slots at the
+ * port's position, all lanes at once: the poll is the fetch, one PCIe round trip from task to worker. It
+ * takes what is there, releases the lock and runs the tasks while another worker polls.
+ */
+#ifndef GROSR_QUEUE_H
+#define GROSR_QUEUE_H
+
+#include "../tracer/session.h"
+
+#define GROSR_QUEUE_CHUNK     32u
+#define GROSR_QUEUE_PORTS_MAX 16u
+
+/* Slots that a lane looks at in one poll. */
+#define GROSR_QUEUE_DEPTH GROSR_LANE_DEPTH
+
+/* A worker keeps a port for this many fruitless polls before it tries the next. */
+#define GROSR_QUEUE_POLLS 4u
+
+/* Device memory. */
+struct grosr_port {
+    alignas(128) dev32 lock; /* 1: a worker polls this port */
+    uint64_t position;       /* tasks taken through it; under the lock */
+};
+
+/* The queue as the device sees it. */
+struct grosr_queue {
+    sys128 *tasks, *results;
+    uint32_t capacity_log2;
+    uint32_t ports;
+    struct grosr_port *port;
+    struct grosr_queue_port *taken; /* the session's copy of the positions, for whoever watches */
+};
+
+GROSR_DEVICE uint64_t grosr_queue_lap(uint32_t capacity_log2, uint64_t task)
+{
+    return ((task >> capacity_log2) + 1) << 56;
+}
+
+/* Whether a slot read as `p` holds something of the (shifted) lap. */
+GROSR_DEVICE bool grosr_queue_holds(struct grosr_pair p, uint64_t lap)
+{
+    return (((p.lo ^ lap) | (p.hi ^ lap)) >> 56) == 0;
+}
+
+GROSR_DEVICE struct grosr_pair grosr_queue_pack(uint64_t lap, uint32_t middle16, uint32_t low32,
+                                                uint64_t wide)
+{
+    struct grosr_pair p;
+    p.lo = lap | (wide >> 56) << 48 | (uint64_t)(middle16 & 0xffffu) << 32 | low32;
+    p.hi = lap | (wide & ((UINT64_C(1) << 56) - 1));
+    return p;
+}
+
+GROSR_DEVICE uint32_t grosr_queue_middle16(struct grosr_pair p)
+{
+    return (uint32_t)(p.lo >> 32) & 0xffffu;
+}
+
+GROSR_DEVICE uint64_t grosr_queue_wide(struct grosr_pair p)
+{
+    return (p.lo >> 48 & 0xffu) << 56 | (p.hi & ((UINT64_C(1) << 56) - 1));
+}
+
+/* The number of the task at a port's position. */
+GROSR_DEVICE uint64_t grosr_queue_task_at(const struct grosr_queue *q, uint32_t port, uint64_t position)
+{
+    return (position / GROSR_QUEUE_CHUNK * q->ports + port) * GROSR_QUEUE_CHUNK +
+           position % GROSR_QUEUE_CHUNK;
+}
+
+/* What one poll brought. Entry d of lane l is valid when d * GROSR_LANES + l < count. */
+struct grosr_take {
+    uint32_t count;                            /* tasks taken by the warp */
+    uint64_t task[GROSR_QUEUE_DEPTH];          /* this lane's task numbers */
+    struct grosr_pair slot[GROSR_QUEUE_DEPTH]; /* and what their slots held */
+};
+
+/* Reads the slots from a port's position on, with its lock held; leaves how many consecutive ones are filled.
+ */
+GROSR_DEVICE void grosr_queue_poll(const struct grosr_queue *q, uint32_t port, uint64_t position,
+                                   struct grosr_take *take)
+{
+    uint32_t capacity = 1u << q->capacity_log2;
+
+    take->count = 0;
+    for (uint32_t d = 0; d < GROSR_QUEUE_DEPTH; d++) {
+        uint32_t ahead = d * GROSR_LANES + dev_lane();
+        uint64_t task = grosr_queue_task_at(q, port, position + ahead);
+        /* Acquire: the task's arguments by reference are visible. Pairs with the release in grosr_submit().
+         */
+        take->task[d] = task;
+        take->slot[d] = sys_load_pair_acquire(&q->tasks[task & (capacity - 1)]);
+        bool filled =
+            ahead < capacity && grosr_queue_holds(take->slot[d], grosr_queue_lap(q->capacity_log2, task));
+        uint32_t missing = ~dev_ballot(filled);
+        uint32_t n = dev_ffs32(missing);
+        n = n ? n - 1 : GROSR_LANES;
+        take->count += n;
+        if (n < GROSR_LANES)
+            break;
+    }
+}
+
+/*
+ * Takes tasks through a port: take->count of them, 0 when another worker has the port or nothing came in a
+ * few polls. A collective.
+ */
+GROSR_DEVICE void grosr_queue_take(const struct grosr_queue *q, uint32_t port, struct grosr_take *take)
+{
+    struct grosr_port *p = &q->port[port];
+    uint64_t position = 0;
+    uint32_t busy = 0;
+
+    take->count = 0;
+    if (dev_lane() == 0) {
+        /* Look before the exchange: waiting workers share the line instead of fighting for it. */
+        busy = dev_load_relaxed(&p->lock) || dev_cas_acquire(&p->lock, 0, 1);
+        if (!busy)
+            position = p->position; /* visible: the lock's last holder released it */
+    }
+    if (dev_shfl32(busy, 0))
+        return;
+    position = dev_shfl64(position, 0);
+    for (uint32_t i = 0; i < GROSR_QUEUE_POLLS && !take->count; i++)
+        grosr_queue_poll(q, port, position, take);
+    dev_point("queue.taken");
+    if (dev_lane() == 0) {
+        if (take->count) {
+            p->position = position + take->count;
+            sys_store_relaxed(&q->taken[port].taken, position + take->count);
+        }
+        dev_store_release(&p->lock, 0u); /* pairs with the exchange above */
+    }
+}
+
+#endif

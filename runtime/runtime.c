@@ -1,0 +1,614 @@
+/*
+ * The runtime's host side: opening and closing, submission, completion.
+ *
+ * One lock guards the queue's host side. Under it:
+ *
+ *     retired <= published <= reserved        task numbers, ever growing
+ *
+ * A submission reserves its numbers first, so that a batch is contiguous, then publishes as slots become
+ * free: task t may be published once task t - capacity has been retired. Retiring goes in order: the result
+ * of task `retired` is copied to where its batch wants it, and its slot is free. Whoever waits, for room or
+ * for results, retires.
+ *
+ * A housekeeping thread takes clock snapshots, watches the device for failure and the collector for its life.
+ */
+#include "device_ops.h"
+
+#include "../tracer/clock.h"
+#include "../tracer/emit.h"
+#include "../tracer/process.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOST_RING_EVENTS   65536u
+#define RINGS_EVENTS       (4u << 20) /* in all workers' rings, unless asked otherwise: 64 MiB */
+#define RING_EVENTS_LEAST  4096u
+#define HOUSEKEEPING_NS    10000000u /* between clock snapshots */
+#define SNAPSHOT_TRIPS     64u
+#define SNAPSHOT_TIMEOUT   50000000u
+#define COLLECTOR_WAIT_NS  10000000000u
+#define STOP_TIMEOUT_NS    10000000000u
+#define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
+
+struct batch {
+    uint64_t first, count;
+    struct grosr_result *results;
+};
+
+struct grosr {
+    const struct grosr_device_ops *ops;
+    struct grosr_device *device;
+    struct grosr_device_info info;
+    struct grosr_session *session;
+    struct grosr_trace trace; /* as the host sees it */
+    sys128 *tasks, *results;  /* the two rings */
+    uint32_t capacity_log2;
+    uint32_t ports;
+    uint32_t spins;
+
+    pthread_mutex_t lock;
+    uint64_t reserved, published, retired;
+    uint64_t max_depth;
+    struct batch *batch; /* unretired batches, a ring: front at batch_head */
+    size_t batch_head, batch_count, batch_room;
+    struct grosr_emitter emit; /* the host's event ring */
+
+    sys32 stopping;    /* grosr_stop() was called */
+    sys32 failed;      /* errno: the device failed; the text is in failure */
+    char failure[512]; /* written before `failed` */
+    bool finished;
+
+    pthread_t housekeeper;
+    bool housekeeping;
+    sys32 housekeeper_stop;
+    struct grosr_clock_pinger pinger;
+};
+
+/* ---- waiting ---- */
+
+struct waiter {
+    uint32_t spins, step;
+};
+
+/* A little while, longer each time. */
+static void wait_a_little(const grosr *rt, struct waiter *w)
+{
+    if (w->spins < rt->spins)
+        w->spins++;
+    else
+        dev_backoff(&w->step);
+}
+
+/* ---- the queue's host side; all under the lock ---- */
+
+static int push_batch(grosr *rt, uint64_t first, uint64_t count, struct grosr_result *results)
+{
+    if (rt->batch_count == rt->batch_room) {
+        size_t room = rt->batch_room ? 2 * rt->batch_room : 64;
+        struct batch *more = (struct batch *)malloc(room * sizeof(*more));
+        if (!more)
+            return grosr_fail(ENOMEM, "out of memory for %zu batches", room);
+        for (size_t i = 0; i < rt->batch_count; i++)
+            more[i] = rt->batch[(rt->batch_head + i) % rt->batch_room];
+        free(rt->batch);
+        rt->batch = more;
+        rt->batch_head = 0;
+        rt->batch_room = room;
+    }
+    rt->batch[(rt->batch_head + rt->batch_count++) % rt->batch_room] = (struct batch){first, count, results};
+    return 0;
+}
+
+static void pop_batches(grosr *rt)
+{
+    while (rt->batch_count &&
+           rt->retired >= rt->batch[rt->batch_head].first + rt->batch[rt->batch_head].count) {
+        rt->batch_head = (rt->batch_head + 1) % rt->batch_room;
+        rt->batch_count--;
+    }
+}
+
+/* Hands over the results that are there, in order. Returns how many. */
+static uint64_t retire(grosr *rt)
+{
+    uint64_t mask = (UINT64_C(1) << rt->capacity_log2) - 1, before = rt->retired;
+
+    while (rt->retired < rt->published) {
+        const struct batch *b = &rt->batch[rt->batch_head];
+        uint64_t end = b->first + b->count < rt->published ? b->first + b->count : rt->published, t;
+        for (t = rt->retired; t < end; t++) {
+            /* Pairs with the release in grosr_worker_run_lanes(): what the task wrote is visible. */
+            struct grosr_pair r = sys_load_pair_acquire(&rt->results[t & mask]);
+            if (!grosr_queue_holds(r, grosr_queue_lap(rt->capacity_log2, t)))
+                break;
+            if (b->results) {
+                b->results[t - b->first].value = grosr_queue_wide(r);
+                b->results[t - b->first].status = -(int32_t)grosr_queue_middle16(r);
+            }
+        }
+        bool stuck = t < end;
+        rt->retired = t;
+        pop_batches(rt);
+        if (stuck)
+            break;
+    }
+    if (rt->retired != before)
+        sys_store_relaxed(&grosr_session_queue(rt->session, 0)->completed, rt->retired);
+    return rt->retired - before;
+}
+
+static void record(grosr *rt, uint32_t kind, uint64_t payload)
+{
+    if (sys_load_relaxed(&rt->trace.header->level) >= GROSR_LEVEL_SPANS)
+        grosr_emit_at(&rt->emit, kind, payload, grosr_host_clock_ns());
+}
+
+/* Publishes tasks as number `first` on. There is room. */
+static void publish(grosr *rt, const struct grosr_task *tasks, uint64_t first, uint64_t count)
+{
+    struct grosr_queue_entry *queue = grosr_session_queue(rt->session, 0);
+    sys64 *chunk_time = (sys64 *)(void *)(rt->session->base + queue->chunk_times_at);
+    uint64_t mask = (UINT64_C(1) << rt->capacity_log2) - 1, now = grosr_host_clock_ns(), taken;
+
+    for (uint64_t done = 0; done < count; done += 0xffff) {
+        uint64_t n = count - done < 0xffff ? count - done : 0xffff;
+        record(rt, GROSR_EV_TASK_ENQUEUE, grosr_payload_task((uint32_t)n, first + done));
+    }
+    /* Before the tasks themselves, so that no reader sees more taken than enqueued. */
+    rt->published += count;
+    sys_store_release(&queue->enqueued, rt->published);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t t = first + i, lap = grosr_queue_lap(rt->capacity_log2, t);
+        struct grosr_pair p = grosr_queue_pack(lap, tasks[i].function, tasks[i].a, tasks[i].b);
+        if (t % GROSR_QUEUE_CHUNK == 0)
+            sys_store_relaxed(&chunk_time[t / GROSR_QUEUE_CHUNK % queue->chunks], now);
+        /* Release: arguments by reference. Pairs with the acquire in grosr_queue_poll(). */
+        sys_store_pair_release(&rt->tasks[t & mask], p.lo, p.hi);
+    }
+    grosr_session_queue_counts(rt->session, 0, NULL, &taken);
+    if (rt->published - taken > rt->max_depth && rt->published >= taken) {
+        rt->max_depth = rt->published - taken;
+        sys_store_relaxed(&queue->max_depth, rt->max_depth);
+    }
+}
+
+/* Why nothing more will complete: 0 while it may. */
+static int ending(grosr *rt)
+{
+    int err = (int)sys_load_acquire(&rt->failed);
+
+    if (err)
+        return grosr_fail(err, "%s", rt->failure);
+    if (sys_load_acquire(&rt->stopping))
+        return grosr_fail(ECANCELED, "the runtime is stopping");
+    return 0;
+}
+
+int grosr_submit(grosr *rt, const struct grosr_task *tasks, size_t count, struct grosr_result *results,
+                 uint64_t *first_out)
+{
+    uint64_t capacity = UINT64_C(1) << rt->capacity_log2, first, done = 0;
+    struct waiter w = {0, 0};
+    bool waited = false;
+    int err = ending(rt);
+
+    if (err)
+        return err;
+    pthread_mutex_lock(&rt->lock);
+    first = rt->reserved;
+    if (count > GROSR_TASK_ID_MASK - first)
+        err = grosr_fail(EOVERFLOW, "a runtime numbers at most 2^%d tasks", GROSR_TASK_ID_BITS);
+    if (!err && count)
+        err = push_batch(rt, first, count, results);
+    if (err) {
+        pthread_mutex_unlock(&rt->lock);
+        return err;
+    }
+    rt->reserved += count;
+    if (first_out)
+        *first_out = first;
+    while (done < count) {
+        /* Earlier batches first: slots are published in the order of their numbers. */
+        uint64_t room = rt->published == first + done ? rt->retired + capacity - rt->published : 0;
+        if (room == 0) {
+            if (retire(rt))
+                continue;
+            if (!waited) {
+                record(rt, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_QUEUE_NOT_FULL, 0));
+                waited = true;
+            }
+            pthread_mutex_unlock(&rt->lock);
+            err = ending(rt);
+            if (!err)
+                wait_a_little(rt, &w);
+            pthread_mutex_lock(&rt->lock);
+            if (err)
+                break;
+            continue;
+        }
+        uint64_t n = count - done < room ? count - done : room;
+        publish(rt, tasks + done, first + done, n);
+        done += n;
+        w = (struct waiter){0, 0};
+    }
+    if (waited)
+        record(rt, GROSR_EV_WAIT_END, grosr_payload_wait(GROSR_RES_QUEUE_NOT_FULL, 0));
+    for (; results && done < count; done++)
+        results[done] = (struct grosr_result){0, -ECANCELED};
+    pthread_mutex_unlock(&rt->lock);
+    return err;
+}
+
+int grosr_wait(grosr *rt, uint64_t task, uint64_t timeout_ns)
+{
+    uint64_t start = timeout_ns == GROSR_FOREVER ? 0 : grosr_host_clock_ns();
+    struct waiter w = {0, 0};
+
+    for (;;) {
+        pthread_mutex_lock(&rt->lock);
+        if (task > rt->reserved)
+            task = rt->reserved;
+        uint64_t progress = retire(rt);
+        bool done = rt->retired >= task;
+        pthread_mutex_unlock(&rt->lock);
+        if (done)
+            return 0;
+        int err = ending(rt);
+        if (err)
+            return err;
+        if (timeout_ns != GROSR_FOREVER && grosr_host_clock_ns() - start >= timeout_ns)
+            return grosr_fail(ETIMEDOUT, "tasks below %llu are not done after %.3f s",
+                              (unsigned long long)task, (double)timeout_ns * 1e-9);
+        if (progress)
+            w = (struct waiter){0, 0};
+        else
+            wait_a_little(rt, &w);
+    }
+}
+
+int grosr_drain(grosr *rt, uint64_t timeout_ns)
+{
+    return grosr_wait(rt, UINT64_MAX, timeout_ns);
+}
+
+void grosr_stop(grosr *rt)
+{
+    sys_store_release(&rt->stopping, 1u);
+    sys_store_release(&rt->trace.header->stop, 1u);
+}
+
+/* ---- housekeeping ---- */
+
+static void fail_device(grosr *rt, int err)
+{
+    if (sys_load_relaxed(&rt->failed))
+        return;
+    snprintf(rt->failure, sizeof(rt->failure), "%s", grosr_error());
+    sys_store_release(&rt->failed, (uint32_t)-err); /* pairs with ending() */
+}
+
+static void *housekeeping_main(void *p)
+{
+    grosr *rt = (grosr *)p;
+    struct grosr_session_header *h = rt->trace.header;
+    uint32_t rounds = 0;
+
+    while (!sys_load_acquire(&rt->housekeeper_stop)) {
+        uint32_t collector = sys_load_relaxed(&h->collector_pid);
+        int state = rt->ops->poll(rt->device);
+        if (state < 0)
+            fail_device(rt, state);
+        if (state == 1 && !rt->ops->clock_is_host)
+            grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, SNAPSHOT_TIMEOUT);
+        if (collector && rounds++ % 16 == 0 && grosr_process_start_time(collector, NULL))
+            grosr_session_set_collector(rt->session, 0); /* it died */
+        struct timespec pause = {0, HOUSEKEEPING_NS};
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static void stop_housekeeping(grosr *rt)
+{
+    if (!rt->housekeeping)
+        return;
+    sys_store_release(&rt->housekeeper_stop, 1u);
+    pthread_join(rt->housekeeper, NULL);
+    rt->housekeeping = false;
+}
+
+/* ---- opening ---- */
+
+static int wait_for_collector(grosr *rt, uint32_t pid)
+{
+    uint64_t start = grosr_host_clock_ns();
+
+    /* Pairs with the release in grosr_session_set_collector(). */
+    while (!sys_load_acquire(&rt->trace.header->collector_pid)) {
+        struct timespec pause = {0, 1000000};
+        if (grosr_process_start_time(pid, NULL))
+            return grosr_fail(ECHILD, "the collector (process %u) ended before it attached", pid);
+        if (grosr_host_clock_ns() - start > COLLECTOR_WAIT_NS)
+            return grosr_fail(ETIMEDOUT, "the collector (process %u) did not attach within %d s", pid,
+                              (int)(COLLECTOR_WAIT_NS / 1000000000u));
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+static int open_device(grosr *rt, const char *name)
+{
+    bool automatic = !strcmp(name, "auto");
+
+    if (automatic || !strcmp(name, "cuda")) {
+        rt->ops = &grosr_device_cuda;
+        int err = rt->ops->open(&rt->device, 0, &rt->info);
+        if (!(automatic && err == -ENODEV))
+            return err;
+    } else if (strcmp(name, "host")) {
+        return grosr_fail(EINVAL, "there is no kind of device called '%s': auto, cuda or host", name);
+    }
+    rt->ops = &grosr_device_host;
+    return rt->ops->open(&rt->device, 0, &rt->info);
+}
+
+/* Fills in the device's defaults and checks the ranges. */
+static int settle_options(grosr *rt, struct grosr_options *o)
+{
+    bool host = rt->ops == &grosr_device_host;
+
+    if (o->sms == 0)
+        o->sms = host && o->workers ? o->workers : rt->info.sms;
+    else if (!host && o->sms > rt->info.sms)
+        return grosr_fail(EINVAL, "%s has %u SMs, not %u", rt->info.name, rt->info.sms, o->sms);
+    if (o->workers == 0)
+        o->workers = host ? o->sms : rt->info.default_workers / rt->info.sms * o->sms;
+    uint32_t most = host ? rt->info.max_workers : rt->info.max_workers / rt->info.sms * o->sms;
+    if (o->workers > most)
+        return grosr_fail(EINVAL, "%s runs at most %u workers on %u SMs, not %u", rt->info.name, most, o->sms,
+                          o->workers);
+    if (o->sms > o->workers)
+        o->sms = o->workers;
+    if (o->ring_events == 0) {
+        o->ring_events = RINGS_EVENTS / o->workers;
+        if (o->ring_events < RING_EVENTS_LEAST)
+            o->ring_events = RING_EVENTS_LEAST;
+        if (o->ring_events > GROSR_RING_MAX)
+            o->ring_events = GROSR_RING_MAX;
+    }
+    if (o->queue_capacity < 2 || o->queue_capacity > 1u << 24 || o->queue_capacity & (o->queue_capacity - 1))
+        return grosr_fail(EINVAL, "the queue's capacity is a power of two from 2 to 2^24, not %u",
+                          o->queue_capacity);
+    while (UINT32_C(1) << rt->capacity_log2 < o->queue_capacity)
+        rt->capacity_log2++;
+    /* A port's next chunk is at most one lap ahead, so that laps modulo 256 are never ambiguous. */
+    rt->ports = o->workers < GROSR_QUEUE_PORTS_MAX ? o->workers : GROSR_QUEUE_PORTS_MAX;
+    while (rt->ports > 1 && rt->ports * GROSR_QUEUE_CHUNK > o->queue_capacity)
+        rt->ports--;
+    return 0;
+}
+
+static int create_session(grosr *rt, const struct grosr_options *o)
+{
+    static const char *const functions[] = {
+#define GROSR_TASK_FUNCTION(id, NAME, name, text) [id] = #name,
+#include "tasks.def"
+#undef GROSR_TASK_FUNCTION
+    };
+    struct grosr_session_queue_options queue = {"submit", o->queue_capacity, rt->ports, GROSR_QUEUE_CHUNK};
+    struct grosr_session_options s = {
+        .device = rt->info.device,
+        .device_name = rt->info.name,
+        .program = o->program,
+        .sms = o->sms,
+        .max_warps_per_sm =
+            rt->ops == &grosr_device_host ? (o->workers + o->sms - 1) / o->sms : rt->info.max_warps_per_sm,
+        .lanes = rt->info.lanes,
+        .device_clock_is_host = rt->ops->clock_is_host,
+        .workers = o->workers,
+        .ring_events = o->ring_events,
+        .host_ring_events = HOST_RING_EVENTS,
+        .overflow = o->overflow,
+        .level = o->level,
+        .functions = functions,
+        .function_count = sizeof(functions) / sizeof(functions[0]),
+        .queues = &queue,
+        .queue_count = 1,
+    };
+    return grosr_session_create(&rt->session, &s);
+}
+
+/* Memory for the queue, and the kernel. */
+static int launch(grosr *rt, const struct grosr_options *o)
+{
+    size_t ring_bytes = sizeof(sys128) << rt->capacity_log2;
+    struct grosr_launch l;
+    void *tasks, *tasks_view, *results, *results_view, *ports, *control, *segment_view;
+    int err;
+
+    if ((err = rt->ops->share(rt->device, rt->session->base, rt->session->bytes, &segment_view)) ||
+        (err = rt->ops->alloc_shared(rt->device, ring_bytes, &tasks, &tasks_view)) ||
+        (err = rt->ops->alloc_shared(rt->device, ring_bytes, &results, &results_view)) ||
+        (err = rt->ops->alloc(rt->device, rt->ports * sizeof(struct grosr_port), &ports)) ||
+        (err = rt->ops->alloc(rt->device, sizeof(struct grosr_control), &control)))
+        return err;
+    rt->tasks = (sys128 *)tasks;
+    rt->results = (sys128 *)results;
+    memset(&l, 0, sizeof(l));
+    l.trace = grosr_session_trace(rt->session, segment_view);
+    l.queue.tasks = (sys128 *)tasks_view;
+    l.queue.results = (sys128 *)results_view;
+    l.queue.capacity_log2 = rt->capacity_log2;
+    l.queue.ports = rt->ports;
+    l.queue.port = (struct grosr_port *)ports;
+    l.queue.taken =
+        (struct grosr_queue_port *)(void *)(l.trace.base + grosr_session_queue(rt->session, 0)->ports_at);
+    l.control = (struct grosr_control *)control;
+    l.workers = o->workers;
+    return rt->ops->launch(rt->device, &l, o->sms);
+}
+
+int grosr_open(grosr **out, const struct grosr_options *options)
+{
+    struct grosr_options o = *options;
+    grosr *rt = (grosr *)calloc(1, sizeof(*rt));
+    int err;
+
+    if (!rt)
+        return grosr_fail(ENOMEM, "out of memory");
+    if (!o.collector_pid && getenv("GROSR_COLLECTOR"))
+        o.collector_pid = (uint32_t)strtoul(getenv("GROSR_COLLECTOR"), NULL, 10);
+    pthread_mutex_init(&rt->lock, NULL);
+    if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) || (err = create_session(rt, &o)))
+        goto fail;
+    rt->trace = grosr_session_trace(rt->session, rt->session->base);
+    rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
+    grosr_emit_open(&rt->emit, &rt->trace, o.workers); /* the last ring is the host's */
+    if (o.collector_pid && (err = wait_for_collector(rt, o.collector_pid)))
+        goto fail;
+    if ((err = launch(rt, &o)))
+        goto fail;
+    /* The first snapshot before anything is traced; the housekeeper goes on from there. */
+    if (!rt->ops->clock_is_host &&
+        (err = grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, STOP_TIMEOUT_NS))) {
+        err = rt->ops->poll(rt->device);
+        if (err >= 0)
+            err = grosr_fail(EIO, "the persistent kernel was launched and does not answer");
+        goto fail;
+    }
+    err = pthread_create(&rt->housekeeper, NULL, housekeeping_main, rt);
+    if (err) {
+        err = grosr_fail(err, "cannot start the housekeeping thread: %s", strerror(err));
+        goto fail;
+    }
+    rt->housekeeping = true;
+    *out = rt;
+    return 0;
+fail:
+    if (rt->session)
+        grosr_stop(rt);
+    rt->finished = false;
+    grosr_close(rt);
+    return err;
+}
+
+/* ---- closing ---- */
+
+/* Waits for the kernel to end. */
+static int join_kernel(grosr *rt)
+{
+    uint64_t start = grosr_host_clock_ns();
+    int state;
+
+    while ((state = rt->ops->poll(rt->device)) == 1) {
+        struct timespec pause = {0, 100000};
+        if (grosr_host_clock_ns() - start > STOP_TIMEOUT_NS)
+            return grosr_fail(EIO, "the persistent kernel did not stop within %d s; a task does not end",
+                              (int)(STOP_TIMEOUT_NS / 1000000000u));
+        nanosleep(&pause, NULL);
+    }
+    return state;
+}
+
+/* After the kernel has ended early: results that are there are handed over, the other tasks are cancelled. */
+static void cancel_rest(grosr *rt)
+{
+    uint64_t mask = (UINT64_C(1) << rt->capacity_log2) - 1;
+
+    pthread_mutex_lock(&rt->lock);
+    retire(rt);
+    for (uint64_t t = rt->retired; t < rt->published; t++) {
+        const struct batch *b = &rt->batch[rt->batch_head];
+        struct grosr_pair r = sys_load_pair_acquire(&rt->results[t & mask]);
+        bool done = grosr_queue_holds(r, grosr_queue_lap(rt->capacity_log2, t));
+        if (b->results) {
+            b->results[t - b->first].value = done ? grosr_queue_wide(r) : 0;
+            b->results[t - b->first].status = done ? -(int32_t)grosr_queue_middle16(r) : -ECANCELED;
+        }
+        rt->retired = t + 1;
+        pop_batches(rt);
+    }
+    pthread_mutex_unlock(&rt->lock);
+}
+
+int grosr_finish(grosr *rt)
+{
+    int err = 0;
+
+    if (rt->finished)
+        return 0;
+    rt->finished = true;
+    if (!sys_load_acquire(&rt->stopping)) {
+        err = grosr_drain(rt, GROSR_FOREVER);
+        if (err == -ECANCELED) /* told to stop meanwhile, which is no failure */
+            err = 0;
+    }
+    stop_housekeeping(rt);
+    if (!err && !rt->ops->clock_is_host)
+        grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, SNAPSHOT_TIMEOUT);
+    grosr_stop(rt);
+    int joined = join_kernel(rt);
+    if (joined && !err)
+        err = joined;
+    if (rt->results)
+        cancel_rest(rt);
+    grosr_emit_close(&rt->emit);
+    /* Pairs with the collector's load: all rings have been closed before, unless the device failed. */
+    sys_store_release(&rt->trace.header->state, (uint32_t)GROSR_SESSION_CLOSED);
+    return err;
+}
+
+int grosr_close(grosr *rt)
+{
+    int err = 0, state = 0;
+
+    if (!rt)
+        return 0;
+    if (rt->session && rt->trace.base)
+        err = grosr_finish(rt);
+    stop_housekeeping(rt);
+    if (rt->device)
+        state = rt->ops->poll(rt->device);
+    if (state == 1) {
+        /* Freeing would wait for the kernel for ever. The session's name goes; the process's exit ends the
+         * rest. */
+        grosr_session_unlink(rt->session);
+        return err;
+    }
+    if (rt->device)
+        rt->ops->close(rt->device);
+    grosr_session_close(rt->session);
+    pthread_mutex_destroy(&rt->lock);
+    free(rt->batch);
+    free(rt);
+    return err;
+}
+
+const struct grosr_session *grosr_runtime_session(const grosr *rt)
+{
+    return rt->session;
+}
+
+uint32_t grosr_devices(struct grosr_device_info *devices, uint32_t max)
+{
+    const char *why;
+    uint32_t n = grosr_cuda_devices(devices, max, &why);
+
+    if (n < max)
+        grosr_host_device(&devices[n]);
+    return n + 1;
+}
+
+const char *grosr_cuda_absent(void)
+{
+    const char *why = NULL;
+    struct grosr_device_info device;
+
+    return grosr_cuda_devices(&device, 1, &why) ? NULL : why;
+}
