@@ -1,0 +1,197 @@
+# GROSR. `make help` lists what can be made.
+#
+# One makefile for the whole tree. Objects of each variant go to build/VARIANT; the CUDA toolkit is found through
+# CUDA_HOME, nvcc on PATH or /usr/local/cuda, and without one the build is host-only.
+
+VARIANT ?= release
+LANES   ?= 1
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= cc
+V       ?= 0
+
+comma := ,
+empty :=
+B := build/$(VARIANT)$(if $(filter-out 1,$(LANES)),-lanes$(LANES))
+Q := $(if $(filter 0,$(V)),@)
+say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' $(1) $(2))
+
+# ---- tools and libraries ----
+
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc)))
+NVCC      := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/bin/nvcc))
+CUDA_ARCHS ?= 75 80 86 89 90
+CUDA_PTX   ?= 90
+
+VARIANT_release := -O2 -g
+VARIANT_debug   := -O0 -g3
+VARIANT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+VARIANT_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+VARIANT_cov     := -O0 -g --coverage
+ifeq ($(origin VARIANT_$(VARIANT)),undefined)
+$(error there is no VARIANT '$(VARIANT)': release, debug, asan, tsan, cov)
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wc++-compat -Werror
+CPPFLAGS += -D_GNU_SOURCE -DGROSR_HOST_LANES=$(LANES)
+CFLAGS   += -std=c17 $(VARIANT_$(VARIANT)) -fPIC -pthread
+LDFLAGS  += $(filter -fsanitize% --coverage,$(VARIANT_$(VARIANT))) -pthread
+LDLIBS_TRACER := -lsqlite3 -ldl -lm
+LDLIBS_VIEWER := -lncursesw -ltinfo
+
+# ---- sources ----
+
+TRACER  := $(wildcard tracer/*.c)
+RUNTIME := $(filter-out runtime/device_cuda%.c,$(wildcard runtime/*.c)) \
+           runtime/device_cuda$(if $(NVCC),,_none).c
+VIEWER  := $(wildcard viewer/*.c)
+TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
+TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
+
+LIB_OBJECTS := $(TRACER:%.c=$B/%.o) $(RUNTIME:%.c=$B/%.o) $B/schema/schema.o \
+               $(if $(NVCC),$B/runtime/kernel_fatbin.o)
+VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o)
+TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%)
+MAN := $B/man/grosr.1 $B/man/grosr-schema.5
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo check bench install uninstall dist clean help deps programs tests stress man
+
+all: programs $(if $(shell command -v scdoc 2>/dev/null),man)
+	$(if $(NVCC),,@echo 'no CUDA toolkit found (CUDA_HOME, nvcc on PATH, /usr/local/cuda): host device only')
+
+programs: $B/grosr $B/libgrosr.a
+
+help:
+	@echo 'make               build the command, the library and the manual (VARIANT=release|debug|asan|tsan|cov)'
+	@echo 'make demo          install what is missing, build, run a traced workload, look at it'
+	@echo 'make check         install what is missing, build and pass every test'
+	@echo 'make bench         what tracing costs on this machine (BENCH='DEVICE TASKS REPETITIONS')'
+	@echo 'make install       to PREFIX ($(PREFIX)), under DESTDIR; make uninstall'
+	@echo 'make dist          a source archive'
+	@echo 'make deps          install missing packages (Debian, Ubuntu), or print the line that does'
+	@echo 'make clean'
+
+# ---- compiling ----
+
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter runtime/device_cuda.c,$<),-isystem $(CUDA_HOME)/include) -MMD -MP -c -o $@ $<
+
+$B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql)
+	@mkdir -p $(@D)
+	$(call say,SQL,$@)
+	$Qsh schema/embed.sh >$@
+
+$B/schema/schema.o: $B/schema/schema.c
+	$(call say,CC,$<)
+	$Q$(CC) -Ischema $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
+
+# The fatbin is the same in every variant.
+FATBIN := build/cuda/kernel.fatbin
+$(FATBIN): runtime/kernel.cu Makefile
+	@mkdir -p $(@D)
+	$(call say,NVCC,$<)
+	$Q$(NVCC) -std=c++17 -O3 -fatbin --threads 2 -lineinfo -Xptxas -warn-spills -Werror all-warnings \
+	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
+	    $(foreach a,$(CUDA_PTX),-gencode arch=compute_$a$(comma)code=compute_$a) -o $@ $<
+	$Q$(NVCC) -std=c++17 -M -MT $@ -o $(@:.fatbin=.d) $<
+
+$B/runtime/kernel_fatbin.o: runtime/kernel_fatbin.S $(FATBIN)
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$Q$(CC) -c -DKERNEL_FATBIN='"$(FATBIN)"' -o $@ $<
+
+$B/libgrosr.a: $(LIB_OBJECTS)
+	$(call say,AR,$@)
+	$Qrm -f $@ && $(AR) rcs $@ $^
+
+$B/grosr: $(VIEWER_OBJECTS) $B/libgrosr.a
+	$(call say,LINK,$@)
+	$Q$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TRACER) $(LDLIBS_VIEWER)
+
+# ---- the manual ----
+
+man: $(MAN)
+
+$B/man/grosr-schema.5.scd: schema/man_tables.sh schema/grosr-schema.5.scd.in schema/events.def \
+    $(wildcard schema/*.sql schema/queries/*.sql)
+	@mkdir -p $(@D)
+	$Qsh schema/man_tables.sh >$@
+
+$B/man/grosr.1: viewer/grosr.1.scd
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$Qscdoc <$< >$@
+
+$B/man/%: $B/man/%.scd
+	$(call say,MAN,$@)
+	$Qscdoc <$< >$@
+
+# ---- tests ----
+
+# Unit tests may test the viewer's parts; stress and GPU tests need the library alone.
+$B/tests/unit/%: TEST_OBJECTS := $(filter-out %/main.o,$(VIEWER_OBJECTS))
+$B/tests/unit/%: LDLIBS_TEST := $(LDLIBS_VIEWER)
+$(filter $B/tests/unit/%,$(TEST_PROGRAMS)): $(filter-out %/main.o,$(VIEWER_OBJECTS))
+
+$B/tests/%: tests/%.c $B/libgrosr.a Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_OBJECTS) \
+	    $B/libgrosr.a $(LDLIBS_TRACER) $(LDLIBS_TEST)
+
+tests: $(TEST_PROGRAMS)
+stress: $(filter $B/tests/stress/%,$(TEST_PROGRAMS))
+
+# Everything: the release build, then the stress tests under the sanitizers, one lane a warp and four.
+check: deps
+	$Q$(MAKE) --no-print-directory all tests
+	$Q$(MAKE) --no-print-directory VARIANT=asan all tests
+	$Q$(MAKE) --no-print-directory VARIANT=tsan stress
+	$Q$(MAKE) --no-print-directory VARIANT=tsan LANES=4 stress
+	$Q$(MAKE) --no-print-directory LANES=32 stress
+	$Qtests/run
+
+bench: programs
+	$Qtests/bench/arith.pl $B/grosr $(BENCH)
+
+# ---- the rest ----
+
+DEMO := build/demo.db
+demo: deps
+	$Q$(MAKE) --no-print-directory programs
+	$Qsh tests/demo.sh $B/grosr $(DEMO)
+
+deps:
+	$Qsh tests/deps.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(addprefix $(DESTDIR)$(PREFIX)/include/grosr/,runtime tracer schema)
+	install -m 755 $B/grosr $(DESTDIR)$(PREFIX)/bin/grosr
+	install -m 644 $B/libgrosr.a $(DESTDIR)$(PREFIX)/lib/libgrosr.a
+	install -m 644 runtime/grosr.h runtime/tasks.def $(DESTDIR)$(PREFIX)/include/grosr/runtime
+	install -m 644 tracer/device.h tracer/device_cuda.h tracer/device_host.h tracer/event.h tracer/session.h \
+	    tracer/emit.h tracer/error.h $(DESTDIR)$(PREFIX)/include/grosr/tracer
+	install -m 644 schema/events.def $(DESTDIR)$(PREFIX)/include/grosr/schema
+	printf '#include "runtime/grosr.h"\n' >$(DESTDIR)$(PREFIX)/include/grosr/grosr.h
+	if test -f $B/man/grosr.1; then \
+	    install -m 644 $B/man/grosr.1 $(DESTDIR)$(PREFIX)/share/man/man1 && \
+	    install -m 644 $B/man/grosr-schema.5 $(DESTDIR)$(PREFIX)/share/man/man5; fi
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/grosr $(DESTDIR)$(PREFIX)/lib/libgrosr.a \
+	    $(DESTDIR)$(PREFIX)/share/man/man1/grosr.1 $(DESTDIR)$(PREFIX)/share/man/man5/grosr-schema.5
+	rm -rf $(DESTDIR)$(PREFIX)/include/grosr
+
+dist:
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=grosr/ -o build/grosr.tar.gz HEAD
+
+clean:
+	rm -rf build
+
+-include $(wildcard $(shell test -d $B && find $B -name '*.d')) $(FATBIN:.fatbin=.d)

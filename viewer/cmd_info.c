@@ -1,0 +1,334 @@
+/*
+ * grosr info: what there is on this machine; grosr info FILE: what a trace holds and how far to trust it.
+ *
+ * Facts are gathered into plain structs first and then shown as text or as JSON. A session that cannot be
+ * opened (damaged, another user's) is part of the list, with the reason in words.
+ */
+#include "options.h"
+#include "output.h"
+#include "query.h"
+#include "table.h"
+#include "text.h"
+#include "../tracer/clock.h"
+#include "../tracer/store.h"
+#include "../tracer/version.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_DEVICES 64u
+
+static struct table_cell text_cell(const char *text)
+{
+    return (struct table_cell){.kind = TABLE_TEXT, .text = text};
+}
+
+static struct table_cell number_cell(uint64_t n)
+{
+    return (struct table_cell){.kind = TABLE_INTEGER, .integer = (int64_t)n};
+}
+
+/* Devices. */
+
+static int print_devices(const struct grosr_device_info *device, uint32_t devices)
+{
+    static const char *const names[] = {"device", "name",    "SMs",    "warps/SM",
+                                        "lanes",  "workers", "memory", "detail"};
+    struct table *table;
+    int err = table_begin(&table, stdout, GROSR_FORMAT_TABLE, 8, names);
+
+    if (err)
+        return err;
+    for (uint32_t i = 0; i < devices && !err; i++) {
+        const struct grosr_device_info *d = &device[i];
+        char memory[16];
+        text_count(memory, sizeof(memory), (double)d->memory_bytes);
+        struct table_cell cells[] = {text_cell(d->device),  text_cell(d->name),
+                                     number_cell(d->sms),   number_cell(d->max_warps_per_sm),
+                                     number_cell(d->lanes), number_cell(d->default_workers),
+                                     text_cell(memory),     text_cell(d->detail)};
+        err = table_row(table, cells);
+    }
+    table_end(table);
+    if (grosr_cuda_absent())
+        printf("no CUDA device: %s\n", grosr_cuda_absent());
+    return err;
+}
+
+static void write_devices(struct json *j, const struct grosr_device_info *device, uint32_t devices)
+{
+    json_array(j, "devices");
+    for (uint32_t i = 0; i < devices; i++) {
+        const struct grosr_device_info *d = &device[i];
+        json_object(j, NULL);
+        json_string(j, "device", d->device);
+        json_string(j, "name", d->name);
+        json_uint(j, "ordinal", d->ordinal);
+        json_uint(j, "sms", d->sms);
+        json_uint(j, "max_warps_per_sm", d->max_warps_per_sm);
+        json_uint(j, "lanes", d->lanes);
+        json_uint(j, "default_workers", d->default_workers);
+        json_uint(j, "max_workers", d->max_workers);
+        json_uint(j, "memory_bytes", d->memory_bytes);
+        json_string(j, "detail", d->detail);
+        json_close(j);
+    }
+    json_close(j);
+    json_string(j, "cuda_absent", grosr_cuda_absent());
+}
+
+/* Sessions. */
+
+struct session_facts {
+    uint32_t pid, index;
+    bool known; /* the rest is; otherwise `state` says why not */
+    char state[512];
+    char program[64], device[16], device_name[64];
+    uint32_t workers, level, collector_pid;
+    uint64_t uptime_ns;
+    bool alive;
+};
+
+static void gather_session(struct session_facts *f, struct grosr_session_id id)
+{
+    struct grosr_session *session;
+
+    memset(f, 0, sizeof(*f));
+    f->pid = id.pid;
+    f->index = id.index;
+    if (grosr_session_open(&session, id.pid, id.index)) {
+        snprintf(f->state, sizeof(f->state), "%s", grosr_error());
+        return;
+    }
+    const struct grosr_session_header *h = &session->header, *live = grosr_session_live(session);
+    uint64_t now = grosr_host_clock_ns();
+    f->known = true;
+    f->alive = grosr_session_alive(session);
+    snprintf(f->program, sizeof(f->program), "%s", h->program);
+    snprintf(f->device, sizeof(f->device), "%s", h->device);
+    snprintf(f->device_name, sizeof(f->device_name), "%s", h->device_name);
+    f->workers = h->workers;
+    f->level = sys_load_relaxed(&live->level);
+    f->collector_pid = sys_load_relaxed(&live->collector_pid);
+    f->uptime_ns = now > h->start_mono_ns ? now - h->start_mono_ns : 0;
+    bool open = sys_load_relaxed(&live->state) == GROSR_SESSION_OPEN;
+    snprintf(f->state, sizeof(f->state), "%s",
+             f->alive ? open ? "running" : "finished" : "left behind: its process has died");
+    grosr_session_close(session);
+}
+
+static int print_sessions(const struct session_facts *facts, int sessions)
+{
+    static const char *const names[] = {"pid",   "program", "device",    "workers",
+                                        "level", "uptime",  "collector", "state"};
+    struct table *table;
+    int err;
+
+    if (sessions == 0) {
+        puts("none; `grosr run` starts one");
+        return 0;
+    }
+    err = table_begin(&table, stdout, GROSR_FORMAT_TABLE, 8, names);
+    if (err)
+        return err;
+    for (int i = 0; i < sessions && !err; i++) {
+        const struct session_facts *f = &facts[i];
+        char uptime[16];
+        struct table_cell cells[8] = {number_cell(f->pid)};
+        if (f->known) {
+            cells[1] = text_cell(f->program);
+            cells[2] = text_cell(f->device);
+            cells[3] = number_cell(f->workers);
+            cells[4] = text_cell(text_level(f->level));
+        }
+        if (f->alive)
+            cells[5] = text_cell(text_duration(uptime, sizeof(uptime), (double)f->uptime_ns));
+        if (f->collector_pid)
+            cells[6] = number_cell(f->collector_pid);
+        cells[7] = text_cell(f->state);
+        err = table_row(table, cells);
+    }
+    table_end(table);
+    return err;
+}
+
+static void write_sessions(struct json *j, const struct session_facts *facts, int sessions)
+{
+    json_array(j, "sessions");
+    for (int i = 0; i < sessions; i++) {
+        const struct session_facts *f = &facts[i];
+        json_object(j, NULL);
+        json_uint(j, "pid", f->pid);
+        json_uint(j, "index", f->index);
+        json_bool(j, "alive", f->alive);
+        json_string(j, "state", f->state);
+        if (f->known) {
+            json_string(j, "program", f->program);
+            json_string(j, "device", f->device);
+            json_string(j, "device_name", f->device_name);
+            json_uint(j, "workers", f->workers);
+            json_string(j, "level", text_level(f->level));
+            json_uint(j, "uptime_ns", f->uptime_ns);
+            json_uint(j, "collector_pid", f->collector_pid);
+        }
+        json_close(j);
+    }
+    json_close(j);
+}
+
+static int show_machine(bool as_json)
+{
+    struct grosr_device_info device[MOST_DEVICES];
+    struct grosr_session_id *ids = NULL;
+    uint32_t devices = grosr_devices(device, MOST_DEVICES);
+    int sessions = grosr_session_list(&ids), err = 0;
+
+    if (devices > MOST_DEVICES)
+        devices = MOST_DEVICES;
+    if (sessions < 0)
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    struct session_facts *facts = (struct session_facts *)calloc((size_t)sessions + 1, sizeof(*facts));
+    for (int i = 0; facts && i < sessions; i++)
+        gather_session(&facts[i], ids[i]);
+    free(ids);
+    if (!facts)
+        return grosr_say(GROSR_EXIT_FAILURE, "out of memory");
+
+    if (as_json) {
+        struct json j;
+        json_begin(&j, stdout);
+        json_object(&j, NULL);
+        json_string(&j, "version", GROSR_VERSION);
+        json_string(&j, "sqlite", sqlite3_libversion());
+        write_devices(&j, device, devices);
+        write_sessions(&j, facts, sessions);
+        json_close(&j);
+        json_end(&j);
+    } else {
+        printf("grosr %s, SQLite %s\n\nDEVICES\n", GROSR_VERSION, sqlite3_libversion());
+        err = print_devices(device, devices);
+        printf("\nSESSIONS\n");
+        if (!err)
+            err = print_sessions(facts, sessions);
+    }
+    free(facts);
+    return err ? grosr_say(GROSR_EXIT_FAILURE, "out of memory") : 0;
+}
+
+/* A trace file. */
+
+static const char session_sql[] =
+    "SELECT pid, program, device, device_name, sms, lanes, end AS duration_ns, died FROM GROSR_SESSION";
+
+static const struct {
+    const char *name, *sql;
+} row_counts[] = {
+    {"tasks", "SELECT count(*) FROM GROSR_TASK"},
+    {"waits", "SELECT count(*) FROM GROSR_WAIT"},
+    {"idles", "SELECT count(*) FROM GROSR_IDLE"},
+    {"instants", "SELECT count(*) FROM GROSR_INSTANT"},
+    {"workers", "SELECT count(*) FROM GROSR_WORKER"},
+    {"queue_samples", "SELECT count(*) FROM GROSR_QUEUE_SAMPLE"},
+    {"clock_snapshots", "SELECT count(*) FROM GROSR_CLOCK"},
+    {"losses", "SELECT count(*) FROM GROSR_LOSS"},
+};
+
+enum { ROW_COUNTS = sizeof(row_counts) / sizeof(*row_counts) };
+
+static int count_rows(sqlite3 *db, int64_t *counts)
+{
+    int code = 0;
+
+    for (int i = 0; i < ROW_COUNTS && !code; i++)
+        code = query_integer(db, row_counts[i].sql, &counts[i]);
+    return code;
+}
+
+/* The canned queries are the one place that knows how to judge a trace and how to sum its functions up. */
+static const char *canned_sql(const char *name)
+{
+    const struct grosr_canned_query *q = query_canned(name);
+    return q ? q->sql : "SELECT 1 WHERE 0";
+}
+
+static int print_trace(sqlite3 *db, const char *path, const int64_t *counts)
+{
+    static const char *const names[] = {"rows", "count"};
+    struct table *table;
+    int code, err;
+
+    printf("%s\n\nSESSION\n", path);
+    code = query_print(db, session_sql, GROSR_FORMAT_TABLE);
+    printf("\nHEALTH\n");
+    if (!code)
+        code = query_print(db, canned_sql("health"), GROSR_FORMAT_TABLE);
+    printf("\nFUNCTIONS\n");
+    if (!code)
+        code = query_print(db, canned_sql("functions"), GROSR_FORMAT_TABLE);
+    printf("\nROWS\n");
+    if (code || table_begin(&table, stdout, GROSR_FORMAT_TABLE, 2, names))
+        return code ? code : grosr_say(GROSR_EXIT_FAILURE, "out of memory");
+    err = 0;
+    for (int i = 0; i < ROW_COUNTS && !err; i++) {
+        struct table_cell cells[2] = {text_cell(row_counts[i].name), number_cell((uint64_t)counts[i])};
+        err = table_row(table, cells);
+    }
+    table_end(table);
+    return err ? grosr_say(GROSR_EXIT_FAILURE, "out of memory") : 0;
+}
+
+static int write_trace(sqlite3 *db, const char *path, const int64_t *counts)
+{
+    struct json j;
+    int code;
+
+    json_begin(&j, stdout);
+    json_object(&j, NULL);
+    json_string(&j, "file", path);
+    code = query_json(db, session_sql, &j, "sessions");
+    if (!code)
+        code = query_json(db, canned_sql("health"), &j, "health");
+    if (!code)
+        code = query_json(db, canned_sql("functions"), &j, "functions");
+    if (!code)
+        code = query_json(db, "SELECT key, value FROM GROSR_META ORDER BY key", &j, "meta");
+    json_object(&j, "rows");
+    for (int i = 0; i < ROW_COUNTS; i++)
+        json_int(&j, row_counts[i].name, counts[i]);
+    json_close(&j);
+    json_close(&j);
+    json_end(&j);
+    return code;
+}
+
+static int show_trace(const char *path, bool as_json)
+{
+    int64_t counts[ROW_COUNTS];
+    char printable[4096];
+    sqlite3 *db;
+    int err = grosr_store_open_read(&db, path);
+
+    if (err)
+        return grosr_say(grosr_exit_code(err), "%s", grosr_error());
+    int code = count_rows(db, counts);
+    if (!code && as_json)
+        code = write_trace(db, path, counts);
+    else if (!code)
+        code = print_trace(db, text_printable(printable, sizeof(printable), path), counts);
+    sqlite3_close(db);
+    return code;
+}
+
+int cmd_info(int argc, char **argv)
+{
+    struct grosr_arguments arguments;
+    int code = grosr_parse(argc, argv, &arguments);
+
+    if (code >= 0)
+        return code;
+    output_begin();
+    if (arguments.operands)
+        return output_end(show_trace(arguments.operand[0], arguments.json));
+    return output_end(show_machine(arguments.json));
+}

@@ -1,0 +1,139 @@
+/*
+ * grosr record: traces a program that it starts, or a process that runs already. This process is the
+ * collector.
+ */
+#include "collect.h"
+#include "options.h"
+
+#include "../tracer/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop;
+static volatile pid_t child;
+
+static void on_stop(int signal_number)
+{
+    (void)signal_number;
+    stop = 1;
+}
+
+/* SIGTERM goes to the program; when it ends, so do we. */
+static void on_forward(int signal_number)
+{
+    if (child > 0)
+        kill(child, signal_number);
+}
+
+/* Collects at the wanted level, and leaves the level as it was. */
+static int record_session(struct grosr_session *session, const struct grosr_arguments *a, const char *path)
+{
+    struct grosr_session_header *live = grosr_session_live(session);
+    uint32_t before = sys_load_relaxed(&live->level);
+    int err;
+
+    sys_store_relaxed(&live->level, (uint32_t)a->level);
+    err = collect_session(session, path, &stop);
+    sys_store_relaxed(&live->level, before);
+    return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
+}
+
+static int attach(const struct grosr_arguments *a, const char *path)
+{
+    struct grosr_session *session;
+    int code;
+
+    if (grosr_session_open(&session, a->attach, 0))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    /* What a dead process left is still worth having: its rings are read out and the segment goes. */
+    if (!grosr_session_alive(session))
+        grosr_say(0, "process %u is dead; recording what it left", a->attach);
+    signal(SIGINT, on_stop);
+    signal(SIGTERM, on_stop);
+    code = record_session(session, a, path);
+    grosr_session_close(session);
+    return code;
+}
+
+/* Starts the program with the end of a pipe that closes at exec; an errno comes through it if there is none.
+ */
+static pid_t start(char **command)
+{
+    char pid[16];
+    int pipe_fds[2], failure = 0;
+    pid_t p;
+
+    if (pipe2(pipe_fds, O_CLOEXEC))
+        return grosr_fail(errno, "cannot start %s: %s", command[0], strerror(errno));
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    p = fork();
+    if (p == 0) {
+        setenv("GROSR_COLLECTOR", pid, 1);
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGXFSZ, SIG_DFL);
+        execvp(command[0], command);
+        failure = errno;
+        if (write(pipe_fds[1], &failure, sizeof(failure)) < 0)
+            _exit(126);
+        _exit(127);
+    }
+    close(pipe_fds[1]);
+    if (p > 0 && read(pipe_fds[0], &failure, sizeof(failure)) == (ssize_t)sizeof(failure)) {
+        waitpid(p, NULL, 0);
+        p = -1;
+        errno = failure;
+    }
+    int err = errno;
+    close(pipe_fds[0]);
+    return p < 0 ? grosr_fail(err, "cannot run %s: %s", command[0], strerror(err)) : p;
+}
+
+static int command(const struct grosr_arguments *a, const char *path)
+{
+    struct grosr_session *session;
+    int status, code = GROSR_EXIT_OK;
+
+    signal(SIGINT, SIG_IGN); /* the terminal sends it to the program too */
+    signal(SIGTERM, on_forward);
+    child = start(a->operand);
+    if (child < 0)
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    if (grosr_collector_find(&session, (uint32_t)child, &stop) == 0) {
+        code = record_session(session, a, path);
+        grosr_session_close(session);
+    } else {
+        code = grosr_say(GROSR_EXIT_FAILURE, "%s ended without a GROSR session: nothing was recorded",
+                         a->operand[0]);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(status))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s was killed by signal %d", a->operand[0], WTERMSIG(status));
+    if (WEXITSTATUS(status))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s ended with exit code %d", a->operand[0],
+                         WEXITSTATUS(status));
+    return code;
+}
+
+int cmd_record(int argc, char **argv)
+{
+    struct grosr_arguments a;
+    int code = grosr_parse(argc, argv, &a);
+    const char *path;
+
+    if (code >= 0)
+        return code;
+    if (!a.attach == !a.operands)
+        return grosr_say(GROSR_EXIT_USAGE, "record takes either -- COMMAND or --attach PID");
+    path = a.output ? a.output : GROSR_DEFAULT_TRACE;
+    if (grosr_store_probe(path))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    signal(SIGXFSZ, SIG_IGN);
+    return a.attach ? attach(&a, path) : command(&a, path);
+}

@@ -1,0 +1,187 @@
+/*
+ * grosr run WORKLOAD: runs a workload on the runtime; with -o, a collector process records it.
+ */
+#include "collect.h"
+#include "json.h"
+#include "options.h"
+
+#include "../runtime/workload.h"
+#include "../tracer/ring.h"
+#include "../tracer/store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop;
+static grosr *volatile running; /* for the signal handler */
+
+/* The first signal ends the run properly, the second as signals do. */
+static void on_signal(int signal_number)
+{
+    grosr *rt = running;
+
+    stop = 1;
+    if (rt)
+        grosr_stop(rt);
+    signal(signal_number, SIG_DFL);
+}
+
+static int list_workloads(void)
+{
+    for (const struct grosr_workload *w = grosr_workloads; w->name; w++)
+        printf("%-12s %s\n", w->name, w->description);
+    return GROSR_EXIT_OK;
+}
+
+static const struct grosr_workload *find_workload(const char *name)
+{
+    for (const struct grosr_workload *w = grosr_workloads; w->name; w++)
+        if (!strcmp(w->name, name))
+            return w;
+    return NULL;
+}
+
+static void sum_rings(const struct grosr_session *session, struct grosr_ring_counts *sum)
+{
+    memset(sum, 0, sizeof(*sum));
+    for (uint32_t i = 0; i < session->header.rings; i++) {
+        struct grosr_ring_counts n;
+        grosr_ring_count(session, i, &n);
+        sum->written += n.written;
+        sum->read += n.read;
+        sum->dropped += n.dropped;
+        sum->overwritten += n.overwritten;
+    }
+}
+
+static double tasks_per_s(const struct grosr_workload_result *r)
+{
+    return r->elapsed_ns ? (double)r->completed * 1e9 / (double)r->elapsed_ns : 0;
+}
+
+static int print_json(const struct grosr_workload *w, const struct grosr_arguments *a,
+                      const struct grosr_session_header *h, const struct grosr_workload_result *r,
+                      const struct grosr_ring_counts *trace)
+{
+    struct json j;
+
+    json_begin(&j, stdout);
+    json_object(&j, NULL);
+    json_string(&j, "workload", w->name);
+    json_string(&j, "device", h->device);
+    json_string(&j, "device_name", h->device_name);
+    json_uint(&j, "workers", h->workers);
+    json_uint(&j, "tasks", r->tasks);
+    json_uint(&j, "completed", r->completed);
+    json_uint(&j, "errors", r->errors);
+    json_uint(&j, "elapsed_ns", r->elapsed_ns);
+    json_number(&j, "tasks_per_s", tasks_per_s(r));
+    json_object(&j, "trace");
+    json_string(&j, "file", a->output);
+    json_uint(&j, "written", trace->written);
+    json_uint(&j, "read", trace->read);
+    json_uint(&j, "dropped", trace->dropped);
+    json_uint(&j, "overwritten", trace->overwritten);
+    json_close(&j);
+    json_close(&j);
+    return json_end(&j);
+}
+
+static int print_text(const struct grosr_workload *w, const struct grosr_arguments *a,
+                      const struct grosr_session_header *h, const struct grosr_workload_result *r,
+                      const struct grosr_ring_counts *trace)
+{
+    printf("%s on %s (%s, %u workers): %" PRIu64 " of %" PRIu64 " tasks completed, %" PRIu64 " errors\n",
+           w->name, h->device_name, h->device, h->workers, r->completed, r->tasks, r->errors);
+    printf("%.3f ms, %.3f M tasks/s\n", (double)r->elapsed_ns * 1e-6, tasks_per_s(r) * 1e-6);
+    if (a->output)
+        printf("trace: %s, %" PRIu64 " events read, %" PRIu64 " dropped, %" PRIu64 " overwritten\n",
+               a->output, trace->read, trace->dropped, trace->overwritten);
+    return fflush(stdout) ? -errno : 0;
+}
+
+/* Runs the workload on an open runtime, closes it and reports. */
+static int run_open(const struct grosr_workload *w, const struct grosr_arguments *a, grosr *rt,
+                    pid_t collector)
+{
+    struct grosr_workload_options options = {a->tasks, a->seconds, &stop};
+    struct grosr_workload_result result;
+    struct grosr_ring_counts trace;
+    int code = GROSR_EXIT_OK, err;
+    bool interrupted;
+
+    err = w->run(rt, &options, &result);
+    if (err && err != -ECANCELED)
+        code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    err = grosr_finish(rt);
+    if (err && code == GROSR_EXIT_OK)
+        code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    interrupted = stop != 0; /* from here on there is nothing left to interrupt but the waiting */
+    running = NULL;
+    if (collector > 0 && collect_wait(collector))
+        code = GROSR_EXIT_FAILURE;
+    sum_rings(grosr_runtime_session(rt), &trace);
+    err = a->json ? print_json(w, a, &grosr_runtime_session(rt)->header, &result, &trace)
+                  : print_text(w, a, &grosr_runtime_session(rt)->header, &result, &trace);
+    if (err)
+        code = grosr_say(GROSR_EXIT_FAILURE, "cannot write the result: %s", strerror(-err));
+    if (interrupted)
+        code = grosr_say(GROSR_EXIT_FAILURE, "interrupted after %" PRIu64 " tasks", result.completed);
+    if (result.errors)
+        code = grosr_say(GROSR_EXIT_FAILURE, "%" PRIu64 " wrong results; the first: %s", result.errors,
+                         result.first_error);
+    grosr_close(rt);
+    return code;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct grosr_options options = GROSR_OPTIONS_DEFAULT;
+    struct grosr_arguments a;
+    const struct grosr_workload *w;
+    pid_t collector = 0;
+    grosr *rt;
+    int code = grosr_parse(argc, argv, &a), err;
+
+    if (code >= 0)
+        return code;
+    if (a.list)
+        return list_workloads();
+    if (a.operands != 1)
+        return grosr_say(GROSR_EXIT_USAGE, "run takes one workload; `grosr run --list` names them");
+    w = find_workload(a.operand[0]);
+    if (!w)
+        return grosr_say(GROSR_EXIT_USAGE, "there is no workload '%s'; `grosr run --list` names them",
+                         a.operand[0]);
+    options.device = a.device;
+    options.program = w->name;
+    options.workers = a.workers;
+    options.sms = a.sms;
+    options.level = a.level;
+    options.overflow = a.overflow;
+    options.ring_events = a.ring;
+    if (a.output) { /* before anything of CUDA's is in this process */
+        if (grosr_store_probe(a.output))
+            return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+        collector = collect_start(a.output);
+        if (collector < 0)
+            return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+        options.collector_pid = (uint32_t)collector;
+    }
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    err = grosr_open(&rt, &options);
+    if (err) {
+        /* The collector has said itself why it did not attach. */
+        code = err == -ECHILD ? GROSR_EXIT_FAILURE : grosr_say(grosr_exit_code(err), "%s", grosr_error());
+        if (collector > 0)
+            collect_give_up(collector);
+        return code;
+    }
+    running = rt;
+    if (stop)
+        grosr_stop(rt);
+    return run_open(w, &a, rt, collector);
+}

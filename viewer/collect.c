@@ -1,0 +1,97 @@
+#include "collect.h"
+
+#include "options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t give_up;
+
+static void on_give_up(int signal)
+{
+    (void)signal;
+    give_up = 1;
+}
+
+static void show_progress(uint64_t done, uint64_t all)
+{
+    char bar[41];
+    size_t filled = all ? (size_t)(done * (sizeof(bar) - 1) / all) : 0;
+
+    memset(bar, ' ', sizeof(bar) - 1);
+    memset(bar, '#', filled);
+    bar[sizeof(bar) - 1] = 0;
+    fprintf(stderr, "\rbuilding rows [%s] %3d%%%s", bar, all ? (int)(done * 100 / all) : 0,
+            done == all ? "\r\033[K" : "");
+    fflush(stderr);
+}
+
+int collect_session(struct grosr_session *session, const char *path, const volatile sig_atomic_t *stop)
+{
+    struct grosr_collect_result result;
+    int err = grosr_collect(session, path, stop, isatty(STDERR_FILENO) ? show_progress : NULL, &result);
+
+    if (err)
+        grosr_say(0, "recording into %s failed: %s", path, grosr_error());
+    else if (result.died)
+        grosr_say(0, "the recorded process died; %s holds what reached its session", path);
+    if (result.dropped + result.overwritten)
+        grosr_say(
+            0, "%" PRIu64 " of %" PRIu64 " events were lost; a larger --ring or --overflow block keeps them",
+            result.dropped + result.overwritten, result.read + result.dropped + result.overwritten);
+    return err;
+}
+
+static int collector_main(uint32_t parent, const char *path)
+{
+    struct grosr_session *session;
+    int err = grosr_collector_find(&session, parent, &give_up);
+
+    if (err) /* the parent has said why there is no session */
+        return GROSR_EXIT_FAILURE;
+    err = collect_session(session, path, &give_up);
+    grosr_session_close(session);
+    if (!err && give_up)
+        unlink(path);
+    return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
+}
+
+pid_t collect_start(const char *path)
+{
+    uint32_t parent = (uint32_t)getpid();
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    if (child < 0)
+        return grosr_fail(errno, "cannot start the collector: %s", strerror(errno));
+    if (child)
+        return child;
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error to report, not a death */
+    signal(SIGUSR1, on_give_up);
+    _exit(collector_main(parent, path));
+}
+
+int collect_wait(pid_t collector)
+{
+    int status;
+
+    while (waitpid(collector, &status, 0) < 0)
+        if (errno != EINTR)
+            return grosr_fail(errno, "lost the collector: %s", strerror(errno));
+    if (WIFSIGNALED(status))
+        return grosr_fail(EIO, "the collector was killed by signal %d", WTERMSIG(status));
+    return WEXITSTATUS(status) ? grosr_fail(EIO, "the collector failed") : 0;
+}
+
+void collect_give_up(pid_t collector)
+{
+    kill(collector, SIGUSR1);
+    collect_wait(collector);
+}

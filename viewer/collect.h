@@ -1,0 +1,29 @@
+/*
+ * Running the collector from a command: in a child process (`run -o`) or in this one (`record`).
+ */
+#ifndef GROSR_COLLECT_H
+#define GROSR_COLLECT_H
+
+#include "../tracer/collector.h"
+
+#include <sys/types.h>
+
+#define GROSR_DEFAULT_TRACE "grosr.db"
+
+/* Collects into `path` with a progress bar on a terminal, and says what went wrong or was lost. 0 or negative
+ * errno. */
+int collect_session(struct grosr_session *session, const char *path, const volatile sig_atomic_t *stop);
+
+/*
+ * Starts a collector process for the session that this process is going to create. It ignores the terminal's
+ * signals and ends with the session. The pid, or negative errno.
+ */
+pid_t collect_start(const char *path);
+
+/* Tells a collector whose session is not going to be to give up, and removes what it has written. */
+void collect_give_up(pid_t collector);
+
+/* Waits for a collector to end. 0, or -EIO when it failed (it has said why). */
+int collect_wait(pid_t collector);
+
+#endif

@@ -1,0 +1,281 @@
+#include "model.h"
+
+#include "../tracer/clock.h"
+#include "../tracer/error.h"
+#include "../tracer/ring.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is remembered of a worker from sample to sample. */
+struct worker_memory {
+    struct grosr_pair state;
+    uint64_t busy_ns; /* ended tasks, and the one that runs up to the sample */
+};
+
+struct model_source {
+    const struct grosr_session *session;
+    struct grosr_clock clock;
+    struct worker_memory *worker;
+    uint64_t *sm_busy_ns; /* by SM, in this interval */
+    uint64_t sampled_ns;  /* when, host clock; 0: not yet */
+    uint64_t completed;   /* tasks, at that time */
+    struct model model;
+};
+
+int model_open(struct model_source **out, const struct grosr_session *session)
+{
+    const struct grosr_session_header *h = &session->header;
+    struct model_source *s = (struct model_source *)calloc(1, sizeof(*s));
+
+    if (!s)
+        return grosr_fail(ENOMEM, "out of memory");
+    s->session = session;
+    grosr_clock_init(&s->clock, session);
+    s->model.queues = h->queues < MODEL_MOST_QUEUES ? h->queues : MODEL_MOST_QUEUES;
+    s->model.queue = (struct model_queue *)calloc(s->model.queues + 1, sizeof(*s->model.queue));
+    s->model.sm = (struct model_sm *)calloc(MODEL_MOST_SMS, sizeof(*s->model.sm));
+    s->sm_busy_ns = (uint64_t *)calloc(MODEL_MOST_SMS, sizeof(*s->sm_busy_ns));
+    s->worker = (struct worker_memory *)calloc(h->workers + 1, sizeof(*s->worker));
+    if (!s->model.queue || !s->model.sm || !s->sm_busy_ns || !s->worker) {
+        model_close(s);
+        return grosr_fail(ENOMEM, "out of memory");
+    }
+    *out = s;
+    return 0;
+}
+
+void model_close(struct model_source *s)
+{
+    if (!s)
+        return;
+    grosr_clock_free(&s->clock);
+    free(s->model.queue);
+    free(s->model.sm);
+    free(s->sm_busy_ns);
+    free(s->worker);
+    free(s);
+}
+
+static uint64_t since(uint64_t then, uint64_t now)
+{
+    return now > then ? now - then : 0;
+}
+
+static void sample_session(struct model_source *s, uint64_t now)
+{
+    const struct grosr_session_header *h = &s->session->header, *live = grosr_session_live(s->session);
+    struct model_session *m = &s->model.session;
+
+    m->pid = h->pid;
+    m->index = h->index;
+    snprintf(m->device, sizeof(m->device), "%s", h->device);
+    snprintf(m->device_name, sizeof(m->device_name), "%s", h->device_name);
+    snprintf(m->program, sizeof(m->program), "%s", h->program);
+    m->workers = h->workers;
+    m->max_warps_per_sm = h->max_warps_per_sm;
+    m->uptime_ns = since(h->start_mono_ns, now);
+    m->level = sys_load_relaxed(&live->level);
+    m->overflow = sys_load_relaxed(&live->overflow);
+    m->collector_pid = sys_load_relaxed(&live->collector_pid);
+    m->finished = sys_load_relaxed(&live->state) != GROSR_SESSION_OPEN;
+    m->alive = grosr_session_alive(s->session);
+}
+
+static void sample_queues(struct model_source *s, uint64_t now)
+{
+    struct model *m = &s->model;
+
+    m->tasks.enqueued = m->tasks.completed = 0;
+    for (uint32_t i = 0; i < m->queues; i++) {
+        const struct grosr_queue_entry *entry = grosr_session_queue(s->session, i);
+        const char *name = grosr_session_name(s->session, GROSR_NAME_QUEUE, i);
+        struct model_queue *q = &m->queue[i];
+        uint64_t oldest = grosr_session_queue_oldest(s->session, i);
+
+        if (name)
+            snprintf(q->name, sizeof(q->name), "%s", name);
+        else
+            snprintf(q->name, sizeof(q->name), "queue %u", i);
+        grosr_session_queue_counts(s->session, i, &q->enqueued, &q->dequeued);
+        q->capacity = s->session->queue[i].capacity;
+        q->depth = since(q->dequeued, q->enqueued);
+        q->max_depth = sys_load_relaxed(&entry->max_depth);
+        q->oldest_wait_ns = q->depth && oldest ? since(oldest, now) : 0;
+        if (q->oldest_wait_ns > m->session.uptime_ns) /* no task is older than its session */
+            q->oldest_wait_ns = m->session.uptime_ns;
+        m->tasks.enqueued += q->enqueued;
+        m->tasks.completed += sys_load_relaxed(&entry->completed);
+    }
+}
+
+static void sample_trace(struct model_source *s)
+{
+    struct model_trace *t = &s->model.trace;
+
+    memset(t, 0, sizeof(*t));
+    for (uint32_t i = 0; i < s->session->header.rings; i++) {
+        struct grosr_ring_counts c;
+        grosr_ring_count(s->session, i, &c);
+        t->written += c.written;
+        t->read += c.read;
+        t->dropped += c.dropped;
+        t->overwritten += c.overwritten;
+    }
+}
+
+static enum model_worker_state state_of(struct grosr_pair state)
+{
+    if (state.lo == 0)
+        return MODEL_NOT_STARTED;
+    switch (grosr_event_kind(state)) {
+    case GROSR_EV_WAIT_BEGIN:
+    case GROSR_EV_IDLE_END:
+        return MODEL_WAITING;
+    case GROSR_EV_IDLE_BEGIN:
+        return MODEL_IDLE;
+    case GROSR_EV_WORKER_STOP:
+        return MODEL_STOPPED;
+    default:
+        return MODEL_RUNNING;
+    }
+}
+
+/* A device time near the present, to which the 48 bits of an event are extended. False: nothing is known. */
+static bool device_now(const struct model_source *s, uint64_t now, uint64_t *near_ns)
+{
+    const struct grosr_clock *c = &s->clock;
+
+    if (c->is_host)
+        *near_ns = now;
+    else if (c->count)
+        *near_ns = c->point[c->count - 1].device_ns;
+    return c->is_host || c->count;
+}
+
+/* How long the task that the state tells of has been running. */
+static uint64_t running_ns(struct model_source *s, struct grosr_pair state,
+                           const struct worker_memory *before, uint64_t now)
+{
+    uint64_t near_ns, begin;
+
+    if (state.lo == 0 || grosr_event_kind(state) != GROSR_EV_TASK_BEGIN)
+        return 0;
+    if (device_now(s, now, &near_ns) &&
+        grosr_clock_place(&s->clock, grosr_clock_extend(grosr_event_time(state), GROSR_KIND_SHIFT, near_ns),
+                          &begin))
+        return since(begin, now);
+    /* Without a clock: the same task as at the last sample has run all the time since. */
+    return state.lo == before->state.lo ? now - s->sampled_ns : 0;
+}
+
+struct worker_reading {
+    struct grosr_pair state;
+    uint64_t tasks, busy_ns;
+};
+
+/* State and counts that belong together: read again while the worker moves on, but not for ever. */
+static void read_worker(const struct grosr_worker_entry *entry, struct grosr_pair before,
+                        struct worker_reading *r)
+{
+    r->state = before;
+    for (int i = 0; i < 8; i++) {
+        struct grosr_pair state = sys_load_pair_acquire(&entry->state);
+        struct grosr_pair counts = sys_load_pair_acquire(&entry->counts);
+        r->tasks = counts.lo;
+        r->busy_ns = counts.hi;
+        if (grosr_event_lap(state) < 0) /* torn on its way across the bus */
+            continue;
+        r->state = state;
+        if (sys_load_pair_acquire(&entry->state).lo == state.lo)
+            break;
+    }
+}
+
+/* Time in tasks since the last sample: at most the interval. */
+static uint64_t busy_in_interval(struct model_source *s, struct worker_memory *memory,
+                                 const struct worker_reading *r, uint64_t now)
+{
+    uint64_t interval = now - s->sampled_ns;
+    bool clock_known = device_now(s, now, &(uint64_t){0});
+    uint64_t running = running_ns(s, r->state, memory, now);
+    uint64_t total = r->busy_ns + (clock_known ? running : 0);
+    uint64_t busy = since(memory->busy_ns, total) + (clock_known ? 0 : running);
+
+    memory->busy_ns = total;
+    memory->state = r->state;
+    return busy < interval ? busy : interval;
+}
+
+/* Per cent; NAN of nothing. */
+static double share(double part, double whole)
+{
+    if (!(whole > 0))
+        return NAN;
+    return part < whole ? 100 * part / whole : 100;
+}
+
+static void sample_workers(struct model_source *s, uint64_t now)
+{
+    struct model *m = &s->model;
+    uint64_t all_busy_ns = 0;
+
+    m->tasks.run = 0;
+    memset(m->workers, 0, sizeof(m->workers));
+    memset(s->sm_busy_ns, 0, MODEL_MOST_SMS * sizeof(*s->sm_busy_ns));
+    memset(m->sm, 0, MODEL_MOST_SMS * sizeof(*m->sm));
+    m->sms = s->session->header.sms < MODEL_MOST_SMS ? s->session->header.sms : MODEL_MOST_SMS;
+    for (uint32_t i = 0; i < s->session->header.workers; i++) {
+        const struct grosr_worker_entry *entry = grosr_session_worker(s->session, i);
+        uint32_t sm = sys_load_relaxed(&entry->sm) - 1; /* 0, not started, becomes the largest */
+        struct worker_reading r;
+
+        read_worker(entry, s->worker[i].state, &r);
+        uint64_t busy_ns = busy_in_interval(s, &s->worker[i], &r, now);
+        m->tasks.run += r.tasks;
+        m->workers[state_of(r.state)]++;
+        if (sm >= MODEL_MOST_SMS)
+            continue;
+        if (sm >= m->sms)
+            m->sms = sm + 1;
+        m->sm[sm].workers++;
+        s->sm_busy_ns[sm] += busy_ns;
+        all_busy_ns += busy_ns;
+    }
+
+    bool known = m->interval_ns && m->session.level != GROSR_LEVEL_OFF;
+    uint32_t workers = 0;
+    for (uint32_t i = 0; i < m->sms; i++) {
+        struct model_sm *sm = &m->sm[i];
+        double room_ns = (double)m->interval_ns * sm->workers;
+        sm->id = i;
+        sm->busy_pct = !known ? NAN : sm->workers ? share((double)s->sm_busy_ns[i], room_ns) : 0;
+        sm->occupancy_pct = share(sm->workers, m->session.max_warps_per_sm);
+        workers += sm->workers;
+    }
+    m->busy_pct = known ? share((double)all_busy_ns, (double)m->interval_ns * workers) : NAN;
+}
+
+const struct model *model_sample(struct model_source *s)
+{
+    struct model *m = &s->model;
+    uint64_t now = grosr_host_clock_ns();
+
+    m->interval_ns = s->sampled_ns ? now - s->sampled_ns : 0;
+    grosr_clock_fetch(&s->clock, s->session); /* out of memory: the map stays as it was */
+    sample_session(s, now);
+    sample_queues(s, now);
+    sample_trace(s);
+    sample_workers(s, now);
+    m->tasks.per_s = NAN;
+    if (m->interval_ns) {
+        m->tasks.per_s = (double)since(s->completed, m->tasks.completed) * 1e9 / (double)m->interval_ns;
+        m->history[m->samples++ % MODEL_HISTORY] = m->tasks.per_s;
+    }
+    s->completed = m->tasks.completed;
+    s->sampled_ns = now;
+    return m;
+}

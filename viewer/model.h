@@ -1,0 +1,91 @@
+/*
+ * What a live session is doing: plain facts, sampled from the segment. Drawing (frame.h) and JSON (cmd_top.c)
+ * both show this and nothing else.
+ *
+ * The segment belongs to another process and may say anything. Counts and indices from it are bounded here,
+ * shares are clamped to 0 .. 100, and no offset is followed but through session.h's accessors. Names are
+ * copied as they are: whoever shows them makes them printable.
+ *
+ * Rates and shares are over the time between the two latest samples; NAN: not known (the first sample, or
+ * workers that do not report because the level is `off`).
+ */
+#ifndef GROSR_MODEL_H
+#define GROSR_MODEL_H
+
+#include "../tracer/session.h"
+
+#define MODEL_MOST_SMS    4096u
+#define MODEL_MOST_QUEUES 1024u
+#define MODEL_HISTORY     512u
+
+struct model_session {
+    uint32_t pid, index;
+    char device[16], device_name[64], program[64];
+    uint32_t workers, max_warps_per_sm;
+    uint64_t uptime_ns;
+    uint32_t level;         /* enum grosr_level, or any other number */
+    uint32_t overflow;      /* enum grosr_overflow in force, likewise */
+    uint32_t collector_pid; /* 0: none */
+    bool finished;          /* the process has closed the session */
+    bool alive;             /* the process runs */
+};
+
+struct model_queue {
+    char name[GROSR_NAME_BYTES];
+    uint64_t capacity, depth, max_depth; /* tasks */
+    uint64_t enqueued, dequeued;         /* ever; depth = enqueued - dequeued */
+    uint64_t oldest_wait_ns;             /* of the tasks in it; 0 when it is empty */
+};
+
+struct model_sm {
+    uint32_t id;
+    uint32_t workers;
+    double busy_pct;      /* share of its workers' time spent in tasks */
+    double occupancy_pct; /* workers, of the warps that fit */
+};
+
+struct model_trace {
+    uint64_t written, read, dropped, overwritten; /* events, all rings */
+};
+
+struct model_tasks {
+    uint64_t enqueued, completed; /* all queues */
+    uint64_t run;                 /* by the workers' own counters */
+    double per_s;                 /* completed */
+};
+
+enum model_worker_state {
+    MODEL_NOT_STARTED,
+    MODEL_RUNNING, /* in a task, or between two */
+    MODEL_WAITING,
+    MODEL_IDLE, /* waiting, and backed off */
+    MODEL_STOPPED,
+    MODEL_WORKER_STATES,
+};
+
+struct model {
+    struct model_session session;
+    struct model_queue *queue;
+    uint32_t queues;
+    struct model_sm *sm;
+    uint32_t sms;
+    struct model_trace trace;
+    struct model_tasks tasks;
+    uint32_t workers[MODEL_WORKER_STATES]; /* how many are in each state */
+    double busy_pct;                       /* of all workers */
+    uint64_t interval_ns;                  /* between the two latest samples; 0: there was one */
+    double history[MODEL_HISTORY];         /* tasks.per_s, sample n at n % MODEL_HISTORY */
+    uint64_t samples;                      /* in the history, ever */
+};
+
+struct model_source; /* a session under observation */
+
+/* The session stays the caller's and outlives the source. -ENOMEM. */
+int model_open(struct model_source **source, const struct grosr_session *session);
+
+/* Takes a sample. The model belongs to the source and is valid until the next sample. */
+const struct model *model_sample(struct model_source *source);
+
+void model_close(struct model_source *source); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * The command line: one table of options (options.c) from which parsing, --help and the check against the
+ * manual come.
+ */
+#ifndef GROSR_OPTIONS_H
+#define GROSR_OPTIONS_H
+
+#include "../runtime/grosr.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum grosr_exit {
+    GROSR_EXIT_OK = 0,
+    GROSR_EXIT_FAILURE = 1,
+    GROSR_EXIT_USAGE = 2,
+    GROSR_EXIT_FINDING = 3, /* diagnose found a stall or a deadlock */
+    GROSR_EXIT_NO_DEVICE = 4,
+};
+
+enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
+enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
+
+/* What a command line said; defaults where it said nothing. */
+struct grosr_arguments {
+    const char *device;           /* --device auto|cuda|host */
+    const char *output;           /* -o FILE; NULL: not given */
+    bool json;                    /* --json */
+    enum grosr_color color;       /* --color auto|always|never; NO_COLOR makes auto never */
+    uint64_t tasks;               /* --tasks N, 1 .. 10^12; default 100000 */
+    uint32_t workers;             /* --workers N; 0: the device's default */
+    uint32_t sms;                 /* --sms N; 0: all */
+    enum grosr_level level;       /* --level off|counters|spans|full; default spans */
+    uint32_t ring;                /* --ring N, events in a warp's ring; 0: not given, sized by the runtime */
+    enum grosr_overflow overflow; /* --overflow drop|overwrite|block; default AUTO */
+    double seconds;               /* --seconds S: repeat the workload for S seconds; 0: once */
+    bool list;                    /* --list */
+    uint32_t attach;              /* --attach PID; 0: not given */
+    bool once;                    /* --once */
+    double interval;              /* --interval S, seconds between samples; default 1 */
+    enum grosr_format format;     /* --format table|csv|json; --json implies json */
+    int operands;                 /* what is left: operand[0 .. operands-1] */
+    char **operand;               /* for `record`, everything after `--` too */
+};
+
+/* Parses the arguments of a command (argv[0] is the command's name). Returns -1 to go on, or an exit code:
+ * after --help or --version (0), or a usage error (2), whose one line has been printed. */
+int grosr_parse(int argc, char **argv, struct grosr_arguments *arguments);
+
+/* One line on stderr, "grosr: ..."; returns `code`. */
+int grosr_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The exit code for a negative errno of the libraries: -ENODEV is NO_DEVICE, -EINVAL is USAGE, the rest
+ * FAILURE. */
+int grosr_exit_code(int err);
+
+/* The commands. Each gets its own argc and argv, with the command's name at argv[0]. */
+int cmd_run(int argc, char **argv);
+int cmd_record(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_query(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+
+#endif

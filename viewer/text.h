@@ -1,0 +1,53 @@
+/*
+ * Text for people: safe on a terminal, short, in human units.
+ *
+ * Names come from trace files and from the memory of other processes, so nothing of them reaches a terminal
+ * but through text_printable(). All functions that fill `to` terminate it and return it.
+ */
+#ifndef GROSR_TEXT_H
+#define GROSR_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEXT_INVALID UINT32_C(0xfffd) /* what stands for bytes that are not UTF-8 */
+
+/* Decodes the first code point of `bytes` > 0 bytes. Returns how many it took; TEXT_INVALID takes one byte.
+ */
+size_t text_decode(const char *from, size_t bytes, uint32_t *code_point);
+
+/* What a terminal must not get: controls, and the characters that reverse the direction of a line. */
+bool text_is_control(uint32_t code_point);
+
+/* `from` with white space as blanks, and controls and bytes that are not UTF-8 as '?'. Cut at a whole
+ * character. */
+char *text_printable(char *to, size_t size, const char *from);
+
+/* Columns that one code point, or a printable text, takes on a terminal. */
+int text_columns_of(uint32_t code_point);
+int text_columns(const char *text);
+
+/* "0", "999", "1.23k", "12.3M", "456G": at most 5 characters up to 10^18. */
+char *text_count(char *to, size_t size, double n);
+
+/* "0", "640ns", "1.23ms", "59.9s", "12m 07s", "3h 05m", "2d 04h": at most 7 characters up to 10 days. */
+char *text_duration(char *to, size_t size, double ns);
+
+/* A number of digits and nothing else, within range. */
+bool text_whole_number(const char *from, uint64_t *n);
+
+/* Digits with at most one decimal point, and nothing else. */
+bool text_decimal(const char *from, double *x);
+
+/* The one of `count` names closest to `word`, or NULL when none is close. names[i] is `stride` bytes after
+ * names[i-1], so that the names can be the first members of structs. */
+const char *text_nearest(const char *word, const char *const *names, size_t count, size_t stride);
+
+/* Names of enum grosr_level and enum grosr_overflow, each list ended by NULL; "?" for values that are none.
+ */
+extern const char *const text_levels[], *const text_overflows[];
+const char *text_level(uint32_t level);
+const char *text_overflow(uint32_t overflow);
+
+#endif
