@@ -1,0 +1,17 @@
+/* The runtime on a GPU: what tests/unit/runtime.c and tests/stress/runtime.c ask of the host device. */
+#include "../runtime_suite.h"
+
+int main(void)
+{
+    if (grosr_cuda_absent())
+        skip_all(grosr_cuda_absent());
+    suite_basics("cuda");
+    suite_bad_options("cuda");
+    suite_stop("cuda");
+    suite_producers("cuda", 65536, 0, 4, 4000000);
+    suite_producers("cuda", 2, 1, 1, 2000);
+    suite_producers("cuda", 2, 64, 4, 4000);
+    suite_producers("cuda", 64, 528, 4, 100000);
+    suite_producers("cuda", 1024, 4092, 8, 400000);
+    return tap_done();
+}

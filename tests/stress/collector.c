@@ -1,0 +1,114 @@
+/*
+ * The whole path under load, in one process so that the sanitizers see all of it: producers, workers, the
+ * collector's two threads and the file. At the end the file holds one row a task, and the books of every ring
+ * balance.
+ */
+#include "../runtime_suite.h"
+
+#include "../../tracer/collector.h"
+#include "../../tracer/store.h"
+
+#include <unistd.h>
+
+static char path[64];
+static volatile sig_atomic_t stop;
+static struct grosr_collect_result collected;
+static int collect_error;
+
+static void *collect(void *arg)
+{
+    struct grosr_session *view;
+
+    (void)arg;
+    if (grosr_collector_find(&view, (uint32_t)getpid(), &stop)) {
+        collect_error = -1;
+        return NULL;
+    }
+    collect_error = grosr_collect(view, path, &stop, NULL, &collected);
+    if (collect_error)
+        printf("# %s\n", grosr_error());
+    grosr_session_close(view);
+    return NULL;
+}
+
+static int64_t ask(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    int64_t value = INT64_MIN;
+
+    if (grosr_store_open_read(&db, path))
+        return value;
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
+        value = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return value;
+}
+
+static void pass(uint32_t ring_events, enum grosr_overflow overflow, uint64_t tasks, bool lossless)
+{
+    struct grosr_options o = suite_options("host");
+    struct suite_producer p[2];
+    pthread_t thread[2], collector;
+    struct grosr_ring_counts n, sum = {0};
+    grosr *rt;
+
+    o.workers = 3;
+    o.queue_capacity = 1024;
+    o.ring_events = ring_events;
+    o.overflow = overflow;
+    o.collector_pid = (uint32_t)getpid();
+    pthread_create(&collector, NULL, collect, NULL);
+    rt = suite_open(&o);
+    for (int i = 0; i < 2; i++) {
+        p[i] = (struct suite_producer){rt, 5 + (uint64_t)i, tasks / 2, 0};
+        pthread_create(&thread[i], NULL, suite_produce, &p[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    is(p[0].errors + p[1].errors, 0, "rings of %u: all results right", ring_events);
+    is(grosr_finish(rt), 0, "finished");
+    pthread_join(collector, NULL);
+    is(collect_error, 0, "collected");
+    const struct grosr_session *s = grosr_runtime_session(rt);
+    for (uint32_t i = 0; i < s->header.rings; i++) {
+        grosr_ring_count(s, i, &n);
+        sum.written += n.written;
+        sum.read += n.read;
+        sum.dropped += n.dropped;
+        sum.overwritten += n.overwritten;
+    }
+    ok(sum.written == sum.read + sum.dropped + sum.overwritten,
+       "%" PRIu64 " written = %" PRIu64 " read + %" PRIu64 " dropped + %" PRIu64 " overwritten", sum.written,
+       sum.read, sum.dropped, sum.overwritten);
+    is(ask("SELECT count(*) FROM trace_health WHERE unaccounted <> 0 OR unbuilt <> 0 OR NOT closed"), 0,
+       "every ring's books balance in the file");
+    is(ask("SELECT read FROM trace_health WHERE ring IS NULL"), sum.read, "and agree with the session's");
+    if (lossless) {
+        is(sum.dropped + sum.overwritten, 0, "nothing was lost");
+        is(ask("SELECT count(*) FROM tasks"), tasks / 2 * 2, "one row a task");
+        is(ask("SELECT count(DISTINCT task) FROM tasks"), tasks / 2 * 2, "each task once");
+        is(ask("SELECT count(*) FROM tasks WHERE enqueue <= start AND start <= end AND status = 0"),
+           tasks / 2 * 2, "enqueue <= start <= end");
+        is(ask("SELECT count(*) FROM trace_health WHERE verdict <> 'complete'"), 0,
+           "the verdict is: complete");
+    } else {
+        is(ask("SELECT sum(count) FROM GROSR_LOSS WHERE reason = 'overwritten'") <= (int64_t)sum.overwritten,
+           1, "losses have their place");
+    }
+    grosr_close(rt);
+}
+
+int main(void)
+{
+    uint64_t scale = GROSR_HOST_LANES == 1 ? 10 : 1;
+
+    snprintf(path, sizeof(path), "/tmp/grosr-stress-%d.db", (int)getpid());
+    pass(65536, GROSR_OVERFLOW_DROP, 2000 * scale, true);
+    pass(64, GROSR_OVERFLOW_BLOCK, 1000 * scale, true);
+    pass(32, GROSR_OVERFLOW_DROP, 2000 * scale, false);
+    pass(32, GROSR_OVERFLOW_OVERWRITE, 2000 * scale, false);
+    unlink(path);
+    return tap_done();
+}

@@ -1,0 +1,44 @@
+/*
+ * Every task runs once and its result goes where it belongs: tiny queues, several producers, warps held at
+ * the points where a race would show, under the sanitizers.
+ */
+#include "../runtime_suite.h"
+
+#include <sched.h>
+#include <time.h>
+
+/* Holds a thread now and then, for a random while, at every test point. */
+static void hold(const char *point)
+{
+    static _Thread_local uint64_t seed;
+
+    if (!seed)
+        seed = grosr_host_clock_ns() | 1;
+    switch (tap_random(&seed) % (point[0] == 't' ? 64 : 8)) {
+    case 0: {
+        struct timespec t = {0, (long)(tap_random(&seed) % 100000)};
+        nanosleep(&t, NULL);
+        break;
+    }
+    case 1:
+        sched_yield();
+        break;
+    default:
+        break;
+    }
+}
+
+int main(void)
+{
+    uint64_t scale = GROSR_HOST_LANES == 1 ? 8 : 1;
+
+    suite_producers("host", 4096, 3, 4, 4000 * scale);
+    suite_producers("host", 2, 2, 3, 300 * scale);
+    suite_producers("host", 32, 4, 2, 1000 * scale);
+    dev_point_hook_fn = hold;
+    suite_producers("host", 2, 3, 2, 100 * scale);
+    suite_producers("host", 128, 4, 4, 1000 * scale);
+    suite_stop("host");
+    dev_point_hook_fn = NULL;
+    return tap_done();
+}

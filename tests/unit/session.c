@@ -1,0 +1,168 @@
+/* A session segment: private, found by pid, gone when closed; and a damaged one is refused, never followed.
+ */
+#include "../fixture.h"
+
+#include "../../tracer/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void life(void)
+{
+    struct grosr_session *s = fixture_session(3, 100, GROSR_OVERFLOW_AUTO), *second, *view;
+    struct grosr_session_id *ids;
+    struct stat st;
+    char path[128];
+    int n, mine = 0;
+
+    snprintf(path, sizeof(path), "/dev/shm%s", s->name);
+    ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "the segment is readable by its owner only");
+    ok(grosr_session_open(&view, (uint32_t)getpid(), 0) == 0, "it is found by pid");
+    is(view->header.workers, 3, "with its workers");
+    is(grosr_session_ring(view, 3)->worker, GROSR_RING_HOST, "and the host's ring last");
+    ok(!strcmp(grosr_session_name(view, GROSR_NAME_FUNCTION, 1), "beta"), "and the names of its functions");
+    ok(!grosr_session_name(view, GROSR_NAME_FUNCTION, 9), "an unknown name is NULL");
+    ok(grosr_session_alive(view), "its process is alive");
+    second = fixture_session(1, 8, GROSR_OVERFLOW_AUTO);
+    is(second->header.index, 1, "a process may have several");
+    n = grosr_session_list(&ids);
+    for (int i = 0; i < n; i++)
+        mine += ids[i].pid == (uint32_t)getpid();
+    free(ids);
+    is(mine, 2, "both are listed");
+    is(sys_load_relaxed(&grosr_session_live(s)->overflow), GROSR_OVERFLOW_OVERWRITE,
+       "without a collector: overwrite");
+    grosr_session_set_collector(view, 1);
+    is(sys_load_relaxed(&grosr_session_live(s)->overflow), GROSR_OVERFLOW_DROP, "with one: drop");
+    grosr_session_close(view);
+    ok(stat(path, &st) == 0, "a reader leaves it");
+    grosr_session_close(second);
+    grosr_session_close(s);
+    ok(stat(path, &st) != 0, "its creator removes it");
+    is(grosr_session_open(&view, (uint32_t)getpid(), 0), -ENOENT, "then it is not found");
+    ok(strstr(grosr_error(), "hosts no GROSR session"), "in words: %s", grosr_error());
+}
+
+static void bad_options(void)
+{
+    struct grosr_session_options o = {.workers = 1, .ring_events = 4, .host_ring_events = 8};
+    struct grosr_session *s;
+
+    is(grosr_session_create(&s, &o), -EINVAL, "a ring of 4 is too small");
+    o.ring_events = 8;
+    o.workers = GROSR_MAX_WORKERS + 1;
+    is(grosr_session_create(&s, &o), -EINVAL, "too many workers");
+}
+
+/* Writes `bytes` over a copy of a good segment at `at`, and opens it. */
+static int open_damaged(const unsigned char *good, size_t size, size_t at, const void *bytes, size_t n)
+{
+    struct grosr_session *view;
+    char name[64];
+    int err;
+
+    snprintf(name, sizeof(name), "/grosr.%d.0", (int)getpid());
+    int fd = shm_open(name, O_CREAT | O_TRUNC | O_RDWR, 0600);
+    if (fd < 0 || ftruncate(fd, (off_t)size))
+        return 1;
+    unsigned char *copy = (unsigned char *)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    memcpy(copy, good, size);
+    memcpy(copy + at, bytes, n < size - at ? n : size - at);
+    munmap(copy, size);
+    close(fd);
+    err = grosr_session_open(&view, (uint32_t)getpid(), 0);
+    if (!err) { /* accepted: then everything in it can be followed */
+        for (uint32_t i = 0; i < view->header.rings; i++) {
+            struct grosr_ring_reader reader;
+            struct grosr_ring_counts counts;
+            struct grosr_pair records[16];
+            uint64_t first;
+            grosr_ring_reader_open(&reader, view, i);
+            for (int k = 0; k < 100 && grosr_ring_read(&reader, records, 16, &first); k++)
+                ;
+            grosr_ring_count(view, i, &counts);
+        }
+        for (uint32_t i = 0; i < view->header.queues; i++) {
+            uint64_t a, b;
+            grosr_session_queue_counts(view, i, &a, &b);
+            grosr_session_queue_oldest(view, i);
+        }
+        for (uint32_t i = 0; i < 4; i++)
+            grosr_session_name(view, i, i);
+        grosr_session_alive(view);
+        grosr_session_close(view);
+    }
+    shm_unlink(name);
+    return err;
+}
+
+static void damaged(void)
+{
+    struct grosr_session *s = fixture_session(2, 16, GROSR_OVERFLOW_AUTO);
+    size_t size = s->bytes;
+    unsigned char *good = (unsigned char *)malloc(size);
+    uint64_t huge = UINT64_MAX - 63, seed = 11;
+    uint32_t other = 99, accepted = 0, refused = 0;
+
+    memcpy(good, s->base, size);
+    grosr_session_close(s);
+    is(open_damaged(good, size, 0, "GARBAGE!", 8), -EPROTO, "a wrong magic number is refused");
+    ok(strstr(grosr_error(), "wrong magic"), "in words: %s", grosr_error());
+    is(open_damaged(good, size, offsetof(struct grosr_session_header, abi), &other, 4), -EPROTO,
+       "another version is refused");
+    ok(strstr(grosr_error(), "session format 99"), "in words: %s", grosr_error());
+    is(open_damaged(good, size, offsetof(struct grosr_session_header, rings_at), &huge, 8), -EPROTO,
+       "an offset outside is refused");
+    is(open_damaged(good, 100, 0, good, 100), -EPROTO, "a short segment is refused");
+    is(open_damaged(good, size - 4096, 0, good, 8), -EPROTO, "a truncated one too");
+    for (int i = 0; i < 3000; i++) {
+        uint64_t bytes = i % 3 ? tap_random(&seed) : UINT64_C(1) << (tap_random(&seed) % 64);
+        /* Headers and tables, behind the magic number. */
+        size_t at = 8 + tap_random(&seed) % (sizeof(struct grosr_session_header) + 2048);
+        if (i % 2)
+            at = (size_t)(tap_random(&seed) % size) & ~(size_t)7;
+        if (at < 8)
+            at = 8;
+        if (open_damaged(good, size, at, &bytes, 1 + tap_random(&seed) % 8))
+            refused++;
+        else
+            accepted++;
+    }
+    ok(refused > 50 && accepted > 50, "3,000 damaged segments: %u refused, %u harmless, none followed astray",
+       refused, accepted);
+    free(good);
+}
+
+static void dead(void)
+{
+    struct grosr_session *view = NULL;
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        fixture_session(1, 8, GROSR_OVERFLOW_AUTO);
+        _exit(0); /* without closing */
+    }
+    waitpid(child, &status, 0);
+    ok(grosr_session_open(&view, (uint32_t)child, 0) == 0 && !grosr_session_alive(view),
+       "what a dead process left can be opened and is known to be dead");
+    if (view) {
+        grosr_session_unlink(view);
+        grosr_session_close(view);
+    }
+    is(grosr_session_open(&view, (uint32_t)child, 0), -ENOENT, "a dead process without a segment");
+    ok(strstr(grosr_error(), "there is no process"), "in words: %s", grosr_error());
+}
+
+int main(void)
+{
+    life();
+    bad_options();
+    damaged();
+    dead();
+    return tap_done();
+}
