@@ -26,13 +26,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOST_RING_EVENTS   65536u
-#define RINGS_EVENTS       (4u << 20) /* in all workers' rings, unless asked otherwise: 64 MiB */
-#define RING_EVENTS_LEAST  4096u
-#define HOUSEKEEPING_NS    10000000u /* between clock snapshots */
-#define SNAPSHOT_TRIPS     64u
-#define SNAPSHOT_TIMEOUT   50000000u
-#define COLLECTOR_WAIT_NS  10000000000u
+#define HOST_RING_EVENTS  65536u
+#define RINGS_EVENTS      (4u << 20) /* in all workers' rings, unless asked otherwise: 64 MiB */
+#define RING_EVENTS_LEAST 4096u
+#define HOUSEKEEPING_NS   10000000u /* between clock snapshots */
+#define SNAPSHOT_TRIPS    64u
+#define SNAPSHOT_TIMEOUT  50000000u
+#define COLLECTOR_WAIT_NS 10000000000u
+#define RECORDER_WAIT_NS \
+    2000000000u /* `grosr record` takes a program's first session; a later one goes on alone */
 #define STOP_TIMEOUT_NS    10000000000u
 #define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
 
@@ -325,7 +327,7 @@ static void stop_housekeeping(grosr *rt)
 
 /* ---- opening ---- */
 
-static int wait_for_collector(grosr *rt, uint32_t pid)
+static int wait_for_collector(grosr *rt, uint32_t pid, uint64_t patience_ns)
 {
     uint64_t start = grosr_host_clock_ns();
 
@@ -334,9 +336,9 @@ static int wait_for_collector(grosr *rt, uint32_t pid)
         struct timespec pause = {0, 1000000};
         if (grosr_process_start_time(pid, NULL))
             return grosr_fail(ECHILD, "the collector (process %u) ended before it attached", pid);
-        if (grosr_host_clock_ns() - start > COLLECTOR_WAIT_NS)
+        if (grosr_host_clock_ns() - start > patience_ns)
             return grosr_fail(ETIMEDOUT, "the collector (process %u) did not attach within %d s", pid,
-                              (int)(COLLECTOR_WAIT_NS / 1000000000u));
+                              (int)(patience_ns / 1000000000u));
         nanosleep(&pause, NULL);
     }
     return 0;
@@ -462,16 +464,16 @@ int grosr_open(grosr **out, const struct grosr_options *options)
 
     if (!rt)
         return grosr_fail(ENOMEM, "out of memory");
-    if (!o.collector_pid && getenv("GROSR_COLLECTOR"))
-        o.collector_pid = (uint32_t)strtoul(getenv("GROSR_COLLECTOR"), NULL, 10);
     pthread_mutex_init(&rt->lock, NULL);
     if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) || (err = create_session(rt, &o)))
         goto fail;
     rt->trace = grosr_session_trace(rt->session, rt->session->base);
     rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
     grosr_emit_open(&rt->emit, &rt->trace, o.workers); /* the last ring is the host's */
-    if (o.collector_pid && (err = wait_for_collector(rt, o.collector_pid)))
+    if (o.collector_pid && (err = wait_for_collector(rt, o.collector_pid, COLLECTOR_WAIT_NS)))
         goto fail;
+    if (!o.collector_pid && getenv("GROSR_COLLECTOR"))
+        wait_for_collector(rt, (uint32_t)strtoul(getenv("GROSR_COLLECTOR"), NULL, 10), RECORDER_WAIT_NS);
     if ((err = launch(rt, &o)))
         goto fail;
     /* The first snapshot before anything is traced; the housekeeper goes on from there. */

@@ -84,10 +84,12 @@ int collect_wait(pid_t collector)
 
     while (waitpid(collector, &status, 0) < 0)
         if (errno != EINTR)
-            return grosr_fail(errno, "lost the collector: %s", strerror(errno));
-    if (WIFSIGNALED(status))
-        return grosr_fail(EIO, "the collector was killed by signal %d", WTERMSIG(status));
-    return WEXITSTATUS(status) ? grosr_fail(EIO, "the collector failed") : 0;
+            return -EIO;
+    if (WIFSIGNALED(status)) {
+        grosr_say(0, "the collector was killed by signal %d: the trace is not complete", WTERMSIG(status));
+        return -EIO;
+    }
+    return WEXITSTATUS(status) ? -EIO : 0;
 }
 
 void collect_give_up(pid_t collector)

@@ -23,7 +23,7 @@ pid_t collect_start(const char *path);
 /* Tells a collector whose session is not going to be to give up, and removes what it has written. */
 void collect_give_up(pid_t collector);
 
-/* Waits for a collector to end. 0, or -EIO when it failed (it has said why). */
+/* Waits for a collector to end. 0, or -EIO when it failed, which has been said. */
 int collect_wait(pid_t collector);
 
 #endif
