@@ -20,7 +20,8 @@ CREATE TABLE GROSR_SESSION (
     start_mono_ns    INTEGER NOT NULL,  -- CLOCK_MONOTONIC at time 0
     start_real_ns    INTEGER NOT NULL,  -- CLOCK_REALTIME at time 0
     end              INTEGER,           -- when the last event had been collected
-    died             INTEGER NOT NULL DEFAULT 0  -- 1: the process ended without closing the session
+    died             INTEGER NOT NULL DEFAULT 0, -- 1: the process ended without closing the session
+    detached         INTEGER NOT NULL DEFAULT 0  -- 1: recording stopped before the kernel did
 );
 
 CREATE TABLE GROSR_EVENT_KIND (      -- from schema/events.def

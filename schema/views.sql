@@ -50,7 +50,8 @@ facts AS (
     SELECT (SELECT max(bound_ns) FROM GROSR_CLOCK) AS clock_error_ns,
            coalesce((SELECT value FROM GROSR_META WHERE key = 'complete'), 0) AS complete,
            (SELECT value FROM GROSR_META WHERE key = 'collector_error') AS error,
-           (SELECT died FROM GROSR_SESSION) AS died),
+           (SELECT died FROM GROSR_SESSION) AS died,
+           (SELECT detached FROM GROSR_SESSION) AS detached),
 books AS (
     SELECT * FROM rings
     UNION ALL
@@ -65,9 +66,10 @@ SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unaccoun
            WHEN b.unbuilt THEN b.unbuilt || ' events stored but not in the tables'
            WHEN b.unaccounted THEN b.unaccounted || ' events unaccounted for'
            WHEN f.died AND NOT b.closed THEN 'process died; its last events may be missing'
-           WHEN NOT b.closed THEN 'cut off before its writer finished'
+           WHEN NOT b.closed AND NOT f.detached THEN 'cut off before its writer finished'
            WHEN b.dropped + b.overwritten THEN
                (b.dropped + b.overwritten) || ' of ' || b.written || ' events lost'
+           WHEN f.detached THEN 'complete up to where recording stopped'
            ELSE 'complete'
        END AS verdict
 FROM books b, facts f;

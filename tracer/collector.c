@@ -48,10 +48,11 @@ struct collector {
     struct grosr_rows *rows;
     struct grosr_clock clock;
     struct grosr_ring_reader *reader;
-    struct sample *latest; /* of each queue */
-    uint32_t runs_max;     /* in a batch */
-    const volatile sig_atomic_t *stop;
-    void (*progress)(uint64_t, uint64_t);
+    struct grosr_ring_counts *final; /* the books when the drainer ended */
+    uint64_t end_ns;                 /* and when that was */
+    struct sample *latest;           /* of each queue */
+    uint32_t runs_max;               /* in a batch */
+    const struct grosr_collect_options *options;
     struct grosr_collect_result *result;
 
     /* Between the threads, under `lock`. `ready` is oldest first. */
@@ -164,7 +165,7 @@ static bool finished(struct collector *c, uint32_t quiet, bool *last_pass)
 {
     struct grosr_session_header *live = grosr_session_live(c->session);
 
-    if (*c->stop) {
+    if (*c->options->stop) {
         c->result->detached = true;
         return true;
     }
@@ -200,7 +201,7 @@ static void drain(struct collector *c)
         b->drained_ns = grosr_host_clock_ns();
         quiet = n ? 0 : quiet + 1;
         /* Aliveness costs a read of /proc: not at every quiet pass. */
-        if (quiet % 16 == 1 || *c->stop || last_pass ||
+        if (quiet % 16 == 1 || *c->options->stop || last_pass ||
             sys_load_acquire(&grosr_session_live(c->session)->state) == GROSR_SESSION_CLOSED)
             end = finished(c, quiet, &last_pass);
         if (end)
@@ -214,6 +215,24 @@ static void drain(struct collector *c)
         if (n < 4096 && !end) {
             struct timespec pause = {0, n ? 100000 : quiet < 64 ? 300000 : 2000000};
             nanosleep(&pause, NULL);
+        }
+    }
+}
+
+/*
+ * The books as they are when the drainer ends. Detached from a session that goes on, they close where the
+ * reading stopped.
+ */
+static void take_final_books(struct collector *c)
+{
+    c->end_ns = grosr_host_clock_ns();
+    for (uint32_t i = 0; i < c->session->header.rings; i++) {
+        struct grosr_ring_counts *n = &c->final[i];
+        grosr_ring_count(c->session, i, n);
+        if (c->result->detached) {
+            n->read = c->reader[i].read;
+            n->overwritten = c->reader[i].overwritten;
+            n->written = n->read + n->dropped + n->overwritten;
         }
     }
 }
@@ -309,7 +328,7 @@ static void build_chunk(struct collector *c)
 }
 
 /* Writes the books of every ring, and adds them up. */
-static void write_books(struct collector *c)
+static void write_books(struct collector *c, const struct grosr_ring_counts *final)
 {
     struct grosr_collect_result *sum = c->result;
 
@@ -317,7 +336,10 @@ static void write_books(struct collector *c)
     for (uint32_t i = 0; i < c->session->header.rings; i++) {
         const struct grosr_ring_layout *ring = &c->session->ring[i];
         struct grosr_ring_counts n;
-        grosr_ring_count(c->session, i, &n);
+        if (final)
+            n = final[i];
+        else
+            grosr_ring_count(c->session, i, &n);
         int64_t values[] = {i,
                             ring->worker == GROSR_RING_HOST ? GROSR_NULL : (int64_t)ring->worker,
                             ring->capacity,
@@ -334,11 +356,11 @@ static void write_books(struct collector *c)
     }
 }
 
-static void commit(struct collector *c, uint64_t now)
+static void commit(struct collector *c, const struct grosr_ring_counts *final, uint64_t now)
 {
     if (c->error || now - c->committed_ns < COMMIT_NS)
         return;
-    write_books(c);
+    write_books(c, final);
     if (!c->error)
         failed(c, grosr_rows_workers(c->rows));
     if (!c->error)
@@ -402,7 +424,7 @@ static void *write_main(void *p)
         if (!b && end)
             return NULL;
         failed(c, grosr_clock_fetch(&c->clock, c->session));
-        commit(c, now);
+        commit(c, NULL, now);
         bool keeps_up = waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
         if (b && keeps_up && !end && !clock_covers(c, b->drained_ns, now)) {
             rest();
@@ -436,21 +458,20 @@ static void finish(struct collector *c)
     failed(c, grosr_clock_fetch(&c->clock, c->session));
     while (!c->error && c->built < c->spooled) {
         build_chunk(c);
-        if (c->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
-            c->progress(c->built, c->spooled);
+        if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
+            c->options->progress(c->built, c->spooled);
             told = c->built;
         }
-        commit(c, grosr_host_clock_ns());
+        commit(c, c->final, grosr_host_clock_ns());
     }
-    write_books(c);
+    write_books(c, c->final);
     if (!c->error)
         write_clock(c);
     if (!c->error)
         failed(c, grosr_rows_finish(c->rows));
     if (!c->error)
-        failed(c, grosr_store_end_session(c->store,
-                                          (int64_t)(grosr_host_clock_ns() - c->session->header.start_mono_ns),
-                                          c->result->died));
+        failed(c, grosr_store_end_session(c->store, (int64_t)(c->end_ns - c->session->header.start_mono_ns),
+                                          c->result->died, c->result->detached));
     if (!c->error)
         failed(c, grosr_store_finish(c->store, NULL));
 }
@@ -460,9 +481,10 @@ static int allocate(struct collector *c)
     uint32_t rings = c->session->header.rings, queues = c->session->header.queues;
 
     c->reader = (struct grosr_ring_reader *)calloc(rings, sizeof(*c->reader));
+    c->final = (struct grosr_ring_counts *)calloc(rings, sizeof(*c->final));
     c->latest = (struct sample *)calloc(queues + 1, sizeof(*c->latest));
     c->runs_max = 16 * rings;
-    if (!c->reader || !c->latest)
+    if (!c->reader || !c->final || !c->latest)
         return grosr_fail(ENOMEM, "out of memory");
     for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
         struct batch *b = &c->batches[i];
@@ -483,6 +505,7 @@ static void release(struct collector *c)
         free(c->batches[i].run);
     }
     free(c->reader);
+    free(c->final);
     free(c->latest);
     grosr_rows_free(c->rows);
     grosr_store_close(c->store);
@@ -492,15 +515,16 @@ static void release(struct collector *c)
     free(c);
 }
 
-int grosr_collect(struct grosr_session *session, const char *path, const volatile sig_atomic_t *stop,
-                  void (*progress)(uint64_t done, uint64_t all), struct grosr_collect_result *result)
+int grosr_collect(struct grosr_session *session, const struct grosr_collect_options *options,
+                  struct grosr_collect_result *result)
 {
+    struct grosr_session_header *live = grosr_session_live(session);
     struct collector *c = (struct collector *)calloc(1, sizeof(*c));
     pthread_t writer;
     int err;
 
     memset(result, 0, sizeof(*result));
-    uint32_t other = sys_load_acquire(&grosr_session_live(session)->collector_pid);
+    uint32_t other = sys_load_acquire(&live->collector_pid);
     if (other && other != (uint32_t)getpid() && grosr_process_start_time(other, NULL) == 0) {
         free(c);
         return grosr_fail(EBUSY, "process %u is being recorded already, by process %u", session->header.pid,
@@ -509,15 +533,14 @@ int grosr_collect(struct grosr_session *session, const char *path, const volatil
     if (!c)
         return grosr_fail(ENOMEM, "out of memory");
     c->session = session;
-    c->stop = stop;
-    c->progress = progress;
+    c->options = options;
     c->result = result;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
     grosr_clock_init(&c->clock, session);
     err = allocate(c);
     if (!err)
-        err = grosr_store_create(&c->store, path, session);
+        err = grosr_store_create(&c->store, options->path, session);
     if (!err)
         err = grosr_rows_create(&c->rows, session, &c->clock, c->store);
     if (!err && pthread_create(&writer, NULL, write_main, c))
@@ -528,9 +551,15 @@ int grosr_collect(struct grosr_session *session, const char *path, const volatil
     }
     for (uint32_t i = 0; i < session->header.rings; i++)
         grosr_ring_reader_open(&c->reader[i], session, i);
+    uint32_t level = sys_load_relaxed(&live->level);
     grosr_session_set_collector(session, (uint32_t)getpid());
+    if (options->level >= 0)
+        sys_store_relaxed(&live->level, (uint32_t)options->level);
 
     drain(c);
+    take_final_books(c);
+    if (options->level >= 0)
+        sys_store_relaxed(&live->level, level);
     pthread_mutex_lock(&c->lock);
     c->drained = true;
     pthread_cond_broadcast(&c->changed);
@@ -547,7 +576,7 @@ int grosr_collect(struct grosr_session *session, const char *path, const volatil
     }
     if (result->died)
         grosr_session_unlink(session);
-    sys_store_release(&grosr_session_live(session)->collector_done, 1u);
+    sys_store_release(&live->collector_done, 1u);
     release(c);
     return err;
 }

@@ -26,15 +26,23 @@ struct grosr_collect_result {
     bool detached;                       /* asked to stop while the session went on */
 };
 
+struct grosr_collect_options {
+    const char *path;                  /* the trace file */
+    int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
+    const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */
+
+    /* Called while rows are built at the end, with the events done and to do in all. May be NULL. */
+    void (*progress)(uint64_t done, uint64_t all);
+};
+
 /*
- * Collects `session` into the file `path`. *stop becoming nonzero makes it detach and finish the file.
- * progress (may be NULL) is called while rows are built at the end, with the events done and to do in all.
- *
- * 0: the file is complete. -EBUSY: the session has a collector already. -ENOSPC, -EIO, ...: writing failed;
- * the file is sound and holds what came before; the events went on being drained and counted.
+ * Collects `session` until it ends. 0: the file is complete. -EBUSY: the session has a collector already.
+ * -ENOSPC, -EIO,
+ * ...: writing failed; the file is sound and holds what came before; the events went on being drained and
+ * counted.
  */
-int grosr_collect(struct grosr_session *session, const char *path, const volatile sig_atomic_t *stop,
-                  void (*progress)(uint64_t done, uint64_t all), struct grosr_collect_result *result);
+int grosr_collect(struct grosr_session *session, const struct grosr_collect_options *options,
+                  struct grosr_collect_result *result);
 
 /*
  * Waits until `pid`, or a process that descends from it, has a session. Index 0 is taken. 0 and *session;

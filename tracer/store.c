@@ -386,10 +386,10 @@ int grosr_store_commit(struct grosr_store *s)
     return execute(s, "COMMIT; BEGIN");
 }
 
-int grosr_store_end_session(struct grosr_store *s, int64_t end, bool died)
+int grosr_store_end_session(struct grosr_store *s, int64_t end, bool died, bool detached)
 {
-    int64_t ints[] = {end, died};
-    return once(s, "UPDATE GROSR_SESSION SET end = ?, died = ?", ints, 2, NULL, 0);
+    int64_t ints[] = {end, died, detached};
+    return once(s, "UPDATE GROSR_SESSION SET end = ?, died = ?, detached = ?", ints, 3, NULL, 0);
 }
 
 int grosr_store_finish(struct grosr_store *s, const char *error)

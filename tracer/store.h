@@ -59,8 +59,9 @@ int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *
 /* Commits what has been added. */
 int grosr_store_commit(struct grosr_store *store);
 
-/* The session's end: its time, and whether its process died. */
-int grosr_store_end_session(struct grosr_store *store, int64_t end, bool died);
+/* The session's end: its time, whether its process died, and whether recording stopped before the kernel did.
+ */
+int grosr_store_end_session(struct grosr_store *store, int64_t end, bool died, bool detached);
 
 /* Makes the indexes, marks the trace complete. `error`: what went wrong in collecting, or NULL. */
 int grosr_store_finish(struct grosr_store *store, const char *error);

@@ -30,19 +30,6 @@ static void on_forward(int signal_number)
         kill(child, signal_number);
 }
 
-/* Collects at the wanted level, and leaves the level as it was. */
-static int record_session(struct grosr_session *session, const struct grosr_arguments *a, const char *path)
-{
-    struct grosr_session_header *live = grosr_session_live(session);
-    uint32_t before = sys_load_relaxed(&live->level);
-    int err;
-
-    sys_store_relaxed(&live->level, (uint32_t)a->level);
-    err = collect_session(session, path, &stop);
-    sys_store_relaxed(&live->level, before);
-    return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
-}
-
 static int attach(const struct grosr_arguments *a, const char *path)
 {
     struct grosr_session *session;
@@ -55,7 +42,7 @@ static int attach(const struct grosr_arguments *a, const char *path)
         grosr_say(0, "process %u is dead; recording what it left", a->attach);
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
-    code = record_session(session, a, path);
+    code = collect_session(session, path, (int)a->level, &stop) ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
     grosr_session_close(session);
     return code;
 }
@@ -105,7 +92,7 @@ static int command(const struct grosr_arguments *a, const char *path)
     if (child < 0)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     if (grosr_collector_find(&session, (uint32_t)child, &stop) == 0) {
-        code = record_session(session, a, path);
+        code = collect_session(session, path, (int)a->level, &stop) ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
         grosr_session_close(session);
     } else {
         code = grosr_say(GROSR_EXIT_FAILURE, "%s ended without a GROSR session: nothing was recorded",

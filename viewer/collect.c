@@ -29,10 +29,12 @@ static void show_progress(uint64_t done, uint64_t all)
     fflush(stderr);
 }
 
-int collect_session(struct grosr_session *session, const char *path, const volatile sig_atomic_t *stop)
+int collect_session(struct grosr_session *session, const char *path, int level,
+                    const volatile sig_atomic_t *stop)
 {
+    struct grosr_collect_options options = {path, level, stop, isatty(STDERR_FILENO) ? show_progress : NULL};
     struct grosr_collect_result result;
-    int err = grosr_collect(session, path, stop, isatty(STDERR_FILENO) ? show_progress : NULL, &result);
+    int err = grosr_collect(session, &options, &result);
 
     if (err)
         grosr_say(0, "recording into %s failed: %s", path, grosr_error());
@@ -52,7 +54,7 @@ static int collector_main(uint32_t parent, const char *path)
 
     if (err) /* the parent has said why there is no session */
         return GROSR_EXIT_FAILURE;
-    err = collect_session(session, path, &give_up);
+    err = collect_session(session, path, -1, &give_up);
     grosr_session_close(session);
     if (!err && give_up)
         unlink(path);

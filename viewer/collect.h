@@ -10,9 +10,12 @@
 
 #define GROSR_DEFAULT_TRACE "grosr.db"
 
-/* Collects into `path` with a progress bar on a terminal, and says what went wrong or was lost. 0 or negative
- * errno. */
-int collect_session(struct grosr_session *session, const char *path, const volatile sig_atomic_t *stop);
+/*
+ * Collects into `path` at `level` (-1: as it is), with a progress bar on a terminal, and says what went wrong
+ * or was lost. 0 or negative errno.
+ */
+int collect_session(struct grosr_session *session, const char *path, int level,
+                    const volatile sig_atomic_t *stop);
 
 /*
  * Starts a collector process for the session that this process is going to create. It ignores the terminal's

@@ -24,7 +24,8 @@ static void *collect(void *arg)
         collect_error = -1;
         return NULL;
     }
-    collect_error = grosr_collect(view, path, &stop, NULL, &collected);
+    struct grosr_collect_options options = {path, -1, &stop, NULL};
+    collect_error = grosr_collect(view, &options, &collected);
     if (collect_error)
         printf("# %s\n", grosr_error());
     grosr_session_close(view);

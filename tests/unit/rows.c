@@ -37,7 +37,7 @@ static void event(uint32_t ring, uint32_t kind, uint64_t payload, uint64_t time)
 static void end(void)
 {
     is(grosr_rows_finish(rows), 0, "rows finished");
-    is(grosr_store_end_session(store, 1000, false), 0, "session ended");
+    is(grosr_store_end_session(store, 1000, false, false), 0, "session ended");
     is(grosr_store_finish(store, NULL), 0, "store finished");
     grosr_store_close(store);
     grosr_rows_free(rows);
