@@ -62,9 +62,10 @@ struct grosr_options {
     enum grosr_overflow overflow;
     uint32_t ring_events; /* events in a warp's ring, GROSR_RING_MIN .. GROSR_RING_MAX; 0: 4 M in all rings
                              together, at least 4096 in each */
-    uint32_t
-        collector_pid; /* wait until this process has attached its collector before starting; 0: the one that
-                          the environment's GROSR_COLLECTOR names (set by `grosr record`), or none */
+
+    /* Wait until this process has attached its collector before starting; 0: none. Under `grosr record`,
+       which sets GROSR_COLLECTOR, a runtime waits a moment by itself. */
+    uint32_t collector_pid;
 };
 
 #define GROSR_OPTIONS_DEFAULT                                                 \

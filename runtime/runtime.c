@@ -60,6 +60,7 @@ struct grosr {
     struct batch *batch; /* unretired batches, a ring: front at batch_head */
     size_t batch_head, batch_count, batch_room;
     struct grosr_emitter emit; /* the host's event ring */
+    struct grosr_emit_ring emit_ring;
 
     sys32 stopping;    /* grosr_stop() was called */
     sys32 failed;      /* errno: the device failed; the text is in failure */
@@ -469,7 +470,7 @@ int grosr_open(grosr **out, const struct grosr_options *options)
         goto fail;
     rt->trace = grosr_session_trace(rt->session, rt->session->base);
     rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
-    grosr_emit_open(&rt->emit, &rt->trace, o.workers); /* the last ring is the host's */
+    grosr_emit_open(&rt->emit, &rt->emit_ring, &rt->trace, o.workers); /* the last ring is the host's */
     if (o.collector_pid && (err = wait_for_collector(rt, o.collector_pid, COLLECTOR_WAIT_NS)))
         goto fail;
     if (!o.collector_pid && getenv("GROSR_COLLECTOR"))

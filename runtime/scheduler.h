@@ -69,7 +69,7 @@ GROSR_DEVICE void grosr_worker_wait(struct grosr_worker *w)
 }
 
 /* Switches the trace level: spans that are open end under the old one. */
-GROSR_DEVICE_COLD void grosr_worker_set_level(struct grosr_worker *w, uint32_t level)
+GROSR_DEVICE void grosr_worker_set_level(struct grosr_worker *w, uint32_t level)
 {
     grosr_worker_end_wait(w);
     if (w->recorder.emit.level < level)
@@ -119,10 +119,11 @@ GROSR_DEVICE void grosr_worker_run(const struct grosr_launch *launch, uint32_t i
 {
     const struct grosr_queue *q = &launch->queue;
     struct grosr_worker w = {};
+    struct grosr_emit_ring ring;
     struct grosr_take take;
     uint32_t port = index % q->ports;
 
-    grosr_emit_open(&w.recorder.emit, &launch->trace, index);
+    grosr_emit_open(&w.recorder.emit, &ring, &launch->trace, index);
     w.recorder.entry = &launch->trace.workers[index];
     w.recorder.emit.level = dev_shfl32(sys_load_relaxed(&launch->trace.header->level), 0);
     if (dev_lane() == 0)

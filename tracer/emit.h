@@ -21,13 +21,16 @@
 
 #include "session.h"
 
-struct grosr_emitter {
-    sys128 *next;  /* where the next record goes */
+/* Where the next record goes: all that the fast path touches. It is passed by value, so that it stays in
+ * registers. */
+struct grosr_cursor {
+    sys128 *next;  /* a slot that may be written */
     sys128 *limit; /* when next gets here, the slow path */
     uint64_t lap;  /* of *next, shifted into place */
-    uint32_t level;
+};
 
-    /* For the slow path. */
+/* The slow path's part of an emitter, in memory. */
+struct grosr_emit_ring {
     sys128 *slots;
     uint32_t capacity;
     sys128 *resume;     /* while the ring is full: where recording goes on; NULL otherwise */
@@ -35,51 +38,61 @@ struct grosr_emitter {
     uint64_t dropped;   /* ever */
     uint64_t marked;    /* of those, told by markers */
     uint64_t markers;   /* written */
-    struct grosr_ring *ring;
+    struct grosr_ring *entry;
     struct grosr_session_header *session;
+};
+
+struct grosr_emitter {
+    struct grosr_cursor at;
+    uint32_t level;
+    struct grosr_emit_ring
+        *ring; /* the caller's, beside the emitter and not inside it: its address is taken */
 };
 
 /* Between looks at the reader while dropping: a look costs a PCIe round trip, a drop must not. */
 #define GROSR_DROPS_PER_LOOK 16u
 
-GROSR_DEVICE void grosr_emit_open(struct grosr_emitter *e, const struct grosr_trace *trace, uint32_t ring)
+/* `ring` is memory for the slow path, which lives as long as the emitter. */
+GROSR_DEVICE void grosr_emit_open(struct grosr_emitter *e, struct grosr_emit_ring *ring,
+                                  const struct grosr_trace *trace, uint32_t index)
 {
-    e->ring = &trace->rings[ring];
-    e->session = trace->header;
-    e->slots = (sys128 *)(void *)(trace->base + e->ring->slots_at);
-    e->capacity = e->ring->capacity;
-    e->next = e->slots;
-    e->limit = e->slots + e->capacity;
-    e->lap = UINT64_C(1) << GROSR_LAP_SHIFT;
+    ring->entry = &trace->rings[index];
+    ring->session = trace->header;
+    ring->slots = (sys128 *)(void *)(trace->base + ring->entry->slots_at);
+    ring->capacity = ring->entry->capacity;
+    ring->resume = NULL;
+    ring->lap_start = 0;
+    ring->dropped = ring->marked = ring->markers = 0;
+    e->ring = ring;
     e->level = GROSR_LEVEL_OFF;
-    e->resume = NULL;
-    e->lap_start = 0;
-    e->dropped = e->marked = e->markers = 0;
+    e->at.next = ring->slots;
+    e->at.limit = ring->slots + ring->capacity;
+    e->at.lap = UINT64_C(1) << GROSR_LAP_SHIFT;
 }
 
 /* The position of *slot in the current lap. */
-GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emitter *e, const sys128 *slot)
+GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emit_ring *r, const sys128 *slot)
 {
-    return e->lap_start + (uint64_t)(slot - e->slots);
+    return r->lap_start + (uint64_t)(slot - r->slots);
 }
 
 /* How many slots from `position` on may be written now. Asks the reader; waits for it if that is the policy.
  */
-GROSR_DEVICE uint64_t grosr_emit_room(struct grosr_emitter *e, uint64_t position, bool may_wait)
+GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t position, bool may_wait)
 {
     uint64_t room = 0;
     uint32_t step = 0;
 
     if (dev_lane() == 0) {
         for (;;) {
-            uint32_t policy = sys_load_relaxed(&e->session->overflow);
+            uint32_t policy = sys_load_relaxed(&r->session->overflow);
             /* Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to.
              */
-            uint64_t used = position - sys_load_acquire(&e->ring->read_to);
-            room = used < e->capacity ? e->capacity - used : 0;
+            uint64_t used = position - sys_load_acquire(&r->entry->read_to);
+            room = used < r->capacity ? r->capacity - used : 0;
             if (policy == GROSR_OVERFLOW_OVERWRITE)
-                room = e->capacity;
-            if (room || !may_wait || policy != GROSR_OVERFLOW_BLOCK || sys_load_relaxed(&e->session->stop))
+                room = r->capacity;
+            if (room || !may_wait || policy != GROSR_OVERFLOW_BLOCK || sys_load_relaxed(&r->session->stop))
                 break;
             dev_backoff(&step);
         }
@@ -87,95 +100,96 @@ GROSR_DEVICE uint64_t grosr_emit_room(struct grosr_emitter *e, uint64_t position
     return dev_shfl64(room, 0);
 }
 
-/* Puts `next` at `slot`, with room for `room` records from there on. */
-GROSR_DEVICE void grosr_emit_go(struct grosr_emitter *e, sys128 *slot, uint64_t room)
+/* Puts the cursor at `slot`, with room for `room` records from there on. */
+GROSR_DEVICE void grosr_emit_go(const struct grosr_emit_ring *r, struct grosr_cursor *c, sys128 *slot,
+                                uint64_t room)
 {
-    uint64_t left = (uint64_t)(e->slots + e->capacity - slot);
-    e->next = slot;
-    e->limit = slot + (room < left ? room : left);
+    uint64_t left = (uint64_t)(r->slots + r->capacity - slot);
+    c->next = slot;
+    c->limit = slot + (room < left ? room : left);
 }
 
 /* Starts the next lap if `slot` is the end of the ring. */
-GROSR_DEVICE sys128 *grosr_emit_wrap(struct grosr_emitter *e, sys128 *slot)
+GROSR_DEVICE sys128 *grosr_emit_wrap(struct grosr_emit_ring *r, struct grosr_cursor *c, sys128 *slot)
 {
-    if (slot != e->slots + e->capacity)
+    if (slot != r->slots + r->capacity)
         return slot;
-    e->lap_start += e->capacity;
-    e->lap += UINT64_C(1) << GROSR_LAP_SHIFT;
-    return e->slots;
+    r->lap_start += r->capacity;
+    c->lap += UINT64_C(1) << GROSR_LAP_SHIFT;
+    return r->slots;
 }
 
 /* Goes on recording after a stay on the scratch slot: a marker if events were lost, then the record that
  * waits there. */
-GROSR_DEVICE void grosr_emit_resume(struct grosr_emitter *e, uint64_t room)
+GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_cursor *c, uint64_t room)
 {
     const uint64_t lap_mask = UINT64_C(0xff) << GROSR_LAP_SHIFT;
-    sys128 *slot = e->resume, *scratch = e->slots + e->capacity;
+    sys128 *slot = r->resume, *scratch = r->slots + r->capacity;
 
-    if (e->dropped != e->marked) {
-        struct grosr_pair m = grosr_event_pack(e->lap, GROSR_EV_LOST, dev_clock_ns(), e->dropped - e->marked);
-        e->marked = e->dropped;
-        e->markers++;
+    if (r->dropped != r->marked) {
+        struct grosr_pair m = grosr_event_pack(c->lap, GROSR_EV_LOST, dev_clock_ns(), r->dropped - r->marked);
+        r->marked = r->dropped;
+        r->markers++;
         if (dev_lane() == 0) {
-            sys_store_relaxed(&e->ring->markers, e->markers);
+            sys_store_relaxed(&r->entry->markers, r->markers);
             sys_store_pair_relaxed(slot, m.lo, m.hi);
         }
-        slot = grosr_emit_wrap(e, slot + 1);
+        slot = grosr_emit_wrap(r, c, slot + 1);
         room--;
     }
     dev_syncwarp(); /* another lane may have written the record */
     if (dev_lane() == 0) {
-        struct grosr_pair r = sys_load_pair_relaxed(scratch);
-        sys_store_pair_relaxed(slot, (r.lo & ~lap_mask) | e->lap, (r.hi & ~lap_mask) | e->lap);
+        struct grosr_pair record = sys_load_pair_relaxed(scratch);
+        sys_store_pair_relaxed(slot, (record.lo & ~lap_mask) | c->lap, (record.hi & ~lap_mask) | c->lap);
     }
-    e->resume = NULL;
-    grosr_emit_go(e, slot + 1, room - 1);
+    r->resume = NULL;
+    grosr_emit_go(r, c, slot + 1, room - 1);
 }
 
-/* The slow path: a record has just been stored and `next` has reached `limit`. */
-GROSR_DEVICE_COLD void grosr_emit_slow(struct grosr_emitter *e)
+/* The slow path: a record has just been stored and the cursor has reached its limit. Returns where it goes
+ * on. */
+GROSR_DEVICE_COLD struct grosr_cursor grosr_emit_slow(struct grosr_emit_ring *r, struct grosr_cursor c)
 {
-    if (e->resume) { /* the record is on the scratch slot */
-        uint64_t lost = e->dropped - e->marked, room = 0;
+    if (r->resume) { /* the record is on the scratch slot */
+        uint64_t lost = r->dropped - r->marked, room = 0;
         if (lost % GROSR_DROPS_PER_LOOK == 0)
-            room = grosr_emit_room(e, grosr_emit_position(e, e->resume), true);
+            room = grosr_emit_room(r, grosr_emit_position(r, r->resume), true);
         /* After a loss only with a quarter of the ring free: a marker for every few events would be noise. */
-        if (room > (lost ? e->capacity / 4 : 0)) {
-            grosr_emit_resume(e, room);
+        if (room > (lost ? r->capacity / 4 : 0)) {
+            grosr_emit_resume(r, &c, room);
         } else {
-            e->dropped++;
+            r->dropped++;
             if (dev_lane() == 0)
-                sys_store_relaxed(&e->ring->dropped, e->dropped);
-            e->next = e->slots + e->capacity;
+                sys_store_relaxed(&r->entry->dropped, r->dropped);
         }
     }
-    if (e->next == e->limit && !e->resume) { /* the end of the room known of, or of the lap */
-        sys128 *slot = grosr_emit_wrap(e, e->next);
+    if (!r->resume && c.next == c.limit) { /* the end of the room known of, or of the lap */
+        sys128 *slot = grosr_emit_wrap(r, &c, c.next);
         if (dev_lane() == 0)
-            sys_store_relaxed(&e->ring->checked_to, grosr_emit_position(e, slot));
+            sys_store_relaxed(&r->entry->checked_to, grosr_emit_position(r, slot));
         dev_point("emit.full");
-        uint64_t room = grosr_emit_room(e, grosr_emit_position(e, slot), false);
-        if (room) {
-            grosr_emit_go(e, slot, room);
-            return;
-        }
-        e->resume = slot;
+        uint64_t room = grosr_emit_room(r, grosr_emit_position(r, slot), false);
+        if (room)
+            grosr_emit_go(r, &c, slot, room);
+        else
+            r->resume = slot;
     }
-    if (e->resume) {
-        e->next = e->slots + e->capacity; /* scratch */
-        e->limit = e->next + 1;
+    if (r->resume) {
+        c.next = r->slots + r->capacity; /* scratch */
+        c.limit = c.next + 1;
     }
+    return c;
 }
 
 /* Records one event of the warp, at time_ns. */
 GROSR_DEVICE void grosr_emit_at(struct grosr_emitter *e, uint32_t kind, uint64_t payload, uint64_t time_ns)
 {
-    struct grosr_pair r = grosr_event_pack(e->lap, kind, time_ns, payload);
+    struct grosr_pair record = grosr_event_pack(e->at.lap, kind, time_ns, payload);
 
     if (dev_lane() == 0)
-        sys_store_pair_relaxed(e->next, r.lo, r.hi);
-    if (++e->next == e->limit)
-        grosr_emit_slow(e);
+        sys_store_pair_relaxed(e->at.next, record.lo, record.hi);
+    if (++e->at.next == e->at.limit)
+        e->at = grosr_emit_slow(e->ring, e->at);
 }
 
 /* Records one event of each lane whose `has` is set, in the order of the lanes. A collective. */
@@ -186,31 +200,32 @@ GROSR_DEVICE void grosr_emit_lanes(struct grosr_emitter *e, bool has, uint32_t k
     uint32_t rank = dev_popc32(mask & ((1u << dev_lane()) - 1)), left = dev_popc32(mask), done = 0;
 
     while (left) {
-        uint64_t fits = (uint64_t)(e->limit - e->next);
+        uint64_t fits = (uint64_t)(e->at.limit - e->at.next);
         uint32_t n = left < fits ? left : (uint32_t)fits;
         if (has && rank >= done && rank < done + n) {
-            struct grosr_pair r = grosr_event_pack(e->lap, kind, time_ns, payload);
-            sys_store_pair_relaxed(e->next + (rank - done), r.lo, r.hi);
+            struct grosr_pair record = grosr_event_pack(e->at.lap, kind, time_ns, payload);
+            sys_store_pair_relaxed(e->at.next + (rank - done), record.lo, record.hi);
         }
-        e->next += n;
+        e->at.next += n;
         done += n;
         left -= n;
-        if (e->next == e->limit)
-            grosr_emit_slow(e);
+        if (e->at.next == e->at.limit)
+            e->at = grosr_emit_slow(e->ring, e->at);
     }
 }
 
 /* Publishes the final counts. Nothing is recorded afterwards. */
-GROSR_DEVICE_COLD void grosr_emit_close(struct grosr_emitter *e)
+GROSR_DEVICE void grosr_emit_close(struct grosr_emitter *e)
 {
-    const sys128 *slot = e->resume ? e->resume : e->next;
+    struct grosr_emit_ring *r = e->ring;
+    const sys128 *slot = r->resume ? r->resume : e->at.next;
 
     dev_syncwarp();
     if (dev_lane() == 0) {
-        sys_store_relaxed(&e->ring->markers, e->markers);
-        sys_store_relaxed(&e->ring->dropped, e->dropped);
-        /* Pairs with the load in grosr_ring_read(): all records, and the counts above, before the end. */
-        sys_store_release(&e->ring->closed_at, grosr_emit_position(e, slot) + 1);
+        sys_store_relaxed(&r->entry->markers, r->markers);
+        sys_store_relaxed(&r->entry->dropped, r->dropped);
+        /* Pairs with the load in grosr_ring_at_end(): all records, and the counts above, before the end. */
+        sys_store_release(&r->entry->closed_at, grosr_emit_position(r, slot) + 1);
     }
 }
 

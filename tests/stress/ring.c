@@ -23,10 +23,11 @@ static uint64_t payload_of(uint64_t number)
 static void *write_events(void *arg)
 {
     struct grosr_trace trace = grosr_session_trace(session, session->base);
+    struct grosr_emit_ring ring;
     struct grosr_emitter e;
 
     (void)arg;
-    grosr_emit_open(&e, &trace, 0);
+    grosr_emit_open(&e, &ring, &trace, 0);
     for (uint64_t i = 0; i < events; i++) {
         grosr_emit_at(&e, GROSR_EV_LEVEL, payload_of(i), i);
         if (i % 64 == 0)

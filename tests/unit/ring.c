@@ -12,6 +12,7 @@
 
 static struct grosr_session *session;
 static struct grosr_emitter emitter;
+static struct grosr_emit_ring emit_ring;
 static struct grosr_ring_reader reader;
 static uint64_t next_payload;
 
@@ -21,7 +22,7 @@ static void open_ring(uint32_t capacity, enum grosr_overflow overflow, bool coll
     struct grosr_trace trace = grosr_session_trace(session, session->base);
     if (collector)
         grosr_session_set_collector(session, (uint32_t)getpid());
-    grosr_emit_open(&emitter, &trace, 0);
+    grosr_emit_open(&emitter, &emit_ring, &trace, 0);
     grosr_ring_reader_open(&reader, session, 0);
     next_payload = 0;
 }
@@ -185,7 +186,7 @@ static void blocks(void)
 
     open_ring(8, GROSR_OVERFLOW_BLOCK, false);
     emit(100);
-    is(emitter.dropped, 92, "without a collector it drops instead of hanging");
+    is(emit_ring.dropped, 92, "without a collector it drops instead of hanging");
     is(read_all(&marked, &jumped), 8, "and keeps the oldest");
     check_books("block without collector");
 }
