@@ -60,8 +60,8 @@ struct grosr_options {
     uint32_t queue_capacity; /* tasks in flight, 2 .. 2^24; a power of two */
     enum grosr_level level;
     enum grosr_overflow overflow;
-    uint32_t ring_events; /* events in a warp's ring, GROSR_RING_MIN .. GROSR_RING_MAX; 0: 4 M in all rings
-                             together, at least 4096 in each */
+    uint32_t ring_events; /* events in a warp's ring, GROSR_RING_MIN .. GROSR_RING_MAX; 0: as 64 MiB for all
+                             rings together, or half of what /dev/shm has free, allow */
 
     /* Wait until this process has attached its collector before starting; 0: none. Under `grosr record`,
        which sets GROSR_COLLECTOR, a runtime waits a moment by itself. */

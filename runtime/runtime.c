@@ -23,12 +23,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #define HOST_RING_EVENTS  65536u
-#define RINGS_EVENTS      (4u << 20) /* in all workers' rings, unless asked otherwise: 64 MiB */
-#define RING_EVENTS_LEAST 4096u
+#define RINGS_BYTES       (64u << 20)
+#define RING_EVENTS_LEAST 256u
 #define HOUSEKEEPING_NS   10000000u /* between clock snapshots */
 #define SNAPSHOT_TRIPS    64u
 #define SNAPSHOT_TIMEOUT  50000000u
@@ -361,6 +362,21 @@ static int open_device(grosr *rt, const char *name)
     return rt->ops->open(&rt->device, 0, &rt->info);
 }
 
+/* Events in a ring when nobody asked: the rings together take 64 MiB, but no more than half of what /dev/shm
+ * has free (containers often give it 64 MiB in all). */
+static uint32_t default_ring(uint32_t workers)
+{
+    uint64_t bytes = RINGS_BYTES, events;
+    struct statvfs shm;
+
+    if (statvfs("/dev/shm", &shm) == 0 && (uint64_t)shm.f_bavail * shm.f_bsize / 2 < bytes)
+        bytes = (uint64_t)shm.f_bavail * shm.f_bsize / 2;
+    events = bytes / sizeof(sys128) / workers;
+    return events < RING_EVENTS_LEAST ? RING_EVENTS_LEAST
+           : events > GROSR_RING_MAX  ? GROSR_RING_MAX
+                                      : (uint32_t)events;
+}
+
 /* Fills in the device's defaults and checks the ranges. */
 static int settle_options(grosr *rt, struct grosr_options *o)
 {
@@ -378,13 +394,8 @@ static int settle_options(grosr *rt, struct grosr_options *o)
                           o->workers);
     if (o->sms > o->workers)
         o->sms = o->workers;
-    if (o->ring_events == 0) {
-        o->ring_events = RINGS_EVENTS / o->workers;
-        if (o->ring_events < RING_EVENTS_LEAST)
-            o->ring_events = RING_EVENTS_LEAST;
-        if (o->ring_events > GROSR_RING_MAX)
-            o->ring_events = GROSR_RING_MAX;
-    }
+    if (o->ring_events == 0)
+        o->ring_events = default_ring(o->workers);
     if (o->queue_capacity < 2 || o->queue_capacity > 1u << 24 || o->queue_capacity & (o->queue_capacity - 1))
         return grosr_fail(EINVAL, "the queue's capacity is a power of two from 2 to 2^24, not %u",
                           o->queue_capacity);

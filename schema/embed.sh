@@ -7,12 +7,13 @@ quote() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$/\\n"/' "$1
 
 echo '#include "schema.h"'
 for part in tables views indexes; do
-    echo "const char grosr_sql_$part[] ="
+    echo "const char grosr_sql_${part}[] ="
     quote $part.sql
     echo '    ;'
 done
 echo 'const struct grosr_canned_query grosr_canned_queries[] = {'
-for file in $(LC_ALL=C ls queries/*.sql); do
+LC_ALL=C
+for file in queries/*.sql; do
     name=$(basename "$file" .sql)
     head -n 1 "$file" | grep -q '^-- ' || { echo "$file: the first line must be a description" >&2; exit 1; }
     printf '    {"%s", "%s",\n' "$name" "$(head -n 1 "$file" | sed -e 's/^-- //' -e 's/"/\\"/g')"

@@ -83,7 +83,7 @@ tables() {
 
 queries() {
     { printf 'name\tanswers\n'
-      for file in $(LC_ALL=C ls queries/*.sql); do
+      for file in queries/*.sql; do
           printf '%s\t%s\n' "$(basename "$file" .sql)" "$(head -n 1 "$file" | sed -e 's/^-- //')"
       done | escape; } | table
 }

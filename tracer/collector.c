@@ -468,7 +468,7 @@ static void finish(struct collector *c)
     if (!c->error)
         write_clock(c);
     if (!c->error)
-        failed(c, grosr_rows_finish(c->rows));
+        failed(c, grosr_rows_finish(c->rows, c->final));
     if (!c->error)
         failed(c, grosr_store_end_session(c->store, (int64_t)(c->end_ns - c->session->header.start_mono_ns),
                                           c->result->died, c->result->detached));

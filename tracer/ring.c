@@ -141,10 +141,15 @@ void grosr_ring_count(const struct grosr_session *s, uint32_t index, struct gros
     uint64_t closed = sys_load_acquire(&ring->closed_at), end;
 
     c->closed = closed != 0;
+    uint64_t read_to = sys_load_acquire(&ring->read_to);
+
     c->read = sys_load_relaxed(&ring->read);
     c->overwritten = sys_load_relaxed(&ring->overwritten);
     end = closed ? closed - 1 : find_end(s, index);
     c->markers = sys_load_relaxed(&ring->markers);
+    /* Markers that were overwritten (drop and overwrite policy in one session) are no events. */
+    if (closed && read_to >= end)
+        c->overwritten -= c->markers - (read_to - c->read - c->overwritten);
     c->dropped = sys_load_relaxed(&ring->dropped);
     c->written = end >= c->markers ? end - c->markers + c->dropped : c->dropped;
 }

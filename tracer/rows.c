@@ -20,6 +20,7 @@ struct ring_state {
     int64_t worker;    /* GROSR_NULL for the host's ring */
     int64_t start, end;
     int64_t sm;
+    uint64_t told; /* drops told by markers */
     uint32_t open_count;
     struct open_span open[OPEN_MAX]; /* oldest first */
 };
@@ -241,6 +242,7 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     case GROSR_EV_IDLE_END:
         return end_span(r, ring, kind - 1, payload, time);
     case GROSR_EV_LOST:
+        ring->told += payload;
         return grosr_store_loss(r->store, index, position, time, payload, "dropped");
     default: {
         int64_t values[] = {ring->worker, time, kind, (int64_t)payload};
@@ -286,7 +288,7 @@ int grosr_rows_workers(struct grosr_rows *r)
     return err;
 }
 
-int grosr_rows_finish(struct grosr_rows *r)
+int grosr_rows_finish(struct grosr_rows *r, const struct grosr_ring_counts *final)
 {
     int err = 0;
 
@@ -295,6 +297,9 @@ int grosr_rows_finish(struct grosr_rows *r)
         for (uint32_t k = 0; !err && k < ring->open_count; k++)
             err = span_row(r, ring, ring->open[k].kind, &ring->open[k], ring->open[k].payload, GROSR_NULL);
         ring->open_count = 0;
+        if (!err && final[i].dropped > ring->told)
+            err = grosr_store_loss(r->store, i, ring->expected, GROSR_NULL, final[i].dropped - ring->told,
+                                   "dropped");
     }
     return err ? err : grosr_rows_workers(r);
 }

@@ -22,8 +22,11 @@ int grosr_rows_add(struct grosr_rows *rows, uint32_t ring, uint64_t first, const
 /* Writes the worker table as it stands; may be repeated. */
 int grosr_rows_workers(struct grosr_rows *rows);
 
-/* Rows for what has begun and not ended. After it only grosr_rows_free(). */
-int grosr_rows_finish(struct grosr_rows *rows);
+/*
+ * Rows for what has begun and not ended, and for drops that no marker tells because the ring was not written
+ * again (final: the books of every ring). After it only grosr_rows_free().
+ */
+int grosr_rows_finish(struct grosr_rows *rows, const struct grosr_ring_counts *final);
 
 /* A device time on the trace's timeline; GROSR_NULL when the clock is not known. */
 int64_t grosr_rows_time(struct grosr_rows *rows, uint64_t device_ns);

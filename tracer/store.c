@@ -326,10 +326,10 @@ int grosr_store_create(struct grosr_store **out, const char *path, const struct 
         return err;
     }
     sqlite3_busy_timeout(s->db, 10000); /* readers may hold the file for a moment */
+    /* What makes it a trace comes in one transaction: a reader finds all of it or none. */
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA application_id=%d; PRAGMA user_version=%d; PRAGMA journal_mode=WAL; PRAGMA "
-             "synchronous=NORMAL;"
-             "PRAGMA wal_autocheckpoint=8192; PRAGMA cache_size=-65536; BEGIN",
+             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8192;"
+             "PRAGMA cache_size=-65536; BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d",
              GROSR_APPLICATION_ID, GROSR_SCHEMA_VERSION);
     err = execute(s, pragmas);
     if (!err)

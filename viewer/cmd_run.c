@@ -172,6 +172,8 @@ int cmd_run(int argc, char **argv)
     }
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
+    signal(SIGHUP, on_signal);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error to report, not a death */
     err = grosr_open(&rt, &options);
     if (err) {
         /* The collector has said itself why it did not attach. */

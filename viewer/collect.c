@@ -64,19 +64,26 @@ static int collector_main(uint32_t parent, const char *path)
 pid_t collect_start(const char *path)
 {
     uint32_t parent = (uint32_t)getpid();
+    sigset_t usr1, before;
     pid_t child;
 
+    /* Blocked until the child has its handler: the parent may give up at once. */
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &usr1, &before);
     fflush(NULL);
     child = fork();
-    if (child < 0)
-        return grosr_fail(errno, "cannot start the collector: %s", strerror(errno));
-    if (child)
-        return child;
+    if (child) {
+        int err = errno;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return child < 0 ? grosr_fail(err, "cannot start the collector: %s", strerror(err)) : child;
+    }
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error to report, not a death */
     signal(SIGUSR1, on_give_up);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     _exit(collector_main(parent, path));
 }
 

@@ -83,7 +83,7 @@ static const struct option_text options[] = {
     {"sms", 0, NUMBER, RUN, AT(sms), "N", "SMs to run on", "all", 1, 4096, NULL, 0},
     {"level", 0, CHOICE, RUN | RECORD, AT(level), "LEVEL", "what is traced: off, counters, spans or full",
      NULL, 0, 0, text_levels, 0},
-    {"ring", 0, NUMBER, RUN, AT(ring), "N", "events in each warp's ring", "4 M in all", GROSR_RING_MIN,
+    {"ring", 0, NUMBER, RUN, AT(ring), "N", "events in each warp's ring", "64 MiB in all", GROSR_RING_MIN,
      GROSR_RING_MAX, NULL, 0},
     {"overflow", 0, CHOICE, RUN, AT(overflow), "POLICY",
      "when a ring is full: drop events, overwrite old ones, or block", "drop when recorded, else overwrite",

@@ -29,7 +29,7 @@ struct table_cell {
 struct table; /* one being written */
 
 /* Column names are copied. -ENOMEM. */
-int table_begin(struct table **table, FILE *out, enum grosr_format format, int columns,
+int table_begin(struct table **out, FILE *file, enum grosr_format format, int columns,
                 const char *const *names);
 
 /* As many cells as columns. -ENOMEM. */

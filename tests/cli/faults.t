@@ -1,0 +1,367 @@
+#!/usr/bin/perl
+# Faults and bad input: one clear line, the exit code of the contract, and nothing half-written left as if whole.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Digest::SHA qw(sha256_hex);
+use Grosr;
+use Test::More;
+
+my $dir = scratch();
+my @arith = ('run', 'arith', '--device', 'host');
+my $rows = 'SELECT count(*) FROM tasks';
+
+# A traced run with so much to lose that its file stays small, once tasks have arrived in the file.
+sub traced
+{
+    my ($db, @more) = @_;
+    my $p = start($GROSR, @arith, '--seconds', '600', '--ring', '1024', '-o', $db, @more);
+    my $began = until_true(sub { (peek($db, $rows) || 0) > 1000 || ended($p) });
+    ok($began && !ended($p), 'a traced run is going on') or diag($p->{stderr} // 'no task arrived');
+    return $p;
+}
+
+# ---- kill -9 of the application ----
+
+{
+    my $db = "$dir/killed.db";
+    my $p = traced($db);
+    my ($collector) = children($p->{pid});
+    ok($collector, 'the collector is a process of its own');
+    is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'),
+       'being recorded, or the collector was killed', 'while it records, trace_health says so');
+    kill('KILL', $p->{pid});
+    finish($p);
+    is($p->{signal}, 9, 'the application is killed');
+    ok(until_true(sub { !process_runs($collector) }, 120), 'the collector finishes');
+    like(slurp($p->{err}), qr/^grosr: the recorded process died; \Q$db\E holds what reached its session\n/m,
+         'and says what happened');
+    no_segments($p, 'the segment is removed');
+    integrity($db, 'the file is sound');
+    cmp_ok(value($db, $rows), '>', 1000, 'and holds the tasks that reached the session');
+    is(value($db, 'SELECT count(*) FROM tasks WHERE enqueue > start OR start > end'), 0, 'with their times in order');
+    is(value($db, 'SELECT died FROM GROSR_SESSION'), 1, 'the session is marked as died');
+    balanced($db, 'the books balance');
+    my ($health) = sql($db, 'SELECT * FROM trace_health WHERE ring IS NULL');
+    like($health->{verdict}, qr/process died|events? lost/, 'trace_health says what is missing');
+    is($health->{closed}, 0, 'and that rings were cut off');
+    for my $name (map { $_->{name} } @{json_of(grosr('query', $db, '--json'))}) {
+        is(grosr('query', $db, $name)->{code}, 0, "the canned query $name works on it");
+    }
+    like(grosr('info', $db)->{stdout}, qr/died/, '`info` tells it too');
+}
+
+# ---- kill -9 of the collector ----
+
+{
+    my $db = "$dir/uncollected.db";
+    my $p = traced($db);
+    my ($collector) = children($p->{pid});
+    kill('KILL', $collector);
+    until_true(sub { !process_runs($collector) });
+    is(grosr('top', $p->{pid}, '--once')->{code}, 0, 'the collector is killed; the run goes on');
+    integrity($db, 'the file is sound');
+    is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'),
+       'being recorded, or the collector was killed', 'trace_health does not call it complete');
+    quit($p);
+    is($p->{code}, 1, 'the run fails');
+    like($p->{stderr}, qr/collector/, 'and names the collector');
+    no_segments($p, 'no segment is left');
+}
+
+# ---- signals ----
+
+for my $signal (qw(INT TERM)) {
+    for my $to ('the process', 'its group, as a terminal does') {
+        my $db = "$dir/signal.db";
+        my $p = traced($db);
+        my ($collector) = children($p->{pid});
+        kill($signal, $to eq 'the process' ? $p->{pid} : -$p->{pid});
+        finish($p);
+        is("$p->{code} $p->{signal}", '1 0', "SIG$signal to $to: exit 1");
+        like($p->{stderr}, qr/^grosr: interrupted after \d+ tasks\n/m, 'it says that it was interrupted');
+        like($p->{stdout}, qr/0 errors/, 'and what it had done, without an error');
+        is(value($db, 'SELECT value FROM GROSR_META WHERE key = \'complete\''), 1, 'the trace is closed properly');
+        is(value($db, 'SELECT count(*) FROM trace_health WHERE closed = 0 OR unbuilt <> 0'), 0, 'with every ring');
+        balanced($db, 'balanced');
+        integrity($db, 'and sound');
+        is(join(' ', glob("$db-*")), '', 'no journal is left');
+        no_segments($p, 'no segment is left');
+        ok(!process_runs($collector), 'nor the collector');
+    }
+}
+{
+    my $p = live();
+    kill('TERM', $p->{pid});
+    finish($p);
+    is("$p->{code} $p->{signal}", '1 0', 'SIGTERM to an untraced run: exit 1');
+    no_segments($p, 'no segment is left');
+}
+{
+    my $db = "$dir/record.db";
+    my $p = start($GROSR, 'record', '-o', $db, '--', $GROSR, @arith, '--seconds', '600', '--ring', '1024');
+    ok(until_true(sub { (peek($db, $rows) || 0) > 1000 }), '`record` is recording');
+    my $program = until_true(sub { peek($db, 'SELECT pid FROM GROSR_SESSION') });
+    kill('TERM', $p->{pid});
+    finish($p);
+    is("$p->{code} $p->{signal}", '1 0', 'SIGTERM to `record`: exit 1');
+    ok(!process_runs($program), 'its program ends');
+    is(join(' ', segments($program)), '', 'no segment is left');
+    is(value($db, 'SELECT value FROM GROSR_META WHERE key = \'complete\''), 1, 'the trace is closed properly');
+    balanced($db, 'and balanced');
+}
+
+# ---- outputs that cannot be written ----
+
+{
+    my @output = (@arith, '--tasks', '1000', '-o');
+    says_one_line(grosr(@output, "$dir/no/such/t.db"), 1, qr{No such file}, 'a missing folder');
+    says_one_line(grosr(@output, $dir), 1, qr/\Q$dir\E/, 'a folder');
+    says_one_line(grosr(@output, '/dev/null'), 1, qr{/dev/null}, 'a device');
+    says_one_line(grosr(@output, ''), 2, qr/file name/, 'no name');
+
+    spew("$dir/letter.txt", "Dear reader,\n");
+    says_one_line(grosr(@output, "$dir/letter.txt"), 1, qr/not a GROSR trace/, 'a file that is no trace');
+    is(slurp("$dir/letter.txt"), "Dear reader,\n", 'is left alone, byte for byte');
+    says_one_line(grosr('record', '-o', "$dir/letter.txt", '--', 'true'), 1, qr/not a GROSR trace/, '`record` likewise');
+    is(slurp("$dir/letter.txt"), "Dear reader,\n", 'and leaves it alone');
+
+    spew("$dir/empty.db", '');
+    my $run = grosr(@output, "$dir/empty.db");
+    is("$run->{code} " . value("$dir/empty.db", $rows), '0 1000', 'an empty file becomes a trace');
+    $run = grosr(@arith, '--tasks', '10', '-o', "$dir/empty.db");
+    is("$run->{code} " . value("$dir/empty.db", $rows), '0 10', 'and an older trace is replaced');
+
+  SKIP: {
+        skip('root may write anywhere', 1) if $> == 0;
+        mkdir("$dir/locked");
+        chmod(0555, "$dir/locked");
+        says_one_line(grosr(@output, "$dir/locked/t.db"), 1, qr/Permission denied/, 'a folder that is read-only');
+    }
+}
+
+# ---- a full disk ----
+
+# A limit on the size of files stands in for a disk that fills up.
+for my $kib (16, 256, 2048) {
+    my $db = "$dir/limit$kib.db";
+    my $run = live('--ring', '1024');
+    my $p = start('/bin/sh', '-c', "ulimit -f @{[2 * $kib]} && exec \"\$@\"", 'sh', $GROSR, 'record', '--attach',
+                  $run->{pid}, '-o', $db);
+    ok(until_true(sub { ended($p) || (-s $db || 0) + (-s "$db-wal" || 0) > 1024 * ($kib - 8) }),
+       "no more than $kib KiB can be written");
+    ok(!ended($run), 'the run goes on');
+    quit($run);
+    finish($p);
+    is("$p->{code} $p->{signal}", '1 0', 'exit 1');
+    like($p->{stderr}, qr/^grosr: [^\n]*\Q$db\E[^\n]*disk/m, 'with a line that says why');
+    no_segments($run, 'no segment is left');
+    next unless -e $db;
+    integrity($db, 'the file is sound');
+    isnt(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'and is not called complete');
+}
+{
+    # The smallest session there is fits into the limit, its trace does not.
+    my $db = "$dir/limit.db";
+    my $r = run_it('/bin/sh', '-c', 'ulimit -f 6144 && exec "$@"', 'sh', $GROSR, @arith, '--tasks', '200000',
+                   '--workers', '1', '--ring', '1024', '--overflow', 'block', '-o', $db, '--json');
+    says_one_line($r, 1, qr/\Q$db\E.*disk/, 'a traced run and 3 MiB: one line');
+    is(json_of($r)->{completed}, 200000, 'the run completes');
+    no_segments($r, 'no segment is left');
+    integrity($db, 'the file is sound');
+    isnt(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'and is not called complete');
+
+    $r = run_it('/bin/sh', '-c', 'ulimit -f 32 && exec "$@"', 'sh', $GROSR, @arith, '--tasks', '10');
+    says_one_line($r, 1, qr/session/, 'no room for the session itself: one line');
+    no_segments($r, 'no segment is left');
+}
+SKIP: {
+    my $mount = "$dir/disk";
+    mkdir($mount);
+    my $mounts = have('unshare') && have('mount') &&
+        run_it('unshare', '-m', 'mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', $mount)->{code} == 0;
+    skip('a small file system cannot be mounted here', 4) unless $mounts;
+    # The file system is gone with the namespace, so its file is asked inside.
+    my $script = 'mount -t tmpfs -o size=512k tmpfs "$1" || exit 99; cd "$1"; shift; ' .
+        '"$0" "$@" >/dev/null; code=$?; ' .
+        'test -e t.db && { "$0" query t.db "PRAGMA integrity_check"; "$0" query t.db health; }; exit $code';
+    my $r = run_it('unshare', '-m', '/bin/sh', '-c', $script, $GROSR, $mount, @arith, '--tasks', '100000', '-o', 't.db');
+    says_one_line($r, 1, qr/t\.db.*disk is full/, 'a disk of 512 KiB');
+    like($r->{stdout}, qr/^ok\s*$/m, 'the file on it is sound');
+    unlike($r->{stdout}, qr/^complete\b/m, 'and is not called complete');
+    is(join(' ', segments($r->{pid})), '', 'no segment is left');
+}
+
+# ---- files that are no traces ----
+
+{
+    my $trace = "$dir/whole.db";
+    is(grosr(@arith, '--tasks', '20000', '-o', $trace)->{code}, 0, 'a whole trace');
+    my $whole = slurp($trace);
+
+    spew("$dir/text", "not a database, just some words that go on for a while\n" x 100);
+    spew("$dir/nothing", '');
+    spew("$dir/zeros", "\0" x 8192);
+    # user_version is 4 bytes at 60 of an SQLite file, application_id 4 bytes at 68.
+    my $version = unpack('N', substr($whole, 60, 4));
+    substr(my $newer = $whole, 60, 4) = pack('N', $version + 1);
+    substr(my $older = $whole, 60, 4) = pack('N', $version - 1);
+    substr(my $other = $whole, 68, 4) = pack('N', 0x12345678);
+    spew("$dir/newer", $newer);
+    spew("$dir/older", $older);
+    spew("$dir/other", $other);
+    my @bad = (
+        ['absent', qr/No such file/, 'no file'],
+        ['text', qr/not a GROSR trace/, 'a text file'],
+        ['nothing', qr/not a GROSR trace/, 'an empty file'],
+        ['zeros', qr/not a GROSR trace/, 'zeros'],
+        ['other', qr/not a GROSR trace/, 'another program\'s database'],
+        ['newer', qr/schema version @{[$version + 1]}.*newer grosr/, 'a newer schema'],
+        ['older', qr/schema version @{[$version - 1]}.*record it again/, 'an older schema'],
+        ['.', qr/./, 'a folder'],
+    );
+    for my $bad (@bad) {
+        my ($name, $pattern, $what) = @$bad;
+        says_one_line(grosr('query', "$dir/$name", 'health'), 1, $pattern, "query: $what");
+        says_one_line(grosr('info', "$dir/$name"), 1, $pattern, "info: $what");
+    }
+    is(join(' ', map { sha256_hex(slurp("$dir/$_")) } qw(newer older other)),
+       join(' ', map { sha256_hex($_) } $newer, $older, $other), 'none of them was touched');
+
+    # Cut off or scribbled over: an answer or one line, never a crash.
+    my %torn = (
+        'cut in the middle of a page' => substr($whole, 0, int(length($whole) / 2) + 77),
+        'cut after its first page' => substr($whole, 0, 4096),
+        'cut inside its header' => substr($whole, 0, 50),
+        'with noise in the middle' => substr($whole, 0, 20000) . join('', map { chr($_ * 37 % 256) } 1 .. 20000) .
+            substr($whole, 40000),
+    );
+    for my $what (sort keys %torn) {
+        spew("$dir/torn", $torn{$what});
+        for my $query ('health', 'functions', 'slowest-tasks', 'SELECT * FROM tasks', 'PRAGMA integrity_check') {
+            my $r = grosr('query', "$dir/torn", $query);
+            ok(!$r->{signal} && ($r->{code} == 0 ? $r->{stderr} eq ''
+                                                 : $r->{code} == 1 && $r->{stderr} =~ /\Agrosr: [^\n]+\n\z/),
+               "a trace $what: $query") or diag("exit $r->{code}, signal $r->{signal}: $r->{stderr}");
+        }
+        my $r = grosr('info', "$dir/torn", '--json');
+        ok(!$r->{signal} && $r->{code} <= 1, "a trace $what: info") or diag("exit $r->{code}, signal $r->{signal}");
+    }
+}
+
+# ---- segments that are no sessions ----
+
+{
+    # A live process of ours that hosts no session, so that nobody else's segment can have its name.
+    my $host = start('/bin/cat', '/dev/zero');
+    my $segment = "/dev/shm/grosr.$host->{pid}.0";
+    my $run = live('--ring', '64', '--workers', '1');
+    my $good = slurp("/dev/shm/grosr.$run->{pid}.0");
+    quit($run);
+    my $header = 1024;
+    my %bad = (
+        'empty' => '',
+        'short' => 'x' x 100,
+        'zeros' => "\0" x 65536,
+        'noise' => join('', map { chr($_ * 101 % 256) } 1 .. 65536),
+        'another process\'s' => $good,
+        'cut off' => substr($good, 0, 8192),
+        'of another version' => substr($good, 0, 8) . pack('L', 999) . substr($good, 12),
+        'with offsets beyond its end' => substr($good, 0, 64) . ("\xff" x $header) . substr($good, 64 + $header),
+    );
+    for my $what (sort keys %bad) {
+        spew($segment, $bad{$what});
+        my $kind = qr/not a GROSR session|damaged|session format/;
+        says_one_line(grosr('top', $host->{pid}, '--once'), 1, $kind, "top: a segment that is $what");
+        says_one_line(grosr('record', '--attach', $host->{pid}, '-o', "$dir/none.db"), 1, $kind, "record: $what");
+        my $info = grosr('info');
+        is($info->{code}, 0, "info: $what");
+        like($info->{stdout}, qr/^\s*$host->{pid}\b.*(not a GROSR session|damaged|session format)/m, 'and says so in its list');
+        is(json_of(grosr('info', '--json'))->{sessions} ? 1 : 0, 1, 'JSON stays JSON');
+    }
+    # Every byte of the header and the tables behind it that makes a difference is checked: no crash whatever it says.
+    my ($crashes, $answers) = (0, 0);
+    for my $at (map { $_ * 8 } 0 .. 159) {
+        my $damaged = $good;
+        substr($damaged, $at, 8) = "\xf0\xff\xff\xff\xff\xff\xff\x7f";
+        substr($damaged, 32, 4) = pack('L', $host->{pid}) if $at != 32;
+        spew($segment, $damaged);
+        my $r = grosr('top', $host->{pid}, '--once', '--json', '--interval', '0.05');
+        $crashes++ if $r->{signal} || $r->{code} > 2;
+        diag("8 bytes at $at: exit $r->{code}, signal $r->{signal}: $r->{stderr}") if $r->{signal} || $r->{code} > 2;
+        $answers++;
+    }
+    is("$crashes of $answers", '0 of 160', 'no damaged header crashes `top`');
+    unlink($segment);
+    kill('KILL', $host->{pid});
+    finish($host);
+    ok(!-e "$dir/none.db", 'nothing was recorded');
+
+    # What a dead process left.
+    my $dead = live();
+    kill('KILL', $dead->{pid});
+    finish($dead);
+    says_one_line(grosr('top', $dead->{pid}, '--once'), 1, qr/died|dead/, 'top: a process that was killed');
+    like(grosr('info')->{stdout}, qr/^\s*$dead->{pid}\b.*died/m, '`info` lists what it left');
+    my $r = grosr('record', '--attach', $dead->{pid}, '-o', "$dir/dead.db");
+    is($r->{code}, 0, '`record --attach` saves it') or diag($r->{stderr});
+    like($r->{stderr}, qr/dead|died/, 'and says that the process is dead');
+    is(value("$dir/dead.db", 'SELECT died FROM GROSR_SESSION'), 1, 'the trace says so too');
+    cmp_ok(value("$dir/dead.db", $rows), '>', 0, 'the flight recorder held tasks');
+    balanced("$dir/dead.db", 'the books balance');
+    no_segments($dead, 'and the segment is gone');
+}
+
+# ---- the command line ----
+
+{
+    says_one_line(grosr('run', 'arth'), 2, qr/workload 'arth'.*--list/, 'an unknown workload');
+    says_one_line(grosr('run'), 2, qr/--list/, 'no workload');
+    says_one_line(grosr(@arith, 'arith'), 2, qr/arith/, 'two workloads');
+    says_one_line(grosr('runn'), 2, qr/`grosr run`/, 'a command misspelt: says which was meant');
+    says_one_line(grosr('frobnicate'), 2, qr/frobnicate.*help/, 'an unknown command');
+    says_one_line(grosr('--frobnicate'), 2, qr/--frobnicate/, 'an option before the command');
+    says_one_line(grosr(@arith, '--frobnicate'), 2, qr/--frobnicate/, 'an unknown option');
+    says_one_line(grosr(@arith, '--taks', '5'), 2, qr/--tasks/, 'an option misspelt: says which was meant');
+    says_one_line(grosr(@arith, '-x'), 2, qr/-x/, 'an unknown letter');
+    says_one_line(grosr(@arith, '--tasks'), 2, qr/--tasks/, 'an option without its value');
+    says_one_line(grosr(@arith, '--json=yes'), 2, qr/--json/, 'a value that is not wanted');
+    says_one_line(grosr('query', '--tasks', '5', 'x'), 2, qr/--tasks/, 'an option of another command');
+    my %numbers = (
+        tasks => ['0', '-1', '1e6', '1.5', 'x', '', '1000000000001', '99999999999999999999999'],
+        workers => ['0', '-1', '8193', 'x'],
+        sms => ['0', 'x', '-3'],
+        ring => ['0', '7', '1048577', 'x'],
+        seconds => ['0', '-1', 'x', 'nan', 'inf', '1e99'],
+        level => ['loud', ''],
+        overflow => ['auto', 'x'],
+        device => ['tpu', ''],
+    );
+    for my $option (sort keys %numbers) {
+        says_one_line(grosr(@arith, "--$option", $_), 2, qr/--$option takes.*'\Q$_\E'/, "--$option '$_'") for @{$numbers{$option}};
+    }
+    says_one_line(grosr(@arith, '--workers', '8192', '--tasks', '1'), 2, qr/at most \d+ workers/,
+                  'more workers than the device has');
+    my $odd = grosr('run', "a\e[31mb\nc");
+    says_one_line($odd, 2, qr/\A[^\e]*\z/, 'control characters in an argument do not reach the terminal');
+    my $none = grosr();
+    is($none->{code}, 2, 'no command at all');
+    like($none->{stderr}, qr/Usage: grosr/, 'shows the usage');
+    for my $command ('', qw(run record top query info help)) {
+        my $r = grosr($command || (), '--help');
+        ok($r->{code} == 0 && $r->{stdout} =~ /Usage: grosr/ && $r->{stderr} eq '', "grosr $command --help");
+    }
+    like(grosr('--version')->{stdout}, qr/\Agrosr \d+\.\d+\.\d+\n\z/, '--version');
+    is(grosr('--version')->{stdout}, grosr('run', '-V')->{stdout}, 'of a command too');
+}
+
+SKIP: {
+    my $gpu = grep { $_->{device} eq 'cuda' } @{json_of(grosr('info', '--json'))->{devices}};
+    skip('this machine has a CUDA device', 2) if $gpu;
+    my $r = grosr('run', 'arith', '--device', 'cuda', '--tasks', '10', '-o', "$dir/cuda.db");
+    says_one_line($r, 4, qr/CUDA|NVIDIA|driver/i, '--device cuda without a GPU: exit 4');
+    ok(!-e "$dir/cuda.db", 'and no file');
+}
+
+done_testing();

@@ -1,0 +1,111 @@
+#!/usr/bin/perl
+# `grosr query` and `grosr info FILE`: questions to a trace, which is only ever read.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Digest::SHA qw(sha256_hex);
+use File::Basename qw(basename);
+use Grosr;
+use Test::More;
+
+my $dir = scratch();
+my $db = "$dir/t.db";
+my $run = grosr('run', 'arith', '--device', 'host', '--tasks', '5000', '-o', $db);
+is($run->{code}, 0, 'a trace to ask') or BAIL_OUT("no trace: $run->{stderr}");
+my $digest = sha256_hex(slurp($db));
+
+# Rows of CSV (RFC 4180).
+sub csv
+{
+    my ($text) = @_;
+    my (@rows, @row);
+    while ($text =~ /\G(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n)/gc) {
+        my ($quoted, $plain, $after) = ($1, $2, $3);
+        push @row, defined $quoted ? $quoted =~ s/""/"/gr : $plain;
+        next if $after eq ',';
+        push @rows, [@row];
+        @row = ();
+    }
+    return (pos($text) // 0) == length($text) ? @rows : ();
+}
+
+# ---- canned queries ----
+
+my $list = grosr('query', $db);
+is($list->{code}, 0, 'without a question: the canned queries');
+my @names = map { basename($_, '.sql') } glob("$ROOT/schema/queries/*.sql");
+cmp_ok(scalar(@names), '>', 0, 'schema/queries has some');
+for my $name (@names) {
+    like($list->{stdout}, qr/^\s*\Q$name\E\s+\S/m, "$name is listed with a description");
+    for my $format (qw(table csv json)) {
+        my $r = grosr('query', $db, $name, '--format', $format);
+        is("$r->{code} $r->{stderr}", '0 ', "$name as $format");
+    }
+}
+is(ref json_of(grosr('query', $db, '--json')), 'ARRAY', 'the list as JSON');
+
+my ($health) = @{json_of(grosr('query', $db, 'health', '--json'))};
+is($health->{verdict}, 'complete', 'health: complete');
+is($health->{unaccounted}, 0, 'health: nothing unaccounted for');
+my %functions = map { $_->{function} => $_->{tasks} } @{json_of(grosr('query', $db, 'functions', '--json'))};
+is_deeply(\%functions, {add => 2500, mul => 2500}, 'functions: 2500 of each');
+
+# ---- formats ----
+
+my $odd = q{SELECT 1 AS one, NULL AS none, 'a "quoted", word' AS text, 2.5 AS real, 'two' || char(10) || 'lines' AS lines};
+my @rows = csv(grosr('query', $db, $odd, '--format', 'csv')->{stdout});
+is_deeply(\@rows, [[qw(one none text real lines)], [1, '', 'a "quoted", word', '2.5', "two\nlines"]],
+          'CSV: quotes, commas, line breaks and NULL');
+is_deeply(json_of(grosr('query', $db, $odd, '--format', 'json')),
+          [{one => 1, none => undef, text => 'a "quoted", word', real => 2.5, lines => "two\nlines"}],
+          'JSON: the same, with types');
+my $text = grosr('query', $db, 'SELECT 7 AS seven, \'x\' AS letter');
+like($text->{stdout}, qr/seven\s+letter\n.*\n?\s*7\s+x\s*\n/, 'table: a head and a row');
+@rows = csv(grosr('query', $db, 'SELECT task, start FROM tasks ORDER BY task', '--format', 'csv')->{stdout});
+is(scalar(@rows), 5001, 'CSV: all rows');
+is(scalar(@{json_of(grosr('query', $db, 'SELECT * FROM tasks', '--json'))}), 5000, 'JSON: all rows');
+is_deeply(json_of(grosr('query', $db, 'SELECT * FROM tasks WHERE 0', '--json')), [], 'JSON: no rows are an empty array');
+like(grosr('query', $db, 'SELECT char(27) || \'[31m\' AS x')->{stdout}, qr/\A[^\e]*\z/,
+     'table: no escape sequence of the trace reaches the terminal');
+like(grosr('query', $db, 'SELECT 1; -- and a comment')->{stdout}, qr/1/, 'a comment after the statement');
+
+# ---- wrong questions ----
+
+says_one_line(grosr('query', $db, 'SELECT * FROM nowhere'), 1, qr/nowhere/, 'an unknown table');
+says_one_line(grosr('query', $db, 'SELEKT 1'), 1, qr/SELEKT/, 'no SQL');
+says_one_line(grosr('query', $db, 'helth'), 2, qr/health/, 'a canned query misspelt: says which was meant');
+says_one_line(grosr('query', $db, 'zzzz'), 2, qr/zzzz/, 'an unknown canned query');
+says_one_line(grosr('query', $db, ''), 2, qr/empty/, 'an empty question');
+says_one_line(grosr('query', $db, 'SELECT 1; SELECT 2'), 2, qr/one statement/, 'two statements');
+says_one_line(grosr('query', $db, 'SELECT 1', '--format', 'xml'), 2, qr/table, csv or json/, 'an unknown format');
+says_one_line(grosr('query'), 2, qr/trace file/, 'no file named');
+for my $sql ('DELETE FROM GROSR_TASK', 'DROP VIEW tasks', 'CREATE TABLE x (y)', 'PRAGMA user_version = 7', 'VACUUM',
+             "ATTACH '$dir/other.db' AS other", "VACUUM INTO '$dir/copy.db'") {
+    my $r = grosr('query', $db, $sql);
+    ok($r->{code} != 0 && $r->{stderr} =~ /\Agrosr: [^\n]+\n\z/, "refused: $sql") or diag("$r->{code} $r->{stderr}");
+}
+is(sha256_hex(slurp($db)), $digest, 'the trace is as it was, byte for byte');
+is(join(' ', sort(glob("$dir/*"))), $db, 'and no other file appeared');
+
+# ---- where the answer goes ----
+
+SKIP: {
+    skip('no /dev/full here', 3) unless -c '/dev/full';
+    says_one_line(grosr({out => '/dev/full'}, 'query', $db, 'SELECT * FROM tasks'), 1, qr/No space|full/,
+                  'stdout on a full disk');
+    says_one_line(grosr({out => '/dev/full'}, 'info'), 1, qr/No space|full/, '`info` likewise');
+    my $r = grosr({out => '/dev/full'}, 'run', 'arith', '--device', 'host', '--tasks', '10');
+    says_one_line($r, 1, qr/No space|full/, '`run` likewise');
+}
+
+# ---- info FILE ----
+
+my $info = grosr('info', $db);
+is($info->{code}, 0, '`info FILE`');
+like($info->{stdout}, qr/complete/, 'tells its health');
+my $j = json_of(grosr('info', $db, '--json'));
+is($j->{rows}{tasks}, 5000, '`info FILE --json` counts the tasks');
+is($j->{health}[0]{verdict}, 'complete', 'and gives the verdict');
+
+done_testing();

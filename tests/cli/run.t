@@ -1,0 +1,157 @@
+#!/usr/bin/perl
+# `grosr run`: every task completes and is checked, and the trace tells of every one of them.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Grosr;
+use Test::More;
+
+my $dir = scratch();
+my @host = ('--device', 'host');
+
+sub number_ok
+{
+    my ($value, $name) = @_;
+    ok(defined $value && !ref $value && $value =~ /^-?\d+(\.\d+)?(e[-+]?\d+)?$/i, "$name is a number");
+}
+
+# ---- the acceptance run ----
+
+my $db = "$dir/t.db";
+my $run = grosr('run', 'arith', '--tasks', '100000', '-o', $db, '--json', @host);
+is($run->{code}, 0, 'a traced run of 100000 tasks: exit 0') or diag($run->{stderr});
+is($run->{stderr}, '', 'and not a word on stderr');
+my $j = json_of($run);
+is($j->{completed}, 100000, 'completed 100000');
+is($j->{errors}, 0, 'errors 0');
+is($j->{trace}{dropped}, 0, 'dropped 0');
+is($j->{trace}{overwritten}, 0, 'overwritten 0');
+is($j->{trace}{written}, $j->{trace}{read}, 'all that was written was read');
+is($j->{workload}, 'arith', 'JSON: workload');
+is($j->{device}, 'host', 'JSON: device');
+like($j->{device_name}, qr/\S/, 'JSON: device_name');
+is($j->{tasks}, 100000, 'JSON: tasks');
+is($j->{trace}{file}, $db, 'JSON: trace.file');
+number_ok($j->{$_}, "JSON: $_") for qw(workers elapsed_ns tasks_per_s);
+cmp_ok($j->{elapsed_ns}, '>', 0, 'JSON: elapsed_ns > 0');
+no_segments($run, 'no segment is left');
+is(join(' ', glob("$dir/*")), $db, 'one plain file, no journal beside it');
+
+is(value($db, 'SELECT count(*) FROM tasks'), 100000, 'the trace has 100000 tasks');
+is(value($db, 'SELECT count(DISTINCT task) FROM tasks'), 100000, 'each of them once');
+is(value($db, 'SELECT max(task) FROM tasks'), 99999, 'numbered from 0');
+is(value($db, 'SELECT count(*) FROM tasks WHERE enqueue <= start AND start <= end AND enqueue >= 0'), 100000,
+   'each with enqueue <= start <= end');
+is(value($db, 'SELECT count(*) FROM tasks WHERE status = 0 AND worker IS NOT NULL AND sm IS NOT NULL'), 100000,
+   'each with a status, a worker and an SM');
+is(join(' ', map { "$_->{function} $_->{n}" }
+        sql($db, 'SELECT function, count(*) AS n FROM tasks GROUP BY 1 ORDER BY 1')),
+   'add 50000 mul 50000', 'half of them add, half multiply');
+is(value($db, 'SELECT count(*) FROM tasks t JOIN workers w USING (worker) WHERE t.start < w.start OR t.end > w.end'),
+   0, 'no task runs outside the life of its worker');
+is(value($db, 'SELECT count(*) FROM (SELECT start, lag(end) OVER (PARTITION BY worker ORDER BY start, end) AS before' .
+              ' FROM tasks) WHERE start < before'), 0, 'a worker runs one task at a time');
+is(value($db, 'SELECT sum(tasks) FROM workers'), 100000, 'the workers\' own counters agree');
+is(value($db, 'SELECT count(*) FROM queue_depth WHERE depth < 0 OR depth > capacity OR completed > dequeued'), 0,
+   'queue samples are consistent');
+is(value($db, 'SELECT enqueued || \' \' || dequeued || \' \' || completed FROM queue_depth ORDER BY time DESC LIMIT 1'),
+   '100000 100000 100000', 'the last of them says that all is done');
+balanced($db, 'trace_health balances for every ring');
+is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'its verdict: complete');
+is(value($db, 'SELECT count(*) FROM trace_health WHERE closed = 0 OR unfinished <> 0 OR unbuilt <> 0'), 0,
+   'every ring was closed, every span finished');
+is(value($db, 'SELECT sum(read) FROM trace_health WHERE ring IS NOT NULL'), $j->{trace}{read},
+   'the trace and the JSON count the same events');
+is(value($db, 'SELECT pid FROM GROSR_SESSION'), $run->{pid}, 'the trace names the process');
+is(value($db, 'SELECT died FROM GROSR_SESSION'), 0, 'which did not die');
+is(value($db, 'SELECT count(*) FROM GROSR_LOSS'), 0, 'no losses');
+integrity($db, 'SQLite finds the file sound');
+
+# Every kind and resource of the one list is in the trace's lookup tables.
+my $list = slurp("$ROOT/schema/events.def");
+$list =~ s{/\*.*?\*/}{}gs;
+my %kinds = map { $_ => 1 } $list =~ /^GROSR_EVENT\(\d+, \w+, (\w+)/mg;
+my %resources = map { $_ => 1 } $list =~ /^GROSR_RESOURCE\(\d+, \w+, (\w+)/mg;
+cmp_ok(scalar(keys %kinds), '>', 0, 'schema/events.def lists kinds');
+is_deeply({map { $_->{name} => 1 } sql($db, 'SELECT name FROM GROSR_EVENT_KIND')}, \%kinds,
+          'GROSR_EVENT_KIND holds them all');
+is_deeply({map { $_->{name} => 1 } sql($db, 'SELECT name FROM GROSR_RESOURCE_KIND')}, \%resources,
+          'GROSR_RESOURCE_KIND too');
+
+# ---- untraced, text, list ----
+
+$run = grosr('run', 'arith', '--tasks', '5000', '--json', @host);
+is($run->{code}, 0, 'an untraced run');
+$j = json_of($run);
+is($j->{completed}, 5000, 'completes');
+ok(exists $j->{trace}{file} && !defined $j->{trace}{file}, 'JSON: trace.file is null');
+is("$j->{trace}{read} $j->{trace}{dropped}", '0 0', 'nobody read, nothing was dropped: a flight recorder');
+no_segments($run, 'no segment is left');
+
+$run = grosr('run', 'arith', '--tasks', '1000', '-o', "$dir/text.db", @host);
+is($run->{code}, 0, 'a run with text');
+like($run->{stdout}, qr/^arith on .*host.*: 1000 of 1000 tasks completed, 0 errors\n/, 'says what completed');
+like($run->{stdout}, qr/tasks\/s/, 'says how fast');
+like($run->{stdout}, qr/\Q$dir\E\/text\.db/, 'names the trace');
+no_segments($run, 'no segment is left');
+
+$run = grosr('run', 'arith', '--tasks', '1', '-o', $db, '--json', @host);
+is(json_of($run)->{completed}, 1, 'one task');
+is(value($db, 'SELECT count(*) FROM tasks'), 1, 'and an older trace of that name is replaced');
+
+$run = grosr('run', '--list');
+is($run->{code}, 0, '--list');
+like($run->{stdout}, qr/^arith\s+\S/m, 'has arith with a description');
+unlike($run->{stdout}, qr/^\S+\s*$/m, 'a description for each');
+
+# ---- workers ----
+
+for my $workers (1, 2, 4) {
+    $run = grosr('run', 'arith', '--tasks', '20000', '--workers', $workers, '-o', $db, '--json', @host);
+    $j = json_of($run);
+    is("$run->{code} $j->{completed} $j->{errors} $j->{workers} $j->{trace}{dropped}", "0 20000 0 $workers 0",
+       "--workers $workers");
+    is(value($db, 'SELECT count(*) FROM workers'), $workers, 'as many in the trace');
+    is(value($db, 'SELECT count(*) FROM tasks WHERE enqueue <= start AND start <= end'), 20000, 'with every task');
+    balanced($db, 'balanced');
+    no_segments($run, 'no segment is left');
+}
+
+# ---- levels ----
+
+my %instants;
+for my $level (qw(off counters spans full)) {
+    $run = grosr('run', 'arith', '--tasks', '20000', '--level', $level, '-o', $db, '--json', @host);
+    $j = json_of($run);
+    is("$run->{code} $j->{completed} $j->{errors} $j->{trace}{dropped}", '0 20000 0 0', "--level $level");
+    my $tasks = value($db, 'SELECT count(*) FROM tasks');
+    my $counted = value($db, 'SELECT sum(tasks) FROM workers');
+    if ($level eq 'off' || $level eq 'counters') {
+        is($j->{trace}{written}, 0, 'records no event');
+        is($tasks, 0, 'and no task');
+    } else {
+        is($tasks, 20000, 'records every task');
+    }
+    is($counted, $level eq 'off' ? 0 : 20000, $level eq 'off' ? 'nor counts any' : 'the workers count them');
+    cmp_ok(value($db, 'SELECT sum(busy_ns) FROM workers'), '>', 0, 'and their time') unless $level eq 'off';
+    $instants{$level} = value($db, 'SELECT count(*) FROM GROSR_INSTANT JOIN GROSR_EVENT_KIND USING (kind)' .
+                                   ' WHERE name = \'queue_take\'');
+    balanced($db, 'balanced');
+    is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'complete');
+    no_segments($run, 'no segment is left');
+}
+is($instants{spans}, 0, 'spans records no queue_take');
+cmp_ok($instants{full}, '>', 0, 'full does');
+
+# ---- seconds ----
+
+$run = grosr('run', 'arith', '--tasks', '1000', '--seconds', '0.3', '--level', 'counters', '--json', @host);
+$j = json_of($run);
+is($run->{code}, 0, '--seconds 0.3');
+cmp_ok($j->{elapsed_ns}, '>=', 300000000, 'runs that long');
+cmp_ok($j->{completed}, '>', 1000, 'repeating the workload');
+is($j->{completed}, $j->{tasks}, 'and completes all of it');
+no_segments($run, 'no segment is left');
+
+done_testing();

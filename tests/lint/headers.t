@@ -1,0 +1,45 @@
+#!/usr/bin/perl
+# Every header compiles on its own and twice over, as C17; the device's as C++17 too where nvcc is.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+my $cc = $ENV{CC} || 'cc';
+my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+# Parts of device.h, which chooses between them.
+my %part = map { $_ => 1 } qw(tracer/device_cuda.h tracer/device_host.h);
+
+sub unit
+{
+    my ($path, @headers) = @_;
+    open(my $file, '>', $path) or die "$path: $!";
+    print $file map { qq(#include "$_"\n) } @headers;
+    close($file);
+}
+
+for my $header (grep { !$part{$_} } map { glob("$_/*.h") } qw(schema tracer runtime viewer)) {
+    my $source = "$folder/header.c";
+    unit($source, ($header) x 2);
+    my $said = `$cc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wc++-compat -Werror -fsyntax-only -I. $source 2>&1`;
+    is($?, 0, $header) or diag($said);
+}
+
+SKIP: {
+    my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
+    my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
+    my @device = grep { -e } qw(tracer/device.h tracer/event.h tracer/session.h tracer/emit.h runtime/task.h runtime/queue.h
+                                runtime/scheduler.h);
+    skip('no CUDA toolkit', scalar(@device)) unless $nvcc;
+    for my $header (@device) {
+        my $source = "$folder/header.cu";
+        unit($source, ($header) x 2);
+        my $said = `$nvcc -std=c++17 -arch=compute_75 --ptx -I. -o $folder/header.ptx $source 2>&1`;
+        is($?, 0, "$header with nvcc") or diag($said);
+    }
+}
+done_testing();

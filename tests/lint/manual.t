@@ -1,0 +1,69 @@
+#!/usr/bin/perl
+# The manual says what the command takes and what a trace holds: no more, no less.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname basename);
+use Test::More;
+
+chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+my $grosr = abs_path($ENV{GROSR} || 'build/release/grosr') || '';
+-x $grosr or plan(skip_all => 'there is no build/release/grosr: `make` builds it');
+
+sub slurp
+{
+    open(my $file, '<', $_[0]) or die "$_[0]: $!";
+    local $/;
+    return scalar(<$file>);
+}
+
+# ---- grosr(1) ----
+
+my (undef, %section) = split(/^# (.*)\n/m, slurp('viewer/grosr.1.scd'));
+
+sub options_of
+{
+    my ($pattern, $text) = @_;
+    my %found;
+    while ($text =~ /$pattern/mg) {
+        my $line = $&;
+        $found{$_}++ for $line =~ /(--[a-z]+|(?<![\w-])-[a-zA-Z]\b)/g;
+    }
+    return \%found;
+}
+
+my $list = `'$grosr' --help`;
+my ($commands) = $list =~ /^Commands:\n((?:  \S.*\n)+)/m;
+my @commands = ($commands // '') =~ /^  (\w+)/mg;
+cmp_ok(scalar(@commands), '>=', 6, 'grosr --help lists the commands');
+my $common = options_of(qr/^\*-.*$/, $section{'COMMON OPTIONS'} // '');
+for my $command (@commands) {
+    my $help = options_of(qr/^  +-.*?(?:  |$)/, scalar(`'$grosr' $command --help`));
+    my $manual = options_of(qr/^\*-.*$/, $section{uc("GROSR $command")} // '');
+    my %told = map { $_ => 1 } keys %$manual, keys %$common;
+    is(join(' ', sort keys %told), join(' ', sort keys %$help), "grosr $command: --help and grosr(1) have the same options");
+    ok(exists $section{uc("GROSR $command")}, "grosr(1) has a section on `grosr $command`") unless $command eq 'help';
+}
+for my $workload (`'$grosr' run --list` =~ /^(\S+)/mg) {
+    like($section{'GROSR RUN'}, qr/^\*\Q$workload\E\*$/m, "grosr(1) explains the workload $workload");
+}
+
+# ---- grosr-schema(5) ----
+
+SKIP: {
+    my $page = (grep { -e } map { "$_/man/grosr-schema.5.scd" } dirname($grosr), 'build/release')[0];
+    skip('grosr-schema(5) has not been made: `make man`', 1) unless $page;
+    my $text = slurp($page) =~ s/\\(?=[_*\\])//gr;
+    my $events = slurp('schema/events.def') =~ s{/\*.*?\*/}{}gsr;
+    my @kinds = $events =~ /^GROSR_EVENT\(\d+, \w+, (\w+)/mg;
+    my @resources = $events =~ /^GROSR_RESOURCE\(\d+, \w+, (\w+)/mg;
+    my $tables = slurp('schema/tables.sql') . slurp('schema/views.sql');
+    my @tables = $tables =~ /^CREATE (?:TABLE|VIEW) (\w+)/mg;
+    my @queries = map { basename($_, '.sql') } glob('schema/queries/*.sql');
+    for my $part (['event kind', @kinds], ['resource', @resources], ['table and view', @tables], ['canned query', @queries]) {
+        my ($what, @names) = @$part;
+        my @absent = grep { $text !~ /(?<![\w-])\Q$_\E(?![\w-])/ } @names;
+        is("@absent", '', "grosr-schema(5) has every $what (" . @names . ')');
+    }
+}
+done_testing();

@@ -1,0 +1,82 @@
+#!/usr/bin/perl
+# The porting layer is the only place that knows CUDA, PTX and compiler atomics; includes go in one direction.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname basename);
+use Test::More;
+
+chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+my @folders = qw(schema tracer runtime viewer);    # each may include from itself and from those before it
+my @files = map { glob("$_/*.[chS] $_/*.cu $_/*.def $_/*.cpp") } @folders;
+cmp_ok(scalar(@files), '>', 20, 'there are sources');
+
+# The text without comments and strings; lines keep their numbers. Included names are no strings.
+sub code_of
+{
+    my ($path) = @_;
+    open(my $file, '<', $path) or die "$path: $!";
+    local $/;
+    my $text = <$file>;
+    my $blank = sub { my ($t) = @_; $t =~ s/[^\n]//g; return $t };
+    $text =~ s{(/\*.*?\*/)|(//[^\n]*)|(^\s*\#\s*include\b[^\n]*)|("(?:[^"\\\n]|\\.)*")|('(?:[^'\\\n]|\\.)*')}
+              {defined $1 ? $blank->($1) . ' ' : defined $2 ? '' : defined $3 ? $3 : defined $4 ? '""' : "' '"}gesmx;
+    return $text;
+}
+my %code = map { $_ => code_of($_) } @files;
+
+# No file has the pattern but those that may. $sample is a line that it must find, lest a typing error here passes all.
+sub none_has
+{
+    my ($name, $pattern, $sample, @allowed) = @_;
+    my %allowed = map { $_ => 1 } @allowed;
+    my @found;
+    for my $path (grep { !$allowed{$_} } @files) {
+        my @lines = split(/\n/, $code{$path});
+        push @found, map { "$path:" . ($_ + 1) . ": $lines[$_]" } grep { $lines[$_] =~ $pattern } 0 .. $#lines;
+    }
+    push @found, "the pattern does not find: $sample" unless $sample =~ $pattern;
+    is(scalar(@found), 0, $name) or diag(map { "$_\n" } @found);
+}
+
+my @layer = qw(tracer/device_cuda.h tracer/device_host.h tracer/device_host.c);
+none_has('compiler atomics: in the porting layer only',
+         qr/\b__atomic_|\b__sync_|\bstdatomic\.h\b|\b_Atomic\b|\batomic_\w+\s*\(/, '__atomic_load_n(p, 0)', @layer);
+none_has('intrinsics likewise', qr/\b__builtin_ia32_|\b_mm\d*_|\bimmintrin\.h\b|\bx86intrin\.h\b/, '_mm_pause();', @layer);
+none_has('assembly likewise', qr/\b(?:asm|__asm|__asm__)\b/, 'asm volatile("")', @layer);
+none_has('volatile: for signal handlers only', qr/\bvolatile\b(?!\s+sig_atomic_t\b)/, 'volatile int x;', @layer,
+         grep { m{^viewer/} } @files);
+none_has('CUDA qualifiers: in the porting layer and the kernel\'s entry only',
+         qr/\b__(?:device|host|global|shared|constant|managed|launch_bounds|grid_constant|forceinline)__\b/,
+         '__global__ void f()', @layer, 'runtime/kernel.cu');
+none_has('CUDA built-ins likewise',
+         qr/\b(?:threadIdx|blockIdx|blockDim|gridDim|warpSize|__sync(?:threads|warp)|__shfl\w*|__ballot\w*|__activemask|
+              __threadfence\w*|__ldg|__nanosleep|clock64|atomic(?:Add|CAS|Exch|Max|Min|Or|And|Xor|Sub|Inc|Dec)\w*)\b/x,
+         'int i = threadIdx.x;', @layer, 'runtime/kernel.cu');
+none_has('the CUDA API: in runtime/device_cuda.c only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
+         'cuInit(0);', 'runtime/device_cuda.c');
+none_has('#ifdef __CUDACC__: in tracer/device.h only', qr/__CUDACC__|__CUDA_ARCH__|__NVCC__/, '#ifdef __CUDACC__',
+         'tracer/device.h');
+none_has('logic does not ask which device it is on', qr/\bGROSR_DEVICE_IS_CUDA\b/, '#if GROSR_DEVICE_IS_CUDA', @layer);
+
+# ---- direction ----
+
+my %rank = map { $folders[$_] => $_ } 0 .. $#folders;
+my (@upward, @missing);
+for my $path (@files) {
+    my $folder = dirname($path);
+    my @lines = split(/\n/, $code{$path});
+    for my $i (0 .. $#lines) {
+        my ($name) = $lines[$i] =~ /^\s*#\s*include\s+"([^"]+)"/ or next;
+        my $target = "$folder/$name";
+        1 while $target =~ s{[^/.][^/]*/\.\./}{};
+        push @missing, "$path:" . ($i + 1) . ": $name" unless -e $target;
+        my ($to) = split(m{/}, $target);
+        push @upward, "$path:" . ($i + 1) . " includes $target"
+            if !exists $rank{$to} || $rank{$to} > $rank{$folder};
+    }
+}
+is(scalar(@missing), 0, 'every included file is where its #include says') or diag(map { "$_\n" } @missing);
+is(scalar(@upward), 0, 'schema <- tracer <- runtime <- viewer: nothing includes upward') or diag(map { "$_\n" } @upward);
+
+done_testing();

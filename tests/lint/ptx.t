@@ -1,0 +1,55 @@
+#!/usr/bin/perl
+# The machine code that the compiler makes of the porting layer: words that the CPU shares are moved by loads and stores
+# of system scope, never by a read-modify-write, and the fatbin holds every architecture.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
+sub tool { my ($name) = @_; return (grep { -x } "$home/bin/$name", map { "$_/$name" } split(/:/, $ENV{PATH}))[0] }
+my $nvcc = tool('nvcc') or plan(skip_all => 'no CUDA toolkit');
+my $folder = tempdir('grosr-ptx-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+my $said = `$nvcc -std=c++17 -O3 -ptx -arch=compute_90 -Werror all-warnings -o $folder/kernel.ptx runtime/kernel.cu 2>&1`;
+is($?, 0, 'runtime/kernel.cu compiles to PTX') or diag($said);
+open(my $file, '<', "$folder/kernel.ptx") or BAIL_OUT('no PTX');
+my $ptx = do { local $/; <$file> };
+$ptx =~ s{//[^\n]*}{}g;
+
+like($ptx, qr/\.visible \.entry grosr_kernel\(/, 'it has the kernel');
+like($ptx, qr/\bld\.relaxed\.sys\.global\./, 'loads of words that the CPU writes: ld.relaxed.sys');
+like($ptx, qr/\bld\.acquire\.sys\.global\.(?:v2\.)?u64/, 'acquiring ones: ld.acquire.sys');
+like($ptx, qr/\bld\.acquire\.sys\.global\.v2\.u64/, 'a task: one 16-byte ld.acquire.sys');
+like($ptx, qr/\bst\.relaxed\.sys\.global\.v2\.u64/, 'an event: one 16-byte st.relaxed.sys');
+like($ptx, qr/\bst\.release\.sys\.global\./, 'publishing: st.release.sys');
+like($ptx, qr/\batom\.acquire\.gpu\.global\.cas/, 'locks among warps: atom.acquire.gpu');
+unlike($ptx, qr/\b(?:atom|red)\.(?:\w+\.)*sys\b/, 'no read-modify-write at system scope: it is not atomic across PCIe');
+unlike($ptx, qr/\b(?:atom|red)\.global\.(?:add|cas|exch|or|and|min|max|inc|dec)\b/, 'nor one whose scope is not said');
+unlike($ptx, qr/\b(?:membar|fence)\.(?!proxy)/, 'no stand-alone fences');
+unlike($ptx, qr/\b(?:ld|st)\.volatile\b/, 'no volatile accesses');
+unlike($ptx, qr/\.(?:call|extern \.func)\b.*\b(?:vprintf|malloc|free|__assertfail)\b/, 'no printf, malloc or assert on the device');
+
+# The fatbin: a header of 16 bytes (magic, version, its own size, size of the rest), then entries. An entry opens with its
+# kind (1: PTX, 2: machine code), its header's size, its payload's size and, at 28, the architecture.
+SKIP: {
+    my $fatbin = 'build/cuda/kernel.fatbin';
+    skip("$fatbin has not been built", 3) unless -e $fatbin;
+    open(my $file, '<:raw', $fatbin) or die "$fatbin: $!";
+    my $bytes = do { local $/; <$file> };
+    my ($magic, $version, $header, $size) = unpack('L< S< S< Q<', $bytes);
+    is($magic, 0xba55ed50, 'the fatbin is one');
+    my %has = (1 => {}, 2 => {});
+    for (my $at = $header; $at + 64 <= length($bytes) && $at < $header + $size;) {
+        my ($kind, undef, $entry, $payload) = unpack('S< S< L< Q<', substr($bytes, $at, 16));
+        $has{$kind}{unpack('L<', substr($bytes, $at + 28, 4))} = 1;
+        last unless $entry;
+        $at += $entry + $payload;
+    }
+    is(join(' ', sort { $a <=> $b } keys %{$has{2}}), '75 80 86 89 90', 'with machine code for sm_75, 80, 86, 89 and 90');
+    is(join(' ', sort { $a <=> $b } keys %{$has{1}}), '90', 'and PTX of compute_90 for what comes after');
+}
+done_testing();
