@@ -48,6 +48,7 @@ struct collector {
     struct grosr_rows *rows;
     struct grosr_clock clock;
     struct grosr_ring_reader *reader;
+    struct grosr_ring_counts *base;  /* the books when it began: what an earlier recording has */
     struct grosr_ring_counts *final; /* the books when the drainer ended */
     uint64_t end_ns;                 /* and when that was */
     struct sample *latest;           /* of each queue */
@@ -219,6 +220,18 @@ static void drain(struct collector *c)
     }
 }
 
+/* A ring's books since this recording began. */
+static void count_ring(const struct collector *c, uint32_t i, struct grosr_ring_counts *n)
+{
+    const struct grosr_ring_counts *base = &c->base[i];
+
+    grosr_ring_count(c->session, i, n);
+    n->read -= base->read;
+    n->dropped -= base->dropped;
+    n->overwritten = n->overwritten > base->overwritten ? n->overwritten - base->overwritten : 0;
+    n->written -= base->read + base->dropped + base->overwritten;
+}
+
 /*
  * The books as they are when the drainer ends. Detached from a session that goes on, they close where the
  * reading stopped.
@@ -228,12 +241,9 @@ static void take_final_books(struct collector *c)
     c->end_ns = grosr_host_clock_ns();
     for (uint32_t i = 0; i < c->session->header.rings; i++) {
         struct grosr_ring_counts *n = &c->final[i];
-        grosr_ring_count(c->session, i, n);
-        if (c->result->detached) {
-            n->read = c->reader[i].read;
-            n->overwritten = c->reader[i].overwritten;
+        count_ring(c, i, n);
+        if (c->result->detached)
             n->written = n->read + n->dropped + n->overwritten;
-        }
     }
 }
 
@@ -245,6 +255,8 @@ static bool failed(struct collector *c, int err)
     if (err < 0 && !c->error) {
         c->error = err;
         snprintf(c->error_text, sizeof(c->error_text), "%s", grosr_error());
+        if (c->options->failed)
+            c->options->failed(c->error_text);
     }
     return c->error != 0;
 }
@@ -339,7 +351,7 @@ static void write_books(struct collector *c, const struct grosr_ring_counts *fin
         if (final)
             n = final[i];
         else
-            grosr_ring_count(c->session, i, &n);
+            count_ring(c, i, &n);
         int64_t values[] = {i,
                             ring->worker == GROSR_RING_HOST ? GROSR_NULL : (int64_t)ring->worker,
                             ring->capacity,
@@ -481,10 +493,11 @@ static int allocate(struct collector *c)
     uint32_t rings = c->session->header.rings, queues = c->session->header.queues;
 
     c->reader = (struct grosr_ring_reader *)calloc(rings, sizeof(*c->reader));
+    c->base = (struct grosr_ring_counts *)calloc(rings, sizeof(*c->base));
     c->final = (struct grosr_ring_counts *)calloc(rings, sizeof(*c->final));
     c->latest = (struct sample *)calloc(queues + 1, sizeof(*c->latest));
     c->runs_max = 16 * rings;
-    if (!c->reader || !c->final || !c->latest)
+    if (!c->reader || !c->base || !c->final || !c->latest)
         return grosr_fail(ENOMEM, "out of memory");
     for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
         struct batch *b = &c->batches[i];
@@ -505,6 +518,7 @@ static void release(struct collector *c)
         free(c->batches[i].run);
     }
     free(c->reader);
+    free(c->base);
     free(c->final);
     free(c->latest);
     grosr_rows_free(c->rows);
@@ -549,8 +563,11 @@ int grosr_collect(struct grosr_session *session, const struct grosr_collect_opti
         release(c);
         return err;
     }
-    for (uint32_t i = 0; i < session->header.rings; i++)
+    for (uint32_t i = 0; i < session->header.rings; i++) {
         grosr_ring_reader_open(&c->reader[i], session, i);
+        if (c->reader[i].position) /* an earlier collector was here */
+            grosr_ring_count(session, i, &c->base[i]);
+    }
     uint32_t level = sys_load_relaxed(&live->level);
     grosr_session_set_collector(session, (uint32_t)getpid());
     if (options->level >= 0)

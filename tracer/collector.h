@@ -31,6 +31,9 @@ struct grosr_collect_options {
     int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
     const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */
 
+    /* Called once, on another thread, when writing fails: what went wrong. Draining goes on. May be NULL. */
+    void (*failed)(const char *text);
+
     /* Called while rows are built at the end, with the events done and to do in all. May be NULL. */
     void (*progress)(uint64_t done, uint64_t all);
 };

@@ -4,7 +4,7 @@
  * Logic that runs on a GPU (emit, scheduler, ...) is the common subset of C17 and C++17 and uses nothing but
  * the names below, so that one source compiles with nvcc for the CUDA device and with gcc or clang for the
  * host device. CUDA, PTX and compiler atomics appear in device_cuda.h and device_host.[hc] and nowhere else
- * (tests/lint.sh fails the build otherwise).
+ * (tests/lint/porting.t fails the build otherwise).
  *
  * Words. A word's type says who shares it, so that a wrong scope does not compile:
  *

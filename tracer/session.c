@@ -171,6 +171,30 @@ static void free_session(struct grosr_session *s)
     free(s);
 }
 
+/* Removes segments that were never finished because their process was killed while it made them: nobody else
+ * can. */
+static void remove_unborn(void)
+{
+    struct grosr_session_id *ids;
+    int n = grosr_session_list(&ids);
+
+    for (int i = 0; i < n; i++) {
+        char name[64];
+        uint64_t magic = 1;
+        if (grosr_process_start_time(ids[i].pid, NULL) == 0)
+            continue;
+        segment_name(name, sizeof(name), ids[i].pid, ids[i].index);
+        int fd = shm_open(name, O_RDONLY, 0);
+        if (fd < 0)
+            continue;
+        ssize_t got = pread(fd, &magic, sizeof(magic), 0);
+        close(fd);
+        if (got == 0 || (got == (ssize_t)sizeof(magic) && magic == 0))
+            shm_unlink(name);
+    }
+    free(ids);
+}
+
 int grosr_session_create(struct grosr_session **out, const struct grosr_session_options *o)
 {
     struct grosr_session_header layout;
@@ -182,6 +206,7 @@ int grosr_session_create(struct grosr_session **out, const struct grosr_session_
     if (o->ring_events < GROSR_RING_MIN || o->ring_events > GROSR_RING_MAX)
         return grosr_fail(EINVAL, "a ring has %u to %u events, not %u", GROSR_RING_MIN, GROSR_RING_MAX,
                           o->ring_events);
+    remove_unborn();
     memset(&layout, 0, sizeof(layout));
     layout.segment_bytes = lay_out(&layout, o);
 

@@ -71,8 +71,12 @@ static int failed(struct grosr_store *s)
 {
     if (!s->error) {
         int code = sqlite3_extended_errcode(s->db), system = sqlite3_system_errno(s->db);
-        /* A file-size limit and a quota are, to the user, a full disk. */
-        s->error = system == EFBIG || system == ENOSPC || system == EDQUOT ? ENOSPC : errno_of(code);
+        /* A file-size limit and a quota are, to the user, a full disk; SQLite does not always keep the errno.
+         */
+        if (code == SQLITE_IOERR_WRITE &&
+            (system == 0 || system == EFBIG || system == ENOSPC || system == EDQUOT))
+            code = SQLITE_FULL;
+        s->error = errno_of(code);
         grosr_fail(s->error, "cannot write %s: %s", s->path,
                    s->error == ENOSPC ? "the disk is full" : sqlite3_errmsg(s->db));
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
@@ -248,6 +252,17 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
     return err;
 }
 
+/* Opens a database that others may be using: waits for them instead of failing, from the first statement on.
+ */
+static int open_busy(const char *path, sqlite3 **db, int flags)
+{
+    int code = sqlite3_open_v2(path, db, flags, NULL);
+
+    if (code == SQLITE_OK)
+        sqlite3_busy_timeout(*db, 10000);
+    return code;
+}
+
 /* An SQLite file's application_id; 0 for a file that is no database or has none. */
 static int application_id(const char *path)
 {
@@ -255,7 +270,7 @@ static int application_id(const char *path)
     sqlite3_stmt *statement = NULL;
     int id = 0;
 
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+    if (open_busy(path, &db, SQLITE_OPEN_READONLY) == SQLITE_OK &&
         sqlite3_prepare_v2(db, "PRAGMA application_id", -1, &statement, NULL) == SQLITE_OK &&
         sqlite3_step(statement) == SQLITE_ROW)
         id = sqlite3_column_int(statement, 0);
@@ -316,7 +331,7 @@ int grosr_store_create(struct grosr_store **out, const char *path, const struct 
         free(s);
         return grosr_fail(ENOMEM, "out of memory");
     }
-    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
+    if (open_busy(path, &s->db, flags) != SQLITE_OK) {
         int system = s->db ? sqlite3_system_errno(s->db) : 0;
         err = grosr_fail(system ? system : EACCES, "cannot create %s: %s", path,
                          system ? strerror(system) : sqlite3_errmsg(s->db));
@@ -325,7 +340,6 @@ int grosr_store_create(struct grosr_store **out, const char *path, const struct 
         free(s);
         return err;
     }
-    sqlite3_busy_timeout(s->db, 10000); /* readers may hold the file for a moment */
     /* What makes it a trace comes in one transaction: a reader finds all of it or none. */
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8192;"
@@ -490,12 +504,10 @@ void grosr_store_close(struct grosr_store *s)
     sqlite3_finalize(s->first_chunk);
     sqlite3_finalize(s->drop_chunk);
     if (s->error) { /* leave a word, if there is room for one */
-        char text[512];
-        snprintf(text, sizeof(text), "%s", grosr_error());
-        int kept = s->error;
-        s->error = 0;
-        set_meta(s, "collector_error", text);
-        s->error = kept;
+        char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO GROSR_META VALUES ('collector_error', %Q)",
+                                    grosr_error());
+        sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+        sqlite3_free(sql);
     }
     sqlite3_close(s->db);
     free(s->path);
@@ -521,7 +533,7 @@ static int open_immutable(sqlite3 **db, const char *path)
 {
     char *uri = sqlite3_mprintf("file:%s?immutable=1", path);
     sqlite3_close(*db);
-    int code = sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    int code = open_busy(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
     sqlite3_free(uri);
     return code;
 }
@@ -536,7 +548,7 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
         return grosr_fail(errno, "cannot open %s: %s", path, strerror(errno));
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return grosr_fail(EISDIR, "cannot open %s: %s", path, strerror(EISDIR));
-    code = sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY, NULL);
+    code = open_busy(path, db, SQLITE_OPEN_READONLY);
     if (code == SQLITE_OK)
         code = read_pragma(*db, "PRAGMA application_id", &id);
     if (code == SQLITE_CANTOPEN && open_immutable(db, path) == SQLITE_OK)
@@ -560,6 +572,5 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
                           GROSR_SCHEMA_VERSION,
                           version > GROSR_SCHEMA_VERSION ? "use a newer grosr" : "record it again");
     }
-    sqlite3_busy_timeout(*db, 10000);
     return 0;
 }

@@ -29,16 +29,41 @@ static void show_progress(uint64_t done, uint64_t all)
     fflush(stderr);
 }
 
-int collect_session(struct grosr_session *session, const char *path, int level,
-                    const volatile sig_atomic_t *stop)
-{
-    struct grosr_collect_options options = {path, level, stop, isatty(STDERR_FILENO) ? show_progress : NULL};
-    struct grosr_collect_result result;
-    int err = grosr_collect(session, &options, &result);
+/* What say_failed(), which gets no argument of ours, has to know. */
+static struct {
+    const char *path;
+    volatile sig_atomic_t *stop; /* to raise; NULL: draining goes on, so that the program is not held up */
+    bool said;
+} current;
 
-    if (err)
-        grosr_say(0, "recording into %s failed: %s", path, grosr_error());
-    else if (result.died)
+static void say_failed(const char *text)
+{
+    grosr_say(0, "recording into %s failed: %s", current.path, text);
+    current.said = true;
+    if (current.stop)
+        *current.stop = 1;
+}
+
+int collect_session(struct grosr_session *session, const char *path, int level, volatile sig_atomic_t *stop,
+                    bool stop_on_failure)
+{
+    struct grosr_collect_options options = {
+        .path = path,
+        .level = level,
+        .stop = stop,
+        .failed = say_failed,
+        .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+    };
+    struct grosr_collect_result result;
+    int err;
+
+    current.path = path;
+    current.stop = stop_on_failure ? stop : NULL;
+    current.said = false;
+    err = grosr_collect(session, &options, &result);
+    if (err && !current.said)
+        say_failed(grosr_error());
+    if (!err && result.died)
         grosr_say(0, "the recorded process died; %s holds what reached its session", path);
     if (result.dropped + result.overwritten)
         grosr_say(
@@ -54,7 +79,7 @@ static int collector_main(uint32_t parent, const char *path)
 
     if (err) /* the parent has said why there is no session */
         return GROSR_EXIT_FAILURE;
-    err = collect_session(session, path, -1, &give_up);
+    err = collect_session(session, path, -1, &give_up, false);
     grosr_session_close(session);
     if (!err && give_up)
         unlink(path);

@@ -73,6 +73,7 @@ sub start
     if ($pid == 0) {
         setpgid(0, 0);
         %running = ();
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
         local %ENV = (%ENV, %{$option{env} || {}});
         open(STDIN, '<', '/dev/null');
         open(STDOUT, '>', $p->{out}) or POSIX::_exit(125);
@@ -260,6 +261,7 @@ sub no_segments
     is(join(' ', segments($p->{pid})), '', $name);
 }
 
+$SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);    # so that what follows is done then too
 END {
     my $status = $?;
     for my $p (values %running) {

@@ -300,6 +300,8 @@ SKIP: {
 
     # What a dead process left.
     my $dead = live();
+    ok(until_true(sub { json_of(grosr('top', $dead->{pid}, '--once', '--json'))->{tasks}{completed} > 1000 }),
+       'an untraced run has completed tasks');
     kill('KILL', $dead->{pid});
     finish($dead);
     says_one_line(grosr('top', $dead->{pid}, '--once'), 1, qr/died|dead/, 'top: a process that was killed');

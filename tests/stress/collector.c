@@ -24,7 +24,7 @@ static void *collect(void *arg)
         collect_error = -1;
         return NULL;
     }
-    struct grosr_collect_options options = {path, -1, &stop, NULL};
+    struct grosr_collect_options options = {.path = path, .level = -1, .stop = &stop};
     collect_error = grosr_collect(view, &options, &collected);
     if (collect_error)
         printf("# %s\n", grosr_error());

@@ -155,6 +155,14 @@ static void dead(void)
         grosr_session_close(view);
     }
     is(grosr_session_open(&view, (uint32_t)child, 0), -ENOENT, "a dead process without a segment");
+    char name[64];
+    snprintf(name, sizeof(name), "/grosr.%d.0", (int)child);
+    int fd = shm_open(name, O_CREAT | O_RDWR, 0600);
+    ok(fd >= 0 && ftruncate(fd, 8192) == 0, "a segment whose maker was killed before it was done");
+    close(fd);
+    grosr_session_close(fixture_session(1, 8, GROSR_OVERFLOW_AUTO));
+    ok(shm_open(name, O_RDWR, 0) < 0 && errno == ENOENT, "goes when the next session is made");
+    is(grosr_session_open(&view, (uint32_t)child, 0), -ENOENT, "so that it is not found");
     ok(strstr(grosr_error(), "there is no process"), "in words: %s", grosr_error());
 }
 
