@@ -42,14 +42,16 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 # ---- sources ----
 
 TRACER  := $(wildcard tracer/*.c)
-RUNTIME := $(filter-out runtime/device_cuda%.c,$(wildcard runtime/*.c)) \
-           runtime/device_cuda$(if $(NVCC),,_none).c
+# Files that need the toolkit, or what stands in for them without it.
+CUDA_C    := runtime/cuda_driver.c runtime/device_cuda.c runtime/bench_cuda.c
+CUDA_NONE := runtime/device_cuda_none.c runtime/bench_cuda_none.c
+RUNTIME   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard runtime/*.c)) $(if $(NVCC),$(CUDA_C),$(CUDA_NONE))
 VIEWER  := $(wildcard viewer/*.c)
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 
 LIB_OBJECTS := $(TRACER:%.c=$B/%.o) $(RUNTIME:%.c=$B/%.o) $B/schema/schema.o \
-               $(if $(NVCC),$B/runtime/kernel_fatbin.o)
+               $(if $(NVCC),$B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o)
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o)
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
@@ -78,7 +80,7 @@ help:
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter runtime/device_cuda.c,$<),-isystem $(CUDA_HOME)/include) -MMD -MP -c -o $@ $<
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter $(CUDA_C),$<),-isystem $(CUDA_HOME)/include) -MMD -MP -c -o $@ $<
 
 $B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql)
 	@mkdir -p $(@D)
@@ -89,9 +91,9 @@ $B/schema/schema.o: $B/schema/schema.c
 	$(call say,CC,$<)
 	$Q$(CC) -Ischema $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
-# The fatbin is the same in every variant.
-FATBIN := build/cuda/kernel.fatbin
-$(FATBIN): runtime/kernel.cu Makefile
+# Fatbins are the same in every variant.
+FATBINS := build/cuda/kernel.fatbin build/cuda/bench.fatbin
+build/cuda/%.fatbin: runtime/%.cu Makefile
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
 	$Q$(NVCC) -std=c++17 -O3 -fatbin --threads 2 -lineinfo -Xptxas -warn-spills -Werror all-warnings \
@@ -99,10 +101,10 @@ $(FATBIN): runtime/kernel.cu Makefile
 	    $(foreach a,$(CUDA_PTX),-gencode arch=compute_$a$(comma)code=compute_$a) -o $@ $<
 	$Q$(NVCC) -std=c++17 -M -MT $@ -o $(@:.fatbin=.d) $<
 
-$B/runtime/kernel_fatbin.o: runtime/kernel_fatbin.S $(FATBIN)
+$B/runtime/%_fatbin.o: build/cuda/%.fatbin runtime/fatbin.S
 	@mkdir -p $(@D)
-	$(call say,AS,$<)
-	$Q$(CC) -c -DKERNEL_FATBIN='"$(FATBIN)"' -o $@ $<
+	$(call say,AS,$@)
+	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ runtime/fatbin.S
 
 $B/libgrosr.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -194,4 +196,4 @@ dist:
 clean:
 	rm -rf build
 
--include $(wildcard $(shell test -d $B && find $B -name '*.d')) $(FATBIN:.fatbin=.d)
+-include $(wildcard $(shell test -d $B && find $B -name '*.d')) $(FATBINS:.fatbin=.d)

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DEFAULT_TASKS 100000
+
 static volatile sig_atomic_t stop;
 static grosr *volatile running; /* for the signal handler */
 
@@ -106,7 +108,7 @@ static int print_text(const struct grosr_workload *w, const struct grosr_argumen
 static int run_open(const struct grosr_workload *w, const struct grosr_arguments *a, grosr *rt,
                     pid_t collector)
 {
-    struct grosr_workload_options options = {a->tasks, a->seconds, &stop};
+    struct grosr_workload_options options = {a->tasks ? a->tasks : DEFAULT_TASKS, a->seconds, &stop};
     struct grosr_workload_result result;
     struct grosr_ring_counts trace;
     int code = GROSR_EXIT_OK, err;

@@ -67,6 +67,18 @@ const struct command_text command_texts[COMMANDS] = {
             1,
             NULL,
         },
+    [COMMAND_BENCH] =
+        {
+            "bench",
+            "EXPERIMENT",
+            "measure GROSR beside its baselines",
+            "Runs an experiment: the same work by GROSR and by each baseline, in one run on one\n"
+            "device, every result checked. Times are from the first submission to the last result.",
+            "  EXPERIMENT what to measure; `grosr bench --list` tells what there is\n",
+            0,
+            1,
+            NULL,
+        },
     [COMMAND_HELP] =
         {
             "help",

@@ -13,6 +13,7 @@ enum command_id {
     COMMAND_TOP,
     COMMAND_QUERY,
     COMMAND_INFO,
+    COMMAND_BENCH,
     COMMAND_HELP,
     COMMANDS,
     COMMAND_NONE = -1,

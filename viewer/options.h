@@ -27,7 +27,8 @@ struct grosr_arguments {
     const char *output;           /* -o FILE; NULL: not given */
     bool json;                    /* --json */
     enum grosr_color color;       /* --color auto|always|never; NO_COLOR makes auto never */
-    uint64_t tasks;               /* --tasks N, 1 .. 10^12; default 100000 */
+    uint64_t tasks;               /* --tasks N, 1 .. 10^12; 0: not given */
+    uint32_t repetitions;         /* --repetitions N; default 15 */
     uint32_t workers;             /* --workers N; 0: the device's default */
     uint32_t sms;                 /* --sms N; 0: all */
     enum grosr_level level;       /* --level off|counters|spans|full; default spans */
@@ -60,5 +61,6 @@ int cmd_record(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 #endif

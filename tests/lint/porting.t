@@ -39,6 +39,7 @@ sub none_has
     is(scalar(@found), 0, $name) or diag(map { "$_\n" } @found);
 }
 
+my @entries = qw(runtime/kernel.cu runtime/bench.cu);
 my @layer = qw(tracer/device_cuda.h tracer/device_host.h tracer/device_host.c);
 none_has('compiler atomics: in the porting layer only',
          qr/\b__atomic_|\b__sync_|\bstdatomic\.h\b|\b_Atomic\b|\batomic_\w+\s*\(/, '__atomic_load_n(p, 0)', @layer);
@@ -46,15 +47,15 @@ none_has('intrinsics likewise', qr/\b__builtin_ia32_|\b_mm\d*_|\bimmintrin\.h\b|
 none_has('assembly likewise', qr/\b(?:asm|__asm|__asm__)\b/, 'asm volatile("")', @layer);
 none_has('volatile: for signal handlers only', qr/\bvolatile\b(?!\s+sig_atomic_t\b)/, 'volatile int x;', @layer,
          grep { m{^viewer/} } @files);
-none_has('CUDA qualifiers: in the porting layer and the kernel\'s entry only',
+none_has('CUDA qualifiers: in the porting layer and the kernels\' entries only',
          qr/\b__(?:device|host|global|shared|constant|managed|launch_bounds|grid_constant|forceinline)__\b/,
-         '__global__ void f()', @layer, 'runtime/kernel.cu');
+         '__global__ void f()', @layer, @entries);
 none_has('CUDA built-ins likewise',
          qr/\b(?:threadIdx|blockIdx|blockDim|gridDim|warpSize|__sync(?:threads|warp)|__shfl\w*|__ballot\w*|__activemask|
               __threadfence\w*|__ldg|__nanosleep|clock64|atomic(?:Add|CAS|Exch|Max|Min|Or|And|Xor|Sub|Inc|Dec)\w*)\b/x,
-         'int i = threadIdx.x;', @layer, 'runtime/kernel.cu');
-none_has('the CUDA API: in runtime/device_cuda.c only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
-         'cuInit(0);', 'runtime/device_cuda.c');
+         'int i = threadIdx.x;', @layer, @entries);
+none_has('the CUDA API: in the files that talk to the driver only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
+         'cuInit(0);', qw(runtime/cuda_driver.h runtime/cuda_driver.c runtime/device_cuda.c runtime/bench_cuda.c));
 none_has('#ifdef __CUDACC__: in tracer/device.h only', qr/__CUDACC__|__CUDA_ARCH__|__NVCC__/, '#ifdef __CUDACC__',
          'tracer/device.h');
 none_has('logic does not ask which device it is on', qr/\bGROSR_DEVICE_IS_CUDA\b/, '#if GROSR_DEVICE_IS_CUDA', @layer);
