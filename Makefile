@@ -57,7 +57,7 @@ TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
-.SECONDARY:
+.SECONDARY: $B/man/grosr-schema.5.scd
 .PHONY: all demo check bench install uninstall dist clean help deps programs tests stress man
 
 all: programs $(if $(shell command -v scdoc 2>/dev/null),man)
@@ -93,7 +93,7 @@ $B/schema/schema.o: $B/schema/schema.c
 
 # Fatbins are the same in every variant.
 FATBINS := build/cuda/kernel.fatbin build/cuda/bench.fatbin
-build/cuda/%.fatbin: runtime/%.cu Makefile
+$(FATBINS): build/cuda/%.fatbin: runtime/%.cu Makefile
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
 	$Q$(NVCC) -std=c++17 -O3 -fatbin --threads 2 -lineinfo -Xptxas -warn-spills -Werror all-warnings \
@@ -101,7 +101,8 @@ build/cuda/%.fatbin: runtime/%.cu Makefile
 	    $(foreach a,$(CUDA_PTX),-gencode arch=compute_$a$(comma)code=compute_$a) -o $@ $<
 	$Q$(NVCC) -std=c++17 -M -MT $@ -o $(@:.fatbin=.d) $<
 
-$B/runtime/%_fatbin.o: build/cuda/%.fatbin runtime/fatbin.S
+FATBIN_OBJECTS := $B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o
+$(FATBIN_OBJECTS): $B/runtime/%_fatbin.o: build/cuda/%.fatbin runtime/fatbin.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
 	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ runtime/fatbin.S

@@ -33,7 +33,7 @@ typedef struct grosr grosr;
 
 /* The built-in task functions, by id (tasks.def). */
 enum grosr_function {
-#define GROSR_TASK_FUNCTION(id, NAME, name, text) GROSR_FN_##NAME = id,
+#define GROSR_TASK_FUNCTION(id, NAME, name, effects, text) GROSR_FN_##NAME = id,
 #include "tasks.def"
 #undef GROSR_TASK_FUNCTION
 };

@@ -411,7 +411,7 @@ static int settle_options(grosr *rt, struct grosr_options *o)
 static int create_session(grosr *rt, const struct grosr_options *o)
 {
     static const char *const functions[] = {
-#define GROSR_TASK_FUNCTION(id, NAME, name, text) [id] = #name,
+#define GROSR_TASK_FUNCTION(id, NAME, name, effects, text) [id] = #name,
 #include "tasks.def"
 #undef GROSR_TASK_FUNCTION
     };

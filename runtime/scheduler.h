@@ -107,8 +107,11 @@ GROSR_DEVICE void grosr_worker_run_lanes(const struct grosr_launch *launch, stru
         struct grosr_pair r =
             grosr_queue_pack(grosr_queue_lap(q->capacity_log2, number), (uint32_t)status, 0, task.value);
         dev_point("task.done");
-        /* Release: what the task wrote. Pairs with the load in retire() of runtime.c. */
-        sys_store_pair_release(&q->results[number & ((1u << q->capacity_log2) - 1)], r.lo, r.hi);
+        sys128 *result = &q->results[number & ((1u << q->capacity_log2) - 1)];
+        if (grosr_task_is_pure(task.function))
+            sys_store_pair_relaxed(result, r.lo, r.hi);
+        else /* what the task wrote; pairs with the load in retire() of runtime.c */
+            sys_store_pair_release(result, r.lo, r.hi);
     }
     if (emit->level >= GROSR_LEVEL_SPANS)
         grosr_emit_lanes(emit, has, GROSR_EV_TASK_END, grosr_payload_task((uint32_t)status, number), end);

@@ -57,12 +57,28 @@ GROSR_TASK(spin)
     return 0;
 }
 
+/* Whether a function's effects are PURE (tasks.def). */
+GROSR_DEVICE bool grosr_task_is_pure(uint32_t function)
+{
+    enum { PURE = 1, WRITES = 0 };
+
+    switch (function) {
+#define GROSR_TASK_FUNCTION(id, NAME, name, effects, text) \
+    case id:                                               \
+        return effects == PURE;
+#include "tasks.def"
+#undef GROSR_TASK_FUNCTION
+    default:
+        return true; /* nothing ran */
+    }
+}
+
 /* The table of task functions. */
 GROSR_DEVICE int grosr_task_dispatch(struct grosr_task_context *task)
 {
     switch (task->function) {
-#define GROSR_TASK_FUNCTION(id, NAME, name, text) \
-    case id:                                      \
+#define GROSR_TASK_FUNCTION(id, NAME, name, effects, text) \
+    case id:                                               \
         return grosr_task_##name(task);
 #include "tasks.def"
 #undef GROSR_TASK_FUNCTION

@@ -95,6 +95,10 @@ static int print_table(const struct grosr_bench *b, const struct grosr_bench_rep
         char median[16], lowest[16], p99[16], each[16], ratio[32];
         double per_task = r->median_ns / (double)r->tasks;
         snprintf(ratio, sizeof(ratio), "%.3gx", own ? per_task / (own->median_ns / (double)own->tasks) : 0);
+        if (per_task < 1000)
+            snprintf(each, sizeof(each), "%.3gns", per_task);
+        else
+            text_duration(each, sizeof(each), per_task);
         struct table_cell cells[] = {
             {.kind = TABLE_TEXT, .text = r->series},
             {.kind = TABLE_INTEGER, .integer = (int64_t)r->tasks},
@@ -102,7 +106,7 @@ static int print_table(const struct grosr_bench *b, const struct grosr_bench_rep
             duration_cell(median, sizeof(median), r->median_ns),
             duration_cell(lowest, sizeof(lowest), r->lowest_ns),
             duration_cell(p99, sizeof(p99), r->p99_ns),
-            duration_cell(each, sizeof(each), per_task),
+            {.kind = TABLE_TEXT, .text = each},
             {.kind = TABLE_TEXT, .text = ratio},
         };
         err = table_row(t, cells);
