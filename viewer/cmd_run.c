@@ -17,14 +17,20 @@
 #define DEFAULT_TASKS 100000
 
 static volatile sig_atomic_t stop;
-static grosr *volatile running; /* for the signal handler */
+static volatile sig_atomic_t waiting; /* for the collector, with nothing else left to do */
+static grosr *volatile running;       /* for the signal handler */
 
 /* The first signal ends the run properly, the second as signals do. */
 static void on_signal(int signal_number)
 {
+    static const char text[] =
+        "\ngrosr: the trace is still being written; once more, and it is finished in the "
+        "background\n";
     grosr *rt = running;
 
     stop = 1;
+    if (waiting && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        waiting = 0; /* nothing to be done about it */
     if (rt)
         grosr_stop(rt);
     signal(signal_number, SIG_DFL);
@@ -122,8 +128,10 @@ static int run_open(const struct grosr_workload *w, const struct grosr_arguments
         code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     interrupted = stop != 0; /* from here on there is nothing left to interrupt but the waiting */
     running = NULL;
+    waiting = collector > 0;
     if (collector > 0 && collect_wait(collector))
         code = GROSR_EXIT_FAILURE;
+    waiting = 0;
     sum_rings(grosr_runtime_session(rt), &trace);
     err = a->json ? print_json(w, a, &grosr_runtime_session(rt)->header, &result, &trace)
                   : print_text(w, a, &grosr_runtime_session(rt)->header, &result, &trace);
