@@ -93,28 +93,29 @@ static int launch_task(struct cuda_bench *b, uint64_t i)
     return 0;
 }
 
-static int launch_and_synchronize(struct cuda_bench *b, uint64_t tasks, CUgraphExec graph)
+static int launch_each(struct cuda_bench *b, uint64_t tasks, bool synchronize_each)
 {
-    (void)graph;
     for (uint64_t i = 0; i < tasks; i++) {
         int err = launch_task(b, i);
         if (err)
             return err;
-        TRY(stream_synchronize(b->stream));
+        if (synchronize_each)
+            TRY(stream_synchronize(b->stream));
     }
+    TRY(stream_synchronize(b->stream));
     return 0;
+}
+
+static int launch_and_synchronize(struct cuda_bench *b, uint64_t tasks, CUgraphExec graph)
+{
+    (void)graph;
+    return launch_each(b, tasks, true);
 }
 
 static int launch_async(struct cuda_bench *b, uint64_t tasks, CUgraphExec graph)
 {
     (void)graph;
-    for (uint64_t i = 0; i < tasks; i++) {
-        int err = launch_task(b, i);
-        if (err)
-            return err;
-    }
-    TRY(stream_synchronize(b->stream));
-    return 0;
+    return launch_each(b, tasks, false);
 }
 
 static int launch_graph(struct cuda_bench *b, uint64_t tasks, CUgraphExec graph)

@@ -1,3 +1,6 @@
+/*
+ * Loads the CUDA driver's symbols, and turns its codes into errno (cuda_driver.h).
+ */
 #include "cuda_driver.h"
 
 #include "../tracer/error.h"

@@ -1,3 +1,6 @@
+/*
+ * The list of workloads.
+ */
 #include "workload.h"
 
 const struct grosr_workload grosr_workloads[] = {

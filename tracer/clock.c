@@ -1,3 +1,7 @@
+/*
+ * The map from the device's clock to the host's, and the round trips it is made from (clock.h). Points stay
+ * in the order of their device times.
+ */
 #include "clock.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/*
+ * The collector's two threads (collector.h). A batch belongs to one of them at a time: free -> the drainer
+ * fills it
+ * -> ready, in order -> the writer stores it -> free.
+ */
 #include "collector.h"
 
 #include "clock.h"

@@ -1,3 +1,6 @@
+/*
+ * The text of the latest failure, one buffer a thread.
+ */
 #include "error.h"
 
 #include <stdarg.h>

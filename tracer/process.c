@@ -1,3 +1,6 @@
+/*
+ * Processes, as /proc tells of them.
+ */
 #include "process.h"
 
 #include <errno.h>

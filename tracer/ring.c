@@ -1,3 +1,7 @@
+/*
+ * The reader's side of an event ring (ring.h has the protocol). Writes nothing but the reader's words of the
+ * directory entry: read_to, read, overwritten.
+ */
 #include "ring.h"
 
 #include <string.h>

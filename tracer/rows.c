@@ -1,3 +1,7 @@
+/*
+ * Events to rows (rows.h). For each ring: the spans that have begun, oldest first, and the position expected
+ * next; for all: when which tasks were enqueued.
+ */
 #include "rows.h"
 
 #include "error.h"

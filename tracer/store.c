@@ -1,3 +1,7 @@
+/*
+ * The trace file (store.h). One transaction is always open; the first write error is kept and ends all
+ * writing.
+ */
 #include "store.h"
 
 #include "error.h"
