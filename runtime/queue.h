@@ -93,7 +93,8 @@ struct grosr_take {
     struct grosr_pair slot[GROSR_QUEUE_DEPTH]; /* and what their slots held */
 };
 
-/* Reads the slots from a port's position on, with its lock held; leaves how many consecutive ones are filled.
+/*
+ * Reads the slots from a port's position on, with its lock held; leaves how many consecutive ones are filled.
  */
 GROSR_DEVICE void grosr_queue_poll(const struct grosr_queue *q, uint32_t port, uint64_t position,
                                    struct grosr_take *take)
@@ -104,7 +105,8 @@ GROSR_DEVICE void grosr_queue_poll(const struct grosr_queue *q, uint32_t port, u
     for (uint32_t d = 0; d < GROSR_QUEUE_DEPTH; d++) {
         uint32_t ahead = d * GROSR_LANES + dev_lane();
         uint64_t task = grosr_queue_task_at(q, port, position + ahead);
-        /* Acquire: the task's arguments by reference are visible. Pairs with the release in grosr_submit().
+        /*
+         * Acquire: the task's arguments by reference are visible. Pairs with publish() in runtime.c.
          */
         take->task[d] = task;
         take->slot[d] = sys_load_pair_acquire(&q->tasks[task & (capacity - 1)]);

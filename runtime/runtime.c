@@ -34,8 +34,8 @@
 #define SNAPSHOT_TRIPS    64u
 #define SNAPSHOT_TIMEOUT  50000000u
 #define COLLECTOR_WAIT_NS 10000000000u
-#define RECORDER_WAIT_NS \
-    2000000000u /* `grosr record` takes a program's first session; a later one goes on alone */
+/* `grosr record` takes a program's first session; a later one goes on alone after this. */
+#define RECORDER_WAIT_NS   2000000000u
 #define STOP_TIMEOUT_NS    10000000000u
 #define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
 
@@ -507,7 +507,6 @@ int grosr_open(grosr **out, const struct grosr_options *options)
 fail:
     if (rt->session)
         grosr_stop(rt);
-    rt->finished = false;
     grosr_close(rt);
     return err;
 }

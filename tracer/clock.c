@@ -28,7 +28,8 @@ void grosr_clock_free(struct grosr_clock *c)
     c->count = c->room = 0;
 }
 
-/* The host time of t on the line through a and b. Differences first: a double has 53 bits, the clocks use 61.
+/*
+ * The host time of t on the line through a and b. Differences first: a double has 53 bits, the clocks use 61.
  */
 static uint64_t on_line(const struct grosr_clock_point *a, const struct grosr_clock_point *b, uint64_t t)
 {

@@ -1,7 +1,7 @@
 /*
- * The collector's two threads (collector.h). A batch belongs to one of them at a time: free -> the drainer
- * fills it
- * -> ready, in order -> the writer stores it -> free.
+ * The collector's two threads (collector.h). A batch belongs to one of them at a time:
+ *
+ *     free -> the drainer fills it -> ready, in order -> the writer stores it -> free
  */
 #include "collector.h"
 
@@ -598,7 +598,6 @@ int grosr_collect(struct grosr_session *session, const struct grosr_collect_opti
     }
     if (result->died)
         grosr_session_unlink(session);
-    sys_store_release(&live->collector_done, 1u);
     release(c);
     return err;
 }

@@ -17,7 +17,7 @@
  * Operations. The order is in the name; pointers select the width:
  *
  *   x = dev_load_relaxed(p)    x = dev_load_acquire(p)    dev_store_relaxed(p, x)    dev_store_release(p, x)
- *   old = dev_add_relaxed(p, x)                           old = dev_cas_acquire(p, expected, wanted)
+ *   old = dev_cas_acquire(p, expected, wanted)
  *   x = sys_load_relaxed(p)    x = sys_load_acquire(p)    sys_store_relaxed(p, x)    sys_store_release(p, x)
  *   pair = sys_load_pair_relaxed(p)      pair = sys_load_pair_acquire(p)
  *   sys_store_pair_relaxed(p, lo, hi)    sys_store_pair_release(p, lo, hi)

@@ -50,13 +50,6 @@ GROSR_DEVICE uint32_t dev_cas_acquire(dev32 *p, uint32_t expected, uint32_t want
     return old;
 }
 
-GROSR_DEVICE uint32_t dev_add_relaxed(dev32 *p, uint32_t x)
-{
-    uint32_t old;
-    asm volatile("atom.relaxed.gpu.global.add.u32 %0, [%1], %2;" : "=r"(old) : "l"(p), "r"(x) : "memory");
-    return old;
-}
-
 GROSR_DEVICE struct grosr_pair sys_load_pair_relaxed(const sys128 *p)
 {
     struct grosr_pair x;

@@ -64,11 +64,6 @@ GROSR_DEVICE uint32_t dev_cas_acquire(dev32 *p, uint32_t expected, uint32_t want
     return expected;
 }
 
-GROSR_DEVICE uint32_t dev_add_relaxed(dev32 *p, uint32_t x)
-{
-    return __atomic_fetch_add(&p->v, x, __ATOMIC_RELAXED);
-}
-
 GROSR_DEVICE struct grosr_pair sys_load_pair_relaxed(const sys128 *p)
 {
     struct grosr_pair x;
@@ -140,7 +135,8 @@ GROSR_DEVICE uint32_t dev_ffs32(uint32_t m)
     return (uint32_t)__builtin_ffs((int)m);
 }
 
-/* The host device's clock: CLOCK_MONOTONIC, or a seeded counter while a virtual clock is set (golden traces).
+/*
+ * The host device's clock: CLOCK_MONOTONIC, or a seeded counter while a virtual clock is set (golden traces).
  */
 uint64_t dev_clock_ns(void);
 
@@ -176,12 +172,14 @@ GROSR_DEVICE void dev_point(const char *name)
         dev_point_hook_fn(name);
 }
 
-/* Runs warps as threads. entry(arg, warp) runs once in every lane of every warp, 0 .. warps-1, all at once.
+/*
+ * Runs warps as threads. entry(arg, warp) runs once in every lane of every warp, 0 .. warps-1, all at once.
  */
 typedef void (*dev_warp_entry)(void *arg, uint32_t warp);
 struct dev_host_grid;
 
-/* Starts `warps` warps, warp w standing for SM w / warps_per_sm. 0 or negative errno; on failure none runs.
+/*
+ * Starts `warps` warps, warp w standing for SM w / warps_per_sm. 0 or negative errno; on failure none runs.
  */
 int dev_host_launch(struct dev_host_grid **grid, uint32_t warps, uint32_t warps_per_sm, dev_warp_entry entry,
                     void *arg);

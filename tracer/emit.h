@@ -45,8 +45,8 @@ struct grosr_emit_ring {
 struct grosr_emitter {
     struct grosr_cursor at;
     uint32_t level;
-    struct grosr_emit_ring
-        *ring; /* the caller's, beside the emitter and not inside it: its address is taken */
+    /* The caller's, beside the emitter and not inside it: its address is taken. */
+    struct grosr_emit_ring *ring;
 };
 
 /* Between looks at the reader while dropping: a look costs a PCIe round trip, a drop must not. */
@@ -76,7 +76,8 @@ GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emit_ring *r, const
     return r->lap_start + (uint64_t)(slot - r->slots);
 }
 
-/* How many slots from `position` on may be written now. Asks the reader; waits for it if that is the policy.
+/*
+ * How many slots from `position` on may be written now. Asks the reader; waits for it if that is the policy.
  */
 GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t position, bool may_wait)
 {
@@ -86,7 +87,8 @@ GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t 
     if (dev_lane() == 0) {
         for (;;) {
             uint32_t policy = sys_load_relaxed(&r->session->overflow);
-            /* Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to.
+            /*
+             * Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to.
              */
             uint64_t used = position - sys_load_acquire(&r->entry->read_to);
             room = used < r->capacity ? r->capacity - used : 0;

@@ -117,7 +117,8 @@ bool grosr_ring_at_end(const struct grosr_ring_reader *r)
     return closed && r->position >= closed - 1;
 }
 
-/* The position after the newest record, by bisection: slots of the current lap, then slots of the lap before.
+/*
+ * The position after the newest record, by bisection: slots of the current lap, then slots of the lap before.
  */
 static uint64_t find_end(const struct grosr_session *s, uint32_t index)
 {

@@ -90,7 +90,6 @@ struct grosr_session_header {
     /* Written by the collector; cleared by the process when it finds the collector dead. */
     alignas(128) sys32 collector_pid; /* 0: none attached */
     sys32 overflow;                   /* enum grosr_overflow in force: DROP, OVERWRITE or BLOCK */
-    sys32 collector_done;             /* 1: the collector has stored the last event */
 };
 
 struct grosr_worker_entry {
@@ -256,7 +255,8 @@ struct grosr_trace grosr_session_trace(const struct grosr_session *session, void
 void grosr_session_queue_counts(const struct grosr_session *session, uint32_t queue, uint64_t *enqueued,
                                 uint64_t *dequeued);
 
-/* CLOCK_MONOTONIC ns at which the oldest task that is still in the queue was published; 0 when it is empty.
+/*
+ * CLOCK_MONOTONIC ns at which the oldest task that is still in the queue was published; 0 when it is empty.
  */
 uint64_t grosr_session_queue_oldest(const struct grosr_session *session, uint32_t queue);
 

@@ -75,7 +75,8 @@ static int failed(struct grosr_store *s)
 {
     if (!s->error) {
         int code = sqlite3_extended_errcode(s->db), system = sqlite3_system_errno(s->db);
-        /* A file-size limit and a quota are, to the user, a full disk; SQLite does not always keep the errno.
+        /*
+         * A file-size limit and a quota are, to the user, a full disk; SQLite does not always keep the errno.
          */
         if (code == SQLITE_IOERR_WRITE &&
             (system == 0 || system == EFBIG || system == ENOSPC || system == EDQUOT))
@@ -256,7 +257,8 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
     return err;
 }
 
-/* Opens a database that others may be using: waits for them instead of failing, from the first statement on.
+/*
+ * Opens a database that others may be using: waits for them instead of failing, from the first statement on.
  */
 static int open_busy(const char *path, sqlite3 **db, int flags)
 {

@@ -59,7 +59,8 @@ int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *
 /* Commits what has been added. */
 int grosr_store_commit(struct grosr_store *store);
 
-/* The session's end: its time, whether its process died, and whether recording stopped before the kernel did.
+/*
+ * The session's end: its time, whether its process died, and whether recording stopped before the kernel did.
  */
 int grosr_store_end_session(struct grosr_store *store, int64_t end, bool died, bool detached);
 

@@ -47,7 +47,8 @@ static int attach(const struct grosr_arguments *a, const char *path)
     return code;
 }
 
-/* Starts the program with the end of a pipe that closes at exec; an errno comes through it if there is none.
+/*
+ * Starts the program with the end of a pipe that closes at exec; an errno comes through it if there is none.
  */
 static pid_t start(char **command)
 {

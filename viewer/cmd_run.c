@@ -182,8 +182,9 @@ int cmd_run(int argc, char **argv)
     }
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    signal(SIGHUP, on_signal);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error to report, not a death */
+    if (signal(SIGHUP, on_signal) == SIG_IGN)
+        signal(SIGHUP, SIG_IGN); /* under nohup */
+    signal(SIGXFSZ, SIG_IGN);    /* a file-size limit is an error to report, not a death */
     err = grosr_open(&rt, &options);
     if (err) {
         /* The collector has said itself why it did not attach. */

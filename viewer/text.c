@@ -169,7 +169,8 @@ bool text_decimal(const char *from, double *x)
     return true;
 }
 
-/* Levenshtein's distance, by one row of the table; letters' case does not count. Long words are far from all.
+/*
+ * Levenshtein's distance, by one row of the table; letters' case does not count. Long words are far from all.
  */
 static size_t distance(const char *a, const char *b)
 {

@@ -13,7 +13,8 @@
 
 #define TEXT_INVALID UINT32_C(0xfffd) /* what stands for bytes that are not UTF-8 */
 
-/* Decodes the first code point of `bytes` > 0 bytes. Returns how many it took; TEXT_INVALID takes one byte.
+/*
+ * Decodes the first code point of `bytes` > 0 bytes. Returns how many it took; TEXT_INVALID takes one byte.
  */
 size_t text_decode(const char *from, size_t bytes, uint32_t *code_point);
 
@@ -44,7 +45,8 @@ bool text_decimal(const char *from, double *x);
  * names[i-1], so that the names can be the first members of structs. */
 const char *text_nearest(const char *word, const char *const *names, size_t count, size_t stride);
 
-/* Names of enum grosr_level and enum grosr_overflow, each list ended by NULL; "?" for values that are none.
+/*
+ * Names of enum grosr_level and enum grosr_overflow, each list ended by NULL; "?" for values that are none.
  */
 extern const char *const text_levels[], *const text_overflows[];
 const char *text_level(uint32_t level);

@@ -33,5 +33,10 @@ int main(void)
     is(grosr_clock_extend(UINT64_C(0xfffffffffff0), 48, (UINT64_C(0x17f4) << 48) + 5), now,
        "48 bits from just before a wrap");
     is(grosr_clock_extend(now & GROSR_TIME_MASK, 48, now), now, "48 bits, same time");
+
+    dev_clock_set_virtual(1000, 10);
+    ok(dev_clock_ns() == 1000 && dev_clock_ns() == 1010, "the host device's clock can be virtual");
+    dev_clock_set_virtual(0, 0);
+    ok(dev_clock_ns() > 1010, "and real again");
     return tap_done();
 }

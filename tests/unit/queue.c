@@ -1,4 +1,5 @@
-/* The submission queue's slots and ports: what goes in comes out, and a slot never passes for another lap's.
+/*
+ * The submission queue's slots and ports: what goes in comes out, and a slot never passes for another lap's.
  */
 #include "../tap.h"
 
@@ -52,7 +53,8 @@ static void laps(void)
         for (uint32_t ports = 1; ports <= GROSR_QUEUE_PORTS_MAX; ports++) {
             if (ports > 1 && ports * GROSR_QUEUE_CHUNK > capacity)
                 continue;
-            /* Published up to `tail`; a port may be at its first task at or after the oldest unretired one.
+            /*
+             * Published up to `tail`; a port may be at its first task at or after the oldest unretired one.
              */
             for (uint64_t tail = 0; tail < 3000; tail += 97) {
                 uint64_t oldest = tail > capacity ? tail - capacity : 0;

@@ -1,4 +1,5 @@
-/* A session segment: private, found by pid, gone when closed; and a damaged one is refused, never followed.
+/*
+ * A session segment: private, found by pid, gone when closed; and a damaged one is refused, never followed.
  */
 #include "../fixture.h"
 
