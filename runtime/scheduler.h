@@ -39,6 +39,7 @@ struct grosr_launch {
 struct grosr_worker {
     struct grosr_recorder recorder;
     uint64_t tasks, busy_ns;
+    uint64_t spawned, shared; /* tasks; of its tasks, those given to the shared rings */
     uint32_t backoff;
     bool waiting, idle; /* WAIT_BEGIN, IDLE_BEGIN have been recorded without their ends */
 };
@@ -154,7 +155,7 @@ GROSR_DEVICE void grosr_worker_run(const struct grosr_launch *launch, uint32_t i
             grosr_worker_run_lanes(launch, &w, d * GROSR_LANES + dev_lane() < take.count, take.task[d],
                                    take.slot[d]);
         w.tasks += take.count;
-        grosr_record_counts(&w.recorder, w.tasks, w.busy_ns);
+        grosr_record_counts(&w.recorder, w.tasks, w.busy_ns, w.spawned, w.shared);
     }
     grosr_worker_end_wait(&w);
     grosr_record_state(&w.recorder, GROSR_EV_WORKER_STOP, w.tasks, dev_clock_ns());

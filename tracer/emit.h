@@ -261,11 +261,15 @@ GROSR_DEVICE void grosr_record_state(struct grosr_recorder *r, uint32_t kind, ui
         grosr_emit_at(&r->emit, kind, payload, time_ns);
 }
 
-/* Publishes the worker's counters. */
-GROSR_DEVICE void grosr_record_counts(struct grosr_recorder *r, uint64_t tasks, uint64_t busy_ns)
+/* Publishes the worker's counters. A worker that never spawned saves the second store across PCIe. */
+GROSR_DEVICE void grosr_record_counts(struct grosr_recorder *r, uint64_t tasks, uint64_t busy_ns,
+                                      uint64_t spawned, uint64_t shared)
 {
-    if (r->emit.level >= GROSR_LEVEL_COUNTERS && dev_lane() == 0)
-        sys_store_pair_relaxed(&r->entry->counts, tasks, busy_ns);
+    if (r->emit.level < GROSR_LEVEL_COUNTERS || dev_lane() != 0)
+        return;
+    sys_store_pair_relaxed(&r->entry->counts, tasks, busy_ns);
+    if (spawned | shared)
+        sys_store_pair_relaxed(&r->entry->spawns, spawned, shared);
 }
 
 /*

@@ -25,6 +25,24 @@
 #define GROSR_TASK_ID_MASK  ((UINT64_C(1) << GROSR_TASK_ID_BITS) - 1)
 #define GROSR_WAIT_RES_BITS 48
 
+/*
+ * Task numbers. What the host submits is numbered from 0, below GROSR_TASK_SPAWNED. What a task spawns is
+ * numbered by the worker that ran it:
+ *
+ *     39   38...................27 26...................................0
+ *     1    spawning worker         its spawns, modulo 2^27
+ */
+#define GROSR_TASK_SPAWN_BITS   27
+#define GROSR_TASK_SPAWN_MASK   ((UINT64_C(1) << GROSR_TASK_SPAWN_BITS) - 1)
+#define GROSR_TASK_SPAWNER_BITS 12
+#define GROSR_TASK_SPAWNED      (UINT64_C(1) << 39)
+
+/* A suspended task's next function, when it only waits for its children and then completes. */
+#define GROSR_TASK_NOTHING 0xffffu
+
+static_assert(GROSR_TASK_SPAWN_BITS + GROSR_TASK_SPAWNER_BITS == 39 && GROSR_TASK_ID_BITS == 40,
+              "a spawned task's number fits in a payload and has no bit twice");
+
 enum grosr_event_kind {
 #define GROSR_EVENT(id, NAME, name, level, payload, text) GROSR_EV_##NAME = id,
 #include "../schema/events.def"
@@ -48,6 +66,17 @@ enum grosr_level {
 GROSR_DEVICE uint64_t grosr_payload_task(uint32_t high16, uint64_t task)
 {
     return (uint64_t)(high16 & 0xffffu) << GROSR_TASK_ID_BITS | (task & GROSR_TASK_ID_MASK);
+}
+
+GROSR_DEVICE bool grosr_task_is_spawned(uint64_t task)
+{
+    return (task & GROSR_TASK_SPAWNED) != 0;
+}
+
+/* The worker that spawned it. */
+GROSR_DEVICE uint32_t grosr_task_spawner(uint64_t task)
+{
+    return (uint32_t)(task >> GROSR_TASK_SPAWN_BITS) & ((1u << GROSR_TASK_SPAWNER_BITS) - 1);
 }
 
 GROSR_DEVICE uint64_t grosr_payload_wait(uint32_t resource, uint64_t index)

@@ -300,7 +300,8 @@ static bool valid_layouts(const struct grosr_session *s)
 {
     for (uint32_t i = 0; i < s->header.rings; i++) {
         const struct grosr_ring_layout *r = &s->ring[i];
-        if (r->capacity < GROSR_RING_MIN || r->capacity > GROSR_RING_MAX ||
+        if (r->worker != (i < s->header.workers ? i : GROSR_RING_HOST) || r->capacity < GROSR_RING_MIN ||
+            r->capacity > GROSR_RING_MAX ||
             !fits(s->bytes, r->slots_at, (uint64_t)r->capacity + 1, sizeof(sys128)))
             return false;
     }

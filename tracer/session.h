@@ -24,9 +24,9 @@
 #include "event.h"
 
 #define GROSR_SESSION_MAGIC UINT64_C(0x00524753534f5247) /* "GROSSGR\0" in memory */
-#define GROSR_SESSION_ABI   1u
+#define GROSR_SESSION_ABI   2u
 
-#define GROSR_MAX_WORKERS 8192u
+#define GROSR_MAX_WORKERS 4096u /* a spawned task's number names its spawner in 12 bits */
 #define GROSR_RING_MIN    8u
 #define GROSR_RING_MAX    (1u << 20)
 #define GROSR_NAME_BYTES  48u
@@ -96,6 +96,7 @@ struct grosr_worker_entry {
     /* Written by the worker, at level COUNTERS and above. */
     alignas(128) sys128 state; /* the latest event that changed the worker's state; lap: a sequence number */
     sys128 counts;             /* lo: tasks run; hi: ns spent in tasks */
+    sys128 spawns;             /* lo: tasks spawned; hi: of its tasks, those given to the shared rings */
     sys32 sm;                  /* the SM it runs on + 1; 0: has not started */
 };
 
@@ -146,6 +147,7 @@ struct grosr_snapshot {
 
 static_assert(sizeof(struct grosr_session_header) % 128 == 0, "header ends on a line");
 static_assert(sizeof(struct grosr_worker_entry) == 128, "one worker, one line");
+static_assert(GROSR_MAX_WORKERS <= 1u << GROSR_TASK_SPAWNER_BITS, "every worker may spawn");
 static_assert(sizeof(struct grosr_ring) == 256, "constant, writer's and reader's parts");
 static_assert(sizeof(struct grosr_queue_entry) == 128, "constant and host's parts");
 static_assert(sizeof(struct grosr_snapshot) == 32, "snapshot");

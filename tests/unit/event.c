@@ -24,6 +24,12 @@ int main(void)
     torn.hi = grosr_event_pack(UINT64_C(0xac) << GROSR_LAP_SHIFT, 1, 0, 0).hi;
     is(grosr_event_lap(torn), -1, "words of two laps are no record");
 
+    uint64_t task = GROSR_TASK_SPAWNED | UINT64_C(0xabc) << GROSR_TASK_SPAWN_BITS | GROSR_TASK_SPAWN_MASK;
+    ok(grosr_task_is_spawned(task) && !grosr_task_is_spawned(GROSR_TASK_SPAWNED - 1),
+       "a number tells who made it");
+    is(grosr_task_spawner(task), 0xabc, "and which worker, 12 bits");
+    is(grosr_payload_task(1, task) & GROSR_TASK_ID_MASK, task, "and fits in a payload");
+
     payload = grosr_payload_wait(GROSR_RES_QUEUE_NOT_FULL, 77);
     is(payload >> GROSR_WAIT_RES_BITS, GROSR_RES_QUEUE_NOT_FULL, "a wait names its resource");
     is(payload & 0xffffffffffff, 77, "and which one");
