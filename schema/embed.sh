@@ -1,16 +1,19 @@
 #!/bin/sh
-# Prints the SQL of this folder as C: tables, views and indexes as strings, and the canned queries as an array sorted
-# by name, each with the line of description that its file opens with.
+# Prints the SQL of this folder as C: tables, views (as temporary ones too) and indexes as strings, and the canned
+# queries as an array sorted by name, each with the line of description that its file opens with.
 set -eu
 cd "$(dirname "$0")"
-quote() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$/\\n"/' "$1"; }
+quote() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$/\\n"/' "$@"; }
 
 echo '#include "schema.h"'
-for part in tables views indexes; do
+for part in tables views indexes version_1; do
     echo "const char grosr_sql_${part}[] ="
     quote $part.sql
     echo '    ;'
 done
+echo 'const char grosr_sql_temp_views[] ='
+sed 's/^CREATE VIEW/CREATE TEMP VIEW/' views.sql | quote
+echo '    ;'
 echo 'const struct grosr_canned_query grosr_canned_queries[] = {'
 LC_ALL=C
 for file in queries/*.sql; do

@@ -56,7 +56,9 @@ CREATE TABLE GROSR_WORKER (          -- persistent warps
     start    INTEGER,
     end      INTEGER,
     tasks    INTEGER NOT NULL DEFAULT 0,  -- run in all, from the worker's own counter
-    busy_ns  INTEGER NOT NULL DEFAULT 0   -- spent in tasks, likewise
+    busy_ns  INTEGER NOT NULL DEFAULT 0,  -- spent in tasks, likewise
+    spawned  INTEGER NOT NULL DEFAULT 0,  -- tasks that those it ran have spawned, likewise
+    shared   INTEGER NOT NULL DEFAULT 0   -- tasks it gave to the shared rings, for other workers, likewise
 );
 
 CREATE TABLE GROSR_RING (            -- the books of every event ring; written = read + dropped + overwritten
@@ -70,14 +72,15 @@ CREATE TABLE GROSR_RING (            -- the books of every event ring; written =
     closed      INTEGER NOT NULL     -- 1: the writer closed it; 0: it was cut off, later events may be missing
 );
 
-CREATE TABLE GROSR_TASK (            -- one row a task
-    task     INTEGER NOT NULL,       -- number, in order of submission, from 0
+CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a task that suspends has several
+    task     INTEGER NOT NULL,       -- number: from 0 in order of submission; 2^39 + worker * 2^27 + n: that worker's n-th spawn
     function INTEGER,
     worker   INTEGER,
-    enqueue  INTEGER,                -- the host was about to publish it
+    enqueue  INTEGER,                -- the host was about to publish it, the worker spawned it; NULL in later runs
     start    INTEGER,
     end      INTEGER,                -- NULL: had not ended, or the event was lost
-    status   INTEGER                 -- 0, or a positive errno
+    status   INTEGER,                -- 0, or a positive errno; NULL if this run did not end the task
+    next     INTEGER                 -- the function it goes on as; -1: none, it waits for its children; NULL: it does not
 );
 
 CREATE TABLE GROSR_WAIT (            -- one row a wait for a resource; NULL worker: a host thread

@@ -1,11 +1,14 @@
 -- The stable interface for people. Times in ns since the session began.
 
--- One row a task.
+-- One row a run of a task's function: one for a task that never suspends, several with the same number else.
 CREATE VIEW tasks AS
 SELECT t.task, f.name AS function, t.worker, w.sm, t.enqueue, t.start, t.end,
-       t.start - t.enqueue AS queued_ns, t.end - t.start AS run_ns, t.status
+       t.start - t.enqueue AS queued_ns, t.end - t.start AS run_ns, t.status,
+       CASE t.next WHEN -1 THEN '(nothing)' ELSE coalesce(n.name, '(' || t.next || ')') END AS next,
+       t.task >> 39 & 1 AS spawned
 FROM GROSR_TASK t
 LEFT JOIN GROSR_FUNCTION f ON f.function = t.function
+LEFT JOIN GROSR_FUNCTION n ON n.function = t.next
 LEFT JOIN GROSR_WORKER w ON w.worker = t.worker;
 
 -- One row a wait; worker NULL: a host thread.
@@ -25,7 +28,7 @@ JOIN GROSR_QUEUE q ON q.queue = s.queue;
 -- One row a persistent warp.
 CREATE VIEW workers AS
 SELECT w.worker, w.sm, w.start, w.end, w.tasks, w.busy_ns,
-       round(100.0 * w.busy_ns / nullif(coalesce(w.end, s.end) - w.start, 0), 2) AS busy_pct
+       round(100.0 * w.busy_ns / nullif(coalesce(w.end, s.end) - w.start, 0), 2) AS busy_pct, w.spawned, w.shared
 FROM GROSR_WORKER w, GROSR_SESSION s;
 
 -- How far to trust the trace: one row a ring, and one for all of them (ring NULL). `unaccounted` is 0 when the books

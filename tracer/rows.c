@@ -1,9 +1,10 @@
 /*
- * Events to rows (rows.h). For each ring: the spans that have begun, oldest first, and the position expected
- * next; for all: when which tasks were enqueued.
+ * Events to rows (rows.h). For each ring: the spans that have begun, oldest first, the position expected
+ * next, when the tasks spawned by its worker were enqueued, and the rows of such tasks that wait to be told.
  */
 #include "rows.h"
 
+#include "batches.h"
 #include "error.h"
 
 #include <errno.h>
@@ -13,10 +14,25 @@
 /* Spans of one ring that have begun. A warp has at most one task a lane, but a loss can hide ends. */
 #define OPEN_MAX 256u
 
+/* The clocks of two SMs may differ, but not by this. */
+#define CLOCK_SKEW_NS 10000u
+
+/* As far as a spawned task's number can be told from the next one of its kind. */
+#define SPAWN_REACH (UINT64_C(1) << (GROSR_TASK_SPAWN_BITS - 1))
+
 struct open_span {
     uint32_t kind; /* the begin event's */
     uint64_t payload;
+    uint64_t begin_ns; /* device time */
     int64_t start;
+};
+
+/* A row of GROSR_TASK. */
+enum { TASK, FUNCTION, WORKER, ENQUEUE, START, END, STATUS, NEXT, TASK_COLUMNS };
+
+struct waiting_row {
+    uint64_t begin_ns; /* device time */
+    int64_t values[TASK_COLUMNS];
 };
 
 struct ring_state {
@@ -25,29 +41,26 @@ struct ring_state {
     int64_t start, end;
     int64_t sm;
     uint64_t told; /* drops told by markers */
+
+    /* Tasks that were enqueued by what this ring tells; a worker's spawns are counted from 0, never over. */
+    struct grosr_batches enqueued;
+    uint64_t spawns;    /* the number after the latest batch's last */
+    uint64_t latest_ns; /* device time of the latest event */
+    struct waiting_row *waiting;
+    size_t waiting_count, waiting_room;
+
     uint32_t open_count;
     struct open_span open[OPEN_MAX]; /* oldest first */
-};
-
-/* Tasks first .. first + count - 1 were enqueued at `time`. */
-struct batch {
-    uint64_t first;
-    int64_t time;
-    uint32_t count;
-    uint32_t left; /* tasks of it that have had no row yet */
 };
 
 struct grosr_rows {
     const struct grosr_session *session;
     struct grosr_clock *clock;
     struct grosr_store *store;
-    struct ring_state *ring;
-    int64_t origin; /* host time of the timeline's 0 */
-
-    /* Batches in order of `first`, a window [head, tail) that slides through the array. */
-    struct batch *batch;
-    size_t head, tail, room;
-    size_t hint;
+    struct ring_state *ring; /* worker i's is ring i, the host's the last */
+    int64_t origin;          /* host time of the timeline's 0 */
+    size_t spare;            /* the windows' budget */
+    size_t waiting;          /* rows, all rings */
 };
 
 int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *session, struct grosr_clock *clock,
@@ -66,10 +79,13 @@ int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *sessi
     r->clock = clock;
     r->store = store;
     r->origin = (int64_t)session->header.start_mono_ns;
+    r->spare = GROSR_BATCHES_MOST;
     for (uint32_t i = 0; i < rings; i++) {
         uint32_t worker = session->ring[i].worker;
         r->ring[i].worker = worker == GROSR_RING_HOST ? GROSR_NULL : (int64_t)worker;
         r->ring[i].start = r->ring[i].end = r->ring[i].sm = GROSR_NULL;
+        r->ring[i].enqueued.spare = &r->spare;
+        r->ring[i].enqueued.reach = worker == GROSR_RING_HOST ? UINT64_MAX : SPAWN_REACH;
     }
     *out = r;
     return 0;
@@ -79,8 +95,11 @@ void grosr_rows_free(struct grosr_rows *r)
 {
     if (!r)
         return;
+    for (uint32_t i = 0; i < r->session->header.rings; i++) {
+        free(r->ring[i].enqueued.batch);
+        free(r->ring[i].waiting);
+    }
     free(r->ring);
-    free(r->batch);
     free(r);
 }
 
@@ -90,130 +109,194 @@ int64_t grosr_rows_time(struct grosr_rows *r, uint64_t device_ns)
     return grosr_clock_place(r->clock, device_ns, &host) ? (int64_t)host - r->origin : GROSR_NULL;
 }
 
-/* Forgets batches all of whose tasks have rows, and with 16 M batches the oldest: losses keep them from
- * filling up. */
-static void prune_batches(struct grosr_rows *r)
+/* The worker has spawned `count` tasks from `task` on. */
+static int add_spawns(struct ring_state *ring, uint64_t task, uint32_t count, int64_t time)
 {
-    while (r->head < r->tail && (r->batch[r->head].left == 0 || r->tail - r->head > (1u << 24)))
-        r->head++;
-    if (r->head > 4096 && r->head > r->room / 2) {
-        memmove(r->batch, r->batch + r->head, (r->tail - r->head) * sizeof(*r->batch));
-        r->hint = r->hint > r->head ? r->hint - r->head : 0;
-        r->tail -= r->head;
-        r->head = 0;
-    }
+    uint64_t first = ring->spawns + ((task - ring->spawns) & GROSR_TASK_SPAWN_MASK);
+
+    ring->spawns = first + count;
+    return grosr_batches_add(&ring->enqueued, first, count, time);
 }
 
-static int add_batch(struct grosr_rows *r, uint64_t first, uint32_t count, int64_t time)
+/* When a task was enqueued, by the ring of whoever did it. */
+static int64_t enqueue_time(struct ring_state *source, uint64_t task)
 {
-    prune_batches(r);
-    if (r->tail == r->room) {
-        size_t room = r->room ? 2 * r->room : 1024;
-        struct batch *more = (struct batch *)realloc(r->batch, room * sizeof(*r->batch));
+    if (grosr_task_is_spawned(task)) {
+        uint64_t ahead = (task - source->spawns) & GROSR_TASK_SPAWN_MASK;
+        if (ahead < SPAWN_REACH) /* not spawned yet, as far as the ring has been read */
+            return GROSR_NULL;
+        task = source->spawns + ahead - GROSR_TASK_SPAWN_MASK - 1;
+    }
+    return grosr_batches_ask(&source->enqueued, task, GROSR_NULL);
+}
+
+/* The ring that tells when a task was enqueued; NULL for a number that no worker gives. */
+static struct ring_state *source_of(struct grosr_rows *r, uint64_t task)
+{
+    uint32_t workers = r->session->header.workers;
+
+    if (!grosr_task_is_spawned(task))
+        return &r->ring[workers];
+    return grosr_task_spawner(task) < workers ? &r->ring[grosr_task_spawner(task)] : NULL;
+}
+
+static int wait_for(struct grosr_rows *r, struct ring_state *source, uint64_t begin_ns, const int64_t *values)
+{
+    if (source->waiting_count == source->waiting_room) {
+        size_t room = source->waiting_room ? 2 * source->waiting_room : 64;
+        struct waiting_row *more =
+            (struct waiting_row *)realloc(source->waiting, room * sizeof(*source->waiting));
         if (!more)
-            return grosr_fail(ENOMEM, "out of memory for %zu batches", room);
-        r->batch = more;
-        r->room = room;
+            return grosr_fail(ENOMEM, "out of memory for %zu rows", room);
+        source->waiting = more;
+        source->waiting_room = room;
     }
-    size_t at = r->tail++;
-    while (at > r->head && r->batch[at - 1].first > first) { /* host threads interleave: nearly in order */
-        r->batch[at] = r->batch[at - 1];
-        at--;
-    }
-    r->batch[at] = (struct batch){first, time, count, count};
+    struct waiting_row *row = &source->waiting[source->waiting_count++];
+    row->begin_ns = begin_ns;
+    memcpy(row->values, values, sizeof(row->values));
+    r->waiting++;
     return 0;
 }
 
-static bool batch_has(const struct batch *b, uint64_t task)
+/*
+ * Writes the rows that have waited for this ring, as far as it has told about them: a task_spawn event comes
+ * before any event of after the task's start. At the end: all.
+ */
+static int settle(struct grosr_rows *r, struct ring_state *source, bool at_end)
 {
-    return task >= b->first && task - b->first < b->count;
-}
+    size_t kept = 0;
+    int err = 0;
 
-/* When the task was enqueued; GROSR_NULL if that event was lost. Each task asks once. */
-static int64_t enqueue_time(struct grosr_rows *r, uint64_t task)
-{
-    size_t low = r->head, high = r->tail;
-
-    if (r->hint < low || r->hint >= high || !batch_has(&r->batch[r->hint], task)) {
-        while (low < high) { /* the last batch whose first <= task */
-            size_t middle = low + (high - low) / 2;
-            if (r->batch[middle].first <= task)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low == r->head || !batch_has(&r->batch[low - 1], task))
-            return GROSR_NULL;
-        r->hint = low - 1;
+    if (!source->waiting_count)
+        return 0;
+    for (size_t i = 0; !err && i < source->waiting_count; i++) {
+        struct waiting_row *row = &source->waiting[i];
+        row->values[ENQUEUE] = enqueue_time(source, (uint64_t)row->values[TASK]);
+        if (row->values[ENQUEUE] == GROSR_NULL && !at_end &&
+            source->latest_ns <= row->begin_ns + CLOCK_SKEW_NS)
+            source->waiting[kept++] = *row;
+        else
+            err = grosr_store_row(r->store, GROSR_TABLE_TASK, row->values);
     }
-    struct batch *b = &r->batch[r->hint];
-    if (b->left)
-        b->left--;
-    return b->time;
+    r->waiting -= source->waiting_count - kept;
+    source->waiting_count = kept;
+    if (kept == 0) {
+        free(source->waiting);
+        source->waiting = NULL;
+        source->waiting_room = 0;
+    }
+    return err;
 }
 
-static int task_row(struct grosr_rows *r, const struct ring_state *ring, uint64_t task, int64_t function,
-                    int64_t start, int64_t end, int64_t status)
+/* The kind of event that begins what an event of this kind ends. */
+static uint32_t begin_of(uint32_t end_kind)
 {
-    int64_t values[] = {(int64_t)task, function, ring->worker, enqueue_time(r, task), start, end, status};
+    return end_kind == GROSR_EV_TASK_SUSPEND ? (uint32_t)GROSR_EV_TASK_BEGIN : end_kind - 1;
+}
+
+static_assert(GROSR_EV_TASK_END == GROSR_EV_TASK_BEGIN + 1 && GROSR_EV_WAIT_END == GROSR_EV_WAIT_BEGIN + 1 &&
+                  GROSR_EV_IDLE_END == GROSR_EV_IDLE_BEGIN + 1,
+              "an end event's kind follows its begin event's");
+
+/* How a span ended; kind 0: it did not. */
+struct span_end {
+    uint32_t kind;
+    uint64_t payload;
+    int64_t time;
+};
+
+/* The row of a run. Only a task's first one tells when it was enqueued. */
+static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct open_span *begin,
+                    const struct span_end *end)
+{
+    uint64_t task = (begin ? begin->payload : end->payload) & GROSR_TASK_ID_MASK;
+    int64_t argument = (int64_t)(end->payload >> GROSR_TASK_ID_BITS);
+    int64_t values[TASK_COLUMNS] = {
+        [TASK] = (int64_t)task,
+        [FUNCTION] = begin ? (int64_t)(begin->payload >> GROSR_TASK_ID_BITS) : GROSR_NULL,
+        [WORKER] = ring->worker,
+        [ENQUEUE] = GROSR_NULL,
+        [START] = begin ? begin->start : GROSR_NULL,
+        [END] = end->time,
+        [STATUS] = end->kind == GROSR_EV_TASK_END ? argument : GROSR_NULL,
+        [NEXT] = end->kind != GROSR_EV_TASK_SUSPEND ? GROSR_NULL
+                 : argument == GROSR_TASK_NOTHING   ? -1
+                                                    : argument,
+    };
+    if (begin && begin->kind == GROSR_EV_TASK_BEGIN) {
+        struct ring_state *source = source_of(r, task);
+        if (source)
+            values[ENQUEUE] = enqueue_time(source, task);
+        if (source && values[ENQUEUE] == GROSR_NULL && grosr_task_is_spawned(task) && source != ring &&
+            source->latest_ns <= begin->begin_ns + CLOCK_SKEW_NS && r->waiting < GROSR_ROWS_WAITING)
+            return wait_for(r, source, begin->begin_ns, values);
+    }
     return grosr_store_row(r->store, GROSR_TABLE_TASK, values);
 }
 
-/* The row of a span that began with `begin` (NULL: unknown) and ended (or GROSR_NULL) with `payload`. */
-static int span_row(struct grosr_rows *r, const struct ring_state *ring, uint32_t begin_kind,
-                    const struct open_span *begin, uint64_t payload, int64_t end)
+/* The row of a span that began with `begin`, or (NULL) is only known to have ended. */
+static int span_row(struct grosr_rows *r, struct ring_state *ring, const struct open_span *begin,
+                    const struct span_end *end)
 {
     int64_t start = begin ? begin->start : GROSR_NULL;
+    uint64_t payload = begin ? begin->payload : end->payload;
 
-    if (begin_kind == GROSR_EV_TASK_BEGIN)
-        return task_row(r, ring, payload & GROSR_TASK_ID_MASK,
-                        begin ? (int64_t)(begin->payload >> GROSR_TASK_ID_BITS) : GROSR_NULL, start, end,
-                        end == GROSR_NULL ? GROSR_NULL : (int64_t)(payload >> GROSR_TASK_ID_BITS));
-    if (begin_kind == GROSR_EV_WAIT_BEGIN) {
+    switch (begin ? begin->kind : begin_of(end->kind)) {
+    case GROSR_EV_TASK_BEGIN:
+    case GROSR_EV_TASK_RESUME:
+        return task_row(r, ring, begin, end);
+    case GROSR_EV_WAIT_BEGIN: {
         int64_t values[] = {ring->worker, (int64_t)(payload >> GROSR_WAIT_RES_BITS),
-                            (int64_t)(payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1)), start, end};
+                            (int64_t)(payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1)), start,
+                            end->time};
         return grosr_store_row(r->store, GROSR_TABLE_WAIT, values);
     }
-    int64_t values[] = {ring->worker, start, end};
-    return grosr_store_row(r->store, GROSR_TABLE_IDLE, values);
+    default: {
+        int64_t values[] = {ring->worker, start, end->time};
+        return grosr_store_row(r->store, GROSR_TABLE_IDLE, values);
+    }
+    }
 }
 
-static int begin_span(struct grosr_rows *r, struct ring_state *ring, uint32_t kind, uint64_t payload,
-                      int64_t time)
+static const struct span_end no_end = {0, 0, GROSR_NULL};
+
+static int begin_span(struct grosr_rows *r, struct ring_state *ring, const struct open_span *span)
 {
     int err = 0;
 
     if (ring->open_count == OPEN_MAX) { /* its end was lost long ago */
-        err = span_row(r, ring, ring->open[0].kind, &ring->open[0], ring->open[0].payload, GROSR_NULL);
+        err = span_row(r, ring, &ring->open[0], &no_end);
         memmove(&ring->open[0], &ring->open[1], (OPEN_MAX - 1) * sizeof(ring->open[0]));
         ring->open_count--;
     }
-    ring->open[ring->open_count++] = (struct open_span){kind, payload, time};
+    ring->open[ring->open_count++] = *span;
     return err;
 }
 
-/* Whether an end event's payload closes this span: tasks by number, waits by resource, idle always. */
-static bool closes(const struct open_span *span, uint32_t begin_kind, uint64_t payload)
+/* Whether an end closes this span: tasks by number, waits by resource, idle always. */
+static bool closes(const struct open_span *span, const struct span_end *end)
 {
-    if (span->kind != begin_kind)
-        return false;
-    if (begin_kind == GROSR_EV_TASK_BEGIN)
-        return ((span->payload ^ payload) & GROSR_TASK_ID_MASK) == 0;
-    return span->payload == payload;
+    if (begin_of(end->kind) == GROSR_EV_TASK_BEGIN)
+        return (span->kind == GROSR_EV_TASK_BEGIN || span->kind == GROSR_EV_TASK_RESUME) &&
+               ((span->payload ^ end->payload) & GROSR_TASK_ID_MASK) == 0;
+    return span->kind == begin_of(end->kind) && span->payload == end->payload;
 }
 
-static int end_span(struct grosr_rows *r, struct ring_state *ring, uint32_t begin_kind, uint64_t payload,
-                    int64_t time)
+static int end_span(struct grosr_rows *r, struct ring_state *ring, const struct span_end *end)
 {
-    for (uint32_t i = 0; i < ring->open_count; i++) {
-        if (!closes(&ring->open[i], begin_kind, payload))
+    bool task = begin_of(end->kind) == GROSR_EV_TASK_BEGIN;
+
+    for (uint32_t k = 0; k < ring->open_count; k++) {
+        /* Waits of several host threads end as they began; a task that has begun twice had its end lost. */
+        uint32_t i = task ? ring->open_count - 1 - k : k;
+        if (!closes(&ring->open[i], end))
             continue;
         struct open_span span = ring->open[i];
         memmove(&ring->open[i], &ring->open[i + 1], (ring->open_count - i - 1) * sizeof(span));
         ring->open_count--;
-        return span_row(r, ring, begin_kind, &span, payload, time);
+        return span_row(r, ring, &span, end);
     }
-    return span_row(r, ring, begin_kind, NULL, payload, time);
+    return span_row(r, ring, NULL, end);
 }
 
 static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, struct grosr_pair e,
@@ -227,6 +310,8 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
 
     /* The host stamps its own ring with its own clock. */
     time = ring->worker == GROSR_NULL ? (int64_t)device_ns - r->origin : grosr_rows_time(r, device_ns);
+    if (kind != GROSR_EV_LOST) /* a marker is stamped later than the record behind it */
+        ring->latest_ns = device_ns;
     switch (kind) {
     case GROSR_EV_WORKER_START:
         ring->start = time;
@@ -236,15 +321,25 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
         ring->end = time;
         return 0;
     case GROSR_EV_TASK_ENQUEUE:
-        return add_batch(r, payload & GROSR_TASK_ID_MASK, (uint32_t)(payload >> GROSR_TASK_ID_BITS), time);
+        return grosr_batches_add(&r->ring[r->session->header.workers].enqueued, payload & GROSR_TASK_ID_MASK,
+                                 (uint32_t)(payload >> GROSR_TASK_ID_BITS), time);
+    case GROSR_EV_TASK_SPAWN:
+        return add_spawns(ring, payload & GROSR_TASK_ID_MASK, (uint32_t)(payload >> GROSR_TASK_ID_BITS),
+                          time);
     case GROSR_EV_TASK_BEGIN:
+    case GROSR_EV_TASK_RESUME:
     case GROSR_EV_WAIT_BEGIN:
-    case GROSR_EV_IDLE_BEGIN:
-        return begin_span(r, ring, kind, payload, time);
+    case GROSR_EV_IDLE_BEGIN: {
+        struct open_span span = {kind, payload, device_ns, time};
+        return begin_span(r, ring, &span);
+    }
+    case GROSR_EV_TASK_SUSPEND:
     case GROSR_EV_TASK_END:
     case GROSR_EV_WAIT_END:
-    case GROSR_EV_IDLE_END:
-        return end_span(r, ring, kind - 1, payload, time);
+    case GROSR_EV_IDLE_END: {
+        struct span_end end = {kind, payload, time};
+        return end_span(r, ring, &end);
+    }
     case GROSR_EV_LOST:
         ring->told += payload;
         return grosr_store_loss(r->store, index, position, time, payload, "dropped");
@@ -254,10 +349,6 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     }
     }
 }
-
-static_assert(GROSR_EV_TASK_END == GROSR_EV_TASK_BEGIN + 1 && GROSR_EV_WAIT_END == GROSR_EV_WAIT_BEGIN + 1 &&
-                  GROSR_EV_IDLE_END == GROSR_EV_IDLE_BEGIN + 1,
-              "an end event's kind follows its begin event's");
 
 int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const struct grosr_pair *records,
                    uint32_t count, uint64_t near_ns)
@@ -270,7 +361,7 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
     for (uint32_t i = 0; !err && i < count; i++)
         err = add_event(r, ring, first + i, records[i], near_ns);
     r->ring[ring].expected = first + count;
-    return err;
+    return err ? err : settle(r, &r->ring[ring], false);
 }
 
 int grosr_rows_workers(struct grosr_rows *r)
@@ -283,10 +374,12 @@ int grosr_rows_workers(struct grosr_rows *r)
             continue;
         struct grosr_worker_entry *entry = grosr_session_worker(r->session, (uint32_t)ring->worker);
         struct grosr_pair counts = sys_load_pair_relaxed(&entry->counts);
+        struct grosr_pair spawns = sys_load_pair_relaxed(&entry->spawns);
         uint32_t sm = sys_load_relaxed(&entry->sm);
         int64_t values[] = {ring->worker,       sm ? (int64_t)sm - 1 : ring->sm,
                             ring->start,        ring->end,
-                            (int64_t)counts.lo, (int64_t)counts.hi};
+                            (int64_t)counts.lo, (int64_t)counts.hi,
+                            (int64_t)spawns.lo, (int64_t)spawns.hi};
         err = grosr_store_row(r->store, GROSR_TABLE_WORKER, values);
     }
     return err;
@@ -299,11 +392,13 @@ int grosr_rows_finish(struct grosr_rows *r, const struct grosr_ring_counts *fina
     for (uint32_t i = 0; !err && i < r->session->header.rings; i++) {
         struct ring_state *ring = &r->ring[i];
         for (uint32_t k = 0; !err && k < ring->open_count; k++)
-            err = span_row(r, ring, ring->open[k].kind, &ring->open[k], ring->open[k].payload, GROSR_NULL);
+            err = span_row(r, ring, &ring->open[k], &no_end);
         ring->open_count = 0;
         if (!err && final[i].dropped > ring->told)
             err = grosr_store_loss(r->store, i, ring->expected, GROSR_NULL, final[i].dropped - ring->told,
                                    "dropped");
     }
+    for (uint32_t i = 0; !err && i < r->session->header.rings; i++)
+        err = settle(r, &r->ring[i], true);
     return err ? err : grosr_rows_workers(r);
 }

@@ -1,12 +1,29 @@
 /*
  * Turning events into rows: begin and end become one row, times go from the device's clock to the trace's
- * timeline, gaps become rows of GROSR_LOSS. Events of one ring must come in order; the host's ring (its
- * task_enqueue events) before the workers' of the same time, so that a task finds when it was enqueued.
+ * timeline, gaps become rows of GROSR_LOSS.
+ *
+ * Events of one ring must come in order; the host's ring (its task_enqueue events) before the workers' of the
+ * same time, so that a task finds when it was enqueued. Among the workers' rings no order is needed: a task
+ * may have run, as another worker's ring says, before the ring of the worker that spawned it is read. Its row
+ * then waits for that ring, until it shows the task_spawn event or an event of after the task's start. (So a
+ * worker must record task_spawn before anybody else can take the tasks.) Likewise a later run of a suspended
+ * task may be read before its first; task_resume tells it apart. The enqueue time of a spawned task is lost
+ * (NULL) if
+ *
+ *     its task_spawn event was lost, or dates from before the recording;
+ *     GROSR_ROWS_WAITING rows were waiting already;
+ *     it ran after its worker had spawned 2^26 more: numbers start over after 2^27 (event.h);
+ *     lost events have filled the windows (batches.h).
+ *
+ * It is never another task's, as long as a worker spawns no 2^27 tasks unrecorded, trace level too low, in
+ * between.
  */
 #ifndef GROSR_ROWS_H
 #define GROSR_ROWS_H
 
 #include "store.h"
+
+#define GROSR_ROWS_WAITING ((size_t)1 << 19) /* 36 MiB */
 
 struct grosr_rows;
 
@@ -23,8 +40,8 @@ int grosr_rows_add(struct grosr_rows *rows, uint32_t ring, uint64_t first, const
 int grosr_rows_workers(struct grosr_rows *rows);
 
 /*
- * Rows for what has begun and not ended, and for drops that no marker tells because the ring was not written
- * again (final: the books of every ring). After it only grosr_rows_free().
+ * Rows for what waits, for what has begun and not ended, and for drops that no marker tells because the ring
+ * was not written again (final: the books of every ring). After it only grosr_rows_free().
  */
 int grosr_rows_finish(struct grosr_rows *rows, const struct grosr_ring_counts *final);
 

@@ -40,11 +40,11 @@ static const struct {
     int columns;
     bool replace;
 } tables[GROSR_TABLES] = {
-    [GROSR_TABLE_TASK] = {"GROSR_TASK", 7, false},
+    [GROSR_TABLE_TASK] = {"GROSR_TASK", 8, false},
     [GROSR_TABLE_WAIT] = {"GROSR_WAIT", 5, false},
     [GROSR_TABLE_IDLE] = {"GROSR_IDLE", 3, false},
     [GROSR_TABLE_INSTANT] = {"GROSR_INSTANT", 4, false},
-    [GROSR_TABLE_WORKER] = {"GROSR_WORKER", 6, true},
+    [GROSR_TABLE_WORKER] = {"GROSR_WORKER", 8, true},
     [GROSR_TABLE_RING] = {"GROSR_RING", 8, true},
     [GROSR_TABLE_QUEUE_SAMPLE] = {"GROSR_QUEUE_SAMPLE", 5, false},
     [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 3, false},
@@ -544,6 +544,18 @@ static int open_immutable(sqlite3 **db, const char *path)
     return code;
 }
 
+/* Makes a file of an older version look like one of today's to this connection. */
+static int modernise(sqlite3 *db)
+{
+    int code = sqlite3_exec(db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, grosr_sql_version_1, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, grosr_sql_temp_views, NULL, NULL, NULL);
+    return code;
+}
+
 int grosr_store_open_read(sqlite3 **db, const char *path)
 {
     int id = 0, version = 0, code;
@@ -561,6 +573,8 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
         code = read_pragma(*db, "PRAGMA application_id", &id);
     if (code == SQLITE_OK)
         code = read_pragma(*db, "PRAGMA user_version", &version);
+    if (code == SQLITE_OK && id == GROSR_APPLICATION_ID && version == 1)
+        code = modernise(*db);
     if (code != SQLITE_OK || id != GROSR_APPLICATION_ID) {
         int err = code == SQLITE_OK || code == SQLITE_NOTADB
                       ? grosr_fail(EPROTO, "%s is not a GROSR trace", path)
@@ -571,11 +585,11 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
         *db = NULL;
         return err;
     }
-    if (version != GROSR_SCHEMA_VERSION) {
+    if (version < 1 || version > GROSR_SCHEMA_VERSION) {
         sqlite3_close(*db);
         *db = NULL;
-        return grosr_fail(EPROTO, "%s has schema version %d, this grosr reads version %d; %s", path, version,
-                          GROSR_SCHEMA_VERSION,
+        return grosr_fail(EPROTO, "%s has schema version %d, this grosr reads versions 1 to %d; %s", path,
+                          version, GROSR_SCHEMA_VERSION,
                           version > GROSR_SCHEMA_VERSION ? "use a newer grosr" : "record it again");
     }
     return 0;

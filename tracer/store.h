@@ -18,11 +18,11 @@
 #define GROSR_NULL INT64_MIN /* an SQL NULL among integers */
 
 enum grosr_table {
-    GROSR_TABLE_TASK,    /* task, function, worker, enqueue, start, end, status */
+    GROSR_TABLE_TASK,    /* task, function, worker, enqueue, start, end, status, next */
     GROSR_TABLE_WAIT,    /* worker, resource, index, start, end */
     GROSR_TABLE_IDLE,    /* worker, start, end */
     GROSR_TABLE_INSTANT, /* worker, time, kind, payload */
-    GROSR_TABLE_WORKER,  /* worker, sm, start, end, tasks, busy_ns; replaces the worker's row */
+    GROSR_TABLE_WORKER,  /* worker, sm, start, end, tasks, busy_ns, spawned, shared; replaces */
     GROSR_TABLE_RING,    /* ring, worker, capacity, written, read, dropped, overwritten, closed; replaces */
     GROSR_TABLE_QUEUE_SAMPLE, /* time, queue, enqueued, dequeued, completed */
     GROSR_TABLE_CLOCK,        /* device_ns, host, bound_ns */
@@ -71,8 +71,9 @@ int grosr_store_finish(struct grosr_store *store, const char *error);
 void grosr_store_close(struct grosr_store *store);
 
 /*
- * Opens a trace for reading. -ENOENT: no such file; -EPROTO: not a GROSR trace, or one of another schema
- * version. The text is in grosr_error().
+ * Opens a trace for reading. Files of older schema versions look like today's, through temporary views.
+ * -ENOENT: no such file; -EPROTO: not a GROSR trace, or one of a schema version that this grosr does not
+ * know. The text is in grosr_error().
  */
 int grosr_store_open_read(sqlite3 **db, const char *path);
 

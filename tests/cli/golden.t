@@ -1,9 +1,11 @@
 #!/usr/bin/perl
-# The traces in traces/ stay readable: each is complete and balanced, and every canned query answers.
+# The traces in traces/ stay readable, whatever their schema version: each is complete and balanced, and every canned
+# query answers.
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
+use Digest::SHA qw(sha256_hex);
 use Grosr;
 use Test::More;
 
@@ -28,5 +30,22 @@ is(value($h100, 'SELECT count(DISTINCT task) FROM tasks'), 1000, 'h100-arith-100
 is(value($h100, 'SELECT count(*) FROM tasks WHERE enqueue <= start AND start <= end AND status = 0'), 1000,
    'h100-arith-1000: enqueue <= start <= end');
 is(value($h100, 'SELECT device FROM GROSR_SESSION'), 'cuda', 'h100-arith-1000: labelled as what it is');
+
+# It is of schema version 1, and read as one of today's, without being touched.
+my $new = scratch() . '/t.db';
+is(grosr('run', 'arith', '--device', 'host', '--tasks', '100', '-o', $new)->{code}, 0, 'a trace of today');
+my $digest = sha256_hex(slurp($h100));
+is(value($h100, 'PRAGMA user_version'), 1, 'h100-arith-1000: schema version 1');
+isnt(value($new, 'PRAGMA user_version'), 1, 'not the version of today');
+my @names_now = map { $_->{name} } sql($new, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'");
+cmp_ok(scalar(@names_now), '>', 15, 'tables and views of today');
+for my $table (@names_now) {
+    my @columns = map { (grosr('query', $_, "SELECT * FROM $table LIMIT 0", '--format', 'csv')->{stdout}) } $new, $h100;
+    like($columns[0], qr/\w/, "$table: has columns");
+    is($columns[1], $columns[0], "$table: version 1 is seen with the same");
+}
+is(value($h100, 'SELECT count(*) FROM tasks WHERE next IS NULL AND spawned = 0'), 1000, 'its tasks: none suspended, none spawned');
+is(value($h100, 'SELECT sum(spawned) + sum(shared) FROM workers'), 0, 'its workers: none spawned');
+is(sha256_hex(slurp($h100)), $digest, 'and the file is as it was, byte for byte');
 
 done_testing();

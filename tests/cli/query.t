@@ -48,7 +48,7 @@ is(ref json_of(grosr('query', $db, '--json')), 'ARRAY', 'the list as JSON');
 my ($health) = @{json_of(grosr('query', $db, 'health', '--json'))};
 is($health->{verdict}, 'complete', 'health: complete');
 is($health->{unaccounted}, 0, 'health: nothing unaccounted for');
-my %functions = map { $_->{function} => $_->{tasks} } @{json_of(grosr('query', $db, 'functions', '--json'))};
+my %functions = map { $_->{function} => $_->{runs} } @{json_of(grosr('query', $db, 'functions', '--json'))};
 is_deeply(\%functions, {add => 2500, mul => 2500}, 'functions: 2500 of each');
 
 # ---- formats ----

@@ -128,6 +128,158 @@ static void losses(void)
     is(ask("SELECT enqueue FROM tasks WHERE task = 7"), -1, "an enqueue time that is not known is NULL");
 }
 
+/* The worker's n-th spawn. */
+static uint64_t spawn(uint32_t worker, uint64_t n)
+{
+    return GROSR_TASK_SPAWNED | (uint64_t)worker << GROSR_TASK_SPAWN_BITS | (n & GROSR_TASK_SPAWN_MASK);
+}
+
+static void run_task(uint32_t ring, uint64_t task, uint64_t start, uint64_t end_time)
+{
+    event(ring, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, task), start);
+    event(ring, GROSR_EV_TASK_END, grosr_payload_task(0, task), end_time);
+}
+
+/* The one row of worker's n-th spawn that starts at `start`: its enqueue time. */
+static int64_t enqueue_of(uint32_t worker, uint64_t n, int start)
+{
+    char sql[128];
+    snprintf(sql, sizeof(sql), "SELECT enqueue FROM tasks WHERE task = %" PRIu64 " AND start = %d",
+             spawn(worker, n), start);
+    return ask(sql);
+}
+
+static int64_t rows_so_far(void)
+{
+    grosr_store_commit(store);
+    return ask("SELECT count(*) FROM tasks");
+}
+
+static void spawned(void)
+{
+    begin();
+    event(2, GROSR_EV_TASK_ENQUEUE, grosr_payload_task(1, 0), 50);
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 0), 60);
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(3, spawn(0, 0)), 100);
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(2, spawn(0, 3)), 120);
+    event(0, GROSR_EV_TASK_END, grosr_payload_task(0, 0), 130);
+    run_task(0, spawn(0, 2), 140, 150);
+    run_task(1, spawn(0, 3), 145, 155);
+    is(rows_so_far(), 3, "rows of tasks whose spawn has been read do not wait");
+
+    /* Worker 1 spawns, and its ring is read after that of worker 0, which ran the tasks. */
+    run_task(0, spawn(1, 0), 210, 220);
+    run_task(0, spawn(1, 2), 230, 240);
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, spawn(1, 3)), 250); /* does not end */
+    is(rows_so_far(), 3, "rows of tasks whose spawn has not been read wait");
+    event(1, GROSR_EV_LOST, 7, 1000000); /* stamped late: the records behind it are older */
+    is(rows_so_far(), 3, "and a loss marker tells them nothing");
+    event(1, GROSR_EV_TASK_SPAWN, grosr_payload_task(1, spawn(1, 0)), 200);
+    is(rows_so_far(), 4, "a spawn lets its tasks' rows go");
+    event(1, GROSR_EV_TASK_SPAWN, grosr_payload_task(3, spawn(1, 1)), 205);
+    is(rows_so_far(), 5, "and only its tasks'");
+
+    /* A spawn that is lost. */
+    run_task(0, spawn(1, 4), 300, 310);
+    event(1, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0), 305);
+    is(rows_so_far(), 5, "clocks may differ a little");
+    event(1, GROSR_EV_WAIT_END, grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0), 50000);
+    is(rows_so_far(), 6, "an event of after a task's start means that its spawn is lost");
+    run_task(0, spawn(1, 5), 60000, 60010); /* nothing more of worker 1 is read */
+    run_task(0, spawn(77, 0), 60020, 60030);
+    end();
+    is(enqueue_of(0, 2, 140), 100, "a spawned task has its batch's time");
+    is(enqueue_of(0, 3, 145), 120, "on another worker, too");
+    is(enqueue_of(1, 0, 210), 200, "and if it is told late");
+    is(enqueue_of(1, 2, 230), 205, "in whichever order");
+    is(enqueue_of(1, 3, 250), 205, "even if it does not end");
+    is(enqueue_of(1, 4, 300), -1, "without its spawn it has none");
+    is(enqueue_of(1, 5, 60000), -1, "nor if the trace ends first");
+    is(enqueue_of(77, 0, 60020), -1, "nor from a worker that there is not");
+    is(ask("SELECT count(*) FROM tasks WHERE spawned"), 8, "the view knows the spawned ones");
+    is(ask("SELECT enqueue FROM tasks WHERE NOT spawned"), 50, "beside the host's");
+}
+
+static void suspended(void)
+{
+    uint64_t child = spawn(0, 0), parent = 5;
+
+    begin();
+    event(2, GROSR_EV_TASK_ENQUEUE, grosr_payload_task(1, parent), 10);
+    /* Ring 1 is read first: the later run comes before the earlier one. */
+    event(1, GROSR_EV_TASK_RESUME, grosr_payload_task(1, parent), 60);
+    event(1, GROSR_EV_TASK_END, grosr_payload_task(38, parent), 70);
+    event(1, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, child), 40);
+    event(1, GROSR_EV_TASK_SUSPEND, grosr_payload_task(GROSR_TASK_NOTHING, child), 50);
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, parent), 20);
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(1, child), 25);
+    event(0, GROSR_EV_TASK_SUSPEND, grosr_payload_task(1, parent), 30);
+    /* A run whose end is lost, another of the same task on the same worker, and an end whose begin is lost.
+     */
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 6), 80);
+    event(0, GROSR_EV_TASK_RESUME, grosr_payload_task(1, 6), 90);
+    event(0, GROSR_EV_TASK_SUSPEND, grosr_payload_task(9, 6), 95);
+    event(0, GROSR_EV_TASK_SUSPEND, grosr_payload_task(0, 7), 99);
+    end();
+    is(ask("SELECT count(*) FROM tasks WHERE task = 5"), 2, "a task that suspends has a row for each run");
+    is(ask("SELECT start = 20 AND end = 30 AND status IS NULL AND next = 'beta' AND queued_ns = 10"
+           " FROM tasks WHERE task = 5 AND function = 'alpha'"),
+       1, "the first tells when it was enqueued and what it goes on as, and no status");
+    is(ask("SELECT start = 60 AND end = 70 AND status = 38 AND next IS NULL AND worker = 1 AND enqueue IS "
+           "NULL"
+           " FROM tasks WHERE task = 5 AND function = 'beta'"),
+       1, "the last tells the status, and was not enqueued");
+    is(ask("SELECT enqueue = 25 AND next = '(nothing)' AND status IS NULL FROM tasks WHERE spawned"), 1,
+       "one that only waits for its children goes on as nothing");
+    is(ask("SELECT next FROM GROSR_TASK WHERE start = 40"), -1, "-1 in the table");
+    is(ask("SELECT end FROM tasks WHERE start = 80"), -1, "a run whose end is lost has none");
+    is(ask("SELECT end = 95 AND next = '(9)' FROM tasks WHERE start = 90"), 1,
+       "the run after it has its own, and a function without a name its number");
+    is(ask("SELECT start IS NULL AND function IS NULL AND next = 'alpha' FROM tasks WHERE task = 7"), 1,
+       "a run whose begin is lost");
+    is(ask("SELECT count(*) FROM tasks WHERE status IS NOT NULL"), 1, "no other run has a status");
+}
+
+static void wrapped(void)
+{
+    const uint64_t lap = UINT64_C(1) << GROSR_TASK_SPAWN_BITS;
+
+    begin();
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(2, spawn(0, 7)), 10); /* they never run */
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(1, spawn(0, lap / 2)), 20);
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(2, spawn(0, lap - 2)), 30);
+    run_task(1, spawn(0, 3), 35, 36); /* of the next lap, whose spawns have not been read */
+    is(rows_so_far(), 0, "a number not reached yet waits");
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(5, spawn(0, lap)), 34);
+    run_task(1, spawn(0, lap - 1), 40, 41);
+    run_task(1, spawn(0, 0), 42, 43);
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(1, spawn(0, 5)), 50);
+    /* 6 and 7 are lost */
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(1, spawn(0, 8)), 60);
+    run_task(1, spawn(0, 7), 70, 71);
+    run_task(1, spawn(0, 8), 72, 73);
+    end();
+    is(enqueue_of(0, lap - 1, 40), 30, "before numbers start over");
+    is(enqueue_of(0, 0, 42), 34, "and after");
+    is(enqueue_of(0, 3, 35), 34, "and for one that waited across it");
+    is(enqueue_of(0, 8, 72), 60, "a number used again has its new time");
+    is(enqueue_of(0, 7, 70), -1, "and none rather than its old one");
+}
+
+/* However many spawns are missing, memory is bounded. */
+static void too_many_wait(void)
+{
+    begin();
+    for (uint64_t i = 0; i < GROSR_ROWS_WAITING + 5; i++)
+        run_task(0, spawn(1, i), 10 + i, 11 + i);
+    is(rows_so_far(), 5, "%zu rows wait, those after them do not", GROSR_ROWS_WAITING);
+    event(1, GROSR_EV_TASK_SPAWN, grosr_payload_task(65535, spawn(1, 0)), 5);
+    is(rows_so_far(), 65535 + 5, "what they waited for lets them go");
+    end();
+    is(ask("SELECT count(*) FROM tasks"), GROSR_ROWS_WAITING + 5, "in the end every run has its row");
+    is(ask("SELECT count(*) FROM tasks WHERE enqueue = 5"), 65535, "and the time that is known");
+}
+
 static void chunks(void)
 {
     struct grosr_pair records[100], *back;
@@ -176,6 +328,11 @@ static void refusals(void)
     is(grosr_store_open_read(&db, path), -EPROTO, "an old schema is refused");
     ok(strstr(grosr_error(), "schema version 0"), "in words: %s", grosr_error());
     is(grosr_store_probe(path), 0, "but may be replaced");
+    sqlite3_open(path, &db);
+    sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL);
+    sqlite3_close(db);
+    is(grosr_store_open_read(&db, path), -EPROTO, "one of the future too");
+    ok(strstr(grosr_error(), "use a newer grosr"), "in words: %s", grosr_error());
 }
 
 int main(void)
@@ -183,6 +340,10 @@ int main(void)
     snprintf(path, sizeof(path), "/tmp/grosr-rows-%d.db", (int)getpid());
     whole();
     losses();
+    spawned();
+    suspended();
+    wrapped();
+    too_many_wait();
     chunks();
     refusals();
     unlink(path);

@@ -1,0 +1,85 @@
+#include "batches.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Drops batches that will not be asked for. */
+static void compact(struct grosr_batches *w)
+{
+    uint64_t newest = w->count ? w->batch[w->count - 1].first : 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < w->count; i++)
+        if (w->batch[i].left && newest - w->batch[i].first <= w->reach)
+            w->batch[kept++] = w->batch[i];
+    w->count = kept;
+    w->hint = 0;
+}
+
+/* Makes room for one more: costs a constant for each batch added, since half of the window is free after it.
+ */
+static int make_room(struct grosr_batches *w)
+{
+    compact(w);
+    if (w->room && w->count <= w->room / 2)
+        return 0;
+    size_t more = w->room ? w->room : 64;
+    if (more > *w->spare && w->room >= GROSR_BATCHES_LEAST) {
+        w->count -= w->room / 2;
+        memmove(w->batch, w->batch + w->room / 2, w->count * sizeof(*w->batch));
+        return 0;
+    }
+    struct grosr_batch *batch = (struct grosr_batch *)realloc(w->batch, (w->room + more) * sizeof(*w->batch));
+    if (!batch)
+        return grosr_fail(ENOMEM, "out of memory for %zu batches", w->room + more);
+    w->batch = batch;
+    w->room += more;
+    *w->spare -= more < *w->spare ? more : *w->spare;
+    return 0;
+}
+
+int grosr_batches_add(struct grosr_batches *w, uint64_t first, uint32_t count, int64_t time)
+{
+    int err = w->count == w->room ? make_room(w) : 0;
+
+    if (err)
+        return err;
+    size_t at = w->count++;
+    while (at && w->batch[at - 1].first > first) { /* host threads interleave */
+        w->batch[at] = w->batch[at - 1];
+        at--;
+    }
+    w->batch[at] = (struct grosr_batch){first, time, count, count};
+    return 0;
+}
+
+static bool has(const struct grosr_batch *b, uint64_t task)
+{
+    return task >= b->first && task - b->first < b->count;
+}
+
+int64_t grosr_batches_ask(struct grosr_batches *w, uint64_t task, int64_t unknown)
+{
+    size_t low = 0, high = w->count;
+
+    if (w->hint >= high || !has(&w->batch[w->hint], task)) {
+        while (low < high) { /* the last batch whose first <= task */
+            size_t middle = low + (high - low) / 2;
+            if (w->batch[middle].first <= task)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low == 0 || !has(&w->batch[low - 1], task))
+            return unknown;
+        w->hint = low - 1;
+    }
+    struct grosr_batch *b = &w->batch[w->hint];
+    if (b->left)
+        b->left--;
+    return b->time;
+}
