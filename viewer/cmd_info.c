@@ -219,7 +219,9 @@ static int show_machine(bool as_json)
 /* A trace file. */
 
 static const char session_sql[] =
-    "SELECT pid, program, device, device_name, sms, lanes, end AS duration_ns, died FROM GROSR_SESSION";
+    "SELECT pid, program, device, device_name, sms, lanes, end AS duration_ns, died,"
+    " (SELECT sum(tasks) FROM GROSR_WORKER) AS tasks, (SELECT sum(spawned) FROM GROSR_WORKER) AS spawned"
+    " FROM GROSR_SESSION";
 
 static const struct {
     const char *name, *sql;

@@ -180,7 +180,11 @@ static void write_json(const struct model *m)
     json_uint(&j, "enqueued", m->tasks.enqueued);
     json_uint(&j, "completed", m->tasks.completed);
     json_uint(&j, "run", m->tasks.run);
-    json_number(&j, "completed_per_s", rounded(m->tasks.per_s));
+    json_uint(&j, "spawned", m->tasks.spawned);
+    json_uint(&j, "shared", m->tasks.shared);
+    json_uint(&j, "done", m->tasks.done);
+    json_number(&j, "done_per_s", rounded(m->tasks.per_s));
+    json_number(&j, "completed_per_s", rounded(m->tasks.completed_per_s));
     json_close(&j);
     write_queues(&j, m);
     write_workers(&j, m);

@@ -71,18 +71,18 @@ static struct cells_line start_line(struct frame *f, int row, const char *label)
 static int draw_tasks(struct frame *f, int row, const struct model *m)
 {
     const struct model_tasks *t = &m->tasks;
-    /* The workers' counters may be off, or behind. */
-    uint64_t done = t->run > t->completed ? t->run : t->completed;
     struct cells_line l = start_line(f, row, "tasks");
     char n[16];
 
-    cells_add(&l, FRAME_STRONG, "%s done", text_count(n, sizeof(n), (double)done));
+    cells_add(&l, FRAME_STRONG, "%s done", text_count(n, sizeof(n), (double)t->done));
     if (isfinite(t->per_s))
         cells_add(&l, FRAME_STRONG, "%s/s", text_count(n, sizeof(n), t->per_s));
     cells_add(&l, FRAME_PLAIN, "%s submitted", text_count(n, sizeof(n), (double)t->enqueued));
     if (t->enqueued > t->completed)
         cells_add(&l, FRAME_PLAIN, "%s in flight",
                   text_count(n, sizeof(n), (double)(t->enqueued - t->completed)));
+    if (t->spawned)
+        cells_add(&l, FRAME_PLAIN, "%s spawned", text_count(n, sizeof(n), (double)t->spawned));
     return row + 1;
 }
 

@@ -20,9 +20,9 @@ struct model_source {
     const struct grosr_session *session;
     struct grosr_clock clock;
     struct worker_memory *worker;
-    uint64_t *sm_busy_ns; /* by SM, in this interval */
-    uint64_t sampled_ns;  /* when, host clock; 0: not yet */
-    uint64_t completed;   /* tasks, at that time */
+    uint64_t *sm_busy_ns;     /* by SM, in this interval */
+    uint64_t sampled_ns;      /* when, host clock; 0: not yet */
+    uint64_t done, completed; /* tasks, at that time */
     struct model model;
 };
 
@@ -162,7 +162,8 @@ static uint64_t running_ns(struct model_source *s, struct grosr_pair state,
 {
     uint64_t near_ns, begin;
 
-    if (state.lo == 0 || grosr_event_kind(state) != GROSR_EV_TASK_BEGIN)
+    uint32_t kind = grosr_event_kind(state);
+    if (state.lo == 0 || (kind != GROSR_EV_TASK_BEGIN && kind != GROSR_EV_TASK_RESUME))
         return 0;
     if (device_now(s, now, &near_ns) &&
         grosr_clock_place(&s->clock, grosr_clock_extend(grosr_event_time(state), GROSR_KIND_SHIFT, near_ns),
@@ -223,7 +224,7 @@ static void sample_workers(struct model_source *s, uint64_t now)
     struct model *m = &s->model;
     uint64_t all_busy_ns = 0;
 
-    m->tasks.run = 0;
+    m->tasks.run = m->tasks.spawned = m->tasks.shared = 0;
     memset(m->workers, 0, sizeof(m->workers));
     memset(s->sm_busy_ns, 0, MODEL_MOST_SMS * sizeof(*s->sm_busy_ns));
     memset(m->sm, 0, MODEL_MOST_SMS * sizeof(*m->sm));
@@ -235,7 +236,10 @@ static void sample_workers(struct model_source *s, uint64_t now)
 
         read_worker(entry, s->worker[i].state, &r);
         uint64_t busy_ns = busy_in_interval(s, &s->worker[i], &r, now);
+        struct grosr_pair spawns = sys_load_pair_relaxed(&entry->spawns);
         m->tasks.run += r.tasks;
+        m->tasks.spawned += spawns.lo;
+        m->tasks.shared += spawns.hi;
         m->workers[state_of(r.state)]++;
         if (sm >= MODEL_MOST_SMS)
             continue;
@@ -270,11 +274,15 @@ const struct model *model_sample(struct model_source *s)
     sample_queues(s, now);
     sample_trace(s);
     sample_workers(s, now);
-    m->tasks.per_s = NAN;
+    m->tasks.done = m->tasks.run > m->tasks.completed ? m->tasks.run : m->tasks.completed;
+    m->tasks.per_s = m->tasks.completed_per_s = NAN;
     if (m->interval_ns) {
-        m->tasks.per_s = (double)since(s->completed, m->tasks.completed) * 1e9 / (double)m->interval_ns;
+        double to_rate = 1e9 / (double)m->interval_ns;
+        m->tasks.per_s = (double)since(s->done, m->tasks.done) * to_rate;
+        m->tasks.completed_per_s = (double)since(s->completed, m->tasks.completed) * to_rate;
         m->history[m->samples++ % MODEL_HISTORY] = m->tasks.per_s;
     }
+    s->done = m->tasks.done;
     s->completed = m->tasks.completed;
     s->sampled_ns = now;
     return m;

@@ -51,7 +51,10 @@ struct model_trace {
 struct model_tasks {
     uint64_t enqueued, completed; /* all queues */
     uint64_t run;                 /* by the workers' own counters */
-    double per_s;                 /* completed */
+    uint64_t spawned, shared;     /* likewise: by tasks; handed on to other workers */
+    uint64_t done;                /* run, or completed if that is more: the counters may be off, or behind */
+    double per_s;                 /* done */
+    double completed_per_s;
 };
 
 enum model_worker_state {

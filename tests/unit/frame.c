@@ -46,7 +46,8 @@ static void make_model(struct model *m, unsigned round)
     m->session.max_warps_per_sm = round % 2 ? 64 : 0;
     m->busy_pct = any_share();
     m->tasks.per_s = round % 2 ? 1e30 : NAN;
-    m->tasks.run = UINT64_MAX;
+    m->tasks.done = UINT64_MAX;
+    m->tasks.spawned = any(2) ? UINT64_MAX : 0;
     m->samples = round * 50;
     for (uint32_t i = 0; i < MODEL_HISTORY; i++)
         m->history[i] = any(2) ? 0 : (double)any(1000000);
@@ -122,10 +123,14 @@ static void says(int width, int height, unsigned sms)
     snprintf(m.session.program, sizeof(m.session.program), "arith");
     m.session.pid = 4242;
     m.session.alive = true;
+    m.tasks = (struct model_tasks){.done = 1234, .run = 1234, .spawned = 1000, .per_s = 1e6};
     frame_make(&f, width, height);
     frame_draw(&f, &m, &v);
     ok(shows(&f, "arith") && shows(&f, "4242"), "%d x %d: what runs, and its pid", width, height);
     ok(shows(&f, "submit"), "%d x %d: the queue", width, height);
+    if (width >= 80)
+        ok(shows(&f, "1.23k done") && shows(&f, "1.00k spawned"), "%d x %d: tasks, those spawned too", width,
+           height);
     if (width >= 80) {
         snprintf(last, sizeof(last), " %u ", sms <= 16 ? sms - 1 : sms / 16 * 16);
         ok(shows(&f, last), "%d x %d: all of %u SMs", width, height, sms);
