@@ -1,6 +1,6 @@
 /*
  * What the parts of the runtime's host side share: runtime.c (opening, closing, housekeeping) and submit.c
- * (submission, completion).
+ * (submission, completion). Each part of the structure names its writer.
  */
 #ifndef GROSR_INTERNAL_H
 #define GROSR_INTERNAL_H
@@ -12,12 +12,22 @@
 
 #include <pthread.h>
 
+/* A batch that has not been retired: tasks first .. first + count - 1, and where their results go. */
 struct batch {
     uint64_t first, count;
     struct grosr_result *results;
 };
 
+#define BATCHES_PER_BLOCK 170u /* 4 KiB */
+
+/* Batches in the order of their numbers: a list of blocks, filled by submitters, emptied by the collector. */
+struct batch_block {
+    struct batch_block *next;
+    struct batch batch[BATCHES_PER_BLOCK];
+};
+
 struct grosr {
+    /* Constant once open. */
     const struct grosr_device_ops *ops;
     struct grosr_device *device;
     struct grosr_device_info info;
@@ -28,17 +38,24 @@ struct grosr {
     uint32_t ports;
     uint32_t spins;
 
-    pthread_mutex_t lock;
-    uint64_t reserved, published, retired;
-    uint64_t max_depth;
-    struct batch *batch; /* unretired batches, a ring: front at batch_head */
-    size_t batch_head, batch_count, batch_room;
-    struct grosr_emitter emit; /* the host's event ring */
+    /* Numbering: written under the lock, a short step a batch. */
+    alignas(128) pthread_mutex_t lock;
+    dev64 reserved, claimed;        /* read by anybody */
+    struct batch_block *batch_tail; /* the block that takes the next batch */
+    uint32_t batch_tail_used;       /* of its entries */
+    uint64_t max_depth, depth_due;  /* do not look at the depth before `depth_due` tasks are claimed */
+    struct grosr_emitter emit;      /* the host's event ring */
     struct grosr_emit_ring emit_ring;
 
-    sys32 stopping;    /* grosr_stop() was called */
-    sys32 failed;      /* errno: the device failed; the text is in failure */
-    char failure[512]; /* written before `failed` */
+    /* Completion: written by the collector, whoever holds `collecting`. */
+    alignas(128) dev32 collecting;
+    dev64 retired;                  /* read by anybody */
+    struct batch_block *batch_head; /* the batch that task `retired` is of, or the one before it */
+    uint32_t batch_at;
+
+    alignas(128) sys32 stopping; /* grosr_stop() was called */
+    sys32 failed;                /* errno: the device failed; the text is in failure */
+    char failure[512];           /* written before `failed` */
     bool finished;
 
     pthread_t housekeeper;
@@ -46,6 +63,11 @@ struct grosr {
     sys32 housekeeper_stop;
     struct grosr_clock_pinger pinger;
 };
+
+/* Makes the queue's host side ready, once the options are settled. -ENOMEM. */
+int grosr_submission_open(grosr *rt);
+
+void grosr_submission_close(grosr *rt);
 
 /* Why nothing more will complete, with its text: 0 while it may. */
 int grosr_ending(grosr *rt);

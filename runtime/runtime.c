@@ -219,13 +219,15 @@ static int launch(grosr *rt, const struct grosr_options *o)
 int grosr_open(grosr **out, const struct grosr_options *options)
 {
     struct grosr_options o = *options;
-    grosr *rt = (grosr *)calloc(1, sizeof(*rt));
+    grosr *rt = (grosr *)aligned_alloc(alignof(grosr), sizeof(*rt));
     int err;
 
     if (!rt)
         return grosr_fail(ENOMEM, "out of memory");
+    memset(rt, 0, sizeof(*rt));
     pthread_mutex_init(&rt->lock, NULL);
-    if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) || (err = create_session(rt, &o)))
+    if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) ||
+        (err = create_session(rt, &o)) || (err = grosr_submission_open(rt)))
         goto fail;
     rt->trace = grosr_session_trace(rt->session, rt->session->base);
     rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
@@ -324,8 +326,8 @@ int grosr_close(grosr *rt)
     if (rt->device)
         rt->ops->close(rt->device);
     grosr_session_close(rt->session);
+    grosr_submission_close(rt);
     pthread_mutex_destroy(&rt->lock);
-    free(rt->batch);
     free(rt);
     return err;
 }
