@@ -1,6 +1,6 @@
 /*
- * What the parts of the runtime's host side share: runtime.c (opening, closing, housekeeping) and submit.c
- * (submission, completion). Each part of the structure names its writer.
+ * What the parts of the runtime's host side share: runtime.c (opening, closing, housekeeping), submit.c
+ * (submission, cancellation) and complete.c (completion). Each part of the structure names its writer.
  */
 #ifndef GROSR_INTERNAL_H
 #define GROSR_INTERNAL_H
@@ -64,10 +64,38 @@ struct grosr {
     struct grosr_clock_pinger pinger;
 };
 
+/* ---- submit.c ---- */
+
 /* Makes the queue's host side ready, once the options are settled. -ENOMEM. */
 int grosr_submission_open(grosr *rt);
 
 void grosr_submission_close(grosr *rt);
+
+/* ---- complete.c ---- */
+
+struct waiter {
+    uint32_t spins, step;
+};
+
+/* A little while, longer each time. */
+void grosr_wait_a_little(const grosr *rt, struct waiter *w);
+
+static inline uint64_t grosr_least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t grosr_retired(const grosr *rt)
+{
+    return dev_load_acquire(&rt->retired); /* pairs with the store in collect() */
+}
+
+/* Whether the caller is the collector from now on. */
+bool grosr_become_collector(grosr *rt);
+void grosr_resign_collector(grosr *rt);
+
+/* Collects, if there is something and nobody else does. Returns how many results were handed over. */
+uint64_t grosr_try_collect(grosr *rt);
 
 /* Why nothing more will complete, with its text: 0 while it may. */
 int grosr_ending(grosr *rt);

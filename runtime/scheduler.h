@@ -111,7 +111,7 @@ GROSR_DEVICE void grosr_worker_run_lanes(const struct grosr_launch *launch, stru
         sys128 *result = &q->results[number & ((1u << q->capacity_log2) - 1)];
         if (grosr_task_is_pure(task.function))
             sys_store_pair_relaxed(result, r.lo, r.hi);
-        else /* what the task wrote; pairs with the load in retire() of submit.c */
+        else /* what the task wrote; pairs with the load in peek() of complete.c */
             sys_store_pair_release(result, r.lo, r.hi);
     }
     if (emit->level >= GROSR_LEVEL_SPANS)
