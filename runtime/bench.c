@@ -151,7 +151,7 @@ static int dispatch_grosr(const struct grosr_bench_options *o, struct grosr_benc
     if (!err && (!p.task || !p.result))
         err = grosr_fail(ENOMEM, "out of memory for %llu tasks", (unsigned long long)o->tasks);
     for (uint64_t i = 0; !err && i < o->tasks; i++)
-        p.task[i] = (struct grosr_task){GROSR_FN_ADD, (uint32_t)i, 3 * i};
+        p.task[i] = (struct grosr_task){.function = GROSR_FN_ADD, .a = (uint32_t)i, .b = 3 * i};
     for (p.threads = 1; !err && p.threads <= THREADS_MAX && p.threads <= o->tasks; p.threads *= 4)
         err = *o->stop ? -ECANCELED : time_producers(o, report, &p, samples);
     if (p.rt) {
@@ -174,7 +174,7 @@ static int pingpong_grosr(const struct grosr_bench_options *o, struct grosr_benc
     int err = samples ? open_runtime(o, report, &rt) : -ENOMEM;
 
     for (uint32_t i = 0; !err && i < warm + trips; i++) {
-        struct grosr_task task = {GROSR_FN_ADD, i, 3 * (uint64_t)i};
+        struct grosr_task task = {.function = GROSR_FN_ADD, .a = i, .b = 3 * (uint64_t)i};
         struct grosr_result result = {0, -1};
         uint64_t first, start = grosr_host_clock_ns();
         err = grosr_submit(rt, &task, 1, &result, &first);

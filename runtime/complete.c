@@ -186,7 +186,7 @@ void grosr_cancel_rest(grosr *rt)
 
 /* ---- waiting for results ---- */
 
-int grosr_wait(grosr *rt, uint64_t task, uint64_t timeout_ns)
+static int wait_below(grosr *rt, uint64_t task, uint64_t timeout_ns)
 {
     uint64_t start = timeout_ns == GROSR_FOREVER ? 0 : grosr_host_clock_ns(), seen = 0;
     struct waiter w = {0, 0};
@@ -212,7 +212,122 @@ int grosr_wait(grosr *rt, uint64_t task, uint64_t timeout_ns)
     }
 }
 
+int grosr_wait(grosr *rt, uint64_t task, uint64_t timeout_ns)
+{
+    int err = grosr_enter(rt);
+
+    if (err)
+        return err;
+    err = wait_below(rt, task, timeout_ns);
+    grosr_leave(rt);
+    return err;
+}
+
 int grosr_drain(grosr *rt, uint64_t timeout_ns)
 {
     return grosr_wait(rt, UINT64_MAX, timeout_ns);
+}
+
+static int test(grosr *rt, uint64_t task, struct grosr_result *result)
+{
+    uint64_t lap = grosr_queue_lap(rt->capacity_log2, task);
+    const sys128 *slot = &rt->results[task & ((UINT64_C(1) << rt->capacity_log2) - 1)];
+
+    /* Acquire: as in collect(), so that a task that is in nobody's batch is not asked for. */
+    if (task >= dev_load_acquire(&rt->reserved))
+        return grosr_refuse(rt, GROSR_CALL_TEST,
+                            grosr_fail(EINVAL, "task %llu has not been submitted", (unsigned long long)task));
+    /*
+     * Acquire both words: they are read before `retired` is. A slot that changes hands while we look is one
+     * whose task is retired.
+     */
+    struct grosr_pair r = peek(slot, lap);
+    r.hi = sys_load_acquire((const sys64 *)(const void *)&slot->hi) ^ lap;
+    if (task < grosr_retired(rt))
+        return 2;
+    if ((r.lo | r.hi) >> 56)
+        return grosr_ending(rt);
+    if (result)
+        *result = result_of(r);
+    return 1;
+}
+
+int grosr_test(grosr *rt, uint64_t task, struct grosr_result *result)
+{
+    int err = grosr_enter(rt);
+
+    if (err)
+        return err;
+    err = test(rt, task, result);
+    grosr_leave(rt);
+    return err;
+}
+
+/* ---- completions called back ---- */
+
+static void *completion_main(void *arg)
+{
+    grosr *rt = (grosr *)arg;
+    struct waiter w = {0, 0};
+
+    for (;;) {
+        /* Before `retired`: pairs with grosr_end_callbacks(), after which nothing is retired. */
+        bool end = dev_load_acquire(&rt->completion_end);
+        grosr_try_collect(rt);
+        uint64_t retired = grosr_retired(rt);
+        if (retired > rt->told) {
+            rt->done(rt->done_arg, rt->told, retired - rt->told);
+            rt->told = retired;
+            w = (struct waiter){0, 0};
+        } else if (end) {
+            return NULL;
+        } else {
+            grosr_wait_a_little(rt, &w);
+        }
+    }
+}
+
+int grosr_on_completion(grosr *rt, void (*done)(void *arg, uint64_t first, uint64_t count), void *arg)
+{
+    int err = grosr_enter(rt);
+
+    if (err)
+        return err;
+    pthread_mutex_lock(&rt->lock);
+    if (!done) {
+        err = grosr_fail(EINVAL, "no function to call");
+    } else if (dev_load_relaxed(&rt->finishing)) {
+        err = grosr_fail(ESHUTDOWN, "no completions come from a runtime that has been finished");
+    } else if (rt->calls_back) {
+        err = grosr_fail(EALREADY, "completions are told to one function, which has been named");
+    } else {
+        rt->done = done;
+        rt->done_arg = arg;
+        rt->told = grosr_retired(rt);
+        err = pthread_create(&rt->completion_thread, NULL, completion_main, rt);
+        if (err)
+            err = grosr_fail(err, "cannot start the completion thread: %s", strerror(err));
+        rt->calls_back = !err;
+    }
+    pthread_mutex_unlock(&rt->lock);
+    if (err)
+        grosr_refuse(rt, GROSR_CALL_ON_COMPLETION, err);
+    grosr_leave(rt);
+    return err;
+}
+
+bool grosr_in_callback(grosr *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    bool inside = rt->calls_back && pthread_equal(pthread_self(), rt->completion_thread);
+    pthread_mutex_unlock(&rt->lock);
+    return inside;
+}
+
+void grosr_end_callbacks(grosr *rt)
+{
+    if (!rt->calls_back) /* `finishing` is set: that stays so */
+        return;
+    dev_store_release(&rt->completion_end, 1u); /* pairs with the load in completion_main() */
+    pthread_join(rt->completion_thread, NULL);
 }

@@ -3,7 +3,8 @@
  *
  *     grosr *rt;
  *     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
- *     struct grosr_task tasks[2] = {{GROSR_FN_ADD, 2, 3}, {GROSR_FN_MUL, 6, 7}};
+ *     struct grosr_task tasks[2] = {{.function = GROSR_FN_ADD, .a = 2, .b = 3},
+ *                                   {.function = GROSR_FN_MUL, .a = 6, .b = 7}};
  *     struct grosr_result results[2];
  *     uint64_t first;
  *
@@ -16,9 +17,15 @@
  * Tasks are numbered in the order of submission, from 0. Completion is told in that order too: grosr_wait(rt,
  * n) returns when tasks 0 .. n-1 are done and their results are in place.
  *
- * All functions return 0 or a negative errno, with a line of text in grosr_error(). Several threads may call
- * grosr_submit, grosr_wait, grosr_drain and grosr_stop at once; grosr_finish and grosr_close are called by
- * one, after the others have returned.
+ * All functions return 0 or a negative errno, with a line of text in grosr_error(). All may be called by
+ * several threads at once, grosr_finish and grosr_close too: no misuse of them is worse than an error.
+ *
+ * A call that is refused for its arguments (-EINVAL, -EOVERFLOW) or for its time (-ESHUTDOWN, -EALREADY,
+ * -EDEADLK) changes nothing, the runtime stays usable, and an `api_error` event tells of it in the trace, as
+ * long as that is recorded (level `spans`, up to grosr_finish).
+ *
+ * A handle stays valid after grosr_close(), so that a late call is told -ESHUTDOWN: some 2 KiB of memory
+ * remain for each runtime that was opened, until the process ends.
  */
 #ifndef GROSR_H
 #define GROSR_H
@@ -38,12 +45,22 @@ enum grosr_function {
 #undef GROSR_TASK_FUNCTION
 };
 
-/* What a task is: a function and 96 bits of arguments, larger ones by reference. */
+/*
+ * What a task is: a function and 96 bits of arguments, larger ones by reference. 16 bytes, copied at
+ * submission. Name the fields (`{.function = GROSR_FN_ADD, .a = 2, .b = 3}`), so that flags are 0.
+ */
 struct grosr_task {
-    uint16_t function;
+    uint16_t function; /* 0 .. GROSR_FUNCTION_MAX */
+    uint16_t flags;    /* GROSR_TASK_* */
     uint32_t a;
     uint64_t b;
 };
+
+#define GROSR_FUNCTION_MAX 0x7ffeu
+
+/* Runs before all tasks without this flag that have not started, as long as no more than 256 such tasks wait;
+ * beyond that it is a normal one. Numbers and the order of completion are as for others. */
+#define GROSR_TASK_HIGH 1u
 
 struct grosr_result {
     uint64_t value;
@@ -81,18 +98,63 @@ int grosr_open(grosr **runtime, const struct grosr_options *options);
 
 /*
  * Submits `count` tasks as one batch; *first (may be NULL) is the number of the first. The tasks are copied;
- * results (may be NULL) belong to the runtime until a wait has covered them. Blocks while the queue is full.
- * -ECANCELED: the runtime is stopping; -EIO: the device failed. Tasks not submitted for such a reason count
- * as completed, with the status -ECANCELED.
+ * results (may be NULL) belong to the runtime until a wait has covered them or grosr_finish() has returned.
+ * Blocks while the queue is full. 0 tasks are a batch too: *first is the next task's number.
+ *
+ * Nothing is submitted on -EINVAL: a function above GROSR_FUNCTION_MAX, unknown flags, no tasks where count
+ * is not 0; -EOVERFLOW: more tasks than the 2^40 numbers of a runtime have left; -ENOMEM; -ESHUTDOWN: after
+ * grosr_finish() or grosr_close() has begun. -ECANCELED: the runtime is stopping; -EIO: the device failed: if
+ * that happened while the call waited for room, the batch has its numbers, *first is set, and those of its
+ * tasks that do not run get the status -ECANCELED in grosr_finish(). A function that is not registered is no
+ * error here but the task's own, -ENOSYS.
  */
 int grosr_submit(grosr *runtime, const struct grosr_task *tasks, size_t count, struct grosr_result *results,
                  uint64_t *first);
 
-/* Waits until all tasks below `task` are done. -ETIMEDOUT; -EIO: the device failed. */
+/*
+ * Waits until all tasks below `task` are done and their results in place; of tasks that have not been
+ * submitted, it does not wait. -ETIMEDOUT; -ECANCELED: the runtime is stopping; -EIO: the device failed;
+ * -ESHUTDOWN: it was closed.
+ */
 int grosr_wait(grosr *runtime, uint64_t task, uint64_t timeout_ns);
 
 /* Waits for everything submitted so far. */
 int grosr_drain(grosr *runtime, uint64_t timeout_ns);
+
+/*
+ * Whether one task is done, whatever became of those before it; does not wait.
+ *
+ *     0   it is not
+ *     1   it is, and *result is its result
+ *     2   it is, and its result has been handed over to where its batch wanted it; *result is untouched
+ *
+ * A result is handed over, in order, while some thread waits in grosr_wait(), grosr_drain() or grosr_submit()
+ * or gets completions called back. `result` may be NULL. -EINVAL: no such task has been submitted;
+ * -ECANCELED, -EIO: it is not and may never be, as in grosr_wait(); -ESHUTDOWN.
+ */
+int grosr_test(grosr *runtime, uint64_t task, struct grosr_result *result);
+
+/*
+ * From now on a thread of the runtime calls done(arg, first, count) for tasks first .. first + count - 1 when
+ * they are done and their results in place: in order, each once, any number of tasks at a time, from the
+ * first task on that has not been handed over (grosr_test). Tasks that were cancelled are done too. The calls
+ * end before grosr_finish() returns.
+ *
+ * Within `done` everything may be called but grosr_finish() and grosr_close() (-EDEADLK); once those have
+ * begun, grosr_submit() there is told -ESHUTDOWN. -EALREADY: a runtime has one such function; -ESHUTDOWN: it
+ * is finished; -EAGAIN: no thread could be made.
+ */
+int grosr_on_completion(grosr *runtime, void (*done)(void *arg, uint64_t first, uint64_t count), void *arg);
+
+/*
+ * Asks that tasks first .. first + count - 1 do not run. Those that no worker has fetched complete with the
+ * status -ECANCELED; the others run. Numbers that have not been given to a task are left out, so that (0,
+ * UINT64_MAX) is everything submitted so far. Tasks of a grosr_submit() that is waiting for room are covered.
+ * *marked (may be NULL) is how many tasks were asked that had neither completed nor been asked before: as
+ * many as that may end with -ECANCELED, fewer if some had just been fetched. Returns before the tasks
+ * complete. -ENOMEM; -ESHUTDOWN.
+ */
+int grosr_cancel(grosr *runtime, uint64_t first, uint64_t count, uint64_t *marked);
 
 /*
  * Asks the kernel to stop: tasks that have started end, the others are cancelled. Returns at once;
@@ -102,15 +164,20 @@ void grosr_stop(grosr *runtime);
 
 /*
  * Ends the kernel: waits for all submitted tasks (after grosr_stop(): for those that have started), stops the
- * workers and marks the session closed. The session stays, for its counts. -EIO: the device failed or did not
- * stop.
+ * workers and marks the session closed. The session stays, for its counts. Nothing can be submitted from when
+ * it begins. A second call waits for the first and returns 0. -EIO: the device failed or did not stop;
+ * -ESHUTDOWN: closed; -EDEADLK: called in a completion's function.
  */
 int grosr_finish(grosr *runtime);
 
-/* grosr_finish() unless done, then frees everything and removes the session. NULL is allowed. */
+/*
+ * grosr_finish() unless done, then waits for the calls of other threads to return, frees everything and
+ * removes the session. NULL is allowed. -EALREADY: another thread is doing so, or did; -EDEADLK as above;
+ * otherwise what grosr_finish() said.
+ */
 int grosr_close(grosr *runtime);
 
-/* The runtime's session; valid until grosr_close(). */
+/* The runtime's session, valid until grosr_close(); NULL after it. */
 const struct grosr_session *grosr_runtime_session(const grosr *runtime);
 
 /* A device as `grosr info` lists it. */

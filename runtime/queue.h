@@ -11,6 +11,11 @@
  *     result   lo   lap:8 | value, high byte:8 | status:16 | 0:32        written by the worker that ran it
  *              hi   lap:8 | value, low 56 bits
  *
+ * Functions have 15 bits. GROSR_FUNCTION_CANCELED stands for "do not run, answer ECANCELED": to cancel a task
+ * the host stores word lo of its slot anew, with this function and all else as it was; a worker that has read
+ * the slot before runs the task. With GROSR_SLOT_SKIP set, the task is a high-priority one that another way
+ * leads to (struct grosr_queue): whoever finds the slot at a port takes it and does nothing.
+ *
  * A slot holds task t if and only if both laps are t's. The host writes task t only after it has consumed the
  * result of task t - capacity, so that no slot is reused under a reader, and a lap is never more than one
  * ahead of what a reader expects: there is no other back-pressure, and no word that both sides write.
@@ -27,6 +32,15 @@
 
 #define GROSR_QUEUE_CHUNK     32u
 #define GROSR_QUEUE_PORTS_MAX 16u
+
+#define GROSR_FUNCTION_CANCELED 0x7fffu
+#define GROSR_SLOT_SKIP         0x8000u
+
+/* High-priority tasks under way at a time. */
+#define GROSR_QUEUE_URGENT 256u
+
+/* Whether the device takes high-priority tasks from the urgent ring; until it does, they are normal ones. */
+#define GROSR_QUEUE_URGENT_READY 0
 
 /* Slots that a lane looks at in one poll. */
 #define GROSR_QUEUE_DEPTH GROSR_LANE_DEPTH
@@ -47,7 +61,20 @@ struct grosr_queue {
     uint32_t ports;
     struct grosr_port *port;
     struct grosr_queue_port *taken; /* the session's copy of the positions, for whoever watches */
+
+    /*
+     * High-priority tasks, numbered from 0 as they come: word u % GROSR_QUEUE_URGENT holds the lap
+     * (u / GROSR_QUEUE_URGENT + 1, 8 bits) << 56 | the task's number, written by the host after the task's
+     * slot. *urgent_taken: how many the device has taken; the host is never more than a lap ahead of it.
+     */
+    sys64 *urgent;
+    sys64 *urgent_taken;
 };
+
+GROSR_DEVICE uint64_t grosr_urgent_word(uint64_t urgent, uint64_t task)
+{
+    return (urgent / GROSR_QUEUE_URGENT + 1) << 56 | task;
+}
 
 GROSR_DEVICE uint64_t grosr_queue_lap(uint32_t capacity_log2, uint64_t task)
 {

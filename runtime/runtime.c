@@ -29,21 +29,122 @@
 #define STOP_TIMEOUT_NS    10000000000u
 #define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
 
-void grosr_stop(grosr *rt)
+/* ---- calls ---- */
+
+/*
+ * Handles that have been closed: a call that comes late is told so. Reachable, so that it counts as no leak.
+ */
+static pthread_mutex_t closed_lock = PTHREAD_MUTEX_INITIALIZER;
+static grosr *closed_list;
+
+int grosr_enter(grosr *rt)
 {
-    sys_store_release(&rt->stopping, 1u);
+    /* One word says that we are inside and whether we may be. Pairs with the exchanges in shut() and
+     * grosr_leave(). */
+    if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED))
+        return 0;
+    grosr_leave(rt);
+    return grosr_fail(ESHUTDOWN, "the runtime has been closed");
+}
+
+void grosr_leave(grosr *rt)
+{
+    dev_add_acq_rel(&rt->gate, UINT32_MAX); /* release: what the call did, for shut() */
+}
+
+/* From now on no call enters; returns when the caller's is the only one inside. */
+static void shut(grosr *rt)
+{
+    uint32_t step = 0;
+
+    dev_add_acq_rel(&rt->gate, GATE_CLOSED);
+    while (dev_load_acquire(&rt->gate) != (GATE_CLOSED | 1)) /* pairs with grosr_leave() */
+        dev_backoff(&step);
+}
+
+int grosr_refuse(grosr *rt, enum grosr_call call, int err)
+{
+    grosr_record(rt, GROSR_EV_API_ERROR, grosr_payload_task((uint32_t)-err, call));
+    return err;
+}
+
+static void stop(grosr *rt)
+{
+    sys_store_release(&rt->stopping, 1u); /* pairs with the load in grosr_ending() */
     sys_store_release(&rt->trace.header->stop, 1u);
 }
 
-/* ---- housekeeping ---- */
-
-static void fail_device(grosr *rt, int err)
+void grosr_stop(grosr *rt)
 {
-    if (sys_load_relaxed(&rt->failed))
-        return;
-    snprintf(rt->failure, sizeof(rt->failure), "%s", grosr_error());
-    sys_store_release(&rt->failed, (uint32_t)-err); /* pairs with grosr_ending() */
+    /* As grosr_enter(), without a text: a signal handler may call us. */
+    if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED))
+        stop(rt);
+    grosr_leave(rt);
 }
+
+/* ---- a device that fails ---- */
+
+void grosr_last_seen(const struct grosr_session *s, char *text, size_t size)
+{
+    size_t length = strlen(text);
+    uint32_t level = sys_load_relaxed(&grosr_session_live(s)->level), running = 0, oldest = 0;
+    uint64_t since = UINT64_MAX, payload = 0;
+    char function[GROSR_NAME_BYTES], others[48] = "", beside[48] = "";
+
+    text += length;
+    size -= length;
+    if (level == GROSR_LEVEL_OFF) {
+        snprintf(text, size, "; what the workers did is not known at trace level off");
+        return;
+    }
+    for (uint32_t i = 0; i < s->header.workers; i++) {
+        struct grosr_pair state = sys_load_pair_relaxed(&grosr_session_worker(s, i)->state);
+        if (grosr_event_lap(state) < 0 || grosr_event_kind(state) != GROSR_EV_TASK_BEGIN)
+            continue;
+        running++;
+        /* The one that failed went no further, while the others may have. */
+        if (grosr_event_time(state) < since) {
+            since = grosr_event_time(state);
+            payload = grosr_event_payload(state);
+            oldest = i;
+        }
+    }
+    if (!running) {
+        snprintf(text, size, "; no worker was last seen in a task");
+        return;
+    }
+    uint32_t id = (uint32_t)(payload >> GROSR_TASK_ID_BITS), sm;
+    const char *name = grosr_session_name(s, GROSR_NAME_FUNCTION, id);
+    if (name)
+        snprintf(function, sizeof(function), "'%s'", name);
+    else
+        snprintf(function, sizeof(function), "function %u", id);
+    if (s->header.lanes > 1) /* the state word tells of the first lane */
+        snprintf(beside, sizeof(beside), " or one of up to %u run with it", s->header.lanes - 1);
+    if (running > 1)
+        snprintf(others, sizeof(others), " (and %u other worker%s in tasks)", running - 1,
+                 running > 2 ? "s" : "");
+    sm = sys_load_relaxed(&grosr_session_worker(s, oldest)->sm);
+    snprintf(text, size, "; last seen: worker %u on SM %u in %s, task %llu%s%s", oldest, sm ? sm - 1 : 0,
+             function, (unsigned long long)(payload & GROSR_TASK_ID_MASK), beside, others);
+}
+
+/* The device's state as device_ops.h has it. A failure's text says what the workers did, and is kept. */
+static int poll_device(grosr *rt)
+{
+    int state = rt->ops->poll(rt->device);
+
+    if (state >= 0)
+        return state;
+    if (!sys_load_relaxed(&rt->failed)) {
+        snprintf(rt->failure, sizeof(rt->failure), "%s", grosr_error());
+        grosr_last_seen(rt->session, rt->failure, sizeof(rt->failure));
+        sys_store_release(&rt->failed, (uint32_t)-state); /* pairs with grosr_ending() */
+    }
+    return grosr_fail(-state, "%s", rt->failure);
+}
+
+/* ---- housekeeping ---- */
 
 static void *housekeeping_main(void *p)
 {
@@ -53,9 +154,7 @@ static void *housekeeping_main(void *p)
 
     while (!sys_load_acquire(&rt->housekeeper_stop)) {
         uint32_t collector = sys_load_relaxed(&h->collector_pid);
-        int state = rt->ops->poll(rt->device);
-        if (state < 0)
-            fail_device(rt, state);
+        int state = poll_device(rt);
         if (state == 1 && !rt->ops->clock_is_host)
             grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, SNAPSHOT_TIMEOUT);
         if (collector && rounds++ % 16 == 0 && grosr_process_start_time(collector, NULL))
@@ -73,6 +172,142 @@ static void stop_housekeeping(grosr *rt)
     sys_store_release(&rt->housekeeper_stop, 1u);
     pthread_join(rt->housekeeper, NULL);
     rt->housekeeping = false;
+}
+
+/* ---- closing ---- */
+
+/* Waits for the kernel to end. */
+static int join_kernel(grosr *rt)
+{
+    uint64_t start = grosr_host_clock_ns();
+    int state;
+
+    while ((state = poll_device(rt)) == 1) {
+        struct timespec pause = {0, 100000};
+        if (grosr_host_clock_ns() - start > STOP_TIMEOUT_NS)
+            return grosr_fail(EIO, "the persistent kernel did not stop within %d s; a task does not end",
+                              (int)(STOP_TIMEOUT_NS / 1000000000u));
+        nanosleep(&pause, NULL);
+    }
+    return state;
+}
+
+/* The first time. */
+static int finish_once(grosr *rt)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&rt->lock);
+    dev_store_relaxed(&rt->finishing, 1u);
+    pthread_mutex_unlock(&rt->lock);
+    if (!sys_load_acquire(&rt->stopping)) {
+        err = grosr_drain(rt, GROSR_FOREVER);
+        if (err == -ECANCELED) /* told to stop meanwhile, which is no failure */
+            err = 0;
+    }
+    stop_housekeeping(rt);
+    if (!err && !rt->ops->clock_is_host)
+        grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, SNAPSHOT_TIMEOUT);
+    stop(rt);
+    int joined = join_kernel(rt);
+    if (joined && !err)
+        err = joined;
+    pthread_mutex_lock(&rt->lock);
+    rt->ended = true;
+    pthread_mutex_unlock(&rt->lock);
+    if (rt->results)
+        grosr_cancel_rest(rt);
+    grosr_end_callbacks(rt);
+    pthread_mutex_lock(&rt->lock);
+    grosr_emit_close(&rt->emit);
+    rt->emit_closed = true;
+    pthread_mutex_unlock(&rt->lock);
+    /* Pairs with the collector's load: all rings have been closed before, unless the device failed. */
+    sys_store_release(&rt->trace.header->state, (uint32_t)GROSR_SESSION_CLOSED);
+    return err;
+}
+
+static int finish(grosr *rt)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&rt->finish_lock);
+    if (!rt->finished)
+        err = finish_once(rt);
+    rt->finished = true;
+    pthread_mutex_unlock(&rt->finish_lock);
+    return err;
+}
+
+/* Frees what the runtime holds, all but the handle. False: the kernel still runs, and nothing was freed. */
+static bool destroy(grosr *rt)
+{
+    stop_housekeeping(rt);
+    if (rt->device && rt->ops->poll(rt->device) == 1) {
+        /* Freeing would wait for the kernel for ever. The session's name goes; the process's exit ends the
+         * rest. */
+        grosr_session_unlink(rt->session);
+        return false;
+    }
+    if (rt->device)
+        rt->ops->close(rt->device);
+    grosr_session_close(rt->session);
+    grosr_submission_close(rt);
+    pthread_mutex_destroy(&rt->lock);
+    pthread_mutex_destroy(&rt->urgent_lock);
+    pthread_mutex_destroy(&rt->finish_lock);
+    return true;
+}
+
+static int in_callback(grosr *rt, enum grosr_call call)
+{
+    if (!grosr_in_callback(rt))
+        return 0;
+    return grosr_refuse(rt, call, grosr_fail(EDEADLK, "a completion's function cannot end the runtime"));
+}
+
+int grosr_finish(grosr *rt)
+{
+    int err = grosr_enter(rt);
+
+    if (err)
+        return err;
+    if (!(err = in_callback(rt, GROSR_CALL_FINISH)))
+        err = finish(rt);
+    grosr_leave(rt);
+    return err;
+}
+
+int grosr_close(grosr *rt)
+{
+    int err;
+
+    if (!rt)
+        return 0;
+    if (grosr_enter(rt))
+        return grosr_fail(EALREADY, "the runtime has been closed");
+    err = in_callback(rt, GROSR_CALL_CLOSE);
+    if (!err && dev_cas_acquire(&rt->closing, 0, 1))
+        err =
+            grosr_refuse(rt, GROSR_CALL_CLOSE, grosr_fail(EALREADY, "another thread is closing the runtime"));
+    if (err) {
+        grosr_leave(rt);
+        return err;
+    }
+    err = finish(rt);
+    shut(rt);
+    destroy(rt);
+    grosr_leave(rt);
+    pthread_mutex_lock(&closed_lock);
+    rt->next_closed = closed_list;
+    closed_list = rt;
+    pthread_mutex_unlock(&closed_lock);
+    return err;
+}
+
+const struct grosr_session *grosr_runtime_session(const grosr *rt)
+{
+    return dev_load_acquire(&rt->gate) & GATE_CLOSED ? NULL : rt->session;
 }
 
 /* ---- opening ---- */
@@ -186,26 +421,37 @@ static int create_session(grosr *rt, const struct grosr_options *o)
     return grosr_session_create(&rt->session, &s);
 }
 
+/* The urgent ring; what the device writes lies in a line of its own. */
+struct urgent {
+    alignas(128) sys64 ring[GROSR_QUEUE_URGENT];
+    alignas(128) sys64 taken;
+};
+
 /* Memory for the queue, and the kernel. */
 static int launch(grosr *rt, const struct grosr_options *o)
 {
     size_t ring_bytes = sizeof(sys128) << rt->capacity_log2;
     struct grosr_launch l;
-    void *tasks, *tasks_view, *results, *results_view, *ports, *control, *segment_view;
+    void *tasks, *tasks_view, *results, *results_view, *urgent, *urgent_view, *ports, *control, *segment_view;
     int err;
 
     if ((err = rt->ops->share(rt->device, rt->session->base, rt->session->bytes, &segment_view)) ||
         (err = rt->ops->alloc_shared(rt->device, ring_bytes, &tasks, &tasks_view)) ||
         (err = rt->ops->alloc_shared(rt->device, ring_bytes, &results, &results_view)) ||
+        (err = rt->ops->alloc_shared(rt->device, sizeof(struct urgent), &urgent, &urgent_view)) ||
         (err = rt->ops->alloc(rt->device, rt->ports * sizeof(struct grosr_port), &ports)) ||
         (err = rt->ops->alloc(rt->device, sizeof(struct grosr_control), &control)))
         return err;
     rt->tasks = (sys128 *)tasks;
     rt->results = (sys128 *)results;
+    rt->urgent = ((struct urgent *)urgent)->ring;
+    rt->urgent_taken = &((struct urgent *)urgent)->taken;
     memset(&l, 0, sizeof(l));
     l.trace = grosr_session_trace(rt->session, segment_view);
     l.queue.tasks = (sys128 *)tasks_view;
     l.queue.results = (sys128 *)results_view;
+    l.queue.urgent = ((struct urgent *)urgent_view)->ring;
+    l.queue.urgent_taken = &((struct urgent *)urgent_view)->taken;
     l.queue.capacity_log2 = rt->capacity_log2;
     l.queue.ports = rt->ports;
     l.queue.port = (struct grosr_port *)ports;
@@ -226,6 +472,8 @@ int grosr_open(grosr **out, const struct grosr_options *options)
         return grosr_fail(ENOMEM, "out of memory");
     memset(rt, 0, sizeof(*rt));
     pthread_mutex_init(&rt->lock, NULL);
+    pthread_mutex_init(&rt->urgent_lock, NULL);
+    pthread_mutex_init(&rt->finish_lock, NULL);
     if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) ||
         (err = create_session(rt, &o)) || (err = grosr_submission_open(rt)))
         goto fail;
@@ -241,7 +489,7 @@ int grosr_open(grosr **out, const struct grosr_options *options)
     /* The first snapshot before anything is traced; the housekeeper goes on from there. */
     if (!rt->ops->clock_is_host &&
         (err = grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, STOP_TIMEOUT_NS))) {
-        err = rt->ops->poll(rt->device);
+        err = poll_device(rt);
         if (err >= 0)
             err = grosr_fail(EIO, "the persistent kernel was launched and does not answer");
         goto fail;
@@ -256,85 +504,12 @@ int grosr_open(grosr **out, const struct grosr_options *options)
     return 0;
 fail:
     if (rt->session)
-        grosr_stop(rt);
-    grosr_close(rt);
+        stop(rt);
+    if (rt->trace.base)
+        finish(rt);
+    if (destroy(rt))
+        free(rt);
     return err;
-}
-
-/* ---- closing ---- */
-
-/* Waits for the kernel to end. */
-static int join_kernel(grosr *rt)
-{
-    uint64_t start = grosr_host_clock_ns();
-    int state;
-
-    while ((state = rt->ops->poll(rt->device)) == 1) {
-        struct timespec pause = {0, 100000};
-        if (grosr_host_clock_ns() - start > STOP_TIMEOUT_NS)
-            return grosr_fail(EIO, "the persistent kernel did not stop within %d s; a task does not end",
-                              (int)(STOP_TIMEOUT_NS / 1000000000u));
-        nanosleep(&pause, NULL);
-    }
-    return state;
-}
-
-int grosr_finish(grosr *rt)
-{
-    int err = 0;
-
-    if (rt->finished)
-        return 0;
-    rt->finished = true;
-    if (!sys_load_acquire(&rt->stopping)) {
-        err = grosr_drain(rt, GROSR_FOREVER);
-        if (err == -ECANCELED) /* told to stop meanwhile, which is no failure */
-            err = 0;
-    }
-    stop_housekeeping(rt);
-    if (!err && !rt->ops->clock_is_host)
-        grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, SNAPSHOT_TIMEOUT);
-    grosr_stop(rt);
-    int joined = join_kernel(rt);
-    if (joined && !err)
-        err = joined;
-    if (rt->results)
-        grosr_cancel_rest(rt);
-    grosr_emit_close(&rt->emit);
-    /* Pairs with the collector's load: all rings have been closed before, unless the device failed. */
-    sys_store_release(&rt->trace.header->state, (uint32_t)GROSR_SESSION_CLOSED);
-    return err;
-}
-
-int grosr_close(grosr *rt)
-{
-    int err = 0, state = 0;
-
-    if (!rt)
-        return 0;
-    if (rt->session && rt->trace.base)
-        err = grosr_finish(rt);
-    stop_housekeeping(rt);
-    if (rt->device)
-        state = rt->ops->poll(rt->device);
-    if (state == 1) {
-        /* Freeing would wait for the kernel for ever. The session's name goes; the process's exit ends the
-         * rest. */
-        grosr_session_unlink(rt->session);
-        return err;
-    }
-    if (rt->device)
-        rt->ops->close(rt->device);
-    grosr_session_close(rt->session);
-    grosr_submission_close(rt);
-    pthread_mutex_destroy(&rt->lock);
-    free(rt);
-    return err;
-}
-
-const struct grosr_session *grosr_runtime_session(const grosr *rt)
-{
-    return rt->session;
 }
 
 uint32_t grosr_devices(struct grosr_device_info *devices, uint32_t max)

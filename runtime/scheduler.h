@@ -102,7 +102,7 @@ GROSR_DEVICE void grosr_worker_run_lanes(const struct grosr_launch *launch, stru
             grosr_emit_lanes(emit, has, GROSR_EV_TASK_BEGIN, payload, start);
     }
     if (has)
-        status = grosr_task_dispatch(&task);
+        status = task.function == GROSR_FUNCTION_CANCELED ? ECANCELED : grosr_task_dispatch(&task);
     uint64_t end = emit->level >= GROSR_LEVEL_COUNTERS ? dev_clock_ns() : 0;
     if (has) {
         struct grosr_pair r =

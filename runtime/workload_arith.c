@@ -34,7 +34,7 @@ static uint64_t hash(uint64_t x)
 
 static struct grosr_task make_task(uint64_t i)
 {
-    struct grosr_task t;
+    struct grosr_task t = {0};
 
     t.function = i & 1 ? GROSR_FN_MUL : GROSR_FN_ADD;
     t.b = hash(i);

@@ -64,6 +64,12 @@ GROSR_DEVICE uint32_t dev_cas_acquire(dev32 *p, uint32_t expected, uint32_t want
     return expected;
 }
 
+/* For the host's own threads. */
+GROSR_DEVICE uint32_t dev_add_acq_rel(dev32 *p, uint32_t x)
+{
+    return __atomic_fetch_add(&p->v, x, __ATOMIC_ACQ_REL);
+}
+
 GROSR_DEVICE struct grosr_pair sys_load_pair_relaxed(const sys128 *p)
 {
     struct grosr_pair x;

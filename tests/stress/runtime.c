@@ -1,10 +1,9 @@
 /*
  * Every task runs once and its result goes where it belongs: tiny queues, several producers, warps held at
- * the points where a race would show, under the sanitizers.
+ * the points where a race would show, cancelled, stopped and closed meanwhile, under the sanitizers.
  */
 #include "../runtime_suite.h"
 
-#include <sched.h>
 #include <time.h>
 
 /* Holds a thread now and then, for a random while, at every test point. */
@@ -28,6 +27,17 @@ static void hold(const char *point)
     }
 }
 
+/* Every kind of disturbance, in queues of every kind. */
+static void chaos(uint64_t scale)
+{
+    static const uint32_t capacities[] = {2, 32, 128, 4096};
+
+    for (uint32_t i = 0; i < 4; i++)
+        for (unsigned kind = 0; kind < 8; kind++)
+            suite_chaos("host", capacities[i], 1 + kind % 4, 1 + (kind + i) % 4, 100 * scale * (i + 1), kind,
+                        1 + i * 8 + kind);
+}
+
 int main(void)
 {
     uint64_t scale = GROSR_HOST_LANES == 1 ? 8 : 1;
@@ -35,10 +45,14 @@ int main(void)
     suite_producers("host", 4096, 3, 4, 4000 * scale);
     suite_producers("host", 2, 2, 3, 300 * scale);
     suite_producers("host", 32, 4, 2, 1000 * scale);
+    chaos(10 * scale);
     dev_point_hook_fn = hold;
     suite_producers("host", 2, 3, 2, 100 * scale);
     suite_producers("host", 128, 4, 4, 1000 * scale);
     suite_stop("host");
+    chaos(scale);
+    suite_callbacks("host", false);
+    suite_callbacks("host", true);
     dev_point_hook_fn = NULL;
     return tap_done();
 }
