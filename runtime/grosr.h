@@ -24,7 +24,7 @@
  * -EDEADLK) changes nothing, the runtime stays usable, and an `api_error` event tells of it in the trace, as
  * long as that is recorded (level `spans`, up to grosr_finish).
  *
- * A handle stays valid after grosr_close(), so that a late call is told -ESHUTDOWN: some 2 KiB of memory
+ * A handle stays valid after grosr_close(), so that a late call is told -ESHUTDOWN: some 1.5 KiB of memory
  * remain for each runtime that was opened, until the process ends.
  */
 #ifndef GROSR_H

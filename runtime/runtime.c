@@ -41,8 +41,10 @@ int grosr_enter(grosr *rt)
 {
     /* One word says that we are inside and whether we may be. Pairs with the exchanges in shut() and
      * grosr_leave(). */
-    if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED))
+    if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED)) {
+        dev_point("api.entered");
         return 0;
+    }
     grosr_leave(rt);
     return grosr_fail(ESHUTDOWN, "the runtime has been closed");
 }

@@ -509,7 +509,8 @@ struct suite_chaos {
     grosr *rt;
     uint64_t seed, count, attempted, errors;
     uint32_t capacity;
-    int err; /* the submission's that failed */
+    bool to_the_end; /* call until the runtime is closed: nothing may be freed under a call */
+    int err;         /* the submission's that failed */
     struct grosr_task *tasks;
     struct grosr_result *results;
 };
@@ -536,6 +537,8 @@ static inline void *suite_chaos_producer(void *arg)
         c->errors += state == 1 && one.status != -ECANCELED &&
                      one.value != c->tasks[at + n - 1].a + c->tasks[at + n - 1].b;
     }
+    while (c->to_the_end && grosr_test(c->rt, 0, &one) != -ESHUTDOWN)
+        sched_yield();
     return NULL;
 }
 
@@ -573,8 +576,11 @@ static inline void suite_chaos(const char *device, uint32_t capacity, uint32_t w
     o.ring_events = 64;
     grosr *rt = suite_open(&o);
     for (unsigned i = 0; i < threads; i++) {
-        p[i] = (struct suite_chaos){
-            .rt = rt, .seed = seed * 1000 + i + 1, .count = tasks / threads, .capacity = capacity};
+        p[i] = (struct suite_chaos){.rt = rt,
+                                    .seed = seed * 1000 + i + 1,
+                                    .count = tasks / threads,
+                                    .capacity = capacity,
+                                    .to_the_end = kind & SUITE_CLOSE};
         p[i].tasks = (struct grosr_task *)malloc(p[i].count * sizeof(*p[i].tasks));
         p[i].results = (struct grosr_result *)malloc(p[i].count * sizeof(*p[i].results));
         for (uint64_t k = 0; k < p[i].count; k++) {
