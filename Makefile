@@ -52,7 +52,7 @@ TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 
 LIB_OBJECTS := $(TRACER:%.c=$B/%.o) $(RUNTIME:%.c=$B/%.o) $B/schema/schema.o \
                $(if $(NVCC),$B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o)
-VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o)
+VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
@@ -69,7 +69,8 @@ help:
 	@echo 'make               build the command, the library and the manual (VARIANT=release|debug|asan|tsan|cov)'
 	@echo 'make demo          install what is missing, build, run a traced workload, look at it'
 	@echo 'make check         install what is missing, build and pass every test'
-	@echo 'make bench         what tracing costs on this machine (BENCH='DEVICE TASKS REPETITIONS')'
+	@echo "make bench         what tracing costs on this machine (BENCH='DEVICE TASKS REPETITIONS'), and every experiment;"
+	@echo '                   PLOT=1: as JSON, SVG and PNG in build/bench'
 	@echo 'make install       to PREFIX ($(PREFIX)), under DESTDIR; make uninstall'
 	@echo 'make dist          a source archive'
 	@echo 'make deps          install missing packages (Debian, Ubuntu), or print the line that does'
@@ -90,6 +91,15 @@ $B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql
 $B/schema/schema.o: $B/schema/schema.c
 	$(call say,CC,$<)
 	$Q$(CC) -Ischema $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
+
+$B/viewer/plot_script.c: viewer/embed.sh tests/bench/plot.py
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$Qsh viewer/embed.sh tests/bench/plot.py grosr_plot_script plot.h >$@
+
+$B/viewer/plot_script.o: $B/viewer/plot_script.c
+	$(call say,CC,$<)
+	$Q$(CC) -Iviewer $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
 # Fatbins are the same in every variant.
 FATBINS := build/cuda/kernel.fatbin build/cuda/bench.fatbin
@@ -160,6 +170,7 @@ check: deps
 
 bench: programs
 	$Qtests/bench/arith.pl $B/grosr $(BENCH)
+	$Qsh tests/bench/all.sh $B/grosr build/bench '$(PLOT)' $(firstword $(BENCH))
 
 # ---- the rest ----
 

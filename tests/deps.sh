@@ -19,6 +19,15 @@ perl_has()
     perl -e 'for my $m (@ARGV) { grep { -e "$_/$m" } @INC or exit 1 }' "$@" 2>/dev/null
 }
 
+# Plots are drawn by the first python3 on the PATH that has matplotlib, or by the system's own.
+matplotlib()
+{
+    for python in python3 /usr/bin/python3; do
+        "$python" -c 'import sys, importlib.util as u; sys.exit(not u.find_spec("matplotlib"))' 2>/dev/null && return
+    done
+    return 1
+}
+
 tool()
 {
     command -v "$1" >/dev/null 2>&1 || wanted="$wanted $2"
@@ -29,6 +38,7 @@ command -v "${MAKE:-make}" >/dev/null 2>&1 || command -v make >/dev/null 2>&1 ||
 header sqlite3.h || required="$required libsqlite3-dev"
 header curses.h || required="$required libncurses-dev"
 perl_has Test/More.pm JSON/PP.pm TAP/Parser.pm Time/HiRes.pm Digest/SHA.pm || wanted="$wanted perl"
+matplotlib || wanted="$wanted python3-matplotlib"
 tool scdoc scdoc
 tool clang-format clang-format
 tool cppcheck cppcheck
