@@ -1,36 +1,40 @@
 /*
  * Kernels of the CUDA baselines: the tiny task as a kernel of its own, all tasks as one static kernel, a bare
- * echo over mapped memory, and a step that tells the host. One block is one task.
+ * echo over mapped memory, and a step that tells the host; one block is one task. And the kernels that run
+ * beside an idle runtime, of any grid: one is bound by arithmetic, one by memory.
  */
-#include "../tracer/device.h"
-
-GROSR_DEVICE uint64_t task_result(uint64_t i)
-{
-    return (i & 0xffffffffu) + 3 * i;
-}
+#include "bench_work.h"
 
 extern "C" __global__ void bench_task(uint64_t *result, uint64_t i)
 {
     if (threadIdx.x == 0)
-        result[i] = task_result(i);
+        result[i] = grosr_bench_result(i);
 }
 
 extern "C" __global__ void bench_static(uint64_t *result)
 {
     if (threadIdx.x == 0)
-        result[blockIdx.x] = task_result(blockIdx.x);
+        result[blockIdx.x] = grosr_bench_result(blockIdx.x);
 }
 
-/* Answers each new request until it has answered `last`. */
-extern "C" __global__ void bench_echo(const sys32 *request, sys32 *response, uint32_t last)
+/* Answers each new request until it has answered `last`; without one for `patience_ns` it ends by itself. */
+extern "C" __global__ void bench_echo(const sys32 *request, sys32 *response, uint32_t last,
+                                      uint64_t patience_ns)
 {
-    uint32_t seen = 0;
+    uint32_t seen = 0, polls = 0; /* since the latest request */
+    uint64_t since = 0;
 
     while (seen != last) {
         uint32_t word = sys_load_relaxed(request);
         if (word != seen) {
             seen = word;
+            polls = 0;
             sys_store_relaxed(response, seen);
+        } else if (++polls % 65536 == 0) {
+            if (polls == 65536)
+                since = dev_clock_ns();
+            else if (dev_clock_ns() - since > patience_ns)
+                return;
         }
     }
 }
@@ -38,4 +42,29 @@ extern "C" __global__ void bench_echo(const sys32 *request, sys32 *response, uin
 extern "C" __global__ void bench_step(sys32 *flag, uint32_t value)
 {
     sys_store_release(flag, value);
+}
+
+extern "C" __global__ void __launch_bounds__(256) bench_compute(uint32_t *result, uint32_t rounds)
+{
+    uint32_t thread = blockIdx.x * blockDim.x + threadIdx.x;
+
+    result[thread] = grosr_bench_mix(thread % GROSR_BENCH_SEEDS, rounds);
+}
+
+extern "C" __global__ void bench_fill(uint64_t *to, uint64_t words)
+{
+    for (uint64_t i = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x; i < words;
+         i += (uint64_t)gridDim.x * blockDim.x)
+        to[i] = grosr_bench_result(i);
+}
+
+/* 16 bytes a thread and step. */
+extern "C" __global__ void __launch_bounds__(256)
+    bench_copy(ulonglong2 *__restrict__ to, const ulonglong2 *__restrict__ from, uint64_t pairs)
+{
+    uint64_t step = (uint64_t)gridDim.x * blockDim.x;
+
+#pragma unroll 4
+    for (uint64_t i = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x; i < pairs; i += step)
+        to[i] = from[i];
 }

@@ -16,6 +16,14 @@
 #define GRAPH_NODES     1000u  /* of the graph that is launched repeatedly */
 #define GRAPH_STEPS     200u   /* samples of the graph as a chain of dependent steps */
 #define ECHO_TIMEOUT_NS 5000000000u
+/* Beside the runtime. Both take milliseconds, long against what starting and watching them takes; the copied
+ * words are more than any L2 holds. */
+#define BESIDE_TIMEOUT_NS 10000000000u
+#define BESIDE_BLOCKS     4u /* on each SM, of BESIDE_THREADS */
+#define BESIDE_THREADS    256u
+#define BESIDE_ROUNDS     (1u << 18)
+#define BESIDE_WORDS      (UINT64_C(1) << 24)
+#define BESIDE_COPIES     32u
 
 extern const unsigned char grosr_bench_fatbin[]; /* fatbin.S */
 
@@ -63,12 +71,27 @@ static int open_bench(struct cuda_bench *b, const struct grosr_bench_report *rep
     return 0;
 }
 
+/* Waits for what is in the stream; -ETIMEDOUT: it has not ended, or not even begun. */
+static int wait_stream(struct cuda_bench *b, uint64_t timeout_ns)
+{
+    uint64_t start = grosr_host_clock_ns();
+    CUresult code;
+
+    while ((code = grosr_cuda.stream_query(b->stream)) == CUDA_ERROR_NOT_READY)
+        if (grosr_host_clock_ns() - start > timeout_ns)
+            return grosr_fail(ETIMEDOUT, "a kernel did not end within %u s",
+                              (unsigned)(timeout_ns / 1000000000u));
+    return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "the baseline failed");
+}
+
 static void close_bench(struct cuda_bench *b)
 {
     if (!b->context)
         return;
     if (b->stream) {
-        grosr_cuda.stream_synchronize(b->stream);
+        /* Freeing would wait for a kernel that does not end; the process's exit ends it. */
+        if (wait_stream(b, BESIDE_TIMEOUT_NS) == -ETIMEDOUT)
+            return;
         grosr_cuda.stream_destroy(b->stream);
     }
     if (b->result)
@@ -161,10 +184,11 @@ static int make_graph(struct cuda_bench *b, uint64_t nodes, CUgraphExec *exec)
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "cannot instantiate the graph");
 }
 
-/* Takes the samples of a series. `distinct`: how many results there are to check. */
-static int time_launcher(struct cuda_bench *b, const struct grosr_bench_options *o,
-                         struct grosr_bench_report *report, const char *series, launcher launch_all,
-                         uint64_t tasks, uint64_t distinct, CUgraphExec graph)
+/* Takes the samples of a series, or of a point of a sweep over tasks. `distinct`: how many results there are
+ * to check. */
+static int time_launcher_at(struct cuda_bench *b, const struct grosr_bench_options *o,
+                            struct grosr_bench_report *report, const char *series, enum grosr_bench_axis axis,
+                            launcher launch_all, uint64_t tasks, uint64_t distinct, CUgraphExec graph)
 {
     double *samples = grosr_bench_samples(o->repetitions);
     int err = samples ? 0 : -ENOMEM;
@@ -186,9 +210,16 @@ static int time_launcher(struct cuda_bench *b, const struct grosr_bench_options 
             err = -ECANCELED;
     }
     if (!err)
-        grosr_bench_add(report, series, true, tasks, samples, o->repetitions);
+        grosr_bench_add_at(report, series, true, axis, (double)tasks, tasks, samples, o->repetitions);
     free(samples);
     return err;
+}
+
+static int time_launcher(struct cuda_bench *b, const struct grosr_bench_options *o,
+                         struct grosr_bench_report *report, const char *series, launcher launch_all,
+                         uint64_t tasks, uint64_t distinct, CUgraphExec graph)
+{
+    return time_launcher_at(b, o, report, series, GROSR_BENCH_NO_AXIS, launch_all, tasks, distinct, graph);
 }
 
 static int dispatch_series(struct cuda_bench *b, const struct grosr_bench_options *o,
@@ -235,6 +266,25 @@ int grosr_bench_dispatch_cuda(const struct grosr_bench_options *o, struct grosr_
     return err;
 }
 
+/* ---- scale ---- */
+
+int grosr_bench_scale_cuda(const struct grosr_bench_options *o, struct grosr_bench_report *report)
+{
+    uint64_t count[GROSR_BENCH_SWEEP];
+    uint32_t counts = grosr_bench_sweep(o->tasks, count);
+    struct cuda_bench b;
+    int err = open_bench(&b, report, o->tasks);
+
+    for (uint32_t i = 0; !err && i < counts && count[i] <= LAUNCHES_MOST; i++)
+        err = time_launcher_at(&b, o, report, "asynchronous launches, one synchronize", GROSR_BENCH_TASKS,
+                               launch_async, count[i], count[i], NULL);
+    for (uint32_t i = 0; !err && i < counts; i++)
+        err = time_launcher_at(&b, o, report, "one static kernel, a block a task (the bound)",
+                               GROSR_BENCH_TASKS, launch_static, count[i], count[i], NULL);
+    close_bench(&b);
+    return err;
+}
+
 /* ---- pingpong ---- */
 
 /* Waits for the device to answer `value`. -EIO after a while: the kernel must not be waited for for ever. */
@@ -259,7 +309,8 @@ static int time_echo(struct cuda_bench *b, const struct grosr_bench_options *o,
 {
     uint32_t trips = (uint32_t)o->tasks, warm = trips / 10 + 1, last = warm + trips;
     CUdeviceptr request = b->word_view, response = b->word_view + WORD_STRIDE * sizeof(sys32);
-    void *arguments[] = {&request, &response, &last};
+    uint64_t patience_ns = 2 * (uint64_t)ECHO_TIMEOUT_NS;
+    void *arguments[] = {&request, &response, &last, &patience_ns};
     int err = 0;
 
     TRY(launch(b->echo, 1, 1, 1, 1, 1, 1, 0, b->stream, arguments, NULL));
@@ -269,9 +320,12 @@ static int time_echo(struct cuda_bench *b, const struct grosr_bench_options *o,
         err = await(&b->word[WORD_STRIDE], i);
         if (i > warm)
             samples[i - warm - 1] = (double)(grosr_host_clock_ns() - start);
+        if (!err && *o->stop)
+            err = -ECANCELED;
     }
     sys_store_release(&b->word[0], last); /* in any case */
-    TRY(stream_synchronize(b->stream));
+    if (!err)
+        err = wait_stream(b, ECHO_TIMEOUT_NS);
     if (!err)
         grosr_bench_add(report, "bare echo over mapped memory (the floor)", true, 1, samples, trips);
     return err;
@@ -292,6 +346,8 @@ static int time_mediated(struct cuda_bench *b, const struct grosr_bench_options 
             return err;
         if (i > warm)
             samples[i - warm - 1] = (double)(grosr_host_clock_ns() - start);
+        if (*o->stop)
+            return -ECANCELED;
     }
     TRY(stream_synchronize(b->stream));
     grosr_bench_add(report, "kernel, CPU, next kernel", true, 1, samples, trips);
@@ -323,4 +379,143 @@ int grosr_bench_pingpong_cuda(const struct grosr_bench_options *o, struct grosr_
     close_bench(&b);
     free(samples);
     return err;
+}
+
+/* ---- idle ---- */
+
+struct grosr_bench_beside {
+    struct cuda_bench bench; /* its `result` is where both kernels write */
+    CUfunction compute, fill, copy;
+    CUdeviceptr from;
+    unsigned blocks;
+    bool pending; /* a kernel did not end in time */
+};
+
+int grosr_bench_cuda_facts(const struct grosr_bench_report *report, char *pci, size_t size, uint32_t *version)
+{
+    CUdevice id;
+
+    if (!grosr_cuda_load())
+        return grosr_fail(ENODEV, "no CUDA device: %s", grosr_cuda.absent);
+    *version = (uint32_t)grosr_cuda.version;
+    TRY(device_get(&id, (int)report->device.ordinal));
+    TRY(device_pci(pci, (int)size, id));
+    return 0;
+}
+
+static int prepare_beside(struct grosr_bench_beside *s, const struct grosr_bench_report *report)
+{
+    struct cuda_bench *b = &s->bench;
+    uint64_t words = BESIDE_WORDS;
+    int err = open_bench(b, report, words);
+    void *arguments[] = {&s->from, &words};
+
+    if (err)
+        return err;
+    s->blocks = report->device.sms * BESIDE_BLOCKS;
+    TRY(module_function(&s->compute, b->module, "bench_compute"));
+    TRY(module_function(&s->fill, b->module, "bench_fill"));
+    TRY(module_function(&s->copy, b->module, "bench_copy"));
+    TRY(memory_alloc(&s->from, words * sizeof(uint64_t)));
+    TRY(launch(s->fill, s->blocks, 1, 1, BESIDE_THREADS, 1, 1, 0, b->stream, arguments, NULL));
+    return wait_stream(b, BESIDE_TIMEOUT_NS);
+}
+
+int grosr_bench_beside_open(struct grosr_bench_beside **out, const struct grosr_bench_report *report)
+{
+    struct grosr_bench_beside *s = (struct grosr_bench_beside *)calloc(1, sizeof(*s));
+    int err = s ? prepare_beside(s, report) : grosr_fail(ENOMEM, "out of memory");
+
+    if (err)
+        grosr_bench_beside_close(s);
+    else
+        *out = s;
+    return err;
+}
+
+static int launch_compute(struct grosr_bench_beside *s)
+{
+    uint32_t rounds = BESIDE_ROUNDS;
+    void *arguments[] = {&s->bench.result, &rounds};
+
+    TRY(launch(s->compute, s->blocks, 1, 1, BESIDE_THREADS, 1, 1, 0, s->bench.stream, arguments, NULL));
+    return 0;
+}
+
+static int launch_copies(struct grosr_bench_beside *s)
+{
+    uint64_t pairs = BESIDE_WORDS / 2;
+    void *arguments[] = {&s->bench.result, &s->from, &pairs};
+
+    for (uint32_t i = 0; i < BESIDE_COPIES; i++)
+        TRY(launch(s->copy, s->blocks, 1, 1, BESIDE_THREADS, 1, 1, 0, s->bench.stream, arguments, NULL));
+    return 0;
+}
+
+static uint64_t wrong_mixes(const struct grosr_bench_beside *s)
+{
+    const uint32_t *got = (const uint32_t *)s->bench.copy;
+    uint32_t want[GROSR_BENCH_SEEDS];
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < GROSR_BENCH_SEEDS; i++)
+        want[i] = grosr_bench_mix(i, BESIDE_ROUNDS);
+    for (uint32_t i = 0; i < s->blocks * BESIDE_THREADS; i++)
+        n += got[i] != want[i % GROSR_BENCH_SEEDS];
+    return n;
+}
+
+int grosr_bench_beside_run(struct grosr_bench_beside *s, enum grosr_bench_kernel kernel, double *ns,
+                           uint64_t *errors)
+{
+    struct cuda_bench *b = &s->bench;
+    size_t bytes = kernel == GROSR_BENCH_COMPUTE ? s->blocks * BESIDE_THREADS * sizeof(uint32_t)
+                                                 : BESIDE_WORDS * sizeof(uint64_t);
+    int err;
+
+    TRY(context_set(b->context)); /* a runtime may have been closed on this thread */
+    TRY(memory_set(b->result, 0xff, bytes, b->stream));
+    if ((err = wait_stream(b, BESIDE_TIMEOUT_NS)))
+        return err;
+    uint64_t start = grosr_host_clock_ns();
+    err = kernel == GROSR_BENCH_COMPUTE ? launch_compute(s) : launch_copies(s);
+    if (!err)
+        err = wait_stream(b, BESIDE_TIMEOUT_NS);
+    *ns = (double)(grosr_host_clock_ns() - start);
+    if (err) {
+        s->pending = err == -ETIMEDOUT;
+        return err == -ETIMEDOUT ? grosr_fail(ETIMEDOUT, "it found no room on the SMs within %u s",
+                                              (unsigned)(BESIDE_TIMEOUT_NS / 1000000000u))
+                                 : err;
+    }
+    TRY(copy_to_host(b->copy, b->result, bytes, b->stream));
+    if ((err = wait_stream(b, BESIDE_TIMEOUT_NS)))
+        return err;
+    if (kernel == GROSR_BENCH_COMPUTE)
+        *errors += wrong_mixes(s);
+    for (uint64_t i = 0; kernel == GROSR_BENCH_COPY && i < BESIDE_WORDS; i++)
+        *errors += b->copy[i] != grosr_bench_result(i);
+    return 0;
+}
+
+int grosr_bench_beside_end(struct grosr_bench_beside *s)
+{
+    if (!s->pending)
+        return 0;
+    TRY(context_set(s->bench.context));
+    s->pending = false;
+    return wait_stream(&s->bench, BESIDE_TIMEOUT_NS);
+}
+
+void grosr_bench_beside_close(struct grosr_bench_beside *s)
+{
+    if (!s)
+        return;
+    if (s->bench.context) {
+        grosr_cuda.context_set(s->bench.context);
+        if (s->from && wait_stream(&s->bench, BESIDE_TIMEOUT_NS) != -ETIMEDOUT)
+            grosr_cuda.memory_free(s->from);
+        close_bench(&s->bench);
+    }
+    free(s);
 }

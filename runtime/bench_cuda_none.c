@@ -5,14 +5,65 @@
 
 #include <errno.h>
 
+static int absent(void)
+{
+    return grosr_fail(ENODEV, "%s", grosr_cuda_absent());
+}
+
 int grosr_bench_dispatch_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report)
 {
     (void)options;
     (void)report;
-    return grosr_fail(ENODEV, "%s", grosr_cuda_absent());
+    return absent();
 }
 
 int grosr_bench_pingpong_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report)
 {
-    return grosr_bench_dispatch_cuda(options, report);
+    (void)options;
+    (void)report;
+    return absent();
+}
+
+int grosr_bench_scale_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report)
+{
+    (void)options;
+    (void)report;
+    return absent();
+}
+
+int grosr_bench_cuda_facts(const struct grosr_bench_report *report, char *pci, size_t size, uint32_t *version)
+{
+    (void)report;
+    (void)pci;
+    (void)size;
+    (void)version;
+    return absent();
+}
+
+int grosr_bench_beside_open(struct grosr_bench_beside **out, const struct grosr_bench_report *report)
+{
+    (void)out;
+    (void)report;
+    return absent();
+}
+
+int grosr_bench_beside_run(struct grosr_bench_beside *beside, enum grosr_bench_kernel kernel, double *ns,
+                           uint64_t *errors)
+{
+    (void)beside;
+    (void)kernel;
+    (void)ns;
+    (void)errors;
+    return absent();
+}
+
+int grosr_bench_beside_end(struct grosr_bench_beside *beside)
+{
+    (void)beside;
+    return absent();
+}
+
+void grosr_bench_beside_close(struct grosr_bench_beside *beside)
+{
+    (void)beside;
 }

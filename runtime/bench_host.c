@@ -72,7 +72,7 @@ static void stop_queue(struct mutex_queue *q, pthread_t *thread, uint32_t thread
     pthread_cond_destroy(&q->done);
 }
 
-/* Tasks one by one into the queue, then the wait for the last.. */
+/* Tasks one by one into the queue, then the wait for the last. */
 static void feed(struct mutex_queue *q, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
@@ -96,32 +96,38 @@ static uint64_t wrong(const uint64_t *result, uint64_t tasks)
     return n;
 }
 
-static int dispatch_mutex(const struct grosr_bench_options *o, struct grosr_bench_report *report,
-                          double *samples)
+/* o->repetitions samples of the mutex queue, at each number of tasks; `axis` says whether they are a sweep.
+ */
+static int time_mutex(const struct grosr_bench_options *o, struct grosr_bench_report *report,
+                      enum grosr_bench_axis axis, const uint64_t *count, uint32_t counts, double *samples)
 {
     uint32_t threads = o->workers ? o->workers : report->device.default_workers;
     pthread_t *thread = (pthread_t *)malloc(threads * sizeof(*thread));
     struct mutex_queue q;
-    int err = thread ? start_queue(&q, thread, threads, o->tasks) : grosr_fail(ENOMEM, "out of memory");
+    int err;
 
     if (!thread)
-        return err;
-    for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
-        pthread_mutex_lock(&q.lock);
-        q.next = q.end = q.finished = 0;
-        memset(q.result, 0xff, o->tasks * sizeof(*q.result));
-        pthread_mutex_unlock(&q.lock);
-        uint64_t start = grosr_host_clock_ns();
-        feed(&q, o->tasks);
-        if (i >= WARM_UP)
-            samples[i - WARM_UP] = (double)(grosr_host_clock_ns() - start);
-        report->errors += wrong(q.result, o->tasks);
-        err = *o->stop ? -ECANCELED : 0;
+        return grosr_fail(ENOMEM, "out of memory");
+    err = start_queue(&q, thread, threads, o->tasks);
+    for (uint32_t c = 0; !err && c < counts; c++) {
+        for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
+            pthread_mutex_lock(&q.lock);
+            q.next = q.end = q.finished = 0;
+            memset(q.result, 0xff, count[c] * sizeof(*q.result));
+            pthread_mutex_unlock(&q.lock);
+            uint64_t start = grosr_host_clock_ns();
+            feed(&q, count[c]);
+            if (i >= WARM_UP)
+                samples[i - WARM_UP] = (double)(grosr_host_clock_ns() - start);
+            report->errors += wrong(q.result, count[c]);
+            err = *o->stop ? -ECANCELED : 0;
+        }
+        if (!err)
+            grosr_bench_add_at(report, "mutex queue with threads", true, axis, (double)count[c], count[c],
+                               samples, o->repetitions);
     }
     stop_queue(&q, thread, threads);
     free(thread);
-    if (!err)
-        grosr_bench_add(report, "mutex queue with threads", true, o->tasks, samples, o->repetitions);
     return err;
 }
 
@@ -171,10 +177,23 @@ static int dispatch_threads(const struct grosr_bench_options *o, struct grosr_be
 int grosr_bench_dispatch_host(const struct grosr_bench_options *o, struct grosr_bench_report *report)
 {
     double *samples = grosr_bench_samples(o->repetitions);
-    int err = samples ? dispatch_mutex(o, report, samples) : -ENOMEM;
+    int err = samples ? time_mutex(o, report, GROSR_BENCH_NO_AXIS, &o->tasks, 1, samples) : -ENOMEM;
 
     if (!err)
         err = dispatch_threads(o, report, samples);
+    free(samples);
+    return err;
+}
+
+/* ---- scale ---- */
+
+int grosr_bench_scale_host(const struct grosr_bench_options *o, struct grosr_bench_report *report)
+{
+    uint64_t count[GROSR_BENCH_SWEEP];
+    uint32_t counts = grosr_bench_sweep(o->tasks, count);
+    double *samples = grosr_bench_samples(o->repetitions);
+    int err = samples ? time_mutex(o, report, GROSR_BENCH_TASKS, count, counts, samples) : -ENOMEM;
+
     free(samples);
     return err;
 }

@@ -19,6 +19,7 @@
     X(device_name, "cuDeviceGetName", (char *, int, CUdevice))                                               \
     X(device_attribute, "cuDeviceGetAttribute", (int *, CUdevice_attribute, CUdevice))                       \
     X(device_memory, "cuDeviceTotalMem_v2", (size_t *, CUdevice))                                            \
+    X(device_pci, "cuDeviceGetPCIBusId", (char *, int, CUdevice))                                            \
     X(context_retain, "cuDevicePrimaryCtxRetain", (CUcontext *, CUdevice))                                   \
     X(context_release, "cuDevicePrimaryCtxRelease_v2", (CUdevice))                                           \
     X(context_set, "cuCtxSetCurrent", (CUcontext))                                                           \

@@ -4,6 +4,7 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "plot.h"
 #include "table.h"
 #include "text.h"
 
@@ -12,6 +13,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static volatile sig_atomic_t stop;
@@ -38,82 +41,307 @@ static const struct grosr_bench *find_bench(const char *name)
     return NULL;
 }
 
-static void print_json(const struct grosr_bench *b, const struct grosr_bench_report *report)
+/* ---- JSON ---- */
+
+static void known_uint(struct json *j, const char *key, uint64_t value)
+{
+    if (value)
+        json_uint(j, key, value);
+    else
+        json_null(j, key);
+}
+
+static void known_string(struct json *j, const char *key, const char *value)
+{
+    json_string(j, key, value[0] ? value : NULL);
+}
+
+static void print_machine(struct json *j, const struct grosr_bench_machine *m)
+{
+    char cuda[16] = "";
+
+    if (m->cuda)
+        snprintf(cuda, sizeof(cuda), "%u.%u", m->cuda / 1000, m->cuda % 1000 / 10);
+    json_object(j, "machine");
+    known_string(j, "cpu", m->cpu);
+    known_uint(j, "cpus", m->cpus);
+    known_string(j, "driver_version", m->driver);
+    known_string(j, "cuda_version", cuda);
+    known_uint(j, "pcie_generation", m->after.pcie_generation);
+    known_uint(j, "pcie_width", m->after.pcie_width);
+    json_number(j, "sm_mhz_max", m->after.sm_mhz_max);
+    json_number(j, "sm_mhz_before", m->before.sm_mhz);
+    json_number(j, "sm_mhz_after", m->after.sm_mhz);
+    json_number(j, "power_w_before", m->before.power_w);
+    json_number(j, "power_w_after", m->after.power_w);
+    json_number(j, "temperature_c_before", m->before.temperature_c);
+    json_number(j, "temperature_c_after", m->after.temperature_c);
+    known_string(j, "nvml_absent", m->nvml_absent);
+    json_close(j);
+}
+
+/* `name`_`unit` */
+static void print_value(struct json *j, const char *name, const struct grosr_bench_row *r, double value)
+{
+    char key[48];
+
+    snprintf(key, sizeof(key), "%s_%s", name, grosr_bench_unit_key[r->unit]);
+    json_number(j, key, value);
+}
+
+static void print_row(struct json *j, const struct grosr_bench_row *r)
+{
+    double median = r->percentile[GROSR_BENCH_P50];
+    char key[32];
+
+    json_object(j, NULL);
+    json_string(j, "name", r->series);
+    json_bool(j, "baseline", r->baseline);
+    json_string(j, "unit", grosr_bench_unit_name[r->unit]);
+    json_string(j, "axis", grosr_bench_axis_name[r->axis]);
+    json_number(j, "x", r->x);
+    known_uint(j, "tasks", r->tasks);
+    json_uint(j, "samples", r->samples);
+    print_value(j, "median", r, median);
+    print_value(j, "lowest", r, r->lowest);
+    print_value(j, "p99", r, r->percentile[GROSR_BENCH_P99]);
+    print_value(j, "highest", r, r->highest);
+    snprintf(key, sizeof(key), "percentiles_%s", grosr_bench_unit_key[r->unit]);
+    json_object(j, key);
+    for (uint32_t i = 0; i < GROSR_BENCH_PERCENTILES; i++) {
+        snprintf(key, sizeof(key), "p%g", grosr_bench_percentile[i]);
+        json_number(j, key, r->percentile[i]);
+    }
+    json_close(j);
+    if (r->tasks) {
+        json_number(j, "median_ns_per_task", median / (double)r->tasks);
+        if (r->unit == GROSR_BENCH_THROUGHPUT)
+            json_number(j, "tasks_per_s", (double)r->tasks / median * 1e9);
+    }
+    known_string(j, "note", r->note);
+    json_close(j);
+}
+
+static int print_json(FILE *out, const struct grosr_bench *b, const struct grosr_bench_report *report)
 {
     struct json j;
 
-    json_begin(&j, stdout);
+    json_begin(&j, out);
     json_object(&j, NULL);
     json_string(&j, "bench", b->name);
+    json_string(&j, "description", b->description);
     json_string(&j, "grosr_version", GROSR_VERSION);
+    json_string(&j, "date", report->machine.date);
     json_string(&j, "device", report->device.device);
     json_string(&j, "device_name", report->device.name);
     json_string(&j, "device_detail", report->device.detail);
+    json_object(&j, "options");
+    known_uint(&j, "tasks", report->tasks);
+    known_uint(&j, "repetitions", report->repetitions);
+    known_uint(&j, "workers", report->workers);
+    json_close(&j);
+    print_machine(&j, &report->machine);
     json_uint(&j, "errors", report->errors);
     json_array(&j, "series");
-    for (uint32_t i = 0; i < report->rows; i++) {
-        const struct grosr_bench_row *r = &report->row[i];
-        json_object(&j, NULL);
-        json_string(&j, "name", r->series);
-        json_bool(&j, "baseline", r->baseline);
-        json_uint(&j, "tasks", r->tasks);
-        json_uint(&j, "samples", r->samples);
-        json_number(&j, "median_ns", r->median_ns);
-        json_number(&j, "lowest_ns", r->lowest_ns);
-        json_number(&j, "p99_ns", r->p99_ns);
-        json_number(&j, "highest_ns", r->highest_ns);
-        json_number(&j, "median_ns_per_task", r->median_ns / (double)r->tasks);
-        json_close(&j);
-    }
+    for (uint32_t i = 0; i < report->rows; i++)
+        print_row(&j, &report->row[i]);
     json_close(&j);
     json_close(&j);
-    json_end(&j);
+    return json_end(&j);
 }
 
-static struct table_cell duration_cell(char *text, size_t size, double ns)
+/* ---- text ---- */
+
+/* "1980", or "-". */
+static const char *known(char *to, size_t size, double value)
 {
-    return (struct table_cell){.kind = TABLE_TEXT, .text = text_duration(text, size, ns)};
+    if (isnan(value))
+        return "-";
+    snprintf(to, size, "%.0f", value);
+    return to;
 }
 
-/* Times per task, and how each series compares with the first of GROSR's. */
+static void print_head(const struct grosr_bench *b, const struct grosr_bench_report *report)
+{
+    const struct grosr_bench_machine *m = &report->machine;
+    char text[6][24];
+
+    printf("%s on %s%s%s\n", b->name, report->device.name, report->device.detail[0] ? ", " : "",
+           report->device.detail);
+    printf("%s, %u CPUs, %s, grosr " GROSR_VERSION "\n", m->cpu[0] ? m->cpu : "-", m->cpus, m->date);
+    if (!strcmp(report->device.device, "cuda")) {
+        const struct grosr_nvml_reading *s = &m->before, *e = &m->after;
+        printf("driver %s, PCIe generation %s x%s, SM clock %s MHz before and %s after, ",
+               m->driver[0] ? m->driver : "-",
+               known(text[0], sizeof(text[0]), e->pcie_generation ? e->pcie_generation : NAN),
+               known(text[1], sizeof(text[1]), e->pcie_width ? e->pcie_width : NAN),
+               known(text[2], sizeof(text[2]), s->sm_mhz), known(text[3], sizeof(text[3]), e->sm_mhz));
+        printf("%s W and %s W, ", known(text[0], sizeof(text[0]), s->power_w),
+               known(text[1], sizeof(text[1]), e->power_w));
+        printf("%s C and %s C\n", known(text[0], sizeof(text[0]), s->temperature_c),
+               known(text[1], sizeof(text[1]), e->temperature_c));
+        if (m->nvml_absent[0])
+            printf("the GPU's state is not known: %s\n", m->nvml_absent);
+    }
+    if (report->tasks)
+        printf("tasks %" PRIu64 "  ", report->tasks);
+    if (report->repetitions)
+        printf("repetitions %u  ", report->repetitions);
+    if (report->workers)
+        printf("workers %u\n\n", report->workers);
+    else
+        printf("workers: the default\n\n");
+}
+
+/* A value in its row's unit; NULL cell: not known. `text` holds it. */
+static struct table_cell value_cell(char *text, size_t size, enum grosr_bench_unit unit, double value)
+{
+    if (isnan(value))
+        return (struct table_cell){.kind = TABLE_NULL};
+    switch (unit) {
+    case GROSR_BENCH_THROUGHPUT:
+    case GROSR_BENCH_LATENCY:
+        if (value < 1000)
+            snprintf(text, size, "%.3gns", value);
+        else
+            text_duration(text, size, value);
+        break;
+    case GROSR_BENCH_WATTS:
+        snprintf(text, size, "%.1fW", value);
+        break;
+    case GROSR_BENCH_CPU:
+        snprintf(text, size, "%.2f%%", 100 * value);
+        break;
+    default:
+        snprintf(text, size, "%.3fx", value);
+    }
+    return (struct table_cell){.kind = TABLE_TEXT, .text = text};
+}
+
+/* GROSR's first series, with which the others are compared; in a sweep the one at the same point, with which
+ * the baselines are. */
+static const struct grosr_bench_row *own_row(const struct grosr_bench_report *report,
+                                             const struct grosr_bench_row *r)
+{
+    if (!r->tasks || (r->axis != GROSR_BENCH_NO_AXIS && !r->baseline))
+        return NULL;
+    for (uint32_t i = 0; i < report->rows; i++) {
+        const struct grosr_bench_row *own = &report->row[i];
+        bool same_place =
+            own->axis == r->axis && (own->axis == GROSR_BENCH_NO_AXIS || fabs(own->x - r->x) < 0.5);
+        if (!own->baseline && own->samples && own->tasks && same_place)
+            return own;
+    }
+    return NULL;
+}
+
+enum { COLUMNS_MOST = 10 };
+
+/* Only the columns that the report has something for: a sweep's coordinate, numbers of tasks. */
 static int print_table(const struct grosr_bench *b, const struct grosr_bench_report *report)
 {
-    static const char *const columns[] = {"series", "tasks", "samples",  "median",
-                                          "lowest", "p99",   "per_task", "to_grosr"};
-    const struct grosr_bench_row *own = NULL;
+    static const char *const names[COLUMNS_MOST] = {"series", "at",  "tasks",   "samples",  "lowest",
+                                                    "median", "p99", "highest", "per_task", "to_grosr"};
+    bool has[COLUMNS_MOST] = {true, false, false, true, true, true, true, true, false, false};
+    const char *shown[COLUMNS_MOST];
     struct table *t;
-    int err;
+    int columns = 0, err;
 
-    for (uint32_t i = report->rows; i-- > 0;)
-        if (!report->row[i].baseline)
-            own = &report->row[i];
-    printf("%s on %s%s%s\n\n", b->name, report->device.name, report->device.detail[0] ? ", " : "",
-           report->device.detail);
-    err = table_begin(&t, stdout, GROSR_FORMAT_TABLE, 8, columns);
+    for (uint32_t i = 0; i < report->rows; i++) {
+        has[1] |= report->row[i].axis != GROSR_BENCH_NO_AXIS;
+        has[2] |= report->row[i].tasks != 0;
+    }
+    has[8] = has[9] = has[2];
+    for (int c = 0; c < COLUMNS_MOST; c++)
+        if (has[c])
+            shown[columns++] = names[c];
+    print_head(b, report);
+    err = table_begin(&t, stdout, GROSR_FORMAT_TABLE, columns, shown);
     for (uint32_t i = 0; !err && i < report->rows; i++) {
-        const struct grosr_bench_row *r = &report->row[i];
-        char median[16], lowest[16], p99[16], each[16], ratio[32];
-        double per_task = r->median_ns / (double)r->tasks;
-        snprintf(ratio, sizeof(ratio), "%.3gx", own ? per_task / (own->median_ns / (double)own->tasks) : 0);
-        if (per_task < 1000)
-            snprintf(each, sizeof(each), "%.3gns", per_task);
-        else
-            text_duration(each, sizeof(each), per_task);
-        struct table_cell cells[] = {
+        const struct grosr_bench_row *r = &report->row[i], *own = own_row(report, r);
+        double median = r->percentile[GROSR_BENCH_P50], each = r->tasks ? median / (double)r->tasks : NAN;
+        char at[32] = "", text[6][32];
+        struct table_cell all[COLUMNS_MOST] = {
             {.kind = TABLE_TEXT, .text = r->series},
-            {.kind = TABLE_INTEGER, .integer = (int64_t)r->tasks},
+            {.kind = r->axis == GROSR_BENCH_NO_AXIS ? TABLE_NULL : TABLE_TEXT, .text = at},
+            {.kind = r->tasks ? TABLE_INTEGER : TABLE_NULL, .integer = (int64_t)r->tasks},
             {.kind = TABLE_INTEGER, .integer = r->samples},
-            duration_cell(median, sizeof(median), r->median_ns),
-            duration_cell(lowest, sizeof(lowest), r->lowest_ns),
-            duration_cell(p99, sizeof(p99), r->p99_ns),
-            {.kind = TABLE_TEXT, .text = each},
-            {.kind = TABLE_TEXT, .text = ratio},
+            value_cell(text[0], sizeof(text[0]), r->unit, r->lowest),
+            value_cell(text[1], sizeof(text[1]), r->unit, median),
+            value_cell(text[2], sizeof(text[2]), r->unit, r->percentile[GROSR_BENCH_P99]),
+            value_cell(text[3], sizeof(text[3]), r->unit, r->highest),
+            value_cell(text[4], sizeof(text[4]), GROSR_BENCH_LATENCY, each),
+            {.kind = own ? TABLE_TEXT : TABLE_NULL, .text = text[5]},
         };
+        struct table_cell cells[COLUMNS_MOST];
+        if (r->axis != GROSR_BENCH_NO_AXIS)
+            snprintf(at, sizeof(at), "%s %.0f", grosr_bench_axis_name[r->axis], r->x);
+        if (own)
+            snprintf(text[5], sizeof(text[5]), "%.3gx",
+                     each / (own->percentile[GROSR_BENCH_P50] / (double)own->tasks));
+        for (int c = 0, n = 0; c < COLUMNS_MOST; c++)
+            if (has[c])
+                cells[n++] = all[c];
         err = table_row(t, cells);
     }
-    if (!err)
-        table_end(t);
+    if (err)
+        return err;
+    table_end(t);
+    for (uint32_t i = 0; i < report->rows; i++)
+        if (report->row[i].note[0])
+            printf("not measured: %s: %s\n", report->row[i].series, report->row[i].note);
+    return 0;
+}
+
+static int draw(const char *file, const struct grosr_bench *b, const struct grosr_bench_report *report)
+{
+    char *json = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&json, &bytes);
+    int err = out ? print_json(out, b, report) : -ENOMEM;
+
+    if (out && fclose(out) && !err)
+        err = -ENOMEM;
+    err = err ? grosr_fail(ENOMEM, "%s was not drawn: out of memory", file) : plot_write(file, json, bytes);
+    free(json);
     return err;
+}
+
+/* ---- the command ---- */
+
+/* Whether the options suit the experiment. 0, or the exit code after a line. */
+static int check(const struct grosr_bench *b, const struct grosr_arguments *a)
+{
+    int err;
+
+    if (a->tasks && !b->tasks_cuda)
+        return grosr_say(GROSR_EXIT_USAGE, "the experiment '%s' takes no --tasks", b->name);
+    if (a->repetitions && !b->repetitions)
+        return grosr_say(GROSR_EXIT_USAGE, "the experiment '%s' takes no --repetitions", b->name);
+    if (a->tasks > 100000000)
+        return grosr_say(GROSR_EXIT_USAGE, "an experiment takes at most 100000000 tasks");
+    if (a->plot && !plot_knows(a->plot))
+        return grosr_say(GROSR_EXIT_USAGE, "--plot takes a file that ends in .svg or .png, not '%s'",
+                         a->plot);
+    err = a->plot ? plot_writable(a->plot) : 0;
+    return err ? grosr_say(GROSR_EXIT_FAILURE, "cannot write %s: %s", a->plot, strerror(-err)) : 0;
+}
+
+static int report_all(const struct grosr_bench *b, const struct grosr_bench_report *report,
+                      const struct grosr_arguments *a)
+{
+    int code = GROSR_EXIT_OK;
+
+    if (a->json)
+        print_json(stdout, b, report); /* output_end() tells whether it arrived */
+    else if (print_table(b, report))
+        return grosr_say(GROSR_EXIT_FAILURE, "out of memory");
+    fflush(stdout);
+    if (a->plot && draw(a->plot, b, report))
+        code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    if (report->errors)
+        code = grosr_say(GROSR_EXIT_FAILURE, "%" PRIu64 " wrong results", report->errors);
+    return code;
 }
 
 int cmd_bench(int argc, char **argv)
@@ -136,28 +364,25 @@ int cmd_bench(int argc, char **argv)
     if (!b)
         return grosr_say(GROSR_EXIT_USAGE, "there is no experiment '%s'; `grosr bench --list` names them",
                          a.operand[0]);
-    if (a.tasks > 100000000)
-        return grosr_say(GROSR_EXIT_USAGE, "an experiment takes at most 100000000 tasks");
+    code = check(b, &a);
+    if (code)
+        return code;
     struct grosr_bench_options options = {
         .device = a.device,
-        .tasks = a.tasks ? a.tasks : b->default_tasks,
+        .tasks = a.tasks,
         .repetitions = a.repetitions,
         .workers = a.workers,
         .stop = &stop,
     };
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    memset(&report, 0, sizeof(report));
-    err = b->run(&options, &report);
+    err = grosr_bench_run(b, &options, &report);
     if (err == -ECANCELED)
-        return grosr_say(GROSR_EXIT_FAILURE, "interrupted");
-    if (err)
-        return grosr_say(grosr_exit_code(err), "%s", grosr_error());
-    if (a.json)
-        print_json(b, &report);
-    else if (print_table(b, &report))
-        return grosr_say(GROSR_EXIT_FAILURE, "out of memory");
-    code = report.errors ? grosr_say(GROSR_EXIT_FAILURE, "%" PRIu64 " wrong results", report.errors)
-                         : GROSR_EXIT_OK;
-    return output_end(code);
+        code = grosr_say(GROSR_EXIT_FAILURE, "interrupted");
+    else if (err)
+        code = grosr_say(grosr_exit_code(err), "%s", grosr_error());
+    else
+        code = output_end(report_all(b, &report, &a));
+    grosr_bench_free(&report);
+    return code;
 }

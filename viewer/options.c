@@ -63,7 +63,6 @@ static const char *const formats[] = {"table", "csv", "json", NULL};
 
 static const struct grosr_arguments defaults = {
     .device = "auto",
-    .repetitions = 15,
     .level = GROSR_LEVEL_SPANS,
     .ring = 0,
     .interval = 1,
@@ -78,8 +77,10 @@ static const struct option_text options[] = {
      NULL, 0},
     {"tasks", 0, NUMBER, RUN | BENCH, AT(tasks), "N", "tasks to run", "100000; bench: the experiment's", 1,
      1e12, NULL, 0},
-    {"repetitions", 0, NUMBER, BENCH, AT(repetitions), "N", "samples of each series", NULL, 1, 100000, NULL,
-     0},
+    {"repetitions", 0, NUMBER, BENCH, AT(repetitions), "N", "samples of each series", "the experiment's", 1,
+     100000, NULL, 0},
+    {"plot", 0, STRING, BENCH, AT(plot), "FILE", "draw the result too, as SVG or PNG by FILE's ending", "", 0,
+     0, NULL, 0},
     {"seconds", 0, SECONDS, RUN, AT(seconds), "S", "repeat the workload for S seconds", "once", 0.001, 86400,
      NULL, 0},
     {"workers", 0, NUMBER, RUN | BENCH, AT(workers), "N", "persistent warps", "the device's default", 1,

@@ -28,7 +28,8 @@ struct grosr_arguments {
     bool json;                    /* --json */
     enum grosr_color color;       /* --color auto|always|never; NO_COLOR makes auto never */
     uint64_t tasks;               /* --tasks N, 1 .. 10^12; 0: not given */
-    uint32_t repetitions;         /* --repetitions N; default 15 */
+    uint32_t repetitions;         /* --repetitions N; 0: not given */
+    const char *plot;             /* --plot FILE; NULL: not given */
     uint32_t workers;             /* --workers N; 0: the device's default */
     uint32_t sms;                 /* --sms N; 0: all */
     enum grosr_level level;       /* --level off|counters|spans|full; default spans */
