@@ -182,24 +182,33 @@ demo: deps
 deps:
 	$Qsh tests/deps.sh
 
+# What programs include: the host API, and the device code that their task functions are compiled with.
+HEADERS := $(addprefix runtime/,grosr.h program.h program_cuda.h program_host.h tasks.h task.h dispatch.h launch.h \
+             deque.h entry.h find.h frame.h queue.h run.h scheduler.h share.h worker.h) \
+           $(addprefix tracer/,device.h device_cuda.h device_host.h emit.h error.h event.h session.h) schema/events.def
+ENTRANCES := grosr task program
+EXAMPLE := $(addprefix runtime/example/,README.md Makefile words.c)
+VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/version.h)
+INSTALLED = $(DESTDIR)$(PREFIX)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man5 $(addprefix $(DESTDIR)$(PREFIX)/include/grosr/,runtime tracer schema)
-	install -m 755 $B/grosr $(DESTDIR)$(PREFIX)/bin/grosr
-	install -m 644 $B/libgrosr.a $(DESTDIR)$(PREFIX)/lib/libgrosr.a
-	install -m 644 runtime/grosr.h runtime/tasks.def $(DESTDIR)$(PREFIX)/include/grosr/runtime
-	install -m 644 tracer/device.h tracer/device_cuda.h tracer/device_host.h tracer/event.h tracer/session.h \
-	    tracer/emit.h tracer/error.h $(DESTDIR)$(PREFIX)/include/grosr/tracer
-	install -m 644 schema/events.def $(DESTDIR)$(PREFIX)/include/grosr/schema
-	printf '#include "runtime/grosr.h"\n' >$(DESTDIR)$(PREFIX)/include/grosr/grosr.h
+	install -d $(addprefix $(INSTALLED)/,bin lib/pkgconfig share/man/man1 share/man/man5 share/doc/grosr/example \
+	    $(addprefix include/grosr/,runtime tracer schema))
+	install -m 755 $B/grosr $(INSTALLED)/bin/grosr
+	install -m 644 $B/libgrosr.a $(INSTALLED)/lib/libgrosr.a
+	for h in $(HEADERS); do install -m 644 $$h $(INSTALLED)/include/grosr/$$h || exit 1; done
+	for h in $(ENTRANCES); do \
+	    printf '#include "runtime/%s.h"\n' $$h >$(INSTALLED)/include/grosr/$$h.h || exit 1; done
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/grosr.pc.in >$(INSTALLED)/lib/pkgconfig/grosr.pc
+	install -m 644 $(EXAMPLE) $(INSTALLED)/share/doc/grosr/example
 	if test -f $B/man/grosr.1; then \
-	    install -m 644 $B/man/grosr.1 $(DESTDIR)$(PREFIX)/share/man/man1 && \
-	    install -m 644 $B/man/grosr-schema.5 $(DESTDIR)$(PREFIX)/share/man/man5; fi
+	    install -m 644 $B/man/grosr.1 $(INSTALLED)/share/man/man1 && \
+	    install -m 644 $B/man/grosr-schema.5 $(INSTALLED)/share/man/man5; fi
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/grosr $(DESTDIR)$(PREFIX)/lib/libgrosr.a \
-	    $(DESTDIR)$(PREFIX)/share/man/man1/grosr.1 $(DESTDIR)$(PREFIX)/share/man/man5/grosr-schema.5
-	rm -rf $(DESTDIR)$(PREFIX)/include/grosr
+	rm -f $(addprefix $(INSTALLED)/,bin/grosr lib/libgrosr.a lib/pkgconfig/grosr.pc share/man/man1/grosr.1 \
+	    share/man/man5/grosr-schema.5)
+	rm -rf $(INSTALLED)/include/grosr $(INSTALLED)/share/doc/grosr
 
 dist:
 	@mkdir -p build

@@ -27,9 +27,12 @@ bool grosr_bench_on_cuda(const struct grosr_bench_report *report)
 int grosr_bench_open(const struct grosr_bench_report *report, uint32_t workers, uint32_t sms, grosr **rt)
 {
     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
+    char device[32];
 
-    options.device = report->device.device;
-    options.program = "bench";
+    snprintf(device, sizeof(device), grosr_bench_on_cuda(report) ? "cuda:%u" : "host",
+             report->device.ordinal);
+    options.device = device;
+    options.name = "bench";
     options.workers = workers;
     options.sms = sms;
     options.level = GROSR_LEVEL_OFF; /* as the baselines: untraced */
@@ -216,6 +219,8 @@ static int dispatch_grosr(const struct grosr_bench_options *o, struct grosr_benc
         if (!err)
             grosr_bench_add(report, series, false, p.tasks, samples, o->repetitions);
     }
+    if (!err)
+        err = grosr_bench_device_fed(o, p.rt, report, GROSR_BENCH_NO_AXIS, o->tasks, samples);
     return close_producers(&p, err);
 }
 
@@ -268,7 +273,9 @@ static int pingpong(const struct grosr_bench_options *o, struct grosr_bench_repo
     int err = grosr_bench_on_cuda(report) ? grosr_bench_pingpong_cuda(o, report)
                                           : grosr_bench_pingpong_host(o, report);
 
-    return err ? err : pingpong_grosr(o, report);
+    if (!err)
+        err = pingpong_grosr(o, report);
+    return err ? err : grosr_bench_chains(o, report);
 }
 
 /* ---- scale ---- */
@@ -321,6 +328,8 @@ static int scale_tasks(const struct grosr_bench_options *o, struct grosr_bench_r
             grosr_bench_add_at(report, "GROSR, host-fed by 1 thread", false, GROSR_BENCH_TASKS,
                                (double)p.tasks, p.tasks, samples, o->repetitions);
     }
+    for (uint32_t i = 0; !err && i < counts; i++)
+        err = grosr_bench_device_fed(o, p.rt, report, GROSR_BENCH_TASKS, count[i], samples);
     return close_producers(&p, err);
 }
 
@@ -402,20 +411,6 @@ static int scale(const struct grosr_bench_options *o, struct grosr_bench_report 
 
 /* ---- all ---- */
 
-/* The device that "auto" and the names stand for. */
-static int find_device(const char *name, struct grosr_device_info *device)
-{
-    struct grosr_device_info all[16];
-    uint32_t n = grosr_devices(all, 16);
-
-    for (uint32_t i = 0; i < n && i < 16; i++)
-        if (!strcmp(name, "auto") || !strcmp(name, all[i].device)) {
-            *device = all[i];
-            return 0;
-        }
-    return grosr_fail(ENODEV, "no CUDA device: %s", grosr_cuda_absent());
-}
-
 int grosr_bench_run(const struct grosr_bench *b, const struct grosr_bench_options *options,
                     struct grosr_bench_report *report)
 {
@@ -423,7 +418,7 @@ int grosr_bench_run(const struct grosr_bench *b, const struct grosr_bench_option
     int err;
 
     memset(report, 0, sizeof(*report));
-    if ((err = find_device(o.device, &report->device)))
+    if ((err = grosr_find_device(o.device, &report->device)))
         return err;
     if (o.workers > report->device.max_workers)
         return grosr_fail(EINVAL, "%s runs at most %u workers, not %u", report->device.name,
@@ -447,8 +442,12 @@ const struct grosr_bench grosr_benches[] = {
      GROSR_BENCH_THROUGHPUT, 10000, 10000, 15, dispatch},
     {"pingpong", "one dependent step after the other: the latency of a round trip (Experiment A)",
      GROSR_BENCH_LATENCY, 20000, 20000, 0, pingpong},
+    {"spawn", "trees of tasks that tasks make, grown and added up again, against one shared queue and graphs",
+     GROSR_BENCH_THROUGHPUT, 100000000, 300000, 15, grosr_bench_spawn},
     {"scale", "the cost of a task with more tasks, more SMs and more producers, as curves",
      GROSR_BENCH_THROUGHPUT, 10000000, 100000, 15, scale},
+    {"tracing", "what each trace level costs tasks of 1 us, 10 us and 100 us", GROSR_BENCH_SLOWDOWN, 1000000,
+     20000, 15, grosr_bench_tracing},
     {"idle", "what an idle persistent kernel costs: power, CPU time, and other kernels' speed beside it",
      GROSR_BENCH_WATTS, 0, 0, 15, grosr_bench_idle},
     {NULL, NULL, GROSR_BENCH_THROUGHPUT, 0, 0, 0, NULL},

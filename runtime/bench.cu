@@ -1,7 +1,7 @@
 /*
  * Kernels of the CUDA baselines: the tiny task as a kernel of its own, all tasks as one static kernel, a bare
- * echo over mapped memory, and a step that tells the host; one block is one task. And the kernels that run
- * beside an idle runtime, of any grid: one is bound by arithmetic, one by memory.
+ * echo over mapped memory, a bare hop between two SMs, and a step that tells the host; one block is one task.
+ * And the kernels that run beside an idle runtime, of any grid: one is bound by arithmetic, one by memory.
  */
 #include "bench_work.h"
 
@@ -37,6 +37,27 @@ extern "C" __global__ void bench_echo(const sys32 *request, sys32 *response, uin
                 return;
         }
     }
+}
+
+/* Two blocks, on two SMs, that hand a word to and fro; block 0 notes the time of each round trip. */
+extern "C" __global__ void bench_hop(dev32 *word, uint64_t *time, uint32_t trips)
+{
+    const uint32_t far = 64; /* words: not in the same line */
+
+    for (uint32_t i = 1; i <= trips; i++) {
+        if (blockIdx.x == 0) {
+            time[i - 1] = dev_clock_ns();
+            dev_store_release(&word[0], i); /* pairs with the other block's load */
+            while (dev_load_acquire(&word[far]) != i)
+                continue;
+        } else {
+            while (dev_load_acquire(&word[0]) != i)
+                continue;
+            dev_store_release(&word[far], i); /* likewise */
+        }
+    }
+    if (blockIdx.x == 0)
+        time[trips] = dev_clock_ns();
 }
 
 extern "C" __global__ void bench_step(sys32 *flag, uint32_t value)

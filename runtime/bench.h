@@ -157,9 +157,21 @@ int grosr_bench_sleep(const struct grosr_bench_options *options, uint64_t ns);
 int grosr_bench_dispatch_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 int grosr_bench_pingpong_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 int grosr_bench_scale_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+int grosr_bench_spawn_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 int grosr_bench_dispatch_host(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 int grosr_bench_pingpong_host(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 int grosr_bench_scale_host(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+
+/* Tasks that tasks make (bench_spawn.c): trees; chains of dependent steps; and one series of another
+ * experiment, a range of tasks spawned by one. */
+int grosr_bench_spawn(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+int grosr_bench_chains(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+int grosr_bench_device_fed(const struct grosr_bench_options *options, grosr *rt,
+                           struct grosr_bench_report *report, enum grosr_bench_axis axis, uint64_t tasks,
+                           double *samples);
+
+/* What each trace level costs (bench_tracing.c). */
+int grosr_bench_tracing(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 
 /* What an idle persistent kernel costs (bench_idle.c). */
 int grosr_bench_idle(const struct grosr_bench_options *options, struct grosr_bench_report *report);

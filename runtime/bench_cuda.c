@@ -32,7 +32,7 @@ struct cuda_bench {
     CUcontext context;
     CUmodule module;
     CUstream stream;
-    CUfunction task, all, echo, step;
+    CUfunction task, all, echo, hop, step;
     CUdeviceptr result;
     uint64_t *copy; /* of the results, page-locked */
     sys32 *word;    /* two words a cache line apart, mapped */
@@ -61,6 +61,7 @@ static int open_bench(struct cuda_bench *b, const struct grosr_bench_report *rep
     TRY(module_function(&b->task, b->module, "bench_task"));
     TRY(module_function(&b->all, b->module, "bench_static"));
     TRY(module_function(&b->echo, b->module, "bench_echo"));
+    TRY(module_function(&b->hop, b->module, "bench_hop"));
     TRY(module_function(&b->step, b->module, "bench_step"));
     TRY(stream_create(&b->stream, CU_STREAM_NON_BLOCKING));
     TRY(memory_alloc(&b->result, tasks * sizeof(uint64_t)));
@@ -285,6 +286,57 @@ int grosr_bench_scale_cuda(const struct grosr_bench_options *o, struct grosr_ben
     return err;
 }
 
+/* ---- spawn ---- */
+
+/* A binary tree of kernels as a graph: node i depends on node (i - 1) / 2. */
+static int make_tree_graph(struct cuda_bench *b, uint64_t nodes, CUgraphExec *exec)
+{
+    CUgraphNode *node = (CUgraphNode *)malloc(nodes * sizeof(CUgraphNode));
+    CUgraph graph;
+    CUresult code;
+
+    if (!node)
+        return grosr_fail(ENOMEM, "out of memory for a graph of %llu nodes", (unsigned long long)nodes);
+    code = grosr_cuda.graph_create(&graph, 0);
+    for (uint64_t i = 0; code == CUDA_SUCCESS && i < nodes; i++) {
+        void *arguments[] = {&b->result, &i};
+        CUDA_KERNEL_NODE_PARAMS kernel;
+        memset(&kernel, 0, sizeof(kernel));
+        kernel.func = b->task;
+        kernel.gridDimX = kernel.gridDimY = kernel.gridDimZ = 1;
+        kernel.blockDimX = 32;
+        kernel.blockDimY = kernel.blockDimZ = 1;
+        kernel.kernelParams = arguments;
+        code =
+            grosr_cuda.graph_add_kernel(&node[i], graph, i ? &node[(i - 1) / 2] : NULL, i ? 1 : 0, &kernel);
+    }
+    if (code == CUDA_SUCCESS)
+        code = grosr_cuda.graph_instantiate(exec, graph, 0);
+    free(node);
+    if (code != CUDA_SUCCESS)
+        return grosr_cuda_fail(code, "cannot make a graph of a tree");
+    grosr_cuda.graph_destroy(graph);
+    return 0;
+}
+
+int grosr_bench_spawn_cuda(const struct grosr_bench_options *o, struct grosr_bench_report *report)
+{
+    uint64_t nodes = (o->tasks < LAUNCHES_MOST ? o->tasks : LAUNCHES_MOST);
+    CUgraphExec graph = NULL;
+    struct cuda_bench b;
+    int err = open_bench(&b, report, nodes);
+
+    if (!err)
+        err = make_tree_graph(&b, nodes, &graph);
+    if (!err)
+        err = time_launcher(&b, o, report, "CUDA graph of a binary tree of kernels", launch_whole_graph,
+                            nodes, nodes, graph);
+    if (graph)
+        grosr_cuda.graph_exec_destroy(graph);
+    close_bench(&b);
+    return err;
+}
+
 /* ---- pingpong ---- */
 
 /* Waits for the device to answer `value`. -EIO after a while: the kernel must not be waited for for ever. */
@@ -354,18 +406,45 @@ static int time_mediated(struct cuda_bench *b, const struct grosr_bench_options 
     return 0;
 }
 
+/* A word handed from SM to SM and back: half a round trip is a hop. */
+static int time_hop(struct cuda_bench *b, const struct grosr_bench_options *o,
+                    struct grosr_bench_report *report, double *samples)
+{
+    uint32_t trips = o->tasks < LAUNCHES_MOST ? (uint32_t)o->tasks : LAUNCHES_MOST;
+    CUdeviceptr word, time = b->result;
+    void *arguments[] = {&word, &time, &trips};
+
+    TRY(memory_alloc(&word, 4096));
+    TRY(memory_set(word, 0, 4096, b->stream));
+    /* Cooperative: both blocks are there, or neither. */
+    TRY(launch_cooperative(b->hop, 2, 1, 1, 1, 1, 1, 0, b->stream, arguments));
+    int err = wait_stream(b, ECHO_TIMEOUT_NS);
+    if (err)
+        return err;
+    TRY(copy_to_host(b->copy, b->result, (trips + 1) * sizeof(uint64_t), b->stream));
+    TRY(stream_synchronize(b->stream));
+    grosr_cuda.memory_free(word);
+    for (uint32_t i = 0; i < trips; i++)
+        samples[i] = (double)(b->copy[i + 1] - b->copy[i]) / 2;
+    grosr_bench_add(report, "bare hop between two SMs, release and acquire (a floor)", true, 1, samples,
+                    trips);
+    return 0;
+}
+
 int grosr_bench_pingpong_cuda(const struct grosr_bench_options *o, struct grosr_bench_report *report)
 {
     struct grosr_bench_options steps = *o;
     double *samples = grosr_bench_samples((uint32_t)o->tasks);
     struct cuda_bench b;
     CUgraphExec graph = NULL;
-    int err = samples ? open_bench(&b, report, GRAPH_NODES) : -ENOMEM;
+    int err = samples ? open_bench(&b, report, LAUNCHES_MOST + 1) : -ENOMEM;
 
     if (!samples)
         return err;
     if (!err)
         err = time_echo(&b, o, report, samples);
+    if (!err)
+        err = time_hop(&b, o, report, samples);
     if (!err)
         err = time_mediated(&b, o, report, samples);
     if (!err)
@@ -473,7 +552,7 @@ int grosr_bench_beside_run(struct grosr_bench_beside *s, enum grosr_bench_kernel
                                                  : BESIDE_WORDS * sizeof(uint64_t);
     int err;
 
-    TRY(context_set(b->context)); /* a runtime may have been closed on this thread */
+    TRY(context_set(b->context));
     TRY(memory_set(b->result, 0xff, bytes, b->stream));
     if ((err = wait_stream(b, BESIDE_TIMEOUT_NS)))
         return err;

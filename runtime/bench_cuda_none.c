@@ -24,6 +24,13 @@ int grosr_bench_pingpong_cuda(const struct grosr_bench_options *options, struct 
     return absent();
 }
 
+int grosr_bench_spawn_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report)
+{
+    (void)options;
+    (void)report;
+    return absent();
+}
+
 int grosr_bench_scale_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report)
 {
     (void)options;

@@ -133,6 +133,10 @@ static uint64_t collect(grosr *rt)
         if (retired < end)
             break;
     }
+    if (rt->cancel_until && retired >= rt->cancel_until) {
+        rt->cancel_until = 0;
+        sys_store_relaxed(&rt->words->cancelling, 0u);
+    }
     if (retired != before)
         sys_store_relaxed(&grosr_session_queue(rt->session, 0)->completed, retired);
     return retired - before;

@@ -23,9 +23,13 @@
     X(context_retain, "cuDevicePrimaryCtxRetain", (CUcontext *, CUdevice))                                   \
     X(context_release, "cuDevicePrimaryCtxRelease_v2", (CUdevice))                                           \
     X(context_set, "cuCtxSetCurrent", (CUcontext))                                                           \
+    X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                                                      \
+    X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))                                                      \
     X(module_load, "cuModuleLoadData", (CUmodule *, const void *))                                           \
     X(module_unload, "cuModuleUnload", (CUmodule))                                                           \
     X(module_function, "cuModuleGetFunction", (CUfunction *, CUmodule, const char *))                        \
+    X(function_get, "cuFuncGetAttribute", (int *, CUfunction_attribute, CUfunction))                         \
+    X(function_set, "cuFuncSetAttribute", (CUfunction, CUfunction_attribute, int))                           \
     X(occupancy, "cuOccupancyMaxActiveBlocksPerMultiprocessor", (int *, CUfunction, int, size_t))            \
     X(launch_cooperative, "cuLaunchCooperativeKernel",                                                       \
       (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void **)) \
@@ -47,6 +51,9 @@
     X(copy_to_host, "cuMemcpyDtoHAsync_v2", (void *, CUdeviceptr, size_t, CUstream))                         \
     X(capture_begin, "cuStreamBeginCapture_v2", (CUstream, CUstreamCaptureMode))                             \
     X(capture_end, "cuStreamEndCapture", (CUstream, CUgraph *))                                              \
+    X(graph_create, "cuGraphCreate", (CUgraph *, unsigned))                                                  \
+    X(graph_add_kernel, "cuGraphAddKernelNode_v2",                                                           \
+      (CUgraphNode *, CUgraph, const CUgraphNode *, size_t, const CUDA_KERNEL_NODE_PARAMS *))                \
     X(graph_instantiate, "cuGraphInstantiateWithFlags", (CUgraphExec *, CUgraph, unsigned long long))        \
     X(graph_launch, "cuGraphLaunch", (CUgraphExec, CUstream))                                                \
     X(graph_exec_destroy, "cuGraphExecDestroy", (CUgraphExec))                                               \

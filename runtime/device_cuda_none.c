@@ -7,16 +7,23 @@
 
 static const char absent[] = "this grosr was built without the CUDA toolkit";
 
-uint32_t grosr_cuda_devices(struct grosr_device_info *devices, uint32_t max, const char **why)
+uint32_t grosr_cuda_devices(struct grosr_device_info *devices, uint32_t first, uint32_t max, const char **why)
 {
     (void)devices;
+    (void)first;
     (void)max;
     *why = absent;
     return 0;
 }
 
-static int none_open(struct grosr_device **device, uint32_t ordinal, struct grosr_device_info *info)
+/* Never loaded. */
+extern const unsigned char grosr_kernel_fatbin[];
+const unsigned char grosr_kernel_fatbin[] = {0};
+
+static int none_open(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,
+                     struct grosr_device_info *info)
 {
+    (void)program;
     (void)device;
     (void)ordinal;
     (void)info;

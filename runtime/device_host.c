@@ -11,23 +11,22 @@
 
 struct block {
     struct block *next;
-    alignas(128) unsigned char memory[];
+    alignas(256) unsigned char memory[]; /* as struct grosr_control */
 };
 
 struct grosr_device {
+    const struct grosr_program *program;
     struct dev_host_grid *grid;
     struct grosr_launch launch;
+    struct grosr_local *locals; /* one a worker */
     struct block *blocks;
 };
 
 static void warp_main(void *arg, uint32_t warp)
 {
-    const struct grosr_launch *launch = (const struct grosr_launch *)arg;
+    struct grosr_device *device = (struct grosr_device *)arg;
 
-    if (warp < launch->workers)
-        grosr_worker_run(launch, warp);
-    else
-        grosr_service_run(launch);
+    device->program->host_warp(&device->launch, device->locals, warp);
 }
 
 void grosr_host_device(struct grosr_device_info *info)
@@ -45,21 +44,27 @@ void grosr_host_device(struct grosr_device_info *info)
     info->memory_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static int host_open(struct grosr_device **device, uint32_t ordinal, struct grosr_device_info *info)
+static int host_open(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,
+                     struct grosr_device_info *info)
 {
-    if (ordinal)
-        return grosr_fail(ENODEV, "there is one host device, number 0");
+    (void)ordinal; /* there is one */
+    if (!program->host_warp)
+        return grosr_fail(ENODEV, "the program was built by nvcc, for CUDA devices: it has no host device");
+    if (program->host_lanes != GROSR_LANES)
+        return grosr_fail(EINVAL, "the program was compiled for warps of %u lanes, the library for %u",
+                          program->host_lanes, GROSR_LANES);
     *device = (struct grosr_device *)calloc(1, sizeof(**device));
     if (!*device)
         return grosr_fail(ENOMEM, "out of memory");
+    (*device)->program = program;
     grosr_host_device(info);
     return 0;
 }
 
 static int host_alloc(struct grosr_device *device, size_t bytes, void **memory)
 {
-    size_t size = (sizeof(struct block) + bytes + 127) / 128 * 128;
-    struct block *b = (struct block *)aligned_alloc(128, size);
+    size_t size = (sizeof(struct block) + bytes + 255) / 256 * 256;
+    struct block *b = (struct block *)aligned_alloc(256, size);
 
     if (!b)
         return grosr_fail(ENOMEM, "out of memory: %zu bytes", bytes);
@@ -88,10 +93,14 @@ static int host_share(struct grosr_device *device, void *host, size_t bytes, voi
 static int host_launch(struct grosr_device *device, const struct grosr_launch *launch, uint32_t sms)
 {
     uint32_t per_sm = (launch->workers + sms - 1) / sms;
-    int err;
+    void *locals;
+    int err = host_alloc(device, launch->workers * sizeof(*device->locals), &locals);
 
+    if (err)
+        return err;
+    device->locals = (struct grosr_local *)locals;
     device->launch = *launch;
-    err = dev_host_launch(&device->grid, launch->workers + 1, per_sm, warp_main, &device->launch);
+    err = dev_host_launch(&device->grid, launch->workers + 1, per_sm, warp_main, device);
     if (err)
         return grosr_fail(-err, "cannot start %u worker threads: %s", launch->workers + 1, strerror(-err));
     return 0;

@@ -1,13 +1,14 @@
 /*
  * What the runtime needs of a device, one table of functions for each kind: device_cuda.c (or
  * device_cuda_none.c in a build without the CUDA toolkit) and device_host.c. All functions return 0 or a
- * negative errno with a text in grosr_error(). A device is used by one thread at a time.
+ * negative errno with a text in grosr_error(). A device is used by one thread at a time, different ones by
+ * any threads.
  */
 #ifndef GROSR_DEVICE_OPS_H
 #define GROSR_DEVICE_OPS_H
 
 #include "grosr.h"
-#include "scheduler.h"
+#include "launch.h"
 
 struct grosr_device;
 
@@ -15,8 +16,9 @@ struct grosr_device_ops {
     const char *name;
     bool clock_is_host; /* device time is CLOCK_MONOTONIC */
 
-    /* -ENODEV when there is no such device. `info` is filled. */
-    int (*open)(struct grosr_device **device, uint32_t ordinal, struct grosr_device_info *info);
+    /* -ENODEV when there is no such device, or the program has nothing for it. `info` is filled. */
+    int (*open)(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,
+                struct grosr_device_info *info);
 
     /* Zeroed memory of the device. Freed by close. */
     int (*alloc)(struct grosr_device *device, size_t bytes, void **device_memory);
@@ -40,9 +42,10 @@ struct grosr_device_ops {
 
 extern const struct grosr_device_ops grosr_device_cuda, grosr_device_host;
 
-/* The CUDA devices in this machine: fills up to `max` entries and returns their number, 0 with *why set when
- * none. */
-uint32_t grosr_cuda_devices(struct grosr_device_info *devices, uint32_t max, const char **why);
+/* The CUDA devices in this machine: fills up to `max` entries, from number `first` on, and returns how many
+ * there are, 0 with *why set when none. */
+uint32_t grosr_cuda_devices(struct grosr_device_info *devices, uint32_t first, uint32_t max,
+                            const char **why);
 
 /* The host device. */
 void grosr_host_device(struct grosr_device_info *info);

@@ -26,9 +26,23 @@
  *
  * A handle stays valid after grosr_close(), so that a late call is told -ESHUTDOWN: some 1.5 KiB of memory
  * remain for each runtime that was opened, until the process ends.
+ *
+ * A process may hold several runtimes, each with a session of its own, on one device or on several: they
+ * share nothing but the CUDA driver. Two on one GPU run side by side as long as their `sms` together are no
+ * more than it has and no other kernel takes what is left. Beyond that the driver starts the second when
+ * there is room for all of it, and grosr_open() gives it up after some seconds, with -EIO. The memory of a
+ * runtime that is closed while another runs on its GPU is freed with the other's, since CUDA frees nothing
+ * while a kernel runs.
+ *
+ * On a GPU, runtimes live in its primary context, as do programs that use CUDA's runtime API. No call changes
+ * which context is current in the calling thread. While a kernel runs, calls that wait for the whole device
+ * (cudaDeviceSynchronize, cudaFree, ...) wait for grosr_finish(), and a kernel that is loaded or launched for
+ * the first time may (program.h).
  */
 #ifndef GROSR_H
 #define GROSR_H
+
+#include "tasks.h"
 
 #include "../tracer/error.h"
 #include "../tracer/session.h"
@@ -36,13 +50,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct grosr grosr;
 
-/* The built-in task functions, by id (tasks.def). */
+/* The built-in task functions, by id. */
 enum grosr_function {
-#define GROSR_TASK_FUNCTION(id, NAME, name, effects, text) GROSR_FN_##NAME = id,
-#include "tasks.def"
-#undef GROSR_TASK_FUNCTION
+#define GROSR_FUNCTION_ID(id, NAME, name, effects, text) GROSR_FN_##NAME = id,
+    GROSR_BUILT_IN_TASKS(GROSR_FUNCTION_ID)
+#undef GROSR_FUNCTION_ID
 };
 
 /*
@@ -69,11 +87,17 @@ struct grosr_result {
 
 #define GROSR_FOREVER UINT64_MAX
 
+/* How spawned tasks get from worker to worker. */
+enum grosr_sharing {
+    GROSR_SHARING_ON_DEMAND, /* each keeps its own; it gives when another is hungry */
+    GROSR_SHARING_ONE_QUEUE, /* all through one shared ring: what the above is measured against */
+};
+
 struct grosr_options {
-    const char *device;      /* "auto" (a GPU if there is one), "cuda", "host" */
-    const char *program;     /* name in the trace, at most 63 bytes */
+    const char *device;      /* "auto", "cuda", "cuda:N" or "host": see grosr_find_device() */
+    const char *name;        /* in the trace, at most 63 bytes */
     uint32_t workers;        /* persistent warps; 0: the device's default */
-    uint32_t sms;            /* SMs to run on; 0: all */
+    uint32_t sms;            /* SMs to run on, at most; 0: all. See below */
     uint32_t queue_capacity; /* tasks in flight, 2 .. 2^24; a power of two */
     enum grosr_level level;
     enum grosr_overflow overflow;
@@ -83,16 +107,67 @@ struct grosr_options {
     /* Wait until this process has attached its collector before starting; 0: none. Under `grosr record`,
        which sets GROSR_COLLECTOR, a runtime waits a moment by itself. */
     uint32_t collector_pid;
+
+    /* Memory that the host and the tasks share, for arguments by reference and for what tasks write: see
+       grosr_shared(). Bytes; 0: none. */
+    size_t shared_bytes;
+
+    /* Frames for tasks that wait for others, in all; 0: the default, 2,048 a worker; at most 2^23 - 1. A task
+       that finds none left is told ENOBUFS when it spawns. */
+    uint32_t frames;
+
+    enum grosr_sharing sharing; /* GROSR_SHARING_ON_DEMAND, but for measurements */
+
+    const struct grosr_program *program; /* the task functions; NULL: the built-in ones (tasks.h) */
 };
 
-#define GROSR_OPTIONS_DEFAULT                                                 \
-    {                                                                         \
-        "auto", "", 0, 0, 65536, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, 0, 0 \
+#define GROSR_OPTIONS_DEFAULT                                                        \
+    {                                                                                \
+        "auto", "", 0, 0, 65536, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, 0, 0, 0, 0, \
+            GROSR_SHARING_ON_DEMAND, NULL                                            \
     }
 
 /*
- * Opens the device, creates the session and starts the persistent kernel. -ENODEV: no such device; -EINVAL:
- * an option out of range; -ECHILD: the collector ended before it attached; -ENOMEM, -ENOSPC, -EIO.
+ * `sms`: on a GPU the kernel has that many blocks (or one a worker, if those are fewer), each with an equal
+ * share of the workers, and a block is on one SM: so the other SMs stay free for other kernels. The hardware
+ * chooses which, and puts two blocks on one SM only when others are busy. A block of 11 workers takes all
+ * registers of its SM; next to fewer, small kernels find room. The trace says which SM each worker is on.
+ */
+
+/*
+ * Task functions in the form that a runtime runs them. program.h makes one from a list of functions.
+ */
+struct grosr_launch;
+struct grosr_local;
+
+struct grosr_program_function {
+    uint32_t id;
+    const char *name; /* in the trace, at most 47 bytes */
+};
+
+struct grosr_program {
+    /* Of the headers that it was compiled with; they must be the library's. */
+    uint32_t launch_bytes, local_bytes, host_lanes;
+
+    uint32_t functions;
+    const struct grosr_program_function *function;
+
+    /* Runs one of the host device's warps. NULL: it was compiled by nvcc and has none. */
+    void (*host_warp)(const struct grosr_launch *launch, struct grosr_local *locals, uint32_t warp);
+
+    /* Gives the kernel of the CUDA device whose context is current, a CUfunction; or returns why there is
+     * none. */
+    const char *(*cuda_kernel)(void **function);
+
+    /* Where that is NULL: a fatbin that holds the kernel under the name grosr_kernel. NULL: no CUDA device.
+     */
+    const void *cuda_fatbin;
+};
+
+/*
+ * Opens the device, creates the session and starts the persistent kernel. -ENODEV: no such device, or the
+ * program was not built for it; -EINVAL: an option out of range, or a program that was compiled with other
+ * headers than the library; -ECHILD: the collector ended before it attached; -ENOMEM, -ENOSPC, -EIO.
  */
 int grosr_open(grosr **runtime, const struct grosr_options *options);
 
@@ -177,6 +252,14 @@ int grosr_finish(grosr *runtime);
  */
 int grosr_close(grosr *runtime);
 
+/*
+ * The memory asked for with shared_bytes: where the host sees it, and where tasks do (an address to hand on
+ * in a task's b). Zero at first, 128-byte aligned, freed by grosr_close(). What the host wrote before it
+ * submitted a task is visible to the task; what a task of effects WRITES (tasks.h) wrote is visible to the
+ * host once it has the result. On a GPU it is host memory, across PCIe. -ENOENT: none was asked for.
+ */
+int grosr_shared(grosr *runtime, void **host, void **device);
+
 /* The runtime's session, valid until grosr_close(); NULL after it. */
 const struct grosr_session *grosr_runtime_session(const grosr *runtime);
 
@@ -195,7 +278,19 @@ struct grosr_device_info {
  * there. */
 uint32_t grosr_devices(struct grosr_device_info *devices, uint32_t max);
 
+/*
+ * The device that a name stands for: "cuda" and "cuda:0" the first GPU, "cuda:N" the one after N others,
+ * "host" the host device, "auto" the first GPU if there is one and the host device otherwise. (In
+ * grosr_open(), "auto" is a device that the program was built for.) -ENODEV: there is no such device;
+ * -EINVAL: it is no such name.
+ */
+int grosr_find_device(const char *name, struct grosr_device_info *device);
+
 /* Why there is no CUDA device, in words; NULL when there is one. */
 const char *grosr_cuda_absent(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -52,13 +52,15 @@ struct grosr {
     struct grosr *next_closed; /* in the list of closed handles */
 
     /* Constant once open. */
+    const struct grosr_program *program;
     const struct grosr_device_ops *ops;
     struct grosr_device *device;
     struct grosr_device_info info;
     struct grosr_session *session;
-    struct grosr_trace trace;     /* as the host sees it */
-    sys128 *tasks, *results;      /* the two rings */
-    sys64 *urgent, *urgent_taken; /* the urgent ring, and how far the device is in it */
+    struct grosr_trace trace; /* as the host sees it */
+    sys128 *tasks, *results;  /* the two rings */
+    struct grosr_queue_words *words;
+    void *shared_host, *shared_device; /* grosr_shared() */
     uint32_t capacity_log2;
     uint32_t ports;
     uint32_t spins;
@@ -88,6 +90,7 @@ struct grosr {
     dev64 retired;                  /* read by anybody */
     struct batch_block *batch_head; /* the batch that task `retired` is of, or the one before it */
     uint32_t batch_at;
+    uint64_t cancel_until; /* some task below may be marked as cancelled; 0: none is */
 
     alignas(128) sys32 stopping; /* grosr_stop() was called */
     sys32 failed;                /* errno: the device failed; the text is in failure */
@@ -108,6 +111,11 @@ struct grosr {
 };
 
 #define GATE_CLOSED 0x80000000u
+
+/* ---- built_in.c ---- */
+
+/* The built-in task functions. */
+const struct grosr_program *grosr_built_in(void);
 
 /* ---- runtime.c ---- */
 

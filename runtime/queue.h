@@ -31,27 +31,39 @@
 #include "../tracer/session.h"
 
 #define GROSR_QUEUE_CHUNK     32u
-#define GROSR_QUEUE_PORTS_MAX 16u
+#define GROSR_QUEUE_PORTS_MAX 32u
 
 #define GROSR_FUNCTION_CANCELED 0x7fffu
 #define GROSR_SLOT_SKIP         0x8000u
 
-/* High-priority tasks under way at a time. */
+/* High-priority tasks under way at a time, and how many laps they may be ahead of a port. */
 #define GROSR_QUEUE_URGENT 256u
-
-/* Whether the device takes high-priority tasks from the urgent ring; until it does, they are normal ones. */
-#define GROSR_QUEUE_URGENT_READY 0
+#define GROSR_QUEUE_LAG    64u
 
 /* Slots that a lane looks at in one poll. */
 #define GROSR_QUEUE_DEPTH GROSR_LANE_DEPTH
 
-/* A worker keeps a port for this many fruitless polls before it tries the next. */
-#define GROSR_QUEUE_POLLS 4u
+/* A worker keeps a port for this many fruitless polls before it tries the next; between polls it looks for
+ * other work. */
+#define GROSR_QUEUE_POLLS 2u
 
-/* Device memory. */
+/* Device memory: the port's position (tasks taken through it) and its lock in one word, so that leaving it
+ * takes no fence: everything that the next holder must see is in the word, or in the slots. */
 struct grosr_port {
-    alignas(128) dev32 lock; /* 1: a worker polls this port */
-    uint64_t position;       /* tasks taken through it; under the lock */
+    alignas(128) dev64 word; /* position << 1 | 1: a worker polls this port */
+};
+
+/* Host memory that the device maps; what host and device write lies in lines of their own. */
+struct grosr_queue_words {
+    /*
+     * High-priority tasks, numbered from 0 as they come: word u % GROSR_QUEUE_URGENT holds the lap
+     * (u / GROSR_QUEUE_URGENT + 1, 8 bits) << 56 | the task's number, written by the host after the task's
+     * slot. The host is never more than a lap ahead of `urgent_taken`.
+     */
+    alignas(128) sys64 urgent[GROSR_QUEUE_URGENT];
+    sys32 cancelling; /* 1: some task that is under way has been marked GROSR_FUNCTION_CANCELED */
+
+    alignas(128) sys64 urgent_taken; /* by the device */
 };
 
 /* The queue as the device sees it. */
@@ -60,15 +72,8 @@ struct grosr_queue {
     uint32_t capacity_log2;
     uint32_t ports;
     struct grosr_port *port;
-    struct grosr_queue_port *taken; /* the session's copy of the positions, for whoever watches */
-
-    /*
-     * High-priority tasks, numbered from 0 as they come: word u % GROSR_QUEUE_URGENT holds the lap
-     * (u / GROSR_QUEUE_URGENT + 1, 8 bits) << 56 | the task's number, written by the host after the task's
-     * slot. *urgent_taken: how many the device has taken; the host is never more than a lap ahead of it.
-     */
-    sys64 *urgent;
-    sys64 *urgent_taken;
+    struct grosr_queue_port *taken; /* the session's copy of the positions, the service warp's */
+    struct grosr_queue_words *words;
 };
 
 GROSR_DEVICE uint64_t grosr_urgent_word(uint64_t urgent, uint64_t task)
@@ -85,6 +90,15 @@ GROSR_DEVICE uint64_t grosr_queue_lap(uint32_t capacity_log2, uint64_t task)
 GROSR_DEVICE bool grosr_queue_holds(struct grosr_pair p, uint64_t lap)
 {
     return (((p.lo ^ lap) | (p.hi ^ lap)) >> 56) == 0;
+}
+
+/*
+ * Whether a slot has gone on to a later lap, or is about to: its task was a high-priority one, done before
+ * the port came to it. The host sees to it that a port is never more than GROSR_QUEUE_LAG laps behind.
+ */
+GROSR_DEVICE bool grosr_queue_gone(struct grosr_pair p, uint64_t lap)
+{
+    return (int8_t)((p.lo >> 56) - (lap >> 56)) > 0 || (int8_t)((p.hi >> 56) - (lap >> 56)) > 0;
 }
 
 GROSR_DEVICE struct grosr_pair grosr_queue_pack(uint64_t lap, uint32_t middle16, uint32_t low32,
@@ -137,8 +151,11 @@ GROSR_DEVICE void grosr_queue_poll(const struct grosr_queue *q, uint32_t port, u
          */
         take->task[d] = task;
         take->slot[d] = sys_load_pair_acquire(&q->tasks[task & (capacity - 1)]);
-        bool filled =
-            ahead < capacity && grosr_queue_holds(take->slot[d], grosr_queue_lap(q->capacity_log2, task));
+        uint64_t lap = grosr_queue_lap(q->capacity_log2, task);
+        bool gone = grosr_queue_gone(take->slot[d], lap);
+        bool filled = ahead < capacity && (gone || grosr_queue_holds(take->slot[d], lap));
+        if (gone)
+            take->slot[d].lo |= (uint64_t)GROSR_SLOT_SKIP << 32;
         uint32_t missing = ~dev_ballot(filled);
         uint32_t n = dev_ffs32(missing);
         n = n ? n - 1 : GROSR_LANES;
@@ -148,36 +165,35 @@ GROSR_DEVICE void grosr_queue_poll(const struct grosr_queue *q, uint32_t port, u
     }
 }
 
-/*
- * Takes tasks through a port: take->count of them, 0 when another worker has the port or nothing came in a
- * few polls. A collective.
- */
-GROSR_DEVICE void grosr_queue_take(const struct grosr_queue *q, uint32_t port, struct grosr_take *take)
+/* Claims a port for polling; *position is where it stands. False: another worker has it. A collective. */
+GROSR_DEVICE bool grosr_queue_claim(const struct grosr_queue *q, uint32_t port, uint64_t *position)
 {
-    struct grosr_port *p = &q->port[port];
-    uint64_t position = 0;
-    uint32_t busy = 0;
+    dev64 *word = &q->port[port].word;
+    uint64_t old = 1;
 
-    take->count = 0;
     if (dev_lane() == 0) {
         /* Look before the exchange: waiting workers share the line instead of fighting for it. */
-        busy = dev_load_relaxed(&p->lock) || dev_cas_acquire(&p->lock, 0, 1);
-        if (!busy)
-            position = p->position; /* visible: the lock's last holder released it */
+        old = dev_load_relaxed(word);
+        if (!(old & 1) && dev_cas_relaxed(word, old, old | 1) != old)
+            old = 1;
     }
-    if (dev_shfl32(busy, 0))
-        return;
-    position = dev_shfl64(position, 0);
-    for (uint32_t i = 0; i < GROSR_QUEUE_POLLS && !take->count; i++)
-        grosr_queue_poll(q, port, position, take);
+    old = dev_shfl64(old, 0);
+    *position = old >> 1;
+    return !(old & 1);
+}
+
+/* Claims a port again that was left at `position`, if nobody has been there since. One lane; the result need
+ * not be waited for. */
+GROSR_DEVICE bool grosr_queue_reclaim(const struct grosr_queue *q, uint32_t port, uint64_t position)
+{
+    return dev_cas_relaxed(&q->port[port].word, position << 1, position << 1 | 1) == position << 1;
+}
+
+/* Leaves a claimed port at a position, from which on nothing has been taken. One lane. */
+GROSR_DEVICE void grosr_queue_leave(const struct grosr_queue *q, uint32_t port, uint64_t position)
+{
     dev_point("queue.taken");
-    if (dev_lane() == 0) {
-        if (take->count) {
-            p->position = position + take->count;
-            sys_store_relaxed(&q->taken[port].taken, position + take->count);
-        }
-        dev_store_release(&p->lock, 0u); /* pairs with the exchange above */
-    }
+    dev_store_relaxed(&q->port[port].word, position << 1);
 }
 
 #endif

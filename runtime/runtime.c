@@ -27,6 +27,8 @@
 /* `grosr record` takes a program's first session; a later one goes on alone after this. */
 #define RECORDER_WAIT_NS   2000000000u
 #define STOP_TIMEOUT_NS    10000000000u
+#define WORKERS_PER_PORT   4u /* at least: whoever polls a port hears of other work later */
+#define FRAMES_PER_WORKER  2048u
 #define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
 
 /* ---- calls ---- */
@@ -307,6 +309,20 @@ int grosr_close(grosr *rt)
     return err;
 }
 
+int grosr_shared(grosr *rt, void **host, void **device)
+{
+    int err = grosr_enter(rt);
+
+    if (err)
+        return err;
+    if (!rt->shared_host)
+        err = grosr_fail(ENOENT, "the runtime was opened without shared memory");
+    *host = rt->shared_host;
+    *device = rt->shared_device;
+    grosr_leave(rt);
+    return err;
+}
+
 const struct grosr_session *grosr_runtime_session(const grosr *rt)
 {
     return dev_load_acquire(&rt->gate) & GATE_CLOSED ? NULL : rt->session;
@@ -331,20 +347,67 @@ static int wait_for_collector(grosr *rt, uint32_t pid, uint64_t patience_ns)
     return 0;
 }
 
+/* What a device's name says: whether a GPU, and which. */
+static int parse_device(const char *name, bool *cuda, uint32_t *ordinal)
+{
+    const char *digits = name + strlen("cuda:");
+
+    *ordinal = 0;
+    *cuda = !strncmp(name, "cuda", strlen("cuda"));
+    if (!strcmp(name, "cuda") || !strcmp(name, "host"))
+        return 0;
+    if (strncmp(name, "cuda:", strlen("cuda:")) || !*digits || digits[strspn(digits, "0123456789")])
+        return grosr_fail(EINVAL, "there is no kind of device called '%s': auto, cuda, cuda:N or host", name);
+    unsigned long n = strtoul(digits, NULL, 10);
+    *ordinal = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+    return 0;
+}
+
+/* The GPU's number, -ENODEV with its text where there is none. */
+static int find_cuda(uint32_t ordinal, struct grosr_device_info *device)
+{
+    const char *why;
+    uint32_t n = grosr_cuda_devices(device, ordinal, 1, &why);
+
+    if (!n)
+        return grosr_fail(ENODEV, "no CUDA device: %s", why);
+    if (ordinal >= n)
+        return grosr_fail(ENODEV, "there is no CUDA device %u: the last is number %u", ordinal, n - 1);
+    return 0;
+}
+
+int grosr_find_device(const char *name, struct grosr_device_info *device)
+{
+    bool automatic = !strcmp(name, "auto"), cuda;
+    uint32_t ordinal;
+    int err = parse_device(automatic ? "cuda" : name, &cuda, &ordinal);
+
+    if (!err && cuda)
+        err = find_cuda(ordinal, device);
+    if ((!err && !cuda) || (automatic && err == -ENODEV)) {
+        grosr_host_device(device);
+        err = 0;
+    }
+    return err;
+}
+
 static int open_device(grosr *rt, const char *name)
 {
+    const struct grosr_program *p = rt->program;
     bool automatic = !strcmp(name, "auto");
+    int err;
 
-    if (automatic || !strcmp(name, "cuda")) {
-        rt->ops = &grosr_device_cuda;
-        int err = rt->ops->open(&rt->device, 0, &rt->info);
-        if (!(automatic && err == -ENODEV))
-            return err;
-    } else if (strcmp(name, "host")) {
-        return grosr_fail(EINVAL, "there is no kind of device called '%s': auto, cuda or host", name);
-    }
-    rt->ops = &grosr_device_host;
-    return rt->ops->open(&rt->device, 0, &rt->info);
+    if (p->launch_bytes != sizeof(struct grosr_launch) || p->local_bytes != sizeof(struct grosr_local))
+        return grosr_fail(EINVAL,
+                          "the program was compiled with the headers of another version of the library");
+    if (automatic && !p->cuda_kernel && !p->cuda_fatbin)
+        name = "host";
+    else if (automatic && !p->host_warp)
+        name = "cuda";
+    if ((err = grosr_find_device(name, &rt->info)))
+        return err;
+    rt->ops = strcmp(rt->info.device, "host") ? &grosr_device_cuda : &grosr_device_host;
+    return rt->ops->open(&rt->device, rt->info.ordinal, p, &rt->info);
 }
 
 /* Events in a ring when nobody asked: the rings together take 64 MiB, but no more than half of what /dev/shm
@@ -386,8 +449,17 @@ static int settle_options(grosr *rt, struct grosr_options *o)
                           o->queue_capacity);
     while (UINT32_C(1) << rt->capacity_log2 < o->queue_capacity)
         rt->capacity_log2++;
+    if (o->frames == 0)
+        o->frames = o->workers * FRAMES_PER_WORKER;
+    if (o->frames > GROSR_FRAME_MAX)
+        return grosr_fail(EINVAL, "at most %u frames, not %u", GROSR_FRAME_MAX, o->frames);
+    if (o->frames < o->workers * rt->info.lanes)
+        return grosr_fail(EINVAL, "at least %u frames for %u workers, not %u", o->workers * rt->info.lanes,
+                          o->workers, o->frames);
     /* A port's next chunk is at most one lap ahead, so that laps modulo 256 are never ambiguous. */
-    rt->ports = o->workers < GROSR_QUEUE_PORTS_MAX ? o->workers : GROSR_QUEUE_PORTS_MAX;
+    rt->ports = o->workers / WORKERS_PER_PORT + 1;
+    if (rt->ports > GROSR_QUEUE_PORTS_MAX)
+        rt->ports = GROSR_QUEUE_PORTS_MAX;
     while (rt->ports > 1 && rt->ports * GROSR_QUEUE_CHUNK > o->queue_capacity)
         rt->ports--;
     return 0;
@@ -395,16 +467,23 @@ static int settle_options(grosr *rt, struct grosr_options *o)
 
 static int create_session(grosr *rt, const struct grosr_options *o)
 {
-    static const char *const functions[] = {
-#define GROSR_TASK_FUNCTION(id, NAME, name, effects, text) [id] = #name,
-#include "tasks.def"
-#undef GROSR_TASK_FUNCTION
-    };
+    const struct grosr_program *p = rt->program;
+    const char **names;
+    uint32_t ids = 0;
+    int err;
+
+    for (uint32_t i = 0; i < p->functions; i++)
+        ids = ids <= p->function[i].id ? p->function[i].id + 1 : ids;
+    names = (const char **)calloc(ids + 1, sizeof(*names));
+    if (!names)
+        return grosr_fail(ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < p->functions; i++)
+        names[p->function[i].id] = p->function[i].name;
     struct grosr_session_queue_options queue = {"submit", o->queue_capacity, rt->ports, GROSR_QUEUE_CHUNK};
     struct grosr_session_options s = {
         .device = rt->info.device,
         .device_name = rt->info.name,
-        .program = o->program,
+        .program = o->name,
         .sms = o->sms,
         .max_warps_per_sm =
             rt->ops == &grosr_device_host ? (o->workers + o->sms - 1) / o->sms : rt->info.max_warps_per_sm,
@@ -415,52 +494,78 @@ static int create_session(grosr *rt, const struct grosr_options *o)
         .host_ring_events = HOST_RING_EVENTS,
         .overflow = o->overflow,
         .level = o->level,
-        .functions = functions,
-        .function_count = sizeof(functions) / sizeof(functions[0]),
+        .functions = names,
+        .function_count = ids,
         .queues = &queue,
         .queue_count = 1,
     };
-    return grosr_session_create(&rt->session, &s);
+    err = grosr_session_create(&rt->session, &s);
+    free(names);
+    return err;
 }
 
-/* The urgent ring; what the device writes lies in a line of its own. */
-struct urgent {
-    alignas(128) sys64 ring[GROSR_QUEUE_URGENT];
-    alignas(128) sys64 taken;
-};
+/* Memory for what workers share with each other. */
+static int allocate_shares(grosr *rt, struct grosr_launch *l)
+{
+    struct {
+        void **memory;
+        size_t bytes;
+    } blocks[] = {
+        {(void **)&l->control, sizeof(*l->control)},
+        {(void **)&l->ends, (GROSR_SHARE_INBOX + l->workers) * sizeof(*l->ends)},
+        {(void **)&l->overflow_slots, sizeof(dev256) << GROSR_OVERFLOW_CAPACITY_LOG2},
+        {(void **)&l->urgent_slots, sizeof(dev256) << GROSR_URGENT_CAPACITY_LOG2},
+        {(void **)&l->inbox_slots, (l->workers * sizeof(dev256)) << GROSR_INBOX_CAPACITY_LOG2},
+        {(void **)&l->free_slots, sizeof(dev256) << l->frames_log2},
+        {(void **)&l->ready_slots, sizeof(dev256) << l->frames_log2},
+        {(void **)&l->frame, (l->workers * l->frames_per_worker + 1) * sizeof(*l->frame)},
+        {(void **)&l->free_far, (size_t)l->workers * GROSR_FREE_FAR * sizeof(*l->free_far)},
+        {(void **)&l->far, (size_t)l->workers * GROSR_DEQUE_CAPACITY * sizeof(*l->far)},
+    };
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(blocks) / sizeof(blocks[0]); i++)
+        err = rt->ops->alloc(rt->device, blocks[i].bytes, blocks[i].memory);
+    return err;
+}
 
 /* Memory for the queue, and the kernel. */
 static int launch(grosr *rt, const struct grosr_options *o)
 {
     size_t ring_bytes = sizeof(sys128) << rt->capacity_log2;
     struct grosr_launch l;
-    void *tasks, *tasks_view, *results, *results_view, *urgent, *urgent_view, *ports, *control, *segment_view;
+    void *tasks, *tasks_view, *results, *results_view, *words, *words_view, *ports, *segment_view;
     int err;
 
     if ((err = rt->ops->share(rt->device, rt->session->base, rt->session->bytes, &segment_view)) ||
         (err = rt->ops->alloc_shared(rt->device, ring_bytes, &tasks, &tasks_view)) ||
         (err = rt->ops->alloc_shared(rt->device, ring_bytes, &results, &results_view)) ||
-        (err = rt->ops->alloc_shared(rt->device, sizeof(struct urgent), &urgent, &urgent_view)) ||
-        (err = rt->ops->alloc(rt->device, rt->ports * sizeof(struct grosr_port), &ports)) ||
-        (err = rt->ops->alloc(rt->device, sizeof(struct grosr_control), &control)))
+        (err = rt->ops->alloc_shared(rt->device, sizeof(struct grosr_queue_words), &words, &words_view)) ||
+        (err = rt->ops->alloc(rt->device, rt->ports * sizeof(struct grosr_port), &ports)))
         return err;
     rt->tasks = (sys128 *)tasks;
     rt->results = (sys128 *)results;
-    rt->urgent = ((struct urgent *)urgent)->ring;
-    rt->urgent_taken = &((struct urgent *)urgent)->taken;
+    rt->words = (struct grosr_queue_words *)words;
     memset(&l, 0, sizeof(l));
     l.trace = grosr_session_trace(rt->session, segment_view);
     l.queue.tasks = (sys128 *)tasks_view;
     l.queue.results = (sys128 *)results_view;
-    l.queue.urgent = ((struct urgent *)urgent_view)->ring;
-    l.queue.urgent_taken = &((struct urgent *)urgent_view)->taken;
+    l.queue.words = (struct grosr_queue_words *)words_view;
     l.queue.capacity_log2 = rt->capacity_log2;
     l.queue.ports = rt->ports;
     l.queue.port = (struct grosr_port *)ports;
     l.queue.taken =
         (struct grosr_queue_port *)(void *)(l.trace.base + grosr_session_queue(rt->session, 0)->ports_at);
-    l.control = (struct grosr_control *)control;
     l.workers = o->workers;
+    l.one_queue = o->sharing == GROSR_SHARING_ONE_QUEUE;
+    l.frames_per_worker = o->frames / o->workers;
+    while (UINT32_C(1) << l.frames_log2 < l.workers * l.frames_per_worker)
+        l.frames_log2++;
+    if ((err = allocate_shares(rt, &l)))
+        return err;
+    if (o->shared_bytes &&
+        (err = rt->ops->alloc_shared(rt->device, o->shared_bytes, &rt->shared_host, &rt->shared_device)))
+        return err;
     return rt->ops->launch(rt->device, &l, o->sms);
 }
 
@@ -473,6 +578,7 @@ int grosr_open(grosr **out, const struct grosr_options *options)
     if (!rt)
         return grosr_fail(ENOMEM, "out of memory");
     memset(rt, 0, sizeof(*rt));
+    rt->program = o.program ? o.program : grosr_built_in();
     pthread_mutex_init(&rt->lock, NULL);
     pthread_mutex_init(&rt->urgent_lock, NULL);
     pthread_mutex_init(&rt->finish_lock, NULL);
@@ -517,7 +623,7 @@ fail:
 uint32_t grosr_devices(struct grosr_device_info *devices, uint32_t max)
 {
     const char *why;
-    uint32_t n = grosr_cuda_devices(devices, max, &why);
+    uint32_t n = grosr_cuda_devices(devices, 0, max, &why);
 
     if (n < max)
         grosr_host_device(&devices[n]);
@@ -529,5 +635,5 @@ const char *grosr_cuda_absent(void)
     const char *why = NULL;
     struct grosr_device_info device;
 
-    return grosr_cuda_devices(&device, 1, &why) ? NULL : why;
+    return grosr_cuda_devices(&device, 0, 1, &why) ? NULL : why;
 }

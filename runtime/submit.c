@@ -195,21 +195,37 @@ static void write_slots(sys128 *slot, struct grosr_pair base, const struct grosr
         write_slot(&slot[k], base, &tasks[k]);
 }
 
+/* Whether a high-priority task may overtake its port, which passes over it later: not by too many laps, or it
+ * could not tell old from new (grosr_queue_gone()). */
+static bool may_overtake(const grosr *rt, uint64_t number)
+{
+    const struct grosr_queue_entry *queue = grosr_session_queue(rt->session, 0);
+    const struct grosr_queue_port *port =
+        (const struct grosr_queue_port *)(const void *)(rt->session->base + queue->ports_at);
+    uint64_t chunk = number / GROSR_QUEUE_CHUNK;
+    uint64_t position = chunk / rt->ports * GROSR_QUEUE_CHUNK + number % GROSR_QUEUE_CHUNK;
+
+    return (position - sys_load_relaxed(&port[chunk % rt->ports].taken)) * rt->ports <=
+           (uint64_t)GROSR_QUEUE_LAG << rt->capacity_log2;
+}
+
 /* Writes a slot whose task goes through the urgent ring, if that has room. */
 static bool write_urgent(grosr *rt, uint64_t number, const struct grosr_task *task)
 {
     uint64_t mask = (UINT64_C(1) << rt->capacity_log2) - 1, u;
     bool room;
 
+    if (!may_overtake(rt, number))
+        return false;
     pthread_mutex_lock(&rt->urgent_lock);
     u = rt->urgent_sent;
     /* Acquire: the device is done with the word. Pairs with its release of urgent_taken. */
-    room = u - sys_load_acquire(rt->urgent_taken) < GROSR_QUEUE_URGENT;
+    room = u - sys_load_acquire(&rt->words->urgent_taken) < GROSR_QUEUE_URGENT;
     if (room) {
         write_slot(&rt->tasks[number & mask],
                    slot_base(grosr_queue_lap(rt->capacity_log2, number), GROSR_SLOT_SKIP), task);
         /* After the slot. Pairs with the service warp's load. */
-        sys_store_release(&rt->urgent[u % GROSR_QUEUE_URGENT], grosr_urgent_word(u, number));
+        sys_store_release(&rt->words->urgent[u % GROSR_QUEUE_URGENT], grosr_urgent_word(u, number));
         rt->urgent_sent = u + 1;
     }
     pthread_mutex_unlock(&rt->urgent_lock);
@@ -304,7 +320,7 @@ static int check_tasks(const struct grosr_task *tasks, size_t count, bool *urgen
         if (tasks[i].flags & ~GROSR_TASK_HIGH)
             return grosr_fail(EINVAL, "task %zu of a batch: unknown flags 0x%x", i, tasks[i].flags);
     }
-    *urgent = GROSR_QUEUE_URGENT_READY;
+    *urgent = true;
     return 0;
 }
 
@@ -425,6 +441,10 @@ static int cancel(grosr *rt, uint64_t first, uint64_t count, uint64_t *marked)
         err = add_cancelled(rt, (struct span){first > claimed ? first : claimed, end}, marked);
     pthread_mutex_unlock(&rt->lock);
     first = first > grosr_retired(rt) ? first : grosr_retired(rt);
+    if (!err && first < end) {
+        rt->cancel_until = rt->cancel_until > end ? rt->cancel_until : end;
+        sys_store_relaxed(&rt->words->cancelling, 1u);
+    }
     for (uint64_t t = first; !err && t < grosr_least(end, claimed); t++)
         *marked += mark_cancelled(rt, t);
     grosr_resign_collector(rt);

@@ -66,6 +66,12 @@ try query "$db" "SELECT task, function, worker, sm, queued_ns, run_ns FROM tasks
 say "4. Whether to trust it: is anything missing?"
 try query "$db" health
 
+say "5. Tasks that spawn tasks, and tasks that wait for others: nothing comes from the CPU but the roots."
+try run spawn --tasks 100000 -o "$db"
+try query "$db" spawn-tree
+try run pipeline --tasks 100000 -o "$db"
+try query "$db" spawn-tree
+
 say "What to try next:
     $grosr run arith --seconds 60        and in another terminal: $grosr top
     $grosr query $db               the other canned queries

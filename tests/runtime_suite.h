@@ -17,7 +17,7 @@ static struct grosr_options suite_options(const char *device)
 {
     struct grosr_options o = GROSR_OPTIONS_DEFAULT;
     o.device = device;
-    o.program = "test";
+    o.name = "test";
     return o;
 }
 
@@ -647,6 +647,64 @@ static inline void suite_chaos(const char *device, uint32_t capacity, uint32_t w
     }
     if (!(kind & SUITE_CLOSE))
         grosr_close(rt);
+}
+
+static inline bool suite_adds(grosr *rt, uint32_t a)
+{
+    struct grosr_task tasks[1000];
+    struct grosr_result r[1000];
+    uint64_t first;
+
+    for (uint32_t i = 0; i < 1000; i++)
+        tasks[i] = suite_task(GROSR_FN_ADD, a, i);
+    if (grosr_submit(rt, tasks, 1000, r, &first) || grosr_wait(rt, first + 1000, 30000000000u))
+        return false;
+    for (uint32_t i = 0; i < 1000; i++)
+        if (r[i].status || r[i].value != a + i)
+            return false;
+    return true;
+}
+
+/* Two runtimes in one process, `sms` of each: each does its own tasks, and closing one leaves the other be.
+ */
+static inline void suite_several(const char *one, const char *two, uint32_t sms)
+{
+    struct grosr_options o = suite_options(one);
+    grosr *a, *b;
+
+    o.sms = sms;
+    a = suite_open(&o);
+    o.device = two;
+    b = suite_open(&o);
+    ok(suite_adds(a, 1) && suite_adds(b, 2) && suite_adds(a, 3), "two runtimes, on %s and %s, both run", one,
+       two);
+    is(grosr_close(a), 0, "one is closed");
+    ok(suite_adds(b, 4), "the other runs on");
+    o.device = one;
+    a = suite_open(&o);
+    ok(suite_adds(a, 5) && suite_adds(b, 6), "beside a new one");
+    is(grosr_close(b), 0, "it is closed");
+    ok(suite_adds(a, 7), "the new one runs on");
+    is(grosr_close(a), 0, "and is closed");
+}
+
+/* Names of devices, and programs that do not go with the library. */
+static inline void suite_programs(void)
+{
+    struct grosr_program p = {.launch_bytes = 1};
+    struct grosr_options o = suite_options("host");
+    struct grosr_device_info device;
+    grosr *rt;
+
+    o.program = &p;
+    is(grosr_open(&rt, &o), -EINVAL, "a program of another version is refused: %s", grosr_error());
+    is(grosr_find_device("host", &device), 0, "the host device is there");
+    ok(!strcmp(device.device, "host"), "and is called that");
+    is(grosr_find_device("auto", &device), 0, "some device always is");
+    is(grosr_find_device("cuda:4294967296", &device), -ENODEV, "no such GPU: %s", grosr_error());
+    static const char *const bad[] = {"", "cuda:", "cuda:x", "cuda:-1", "cuda1", "host:0", "gpu"};
+    for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        is(grosr_find_device(bad[i], &device), -EINVAL, "no name of a device: '%s'", bad[i]);
 }
 
 #endif

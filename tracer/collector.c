@@ -84,10 +84,11 @@ static void sample_queues(struct collector *c, struct batch *b, uint64_t now)
 {
     for (uint32_t i = 0; i < c->session->header.queues && b->samples < SAMPLES; i++) {
         uint64_t enqueued, dequeued;
+        /* First, so that no sample has more completed than taken. */
+        uint64_t completed = sys_load_acquire(&grosr_session_queue(c->session, i)->completed);
         grosr_session_queue_counts(c->session, i, &enqueued, &dequeued);
         struct sample sample = {{(int64_t)(now - c->session->header.start_mono_ns), i, (int64_t)enqueued,
-                                 (int64_t)dequeued,
-                                 (int64_t)sys_load_relaxed(&grosr_session_queue(c->session, i)->completed)}};
+                                 (int64_t)dequeued, (int64_t)completed}};
         if (!memcmp(&sample.values[2], &c->latest[i].values[2], 3 * sizeof(int64_t)))
             continue;
         c->latest[i] = b->sample[b->samples++] = sample;

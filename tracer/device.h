@@ -8,23 +8,35 @@
  *
  * Words. A word's type says who shares it, so that a wrong scope does not compile:
  *
- *   dev32  dev64    memory that only the device's warps share            (GPU scope; loads, stores, atomics)
- *   sys32  sys64    memory that the CPU shares across PCIe               (system scope; loads and stores
- * only: a read-modify-write across PCIe is not atomic against the CPU, so none exists) sys128          two
- * 64-bit words of such memory, 16-byte aligned, moved by one 16-byte access. The access may be seen torn
- * between its two words by the other side of the bus: whoever needs the pair whole puts a tag in both words.
+ *   dev32  dev64    memory that only the device's warps share (GPU scope; loads, stores, atomics)
+ *   dev256          four 64-bit words of such memory, 32-byte aligned, moved by two 16-byte accesses; may be
+ *                   seen torn: whoever needs them whole puts a tag in each
+ *   sys32  sys64    memory that the CPU shares across PCIe (system scope; loads and stores only: a
+ *                   read-modify-write across PCIe is not atomic against the CPU, so none exists)
+ *   sys128          two 64-bit words of such memory, 16-byte aligned, moved by one 16-byte access, which the
+ *                   other side of the bus may see torn: again a tag in both words
+ *   warp32          memory that only the lanes of one warp share
  *
  * Operations. The order is in the name; pointers select the width:
  *
  *   x = dev_load_relaxed(p)    x = dev_load_acquire(p)    dev_store_relaxed(p, x)    dev_store_release(p, x)
- *   old = dev_cas_acquire(p, expected, wanted)
+ *   old = dev_cas_acquire(p, expected, wanted)      old = dev_cas_acq_rel(p, expected, wanted)
+ *   old = dev_add_relaxed(p, x)   old = dev_add_acquire(p, x)   old = dev_add_acq_rel(p, x)
+ *   old = dev_or_relaxed(p, bits)                   old = dev_and_relaxed(p, bits)       (64 bits)
+ *   quad = dev_load_quad_acquire(p)                 dev_store_quad_release(p, quad)
  *   x = sys_load_relaxed(p)    x = sys_load_acquire(p)    sys_store_relaxed(p, x)    sys_store_release(p, x)
  *   pair = sys_load_pair_relaxed(p)      pair = sys_load_pair_acquire(p)
  *   sys_store_pair_relaxed(p, lo, hi)    sys_store_pair_release(p, lo, hi)
+ *   x = warp_load(p)           warp_store(p, x)     old = warp_add(p, x)     old = warp_ticket(p)
  *
  * There are no stand-alone fences. A release orders everything the calling lane did before, and everything
  * other lanes of its warp did before a collective it met them at. sys_load_pair_acquire acquires when the
- * word `lo` holds what a sys_store_pair_release stored.
+ * word `lo` holds what a sys_store_pair_release stored, dev_load_quad_acquire when w[0] holds what a
+ * dev_store_quad_release stored.
+ *
+ * warp_add and warp_ticket (an add of 1) may be called by any lanes at any time, diverged or not; lanes that
+ * happen to call warp_ticket together share one atomic. What lanes did before a dev_syncwarp is seen after
+ * it.
  *
  * The unit of execution is the warp of GROSR_LANES lanes (32 on CUDA; 1 on the host, 4 or 32 in test builds).
  * Collectives are called where all lanes of the warp meet, and nowhere else:
@@ -32,10 +44,12 @@
  *   dev_lane()                 this lane's index, 0 .. GROSR_LANES-1 (not a collective)
  *   dev_ballot(flag)           bit i set: lane i passed a true flag
  *   dev_shfl32(x, lane)        lane `lane`'s x, in every lane; dev_shfl64 likewise
+ *   dev_sum64(x)               the sum of all lanes' x, in every lane
  *   dev_syncwarp()             what lanes wrote before is visible to the others after
  *   GROSR_LANE_DEPTH           how many items a lane should handle at a time to make a warp's batch worth a
- * lock: 1 with 32 lanes, 16 with 1 dev_popc32(m) dev_ffs32(m) bits set; 1 + index of the lowest set bit, 0
- * for none
+ *                              lock: 1 with 32 lanes, 16 with 1
+ *   dev_popc32(m) dev_ffs32(m) dev_fls32(m)   bits set; 1 + index of the lowest, of the highest set bit, 0
+ * for none (not collectives)
  *
  * Time and waiting:
  *
@@ -75,8 +89,19 @@ typedef struct {
     uint64_t hi;
 } sys128;
 
+typedef struct {
+    alignas(32) uint64_t w[4];
+} dev256;
+typedef struct {
+    uint32_t v;
+} warp32;
+
 struct grosr_pair {
     uint64_t lo, hi;
+};
+
+struct grosr_quad {
+    uint64_t w[4];
 };
 
 #ifdef __CUDACC__

@@ -40,14 +40,98 @@ GROSR_PTX_WORD(sys, sys32, uint32_t, "32", "r", "sys")
 GROSR_PTX_WORD(sys, sys64, uint64_t, "64", "l", "sys")
 #undef GROSR_PTX_WORD
 
-GROSR_DEVICE uint32_t dev_cas_acquire(dev32 *p, uint32_t expected, uint32_t wanted)
+#define GROSR_PTX_ATOMICS(type, word, bits, reg, order)                           \
+    GROSR_DEVICE word dev_cas_##order(type *p, word expected, word wanted)        \
+    {                                                                             \
+        word old;                                                                 \
+        asm volatile("atom." #order ".gpu.global.cas.b" bits " %0, [%1], %2, %3;" \
+                     : "=" reg(old)                                               \
+                     : "l"(p), reg(expected), reg(wanted)                         \
+                     : "memory");                                                 \
+        return old;                                                               \
+    }                                                                             \
+    GROSR_DEVICE word dev_add_##order(type *p, word x)                            \
+    {                                                                             \
+        word old;                                                                 \
+        asm volatile("atom." #order ".gpu.global.add.u" bits " %0, [%1], %2;"     \
+                     : "=" reg(old)                                               \
+                     : "l"(p), reg(x)                                             \
+                     : "memory");                                                 \
+        return old;                                                               \
+    }
+
+GROSR_PTX_ATOMICS(dev32, uint32_t, "32", "r", relaxed)
+GROSR_PTX_ATOMICS(dev64, uint64_t, "64", "l", relaxed)
+GROSR_PTX_ATOMICS(dev32, uint32_t, "32", "r", acquire)
+GROSR_PTX_ATOMICS(dev64, uint64_t, "64", "l", acquire)
+GROSR_PTX_ATOMICS(dev32, uint32_t, "32", "r", acq_rel)
+GROSR_PTX_ATOMICS(dev64, uint64_t, "64", "l", acq_rel)
+#undef GROSR_PTX_ATOMICS
+
+GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
 {
-    uint32_t old;
-    asm volatile("atom.acquire.gpu.global.cas.b32 %0, [%1], %2, %3;"
-                 : "=r"(old)
-                 : "l"(p), "r"(expected), "r"(wanted)
-                 : "memory");
+    uint64_t old;
+    asm volatile("atom.relaxed.gpu.global.or.b64 %0, [%1], %2;" : "=l"(old) : "l"(p), "l"(x) : "memory");
     return old;
+}
+
+GROSR_DEVICE uint64_t dev_and_relaxed(dev64 *p, uint64_t x)
+{
+    uint64_t old;
+    asm volatile("atom.relaxed.gpu.global.and.b64 %0, [%1], %2;" : "=l"(old) : "l"(p), "l"(x) : "memory");
+    return old;
+}
+
+/* The upper half first, so that both loads are under way before the acquire waits. */
+GROSR_DEVICE struct grosr_quad dev_load_quad_acquire(const dev256 *p)
+{
+    struct grosr_quad q;
+    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
+                 : "=l"(q.w[2]), "=l"(q.w[3])
+                 : "l"(&p->w[2])
+                 : "memory");
+    asm volatile("ld.acquire.gpu.global.v2.u64 {%0, %1}, [%2];"
+                 : "=l"(q.w[0]), "=l"(q.w[1])
+                 : "l"(&p->w[0])
+                 : "memory");
+    return q;
+}
+
+GROSR_DEVICE void dev_store_quad_release(dev256 *p, struct grosr_quad q)
+{
+    asm volatile("st.relaxed.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(&p->w[2]), "l"(q.w[2]), "l"(q.w[3])
+                 : "memory");
+    asm volatile("st.release.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(&p->w[0]), "l"(q.w[0]), "l"(q.w[1])
+                 : "memory");
+}
+
+/* Plain accesses: what another lane writes is read after a dev_syncwarp, which is a barrier for the compiler
+ * too. */
+GROSR_DEVICE uint32_t warp_load(const warp32 *p)
+{
+    return p->v;
+}
+
+GROSR_DEVICE void warp_store(warp32 *p, uint32_t x)
+{
+    p->v = x;
+}
+
+GROSR_DEVICE uint32_t warp_add(warp32 *p, uint32_t x)
+{
+    return atomicAdd_block(&p->v, x);
+}
+
+/* The lanes that are here together elect one that takes all their tickets. */
+GROSR_DEVICE uint32_t warp_ticket(warp32 *p)
+{
+    uint32_t here = __activemask(), lane, first = 0;
+    int leader = __ffs((int)here) - 1;
+
+    asm("mov.u32 %0, %%laneid;" : "=r"(lane));
+    if ((int)lane == leader)
+        first = atomicAdd_block(&p->v, (uint32_t)__popc(here));
+    return __shfl_sync(here, first, leader) + (uint32_t)__popc(here & ((1u << lane) - 1));
 }
 
 GROSR_DEVICE struct grosr_pair sys_load_pair_relaxed(const sys128 *p)
@@ -96,6 +180,13 @@ GROSR_DEVICE uint64_t dev_shfl64(uint64_t x, uint32_t lane)
     return __shfl_sync(~0u, (unsigned long long)x, (int)lane);
 }
 
+GROSR_DEVICE uint64_t dev_sum64(uint64_t x)
+{
+    for (int d = 16; d; d >>= 1)
+        x += __shfl_xor_sync(~0u, (unsigned long long)x, d);
+    return x;
+}
+
 GROSR_DEVICE void dev_syncwarp(void)
 {
     __syncwarp();
@@ -109,6 +200,16 @@ GROSR_DEVICE uint32_t dev_popc32(uint32_t m)
 GROSR_DEVICE uint32_t dev_ffs32(uint32_t m)
 {
     return (uint32_t)__ffs((int)m);
+}
+
+GROSR_DEVICE uint32_t dev_ffs64(uint64_t m)
+{
+    return (uint32_t)__ffsll((long long)m);
+}
+
+GROSR_DEVICE uint32_t dev_fls32(uint32_t m)
+{
+    return 32u - (uint32_t)__clz((int)m);
 }
 
 GROSR_DEVICE uint64_t dev_clock_ns(void)

@@ -124,6 +124,20 @@ uint64_t dev_shfl64(uint64_t x, uint32_t lane)
     return x;
 }
 
+uint64_t dev_sum64(uint64_t x)
+{
+    uint64_t sum = 0;
+
+    if (!self)
+        return x;
+    self->warp->exchange[self->lane] = x;
+    meet(self->warp);
+    for (uint32_t i = 0; i < GROSR_LANES; i++)
+        sum += self->warp->exchange[i];
+    meet(self->warp);
+    return sum;
+}
+
 void dev_syncwarp(void)
 {
     if (self)

@@ -42,6 +42,80 @@ GROSR_HOST_WORD(sys32, uint32_t)
 GROSR_HOST_WORD(sys64, uint64_t)
 #undef GROSR_HOST_WORD
 
+#define GROSR_HOST_ATOMICS(type, word, order, success, failure)                         \
+    GROSR_DEVICE word type##_cas_##order(type *p, word expected, word wanted)           \
+    {                                                                                   \
+        __atomic_compare_exchange_n(&p->v, &expected, wanted, false, success, failure); \
+        return expected;                                                                \
+    }                                                                                   \
+    GROSR_DEVICE word type##_add_##order(type *p, word x)                               \
+    {                                                                                   \
+        return __atomic_fetch_add(&p->v, x, success);                                   \
+    }
+
+GROSR_HOST_ATOMICS(dev32, uint32_t, relaxed, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+GROSR_HOST_ATOMICS(dev64, uint64_t, relaxed, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+GROSR_HOST_ATOMICS(dev32, uint32_t, acquire, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+GROSR_HOST_ATOMICS(dev64, uint64_t, acquire, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+GROSR_HOST_ATOMICS(dev32, uint32_t, acq_rel, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+GROSR_HOST_ATOMICS(dev64, uint64_t, acq_rel, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#undef GROSR_HOST_ATOMICS
+
+GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
+{
+    return __atomic_fetch_or(&p->v, x, __ATOMIC_RELAXED);
+}
+
+GROSR_DEVICE uint64_t dev_and_relaxed(dev64 *p, uint64_t x)
+{
+    return __atomic_fetch_and(&p->v, x, __ATOMIC_RELAXED);
+}
+
+#ifdef __cplusplus /* which has overloads in place of _Generic */
+
+#define GROSR_HOST_OVERLOADS(family, type, word)              \
+    GROSR_DEVICE word family##_load_relaxed(const type *p)    \
+    {                                                         \
+        return type##_load_relaxed(p);                        \
+    }                                                         \
+    GROSR_DEVICE word family##_load_acquire(const type *p)    \
+    {                                                         \
+        return type##_load_acquire(p);                        \
+    }                                                         \
+    GROSR_DEVICE void family##_store_relaxed(type *p, word x) \
+    {                                                         \
+        type##_store_relaxed(p, x);                           \
+    }                                                         \
+    GROSR_DEVICE void family##_store_release(type *p, word x) \
+    {                                                         \
+        type##_store_release(p, x);                           \
+    }
+
+#define GROSR_HOST_OVERLOADS_DEV(type, word, order)                        \
+    GROSR_DEVICE word dev_cas_##order(type *p, word expected, word wanted) \
+    {                                                                      \
+        return type##_cas_##order(p, expected, wanted);                    \
+    }                                                                      \
+    GROSR_DEVICE word dev_add_##order(type *p, word x)                     \
+    {                                                                      \
+        return type##_add_##order(p, x);                                   \
+    }
+
+GROSR_HOST_OVERLOADS(dev, dev32, uint32_t)
+GROSR_HOST_OVERLOADS(dev, dev64, uint64_t)
+GROSR_HOST_OVERLOADS(sys, sys32, uint32_t)
+GROSR_HOST_OVERLOADS(sys, sys64, uint64_t)
+GROSR_HOST_OVERLOADS_DEV(dev32, uint32_t, relaxed)
+GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, relaxed)
+GROSR_HOST_OVERLOADS_DEV(dev32, uint32_t, acquire)
+GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, acquire)
+GROSR_HOST_OVERLOADS_DEV(dev32, uint32_t, acq_rel)
+GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, acq_rel)
+#undef GROSR_HOST_OVERLOADS
+#undef GROSR_HOST_OVERLOADS_DEV
+
+#else
+
 #define GROSR_SELECT(family, op, p)                \
     _Generic((p), family##32 *                     \
              : family##32_##op, const family##32 * \
@@ -58,16 +132,52 @@ GROSR_HOST_WORD(sys64, uint64_t)
 #define sys_store_relaxed(p, x) GROSR_SELECT(sys, store_relaxed, p)(p, x)
 #define sys_store_release(p, x) GROSR_SELECT(sys, store_release, p)(p, x)
 
-GROSR_DEVICE uint32_t dev_cas_acquire(dev32 *p, uint32_t expected, uint32_t wanted)
+#define GROSR_SELECT_DEV(op, p) _Generic((p), dev32 * : dev32_##op, dev64 * : dev64_##op)
+
+#define dev_cas_relaxed(p, expected, wanted) GROSR_SELECT_DEV(cas_relaxed, p)(p, expected, wanted)
+#define dev_cas_acquire(p, expected, wanted) GROSR_SELECT_DEV(cas_acquire, p)(p, expected, wanted)
+#define dev_cas_acq_rel(p, expected, wanted) GROSR_SELECT_DEV(cas_acq_rel, p)(p, expected, wanted)
+#define dev_add_relaxed(p, x)                GROSR_SELECT_DEV(add_relaxed, p)(p, x)
+#define dev_add_acquire(p, x)                GROSR_SELECT_DEV(add_acquire, p)(p, x)
+#define dev_add_acq_rel(p, x)                GROSR_SELECT_DEV(add_acq_rel, p)(p, x)
+
+#endif
+
+/* w[0] first, with acquire: a reader that finds the new w[0] finds what was stored before it. */
+GROSR_DEVICE struct grosr_quad dev_load_quad_acquire(const dev256 *p)
 {
-    __atomic_compare_exchange_n(&p->v, &expected, wanted, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-    return expected;
+    struct grosr_quad q;
+    q.w[0] = __atomic_load_n(&p->w[0], __ATOMIC_ACQUIRE);
+    for (int i = 1; i < 4; i++)
+        q.w[i] = __atomic_load_n(&p->w[i], __ATOMIC_RELAXED);
+    return q;
 }
 
-/* For the host's own threads. */
-GROSR_DEVICE uint32_t dev_add_acq_rel(dev32 *p, uint32_t x)
+GROSR_DEVICE void dev_store_quad_release(dev256 *p, struct grosr_quad q)
 {
-    return __atomic_fetch_add(&p->v, x, __ATOMIC_ACQ_REL);
+    for (int i = 1; i < 4; i++)
+        __atomic_store_n(&p->w[i], q.w[i], __ATOMIC_RELAXED);
+    __atomic_store_n(&p->w[0], q.w[0], __ATOMIC_RELEASE);
+}
+
+GROSR_DEVICE uint32_t warp_load(const warp32 *p)
+{
+    return __atomic_load_n(&p->v, __ATOMIC_RELAXED);
+}
+
+GROSR_DEVICE void warp_store(warp32 *p, uint32_t x)
+{
+    __atomic_store_n(&p->v, x, __ATOMIC_RELAXED);
+}
+
+GROSR_DEVICE uint32_t warp_add(warp32 *p, uint32_t x)
+{
+    return __atomic_fetch_add(&p->v, x, __ATOMIC_RELAXED);
+}
+
+GROSR_DEVICE uint32_t warp_ticket(warp32 *p)
+{
+    return warp_add(p, 1);
 }
 
 GROSR_DEVICE struct grosr_pair sys_load_pair_relaxed(const sys128 *p)
@@ -99,10 +209,15 @@ GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
     __atomic_store_n(&p->lo, lo, __ATOMIC_RELEASE);
 }
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if GROSR_HOST_LANES > 1
 uint32_t dev_lane(void);
 uint32_t dev_ballot(bool flag);
 uint64_t dev_shfl64(uint64_t x, uint32_t lane);
+uint64_t dev_sum64(uint64_t x);
 void dev_syncwarp(void);
 #else
 GROSR_DEVICE uint32_t dev_lane(void)
@@ -118,6 +233,11 @@ GROSR_DEVICE uint32_t dev_ballot(bool flag)
 GROSR_DEVICE uint64_t dev_shfl64(uint64_t x, uint32_t lane)
 {
     (void)lane;
+    return x;
+}
+
+GROSR_DEVICE uint64_t dev_sum64(uint64_t x)
+{
     return x;
 }
 
@@ -139,6 +259,16 @@ GROSR_DEVICE uint32_t dev_popc32(uint32_t m)
 GROSR_DEVICE uint32_t dev_ffs32(uint32_t m)
 {
     return (uint32_t)__builtin_ffs((int)m);
+}
+
+GROSR_DEVICE uint32_t dev_ffs64(uint64_t m)
+{
+    return (uint32_t)__builtin_ffsll((long long)m);
+}
+
+GROSR_DEVICE uint32_t dev_fls32(uint32_t m)
+{
+    return m ? 32u - (uint32_t)__builtin_clz(m) : 0;
 }
 
 /*
@@ -195,5 +325,9 @@ uint32_t dev_host_running(struct dev_host_grid *grid);
 
 /* Waits for every lane and frees the grid. */
 void dev_host_join(struct dev_host_grid *grid);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,10 +5,18 @@
 #ifndef GROSR_ERROR_H
 #define GROSR_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The text of this thread's latest failure; "" if none. Valid until the next failure. */
 const char *grosr_error(void);
 
 /* Sets the text and returns -err. */
 int grosr_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

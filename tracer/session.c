@@ -510,14 +510,21 @@ void grosr_session_queue_counts(const struct grosr_session *s, uint32_t queue, u
     const struct grosr_queue_layout *q = &s->queue[queue];
     const struct grosr_queue_port *port =
         (const struct grosr_queue_port *)(const void *)(s->base + q->ports_at);
-    uint64_t taken = 0;
+    const struct grosr_queue_entry *entry = grosr_session_queue(s, queue);
+    uint64_t taken = 0, completed = sys_load_relaxed(&entry->completed), published;
 
     for (uint32_t i = 0; i < q->ports; i++)
         taken += sys_load_acquire(&port[i].taken); /* before `enqueued`: what was taken had been published */
+    published = sys_load_acquire(&entry->enqueued);
+    /* The service warp tells of the ports now and then. What is completed had been taken, and a task is
+     * published when the one a capacity before it is completed. */
+    taken = taken > completed ? taken : completed;
+    if (published > q->capacity && taken < published - q->capacity)
+        taken = published - q->capacity;
     if (dequeued)
         *dequeued = taken;
     if (enqueued)
-        *enqueued = sys_load_acquire(&grosr_session_queue(s, queue)->enqueued);
+        *enqueued = published;
 }
 
 uint64_t grosr_session_queue_oldest(const struct grosr_session *s, uint32_t queue)

@@ -121,7 +121,7 @@ struct grosr_ring {
 #define GROSR_RING_HOST UINT32_MAX
 
 struct grosr_queue_port {
-    alignas(64) sys64 taken; /* tasks taken through this port; written by the worker that holds its lock */
+    alignas(64) sys64 taken; /* tasks taken through this port; written by the service warp, a moment late */
 };
 
 struct grosr_queue_entry {
@@ -163,6 +163,10 @@ struct grosr_trace {
 };
 
 /* ---- host side ---- */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* The constant part of a ring's and a queue's entry. */
 struct grosr_ring_layout {
@@ -261,5 +265,9 @@ void grosr_session_queue_counts(const struct grosr_session *session, uint32_t qu
  * CLOCK_MONOTONIC ns at which the oldest task that is still in the queue was published; 0 when it is empty.
  */
 uint64_t grosr_session_queue_oldest(const struct grosr_session *session, uint32_t queue);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

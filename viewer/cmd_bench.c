@@ -319,7 +319,7 @@ static int check(const struct grosr_bench *b, const struct grosr_arguments *a)
     if (a->repetitions && !b->repetitions)
         return grosr_say(GROSR_EXIT_USAGE, "the experiment '%s' takes no --repetitions", b->name);
     if (a->tasks > 100000000)
-        return grosr_say(GROSR_EXIT_USAGE, "an experiment takes at most 100000000 tasks");
+        return grosr_say(GROSR_EXIT_USAGE, "an experiment takes at most 1000000000 tasks");
     if (a->plot && !plot_knows(a->plot))
         return grosr_say(GROSR_EXIT_USAGE, "--plot takes a file that ends in .svg or .png, not '%s'",
                          a->plot);

@@ -42,12 +42,14 @@ static int print_devices(const struct grosr_device_info *device, uint32_t device
         return err;
     for (uint32_t i = 0; i < devices && !err; i++) {
         const struct grosr_device_info *d = &device[i];
-        char memory[16];
+        char memory[16], device_name[32];
+        snprintf(device_name, sizeof(device_name), strcmp(d->device, "cuda") ? "%s" : "%s:%u", d->device,
+                 d->ordinal);
         text_count(memory, sizeof(memory), (double)d->memory_bytes);
-        struct table_cell cells[] = {text_cell(d->device),  text_cell(d->name),
-                                     number_cell(d->sms),   number_cell(d->max_warps_per_sm),
-                                     number_cell(d->lanes), number_cell(d->default_workers),
-                                     text_cell(memory),     text_cell(d->detail)};
+        struct table_cell cells[] = {text_cell(device_name), text_cell(d->name),
+                                     number_cell(d->sms),    number_cell(d->max_warps_per_sm),
+                                     number_cell(d->lanes),  number_cell(d->default_workers),
+                                     text_cell(memory),      text_cell(d->detail)};
         err = table_row(table, cells);
     }
     table_end(table);

@@ -82,6 +82,7 @@ static int print_json(const struct grosr_workload *w, const struct grosr_argumen
     json_string(&j, "device_name", h->device_name);
     json_uint(&j, "workers", h->workers);
     json_uint(&j, "tasks", r->tasks);
+    json_uint(&j, "spawned", r->spawned);
     json_uint(&j, "completed", r->completed);
     json_uint(&j, "errors", r->errors);
     json_uint(&j, "elapsed_ns", r->elapsed_ns);
@@ -103,7 +104,10 @@ static int print_text(const struct grosr_workload *w, const struct grosr_argumen
 {
     printf("%s on %s (%s, %u workers): %" PRIu64 " of %" PRIu64 " tasks completed, %" PRIu64 " errors\n",
            w->name, h->device_name, h->device, h->workers, r->completed, r->tasks, r->errors);
-    printf("%.3f ms, %.3f M tasks/s\n", (double)r->elapsed_ns * 1e-6, tasks_per_s(r) * 1e-6);
+    printf("%.3f ms, %.3f M tasks/s", (double)r->elapsed_ns * 1e-6, tasks_per_s(r) * 1e-6);
+    if (r->spawned)
+        printf(", %" PRIu64 " of them spawned by tasks", r->spawned);
+    putchar('\n');
     if (a->output)
         printf("trace: %s, %" PRIu64 " events read, %" PRIu64 " dropped, %" PRIu64 " overwritten\n",
                a->output, trace->read, trace->dropped, trace->overwritten);
@@ -117,24 +121,29 @@ static int run_open(const struct grosr_workload *w, const struct grosr_arguments
     struct grosr_workload_options options = {a->tasks ? a->tasks : DEFAULT_TASKS, a->seconds, &stop};
     struct grosr_workload_result result;
     struct grosr_ring_counts trace;
+    const struct grosr_session *session = grosr_runtime_session(rt);
     int code = GROSR_EXIT_OK, err;
-    bool interrupted;
+    bool interrupted, ran;
 
     err = w->run(rt, &options, &result);
     if (err && err != -ECANCELED)
         code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    ran = !err;
+    uint32_t level = sys_load_relaxed(&grosr_session_live(session)->level);
     err = grosr_finish(rt);
     if (err && code == GROSR_EXIT_OK)
         code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    if (ran && !err)
+        grosr_workload_audit(session, level, &result);
     interrupted = stop != 0; /* from here on there is nothing left to interrupt but the waiting */
     running = NULL;
     waiting = collector > 0;
     if (collector > 0 && collect_wait(collector))
         code = GROSR_EXIT_FAILURE;
     waiting = 0;
-    sum_rings(grosr_runtime_session(rt), &trace);
-    err = a->json ? print_json(w, a, &grosr_runtime_session(rt)->header, &result, &trace)
-                  : print_text(w, a, &grosr_runtime_session(rt)->header, &result, &trace);
+    sum_rings(session, &trace);
+    err = a->json ? print_json(w, a, &session->header, &result, &trace)
+                  : print_text(w, a, &session->header, &result, &trace);
     if (err)
         code = grosr_say(GROSR_EXIT_FAILURE, "cannot write the result: %s", strerror(-err));
     if (interrupted)
@@ -166,12 +175,13 @@ int cmd_run(int argc, char **argv)
         return grosr_say(GROSR_EXIT_USAGE, "there is no workload '%s'; `grosr run --list` names them",
                          a.operand[0]);
     options.device = a.device;
-    options.program = w->name;
+    options.name = w->name;
     options.workers = a.workers;
     options.sms = a.sms;
     options.level = a.level;
     options.overflow = a.overflow;
     options.ring_events = a.ring;
+    options.shared_bytes = w->shared_bytes;
     if (a.output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a.output))
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());

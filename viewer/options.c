@@ -32,7 +32,7 @@ enum {
 enum kind {
     FLAG,    /* a bool becomes true */
     STRING,  /* const char *, not empty */
-    WORD,    /* const char *, one of `words` */
+    DEVICE,  /* const char *, one of `words` */
     CHOICE,  /* an enum: `first_value` + the place in `words` */
     NUMBER,  /* uint32_t or uint64_t, whole, least .. most */
     SECONDS, /* double, least .. most */
@@ -57,7 +57,7 @@ struct option_text {
 
 #define AT(member) offsetof(struct grosr_arguments, member), sizeof(((struct grosr_arguments *)0)->member)
 
-static const char *const devices[] = {"auto", "cuda", "host", NULL};
+static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const formats[] = {"table", "csv", "json", NULL};
 
@@ -69,8 +69,9 @@ static const struct grosr_arguments defaults = {
 };
 
 static const struct option_text options[] = {
-    {"device", 0, WORD, RUN | BENCH, AT(device), "DEVICE",
-     "where to run: auto (a GPU if there is one), cuda or host", NULL, 0, 0, devices, 0},
+    {"device", 0, DEVICE, RUN | BENCH, AT(device), "DEVICE",
+     "where to run: auto (a GPU if there is one), cuda, cuda:N (the GPU after N others) or host", NULL, 0, 0,
+     devices, 0},
     {"output", 'o', STRING, RUN, AT(output), "FILE", "record, and write the trace to FILE", "", 0, 0, NULL,
      0},
     {"output", 'o', STRING, RECORD, AT(output), "FILE", "write the trace to FILE", GROSR_DEFAULT_TRACE, 0, 0,
@@ -154,6 +155,16 @@ static int find_word(const char *const *words, const char *word)
     return -1;
 }
 
+/* `words` has "cuda:N" for any number N. */
+static bool is_device(const char *const *words, const char *text)
+{
+    uint64_t number;
+
+    if (!strncmp(text, "cuda:", strlen("cuda:")))
+        return text_whole_number(text + strlen("cuda:"), &number);
+    return find_word(words, text) >= 0;
+}
+
 /* Puts an option's value into its place. 0, or the exit code after a line that says what it takes. */
 static int set_value(const struct option_text *o, const char *text, struct grosr_arguments *arguments)
 {
@@ -172,15 +183,15 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
             return grosr_say(GROSR_EXIT_USAGE, "--%s takes a file name, not ''", o->name);
         *(const char **)at = text;
         return 0;
-    case WORD:
+    case DEVICE:
     case CHOICE:
         place = find_word(o->words, text);
-        if (place < 0) {
+        if (o->kind == DEVICE ? !is_device(o->words, text) : place < 0) {
             join_words(words, sizeof(words), o->words);
             return grosr_say(GROSR_EXIT_USAGE, "--%s takes %s, not '%s'", o->name, words, text);
         }
-        if (o->kind == WORD)
-            *(const char **)at = o->words[place];
+        if (o->kind == DEVICE)
+            *(const char **)at = text;
         else
             *(int *)at = o->first_value + place;
         return 0;
@@ -214,7 +225,7 @@ static const char *default_text(char *to, size_t size, const struct option_text 
     if (o->fallback)
         return o->fallback;
     switch (o->kind) {
-    case WORD:
+    case DEVICE:
         return *(const char *const *)at;
     case CHOICE:
         return o->words[*(const int *)at - o->first_value];

@@ -23,7 +23,7 @@ enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
 
 /* What a command line said; defaults where it said nothing. */
 struct grosr_arguments {
-    const char *device;           /* --device auto|cuda|host */
+    const char *device;           /* --device auto|cuda|cuda:N|host */
     const char *output;           /* -o FILE; NULL: not given */
     bool json;                    /* --json */
     enum grosr_color color;       /* --color auto|always|never; NO_COLOR makes auto never */

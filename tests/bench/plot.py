@@ -28,8 +28,8 @@ except ImportError:
     print("plot.py: matplotlib is not installed (Debian: python3-matplotlib)", file=sys.stderr)
     sys.exit(NO_MATPLOTLIB)
 
-# Okabe and Ito's colours, which stay apart for the colour-blind.
-OWN = ["#0072B2", "#009E73", "#CC79A7", "#56B4E9"]
+# Okabe and Ito's colours, which stay apart for the colour-blind, and a violet.
+OWN = ["#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#6A3D9A"]
 OTHERS = ["#D55E00", "#E69F00", "#000000", "#888888", "#A0522D"]
 DASHES = [(0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3))]
 MARKERS = "osD^vPX"

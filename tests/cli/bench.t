@@ -71,10 +71,20 @@ sub xs
     my ($axis, $pattern) = @_;
     return join(' ', map { $_->{x} } grep { ($_->{axis} // '') eq $axis && $_->{name} =~ $pattern } @{$report{scale}{series}});
 }
-is(xs('tasks', qr/^GROSR/), '10 20 50 100 200 500', 'scale: up to --tasks');
+is(xs('tasks', qr/host-fed/), '10 20 50 100 200 500', 'scale: up to --tasks');
+is(xs('tasks', qr/device-fed/), '10 20 50 100 200 500', 'fed from the device too');
 is(xs('tasks', qr/^mutex/), '10 20 50 100 200 500', 'its baseline likewise');
 is(xs('workers', qr/tiny/), '1 2 3', 'up to --workers');
 is(xs('producers', qr/./), '1 2 4 8', 'and 1 to 8 producers');
+
+# ---- tasks that tasks make ----
+
+sub named { my ($name, $pattern) = @_; return scalar(grep { $_->{name} =~ $pattern } @{$report{$name}{series}}) }
+is(named('dispatch', qr/device-fed/), 1, 'dispatch: fed from the device too');
+is(named('pingpong', qr/task to task/), 4, 'pingpong: four ways from task to task');
+is(join(' ', map { named('spawn', $_) } qr/^GROSR/, qr/^one shared queue/), '4 4', 'spawn: the same trees through one queue');
+is(join(' ', map { named('tracing', qr/`$_`,/) } qw(off counters spans full)), '3 3 3 3',
+   'tracing: four levels, three lengths');
 
 # ---- for people ----
 
@@ -147,7 +157,7 @@ if (-x '/usr/bin/python3' && system("/usr/bin/python3 -c 'import matplotlib' 2>/
 says_one_line(grosr('bench', 'nosuch'), 2, qr/nosuch.*--list/, 'an unknown experiment');
 says_one_line(grosr('bench'), 2, qr/--list/, 'no experiment');
 says_one_line(grosr('bench', 'dispatch', '--tasks', '0'), 2, qr/--tasks/, 'no tasks');
-says_one_line(grosr('bench', 'dispatch', '--tasks', '1000000000'), 2, qr/at most 100000000/, 'too many');
+says_one_line(grosr('bench', 'dispatch', '--tasks', '10000000000'), 2, qr/at most 1000000000/, 'too many');
 says_one_line(grosr('bench', 'dispatch', '--repetitions', '0'), 2, qr/--repetitions/, 'no repetitions');
 says_one_line(grosr('bench', 'idle', '--tasks', '10'), 2, qr/idle.*--tasks/, 'tasks where there are none');
 says_one_line(grosr('bench', 'pingpong', '--repetitions', '10'), 2, qr/pingpong.*--repetitions/, 'repetitions likewise');

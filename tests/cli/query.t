@@ -51,6 +51,33 @@ is($health->{unaccounted}, 0, 'health: nothing unaccounted for');
 my %functions = map { $_->{function} => $_->{runs} } @{json_of(grosr('query', $db, 'functions', '--json'))};
 is_deeply(\%functions, {add => 2500, mul => 2500}, 'functions: 2500 of each');
 
+# Tasks that spawn tasks: a tree and a chain of windows, as the trace has them.
+my $tree = "$dir/tree.db";
+for my $workload (qw(spawn pipeline)) {
+    my $j = json_of(grosr('run', $workload, '--device', 'host', '--tasks', '20000', '-o', $tree, '--json'));
+    my %tree = map { $_->{function} => $_ } @{json_of(grosr('query', $tree, 'spawn-tree', '--json'))};
+    my ($runs, $spawned, $away) = (0, 0, 0);
+    $runs += $_->{runs}, $spawned += $_->{spawned}, $away += $_->{suspended_ns} // 0 for values %tree;
+    is("$runs $spawned", "$j->{tasks} $j->{spawned}", "spawn-tree of $workload: every run, every spawned task");
+    if ($workload eq 'spawn') {
+        cmp_ok($tree{fib}{suspended}, '>', 0, 'fib waits for its children');
+        is($away, 0, 'but does not go on');
+    } else {
+        is($tree{stage}{suspended}, 0, 'stages are not suspended once they have started');
+        is($tree{pipeline}{suspended}, $tree{pipeline}{runs}, 'windows always are');
+        cmp_ok($tree{pipeline}{suspended_ns}, '>', 0, 'for a time');
+    }
+    my ($tasks, $others) = (0, 0);
+    for my $w (@{json_of(grosr('query', $tree, 'steals', '--json'))}) {
+        $tasks += $w->{tasks};
+        $others += $w->{from_others};
+    }
+    is($tasks, $j->{tasks}, "steals of $workload: every run");
+    is($others, value($tree, 'SELECT count(*) FROM tasks WHERE spawned AND enqueue IS NOT NULL AND (task >> 27 & 4095) <> worker'),
+       'and what ran elsewhere');
+}
+unlink($tree);
+
 # ---- formats ----
 
 my $odd = q{SELECT 1 AS one, NULL AS none, 'a "quoted", word' AS text, 2.5 AS real, 'two' || char(10) || 'lines' AS lines};

@@ -102,7 +102,7 @@ is(value($db, 'SELECT count(*) FROM tasks'), 1, 'and an older trace of that name
 
 $run = grosr('run', '--list');
 is($run->{code}, 0, '--list');
-like($run->{stdout}, qr/^arith\s+\S/m, 'has arith with a description');
+like($run->{stdout}, qr/^$_\s+\S/m, "has $_ with a description") for qw(arith spawn pipeline);
 unlike($run->{stdout}, qr/^\S+\s*$/m, 'a description for each');
 
 # ---- workers ----
@@ -153,5 +153,83 @@ cmp_ok($j->{elapsed_ns}, '>=', 300000000, 'runs that long');
 cmp_ok($j->{completed}, '>', 1000, 'repeating the workload');
 is($j->{completed}, $j->{tasks}, 'and completes all of it');
 no_segments($run, 'no segment is left');
+
+# ---- tasks that spawn tasks, and tasks that wait for others ----
+
+for my $workload (qw(spawn pipeline)) {
+    for my $workers (1, 3) {
+        $run = grosr('run', $workload, '--tasks', '30001', '--workers', $workers, '-o', $db, '--json', @host);
+        is("$run->{code} $run->{stderr}", '0 ', "$workload, $workers workers: exit 0 and not a word");
+        $j = json_of($run);
+        my $n = $j->{tasks};
+        is("$j->{workload} $j->{completed} $j->{errors} $j->{trace}{dropped}", "$workload $n 0 0", 'all completed, none wrong');
+        # A pipeline that gets fewer frames than it wants has other windows.
+        cmp_ok(abs($n - 30001), '<=', $workload eq 'spawn' ? 0 : 3000, 'as many as were asked for');
+        cmp_ok($j->{spawned}, '>', 26000, 'nearly all of them spawned by tasks');
+        is(value($db, 'SELECT count(*) FROM tasks'), $n, 'a row for each run');
+        is(value($db, 'SELECT count(*) FROM tasks WHERE spawned AND enqueue IS NOT NULL'), $j->{spawned},
+           'as many tasks are spawned');
+        is(value($db, 'SELECT count(DISTINCT task) FROM tasks WHERE spawned'), $j->{spawned},
+           'each with a number of its own');
+        is(value($db, 'SELECT count(*) FROM (SELECT task >> 27 & 4095 AS spawner, count(*) AS n,' .
+                      ' max(task & 0x7ffffff) AS last FROM tasks WHERE spawned AND enqueue IS NOT NULL GROUP BY 1)' .
+                      ' s LEFT JOIN workers w ON w.worker = s.spawner WHERE n <> last + 1 OR w.spawned IS NOT n'), 0,
+           'counted from 0 by each worker, as its own counter says');
+        is(value($db, 'SELECT sum(spawned) FROM workers'), $j->{spawned}, 'the workers\' counters sum up to it');
+        is(value($db, 'SELECT sum(tasks) FROM workers'), $n, 'and to the runs');
+        is(value($db, 'SELECT count(*) FROM workers w WHERE tasks <> (SELECT count(*) FROM tasks t WHERE t.worker = w.worker)'),
+           0, 'for each worker too');
+        is(value($db, 'SELECT count(*) FROM tasks WHERE enqueue IS NOT NULL AND NOT (enqueue <= start AND start <= end)'),
+           0, 'first runs: enqueue <= start <= end');
+        is(value($db, 'SELECT count(*) FROM (SELECT enqueue, row_number() OVER (PARTITION BY task ORDER BY start) AS k' .
+                      ' FROM tasks) WHERE (k = 1) <> (enqueue IS NOT NULL)'), 0, 'only first runs were enqueued');
+        is(value($db, 'SELECT count(*) FROM (SELECT function, next, lead(function) OVER (PARTITION BY task ORDER BY start)' .
+                      ' AS after FROM tasks) WHERE next IS NOT after AND next <> \'(nothing)\''), 0,
+           'a suspended task goes on as it said');
+        is(value($db, 'SELECT count(*) FROM tasks WHERE status <> 0'), 0, 'none failed');
+        my $shared = value($db, 'SELECT sum(shared) FROM workers');
+        my $moved = value($db, 'SELECT count(*) FROM tasks WHERE spawned AND enqueue IS NOT NULL AND (task >> 27 & 4095) <> worker');
+        if ($workers == 1) {
+            is("$shared $moved", '0 0', 'one worker gives nothing away');
+        } elsif ($workload eq 'spawn') {    # a task that waits starts where its last signal came from
+            cmp_ok($moved, '<=', $shared, 'no more ran elsewhere than were given away');
+        }
+        balanced($db, 'balanced');
+        is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'complete');
+        no_segments($run, 'no segment is left');
+    }
+
+    $run = grosr('run', $workload, '--tasks', '5000', '--json', @host);
+    $j = json_of($run);
+    is("$run->{code} $j->{completed} $j->{errors} $j->{trace}{read}", "0 $j->{tasks} 0 0", "$workload, untraced");
+    for my $tasks (1, 2, 66, 521) {
+        $j = json_of(grosr('run', $workload, '--tasks', $tasks, '--json', @host));
+        is("$j->{tasks} $j->{completed} $j->{errors}", "$tasks $tasks 0", "$workload, $tasks in all");
+    }
+    for my $level (qw(off counters full)) {
+        $run = grosr('run', $workload, '--tasks', '5000', '--level', $level, '-o', $db, '--json', @host);
+        $j = json_of($run);
+        is("$run->{code} $j->{completed}", "0 $j->{tasks}", "$workload, --level $level");
+        is(value($db, 'SELECT sum(tasks) FROM workers'), $level eq 'off' ? 0 : $j->{tasks}, 'the workers count, or do not');
+    }
+    is(value($db, 'SELECT count(*) FROM tasks'), $j->{tasks}, 'full: every run is there');
+    $run = grosr('run', $workload, '--tasks', '1000', '--seconds', '0.2', '--level', 'counters', '--json', @host);
+    $j = json_of($run);
+    cmp_ok($j->{elapsed_ns}, '>=', 200000000, "$workload, --seconds 0.2");
+    is("$run->{code} $j->{completed} $j->{errors}", "0 $j->{tasks} 0", 'again and again');
+    cmp_ok($j->{tasks}, '>', 1000, 'more than once');
+
+    my $p = start($GROSR, 'run', $workload, '--seconds', '600', '--json', @host);
+    ok(until_true(sub {
+        my $top = grosr('top', $p->{pid}, '--once', '--json');
+        return $top->{code} == 0 && json_of($top)->{tasks}{spawned} > 0;
+    }), "$workload runs, and top sees tasks spawned");
+    signal_group($p, 'INT');
+    finish($p);
+    like($p->{stderr}, qr/\Agrosr: interrupted after \d+ tasks\n\z/, 'SIGINT ends it with a word');
+    is($p->{code}, 1, 'exit 1');
+    is(json_of($p)->{errors}, 0, 'and nothing was wrong');
+    no_segments($p, 'no segment is left');
+}
 
 done_testing();

@@ -13,7 +13,9 @@ plan(skip_all => 'no CUDA device: ' . (json_of(grosr('info', '--json'))->{cuda_a
 my %few = (
     dispatch => [['--tasks', 3000, '--repetitions', 3], 5],
     pingpong => [['--tasks', 2000], 3],
-    scale    => [['--tasks', 20000, '--repetitions', 3], 10],
+    spawn    => [['--tasks', 1000000, '--repetitions', 3], 6],
+    tracing  => [['--tasks', 20000, '--repetitions', 3], 3],
+    scale    => [['--tasks', 20000, '--repetitions', 3], 9],
     idle     => [['--repetitions', 3], 3],
 );
 for my $name (sort keys %few) {

@@ -22,6 +22,6 @@ int main(void)
     suite_producers("cuda", 2, 1, 1, 2000);
     suite_producers("cuda", 2, 64, 4, 4000);
     suite_producers("cuda", 64, 528, 4, 100000);
-    suite_producers("cuda", 1024, 4092, 8, 400000);
+    suite_producers("cuda", 1024, 1452, 8, 400000);
     return tap_done();
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Every header compiles on its own and twice over, as C17; the device's as C++17 too where nvcc is.
+# Every header compiles on its own and twice over, as C17; what programs include as C++17 too, and the device's with nvcc
+# where it is.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -11,13 +12,16 @@ chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
 my $cc = $ENV{CC} || 'cc';
 my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-# Parts of device.h, which chooses between them.
-my %part = map { $_ => 1 } qw(tracer/device_cuda.h tracer/device_host.h);
+# Parts of device.h and program.h, which choose between them.
+my %part = map { $_ => 1 } qw(tracer/device_cuda.h tracer/device_host.h runtime/program_cuda.h runtime/program_host.h);
+# They are told what a list of task functions is.
+my %listed = map { $_ => 1 } qw(runtime/dispatch.h runtime/worker.h runtime/run.h runtime/find.h runtime/scheduler.h runtime/program.h);
 
 sub unit
 {
     my ($path, @headers) = @_;
     open(my $file, '>', $path) or die "$path: $!";
+    print $file qq(#include "runtime/functions.h"\n#define GROSR_TASKS GROSR_BUILT_IN_TASKS\n) if grep { $listed{$_} } @headers;
     print $file map { qq(#include "$_"\n) } @headers;
     close($file);
 }
@@ -29,11 +33,24 @@ for my $header (grep { !$part{$_} } map { glob("$_/*.h") } qw(schema tracer runt
     is($?, 0, $header) or diag($said);
 }
 
+# As a program has them, with the host device.
+SKIP: {
+    my @programs = qw(runtime/grosr.h runtime/task.h runtime/program.h);
+    my $cxx = $ENV{CXX} || 'g++';
+    skip("no $cxx", scalar(@programs)) unless grep { -x "$_/$cxx" } split(/:/, $ENV{PATH});
+    for my $header (@programs) {
+        my $source = "$folder/header.cpp";
+        unit($source, ($header) x 2);
+        my $said = `$cxx -std=c++17 -Wall -Wextra -Werror -fsyntax-only -I. $source 2>&1`;
+        is($?, 0, "$header as C++17") or diag($said);
+    }
+}
+
 SKIP: {
     my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
     my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
     my @device = grep { -e } qw(tracer/device.h tracer/event.h tracer/session.h tracer/emit.h runtime/task.h runtime/queue.h
-                                runtime/scheduler.h);
+                                runtime/scheduler.h runtime/grosr.h runtime/program.h);
     skip('no CUDA toolkit', scalar(@device)) unless $nvcc;
     for my $header (@device) {
         my $source = "$folder/header.cu";

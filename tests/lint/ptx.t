@@ -26,7 +26,7 @@ like($ptx, qr/\bld\.acquire\.sys\.global\.(?:v2\.)?u64/, 'acquiring ones: ld.acq
 like($ptx, qr/\bld\.acquire\.sys\.global\.v2\.u64/, 'a task: one 16-byte ld.acquire.sys');
 like($ptx, qr/\bst\.relaxed\.sys\.global\.v2\.u64/, 'an event: one 16-byte st.relaxed.sys');
 like($ptx, qr/\bst\.release\.sys\.global\./, 'publishing: st.release.sys');
-like($ptx, qr/\batom\.acquire\.gpu\.global\.cas/, 'locks among warps: atom.acquire.gpu');
+like($ptx, qr/\batom\.acq_rel\.gpu\.global\./, 'counters among warps: atom.acq_rel.gpu');
 unlike($ptx, qr/\b(?:atom|red)\.(?:\w+\.)*sys\b/, 'no read-modify-write at system scope: it is not atomic across PCIe');
 unlike($ptx, qr/\b(?:atom|red)\.global\.(?:add|cas|exch|or|and|min|max|inc|dec)\b/, 'nor one whose scope is not said');
 unlike($ptx, qr/\b(?:membar|fence)\.(?!proxy)/, 'no stand-alone fences');

@@ -57,6 +57,8 @@ int main(void)
     suite_callbacks("host", false);
     suite_callbacks("host", true);
     suite_producers("host", 65536, 2, 1, 20000);
+    suite_several("host", "host", 2);
+    suite_programs();
     last_seen();
     return tap_done();
 }

@@ -1,0 +1,403 @@
+/*
+ * Finding the next batch, and giving to workers that have none.
+ */
+#ifndef GROSR_FIND_H
+#define GROSR_FIND_H
+
+#include "run.h"
+
+/* Chooses one hungry worker of those in a word, if there is one still, from worker `near` on. Called by any
+ * lanes. */
+GROSR_DEVICE bool grosr_hungry_choose(struct grosr_control *control, uint32_t word, uint32_t near,
+                                      uint32_t *worker)
+{
+    dev64 *p = &control->hungry[word];
+    uint64_t hungry = dev_load_relaxed(p);
+
+    while (hungry) {
+        uint64_t after = hungry & ~UINT64_C(0) << near % 64;
+        uint32_t i = dev_ffs64(after ? after : hungry) - 1;
+        uint64_t before = dev_and_relaxed(p, ~(UINT64_C(1) << i));
+        if (before >> i & 1) {
+            *worker = i * GROSR_HUNGRY_WORDS + word;
+            return true;
+        }
+        hungry = before;
+    }
+    return false;
+}
+
+/*
+ * Gives to the hungry, at most one entry to each: pieces of the range at the bottom of the deque, of `grain`
+ * tasks at least, or the oldest entries, half of them at most, keeping `grain`. Returns how many tasks;
+ * *first is the number of one of them. A collective.
+ */
+GROSR_DEVICE_COLD uint32_t grosr_worker_share(const struct grosr_launch *launch, struct grosr_deque deque,
+                                              uint32_t index, uint32_t grain, uint64_t *first)
+{
+    uint32_t bottom = warp_load(&deque.local->bottom), size = grosr_deque_size(&deque), given = 0;
+
+    for (uint32_t k = 0; k < GROSR_HUNGRY_WORDS; k += GROSR_LANES) {
+        uint32_t word = (k + dev_lane()) % GROSR_HUNGRY_WORDS, worker = 0;
+        uint32_t would = dev_ballot(dev_load_relaxed(&launch->control->hungry[word]) != 0), piece = 0, n;
+        struct grosr_entry e = {}, oldest = {};
+
+        if (!would || !size)
+            continue;
+        dev_syncwarp();
+        oldest = grosr_deque_read(&deque, bottom);
+        if (oldest.count > 1) {
+            n = dev_popc32(would);
+            n = n < oldest.count / grain - 1 ? n : oldest.count / grain - 1;
+            n = oldest.count < 2 * grain ? 0 : n;
+            piece = oldest.count / (n + 1);
+        } else {
+            n = size > grain ? size - grain : 0;
+            n = n < size / 2 ? n : size / 2;
+            n = n < dev_popc32(would) ? n : dev_popc32(would);
+            /* Ranges further up are for the next time. */
+            bool range = dev_lane() < n && grosr_deque_read(&deque, bottom + dev_lane()).count > 1;
+            uint32_t first_range = dev_ffs32(dev_ballot(range));
+            n = first_range ? first_range - 1 : n;
+        }
+        /* The first n lanes that see somebody hungry choose one; of those that do, each gives one entry. */
+        uint32_t rank = dev_popc32(would & ((1u << dev_lane()) - 1));
+        bool chosen = would >> dev_lane() & 1 && rank < n &&
+                      grosr_hungry_choose(launch->control, word, index / GROSR_HUNGRY_WORDS, &worker);
+        uint32_t takers = dev_ballot(chosen), got = dev_popc32(takers);
+        rank = dev_popc32(takers & ((1u << dev_lane()) - 1));
+        if (chosen) {
+            e = piece ? grosr_entry_at(oldest, oldest.count - (rank + 1) * piece, piece)
+                      : grosr_deque_read(&deque, bottom + rank);
+            struct grosr_share inbox = grosr_launch_inbox(launch, worker);
+            /*
+             * A hungry worker's inbox may be full by now, of grosr_spawn_on(). Then where all look; when that
+             * is full too, whichever has room first: a worker that runs looks into its inbox soon. One that
+             * has been told to stop looks no more, and the task is among those that the stop cancels.
+             */
+            struct grosr_share overflow = grosr_launch_overflow(launch);
+            uint32_t backoff = 0;
+            while (!grosr_share_put_lane(inbox, e) && !grosr_share_put_lane(overflow, e) &&
+                   !(dev_load_relaxed(&launch->control->word) >> GROSR_CONTROL_SHIFT & GROSR_CONTROL_STOP))
+                dev_backoff(&backoff);
+        }
+        if (got)
+            *first = dev_shfl64(e.number, dev_ffs32(takers) - 1);
+        dev_syncwarp();
+        if (dev_lane() == 0 && piece)
+            grosr_deque_write(&deque, bottom, grosr_entry_at(oldest, 0, oldest.count - got * piece));
+        else if (dev_lane() == 0)
+            grosr_deque_raise(&deque, bottom + got);
+        dev_syncwarp();
+        given += piece ? got * piece : got;
+        bottom += piece ? 0 : got;
+        size -= piece ? 0 : got;
+    }
+    return given;
+}
+
+/* Puts all it has into the one shared ring, as far as there is room (a baseline). A collective.
+ */
+GROSR_DEVICE_COLD uint32_t grosr_worker_give_all(struct grosr_share s, struct grosr_deque deque)
+{
+    uint32_t size, given, all = 0;
+
+    do {
+        struct grosr_entry e = {};
+        uint32_t bottom = warp_load(&deque.local->bottom);
+        size = grosr_deque_size(&deque);
+        size = size < GROSR_LANES ? size : GROSR_LANES;
+        dev_syncwarp();
+        if (dev_lane() < size)
+            e = grosr_deque_read(&deque, bottom + dev_lane());
+        given = grosr_share_put(s, size, e);
+        dev_syncwarp();
+        if (dev_lane() == 0)
+            grosr_deque_raise(&deque, bottom + given);
+        dev_syncwarp();
+        all += given;
+    } while (given == GROSR_LANES);
+    return all;
+}
+
+/*
+ * Polls the worker's port, a few times: whoever has nothing else to do waits for the host. A port that it has
+ * just left to run what it found there it polls again while it claims it again. A collective.
+ */
+GROSR_DEVICE void grosr_worker_poll(struct grosr_worker *w, struct grosr_take *take)
+{
+    const struct grosr_queue *q = &w->launch->queue;
+    bool again = !w->polls && w->again, mine = false;
+
+    if (again) {
+        if (dev_lane() == 0)
+            mine = grosr_queue_reclaim(q, w->port, w->position);
+        grosr_queue_poll(q, w->port, w->position, take);
+        w->again = false;
+        w->polls = dev_shfl32(mine, 0);
+        if (!w->polls)
+            take->count = 0;
+    }
+    for (uint32_t i = again; w->polls && !take->count && i < GROSR_QUEUE_POLLS; i++)
+        grosr_queue_poll(q, w->port, w->position, take);
+}
+
+/* What a worker sees in one look: the control word, how much the rings hold, and whether somebody is hungry.
+ */
+struct grosr_look {
+    uint64_t word;
+    uint32_t inbox, ready, overflow;
+    bool hungry;
+};
+
+/*
+ * All of it for one L2 access where a warp has lanes enough. A worker that has claimed a port polls it
+ * meanwhile: the answer from across PCIe is waited for while these are already under way. A collective.
+ */
+GROSR_DEVICE struct grosr_look grosr_worker_look(struct grosr_worker *w, struct grosr_take *take)
+{
+    enum { CONTROL, INBOX, READY, OVERFLOW, ITEMS };
+    const struct grosr_launch *launch = w->launch;
+    struct grosr_look look = {};
+    /* The lines that all workers look at are looked at sparingly by those who wait. */
+    bool has = grosr_deque_size(&w->deque),
+         deep = has || launch->one_queue || w->looks++ % GROSR_DEEP_LOOKS == 0;
+
+    take->count = 0;
+    if (w->inbox != w->inbox_told) {
+        grosr_share_taken(grosr_launch_inbox(launch, w->index), w->inbox);
+        w->inbox_told = w->inbox;
+    }
+    for (uint32_t base = 0; base < ITEMS || base < GROSR_HUNGRY_WORDS; base += GROSR_LANES) {
+        uint32_t i = base + dev_lane();
+        const struct grosr_share_ends *ends = &launch->ends[i == INBOX   ? GROSR_SHARE_INBOX + w->index
+                                                            : i == READY ? (uint32_t)GROSR_SHARE_READY
+                                                                         : (uint32_t)GROSR_SHARE_OVERFLOW];
+        const dev64 *first = i == CONTROL ? &launch->control->word : &ends->head;
+        const dev64 *second = i == CONTROL ? &launch->control->word : &ends->tail;
+        uint64_t x = 0, y = 0, hungry = 0;
+        if (i < ITEMS && (i < READY || deep)) {
+            x = i == INBOX ? w->inbox : dev_load_relaxed(first);
+            y = dev_load_relaxed(second);
+        }
+        if (has)
+            hungry = dev_load_relaxed(&launch->control->hungry[i % GROSR_HUNGRY_WORDS]);
+        if (base == 0 && !has)
+            grosr_worker_poll(w, take);
+        uint32_t there = (uint32_t)(y - x);
+        if (i % GROSR_HUNGRY_WORDS == w->index % GROSR_HUNGRY_WORDS)
+            hungry &= ~grosr_worker_hungry_bit(w->index);
+        if (dev_ballot(hungry != 0))
+            look.hungry = true;
+        for (uint32_t k = 0; k < GROSR_LANES && base + k < ITEMS; k++) {
+            uint64_t word = dev_shfl64(x, k);
+            uint32_t n = dev_shfl32(there, k);
+            look.word = base + k == CONTROL ? word : look.word;
+            look.inbox = base + k == INBOX ? n : look.inbox;
+            look.ready = base + k == READY ? n : look.ready;
+            look.overflow = base + k == OVERFLOW ? n : look.overflow;
+        }
+    }
+    w->word = look.word;
+    w->looked_ns = dev_clock_ns();
+    return look;
+}
+
+/* Leaves the port that it polls, if any. A collective. */
+GROSR_DEVICE void grosr_worker_leave_port(struct grosr_worker *w, uint32_t taken)
+{
+    if (!w->polls)
+        return;
+    w->position += taken;
+    if (dev_lane() == 0)
+        grosr_queue_leave(&w->launch->queue, w->port, w->position);
+    w->again = true;
+    w->polls = 0;
+}
+
+/* Goes on with what has been taken from a shared ring. Ranges go into the deque, to be taken from there. A
+ * collective. */
+GROSR_DEVICE bool grosr_worker_took(struct grosr_worker *w, struct grosr_taken taken, struct grosr_entry *e)
+{
+    bool has = dev_lane() < taken.count;
+
+    *e = taken.e;
+    if (taken.count && w->recorder.emit.level >= GROSR_LEVEL_FULL)
+        grosr_emit_at(&w->recorder.emit, GROSR_EV_SHARE_TAKE,
+                      grosr_payload_task(taken.count, dev_shfl64(e->number, 0)), dev_clock_ns());
+    if (!dev_ballot(has && e->count > 1))
+        return has;
+    if (has)
+        grosr_deque_push(&w->deque, *e); /* has room: ranges are given to those whose deque is empty */
+    grosr_deque_settle(&w->deque);
+    return grosr_deque_pop(&w->deque, e);
+}
+
+/* Takes from a shared ring. A collective. */
+GROSR_DEVICE bool grosr_worker_take(struct grosr_worker *w, struct grosr_share s, struct grosr_entry *e)
+{
+    return grosr_worker_took(w, grosr_share_take(s, GROSR_LANES), e);
+}
+
+/* Goes on with what a poll of the host's queue brought. A collective. */
+GROSR_DEVICE bool grosr_worker_polled(struct grosr_worker *w, const struct grosr_take *take,
+                                      struct grosr_entry *e)
+{
+    bool has = false;
+
+    grosr_worker_leave_port(w, take->count);
+    if (w->recorder.emit.level >= GROSR_LEVEL_FULL)
+        grosr_emit_at(&w->recorder.emit, GROSR_EV_QUEUE_TAKE, grosr_payload_task(take->count, take->task[0]),
+                      dev_clock_ns());
+    for (uint32_t d = GROSR_QUEUE_DEPTH; d-- > 0;) {
+        e->function = grosr_queue_middle16(take->slot[d]) & ~GROSR_SLOT_SKIP;
+        e->a = (uint32_t)take->slot[d].lo;
+        e->b = grosr_queue_wide(take->slot[d]);
+        e->number = take->task[d];
+        e->parent = 0;
+        e->count = 1;
+        has = d * GROSR_LANES + dev_lane() < take->count &&
+              !(grosr_queue_middle16(take->slot[d]) & GROSR_SLOT_SKIP);
+        if (d && has)
+            grosr_deque_push(&w->deque, *e); /* has room: it was empty when the port was claimed */
+    }
+    grosr_deque_settle(&w->deque);
+    return has;
+}
+
+/*
+ * Claims a port to be polled with every look from now on, or sees to it that every port is polled by
+ * somebody: after some fruitless polls the worker goes on to the next port if nobody has that. Else it stays
+ * if it is one of the last workers, and leaves the port to them if it is not: a worker that waits for PCIe
+ * hears of other work later, and programs that place tasks do so on the first ones. A collective.
+ */
+GROSR_DEVICE void grosr_worker_watch_port(struct grosr_worker *w)
+{
+    const struct grosr_queue *q = &w->launch->queue;
+    uint32_t next = w->port + 1 < q->ports ? w->port + 1 : 0;
+    uint64_t position = 0;
+
+    if (w->polls && w->polls++ < GROSR_PORT_LOOKS)
+        return;
+    if (!w->polls)
+        next = w->port;
+    if (grosr_queue_claim(q, next, &position)) {
+        grosr_worker_leave_port(w, 0);
+        w->again = false;
+        w->position = position;
+        w->port = next;
+        w->polls = 1;
+    } else if (!w->polls) {
+        w->port = w->port + 1 < q->ports ? w->port + 1 : 0;
+    } else if (w->index + 2 * q->ports < w->launch->workers) {
+        grosr_worker_leave_port(w, 0);
+        w->again = false;
+    } else {
+        w->polls = 1;
+    }
+}
+
+/* Tasks that a worker keeps for itself: a batch, or one if they take long. */
+GROSR_DEVICE uint32_t grosr_worker_grain(const struct grosr_worker *w)
+{
+    return w->coarse ? 1 : GROSR_LANES;
+}
+
+/* Whether it has more, as far as can be seen at once. A collective. */
+GROSR_DEVICE bool grosr_worker_has_surplus(const struct grosr_worker *w)
+{
+    uint32_t size = grosr_deque_size(&w->deque), bottom = warp_load(&w->deque.local->bottom);
+
+    dev_syncwarp();
+    return size > grosr_worker_grain(w) || (size && grosr_deque_read(&w->deque, bottom).count > 1);
+}
+
+/* What a worker with tasks of its own looks for now and then, and one without at once. *stop: told to. A
+ * collective. */
+GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_look *look,
+                                           struct grosr_entry *e, bool *stop)
+{
+    const struct grosr_launch *launch = w->launch;
+    struct grosr_take take = {};
+    bool has = false;
+
+    *look = grosr_worker_look(w, &take);
+    uint32_t command = (uint32_t)(look->word >> GROSR_CONTROL_SHIFT), level = command & GROSR_CONTROL_LEVEL;
+    *stop = command & GROSR_CONTROL_STOP;
+    if (level && level != w->recorder.emit.level + 1)
+        grosr_worker_set_level(w, level - 1);
+    if (take.count)
+        return grosr_worker_polled(w, &take, e);
+    if (look->word & GROSR_CONTROL_URGENT_MASK) {
+        struct grosr_share urgent = grosr_launch_urgent(launch);
+        has = grosr_worker_take(w, urgent, e);
+        uint64_t n = dev_popc32(dev_ballot(has));
+        if (n && dev_lane() == 0)
+            dev_add_relaxed(&launch->control->word, 0 - n);
+        if (n)
+            return has;
+    }
+    if (look->inbox) {
+        uint32_t want = look->inbox < GROSR_LANES ? look->inbox : GROSR_LANES;
+        struct grosr_taken taken = grosr_share_take_own(grosr_launch_inbox(launch, w->index), want, w->inbox);
+        w->inbox += taken.count;
+        has = grosr_worker_took(w, taken, e);
+        if (dev_ballot(has))
+            return has;
+    }
+    if (look->hungry && grosr_worker_has_surplus(w)) {
+        uint64_t first = 0;
+        uint32_t given = grosr_worker_share(launch, w->deque, w->index, w->coarse ? 1 : GROSR_LANES, &first);
+        grosr_count(&w->deque.local->shared, given);
+        if (given && w->recorder.emit.level >= GROSR_LEVEL_FULL)
+            grosr_emit_at(&w->recorder.emit, GROSR_EV_TASK_SHARE, grosr_payload_task(given, first),
+                          dev_clock_ns());
+    }
+    return has;
+}
+
+/* Finds the next batch; whether this lane has a task. A collective. */
+GROSR_DEVICE bool grosr_worker_next(struct grosr_worker *w, struct grosr_entry *e, bool *stop)
+{
+    const struct grosr_launch *launch = w->launch;
+    struct grosr_look look = {};
+    bool has = false;
+
+    *stop = false;
+    if (launch->one_queue)
+        grosr_count(&w->deque.local->shared, grosr_worker_give_all(grosr_launch_overflow(launch), w->deque));
+    uint64_t now = dev_shfl64(dev_clock_ns(), 0);
+    w->coarse = now - w->stepped_ns > GROSR_COARSE_NS;
+    w->stepped_ns = now;
+    if (now - w->looked_ns >=
+        (grosr_deque_size(&w->deque) > GROSR_LANES ? GROSR_LOOK_NS : GROSR_LOOK_SELDOM_NS)) {
+        has = grosr_worker_look_around(w, &look, e, stop);
+        if (*stop)
+            return false;
+        if (dev_ballot(has)) {
+            w->looked_ns = 0; /* there may be more */
+            return has;
+        }
+    }
+    has = grosr_deque_pop(&w->deque, e);
+    if (dev_ballot(has))
+        return has;
+    grosr_worker_tell(w);
+    w->looked_ns = 0; /* nothing of its own: look at once */
+    if (look.ready) {
+        struct grosr_share ready = grosr_launch_ready(launch);
+        has = grosr_worker_take(w, ready, e);
+        if (dev_ballot(has))
+            return has;
+    }
+    if (look.overflow) {
+        struct grosr_share overflow = grosr_launch_overflow(launch);
+        has = grosr_worker_take(w, overflow, e);
+        if (dev_ballot(has))
+            return has;
+    }
+    grosr_worker_watch_port(w);
+    return false;
+}
+
+#endif

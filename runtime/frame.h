@@ -1,0 +1,314 @@
+/*
+ * Frames: tasks that wait. A frame counts what is missing (children that have not completed, signals that
+ * have not come) and gathers the children's values; when nothing is missing any more, whoever brought the
+ * last of it makes the task go on. Nobody waits: no warp and no lane is held (Blumofe et al., "Cilk", PPoPP
+ * 1995: join counters and continuations).
+ *
+ * Counting without fences. A fence costs a GPU's warp a microsecond, and more the more warps fence, so that a
+ * tree of tiny tasks would spend its time on ordering "value added" before "child counted". Instead the count
+ * travels with the value, in one word: `low` gathers the low halves of the values and `high` the high halves,
+ *
+ *     63.....48 47...................................0
+ *     count     sum of 32-bit halves
+ *
+ * and each child adds {1, half} to both. The parent, when its function has returned, adds {-n, 0} for its n
+ * children; n < 2^16, so that no sum reaches the count. Only one addition to `low` makes its count 0 after
+ * the parent's: before, it is the number of children that were quick, which is not 0, and after, minus what
+ * is missing. Whoever makes it has the low sum; `high` is complete when its own count says so, at once or a
+ * moment later. A child that has something to make visible besides its value (memory that it wrote, an errno
+ * in `mark`) adds to `low` with release, and the one that completes the frame acquires.
+ *
+ * Wide frames, of ranges of more than GROSR_NARROW tasks, count in `pending` and add up in `sum`, in that
+ * order, with release: so many tasks are told together that it does not matter. So do signals. In a free
+ * frame all these words are 0.
+ *
+ * A frame's memory is never freed, only reused, and its words are read and written past the L1 caches, where
+ * they could be stale.
+ *
+ * Frames are numbered from 1. Each worker has a share of its own that it uses first; frames come free
+ * wherever a task happens to go on, so each worker keeps a small stack of free ones and balances it against a
+ * shared ring that has room for all. It keeps no more than its share (but 2 * GROSR_FREE_NEAR at least), so
+ * that one whose frames have all come free elsewhere finds as many in the ring.
+ */
+#ifndef GROSR_FRAME_H
+#define GROSR_FRAME_H
+
+#include "deque.h"
+#include "share.h"
+
+/* Device memory, zero at first. */
+struct grosr_frame {
+    alignas(64) dev64 low;
+    dev64 high;
+    dev64 sum;
+    dev32 pending;
+    dev32 mark; /* the errno of the first child seen to have failed | GROSR_MARK_WROTE */
+    dev64 next; /* status:16 << 48 | function:16 << 32 | a:32: how the task goes on */
+    dev64 b;
+    dev64 whose; /* parent:24 << 40 | number:40 */
+    dev64 value; /* the task's own */
+};
+
+#define GROSR_MARK_WROTE 0x80000000u /* the task, or one under it, may have written to memory */
+
+/* In an entry's `parent`: that frame is wide. */
+#define GROSR_FRAME_WIDE 0x800000u
+#define GROSR_FRAME_MAX  (GROSR_FRAME_WIDE - 1)
+
+#define GROSR_NARROW      1024u
+#define GROSR_CHILDREN    0xffffu /* of one task; a wide range counts as one */
+#define GROSR_COUNT_SHIFT 48
+
+/* `count` children are complete, whose values' low halves sum up to `low`, the high ones to `high`. */
+struct grosr_told {
+    uint32_t frame, count; /* frame: with GROSR_FRAME_WIDE */
+    uint32_t mark;
+    uint64_t low, high;
+};
+
+GROSR_DEVICE struct grosr_told grosr_told_one(uint32_t frame, uint64_t value, uint32_t mark)
+{
+    struct grosr_told t;
+    t.frame = frame;
+    t.count = 1;
+    t.mark = mark;
+    t.low = value & 0xffffffffu;
+    t.high = value >> 32;
+    return t;
+}
+
+/* Adds to the mark: an errno if there is none yet. */
+GROSR_DEVICE void grosr_frame_mark(struct grosr_frame *f, uint32_t mark)
+{
+    uint32_t old = dev_load_relaxed(&f->mark), wanted, seen;
+
+    for (;;) {
+        wanted = old | (mark & GROSR_MARK_WROTE) | ((old & 0xffffu) ? 0 : (mark & 0xffffu));
+        if (wanted == old || (seen = dev_cas_relaxed(&f->mark, old, wanted)) == old)
+            return;
+        old = seen;
+    }
+}
+
+/* Tells a frame. True: nothing is missing any more. Called by any lanes. */
+GROSR_DEVICE bool grosr_frame_tell(struct grosr_frame *frames, struct grosr_told t)
+{
+    struct grosr_frame *f = &frames[t.frame & GROSR_FRAME_MAX];
+    uint64_t count = (uint64_t)t.count << GROSR_COUNT_SHIFT, low = count + t.low, before;
+
+    if (t.mark)
+        grosr_frame_mark(f, t.mark);
+    if (t.frame & GROSR_FRAME_WIDE) {
+        dev_add_relaxed(&f->sum, t.low + (t.high << 32));
+        /* Release: sum, mark, and what the children wrote. Acquire: what all others told. */
+        return dev_add_acq_rel(&f->pending, 0u - t.count) == t.count;
+    }
+    dev_add_relaxed(&f->high, count + t.high);
+    if (t.mark) /* release: mark, and what the children wrote; acquire: what all others told */
+        before = dev_add_acq_rel(&f->low, low);
+    else
+        before = dev_add_acquire(&f->low, low);
+    return (before + low) >> GROSR_COUNT_SHIFT == 0;
+}
+
+/* The parent's part: it has `children`. True: they have all been quick. */
+GROSR_DEVICE bool grosr_frame_expect(struct grosr_frame *f, uint32_t children)
+{
+    uint64_t count = 0 - ((uint64_t)children << GROSR_COUNT_SHIFT);
+
+    dev_add_relaxed(&f->high, count);
+    /* Release: how the task goes on. Acquire: what the children told. */
+    return (dev_add_acq_rel(&f->low, count) + count) >> GROSR_COUNT_SHIFT == 0;
+}
+
+/* Likewise, when nobody can have seen a child yet: it gets out only with the release of a shared ring. */
+GROSR_DEVICE void grosr_frame_expect_first(struct grosr_frame *f, uint32_t children)
+{
+    uint64_t count = 0 - ((uint64_t)children << GROSR_COUNT_SHIFT);
+
+    dev_store_relaxed(&f->high, count);
+    dev_store_relaxed(&f->low, count);
+}
+
+/* The sum of the children's values in a frame in which nothing is missing, which is made free. */
+GROSR_DEVICE uint64_t grosr_frame_sum(struct grosr_frame *f)
+{
+    const uint64_t mask = (UINT64_C(1) << GROSR_COUNT_SHIFT) - 1;
+    uint64_t low = dev_load_relaxed(&f->low), sum = dev_load_relaxed(&f->sum), high;
+    uint32_t backoff = 0;
+
+    while ((high = dev_load_relaxed(&f->high)) >> GROSR_COUNT_SHIFT)
+        dev_backoff(&backoff); /* a child's addition to `high` is still on its way */
+    dev_store_relaxed(&f->low, UINT64_C(0));
+    dev_store_relaxed(&f->high, UINT64_C(0));
+    dev_store_relaxed(&f->sum, UINT64_C(0));
+    dev_store_relaxed(&f->mark, 0u);
+    return (low & mask) + sum + (high << 32);
+}
+
+struct grosr_frames {
+    struct grosr_frame *frame; /* frame[0] is not used */
+    struct grosr_share free;   /* with room for all; entries name a frame in `parent` */
+    uint32_t per_worker;       /* frames in a worker's share */
+    uint32_t far_room;         /* free ones that a worker keeps in device memory */
+    uint32_t *far;             /* GROSR_FREE_FAR a worker */
+};
+
+/* A worker's memory as it begins, whatever it held. A collective. */
+GROSR_DEVICE void grosr_local_open(struct grosr_local *local, uint32_t frames)
+{
+    if (dev_lane() == 0) {
+        warp_store(&local->bottom, 0);
+        warp_store(&local->mid, 0);
+        warp_store(&local->top, 0);
+        warp_store(&local->numbers, 0);
+        warp_store(&local->free_near, 0);
+        warp_store(&local->free_far, 0);
+        warp_store(&local->fresh_frames, frames);
+        local->tasks = local->busy_ns = local->spawned = local->shared = 0;
+    }
+    dev_syncwarp();
+}
+
+GROSR_DEVICE_COLD void grosr_frame_free_shared(struct grosr_share ring, uint32_t frame)
+{
+    struct grosr_entry e = {};
+    e.parent = frame;
+    grosr_share_put_lane(ring, e); /* has room for all */
+}
+
+/* Gives a frame back; called by any lanes. */
+GROSR_DEVICE void grosr_frame_free(const struct grosr_frames *f, struct grosr_local *local, uint32_t worker,
+                                   uint32_t frame)
+{
+    uint32_t i = warp_ticket(&local->free_near);
+
+    if (i < GROSR_FREE_NEAR) {
+        local->free_frame[i] = frame;
+        return;
+    }
+    i = warp_load(&local->free_far) + i - GROSR_FREE_NEAR;
+    if (i < f->far_room)
+        f->far[worker * GROSR_FREE_FAR + i] = frame;
+    else
+        grosr_frame_free_shared(f->free, frame);
+}
+
+/* After lanes may have freed frames: makes room in the warp's memory, and in the far part. A collective. */
+GROSR_DEVICE void grosr_frames_settle(const struct grosr_frames *f, struct grosr_local *local,
+                                      uint32_t worker)
+{
+    const uint32_t half = GROSR_FREE_NEAR / 2;
+    uint32_t *far = &f->far[worker * GROSR_FREE_FAR];
+
+    dev_syncwarp();
+    uint32_t near = warp_load(&local->free_near), n = warp_load(&local->free_far);
+    if (near <= GROSR_FREE_NEAR - GROSR_LANES)
+        return;
+    if (near > GROSR_FREE_NEAR) { /* what is beyond lies in the far part, or in the shared ring */
+        n += near - GROSR_FREE_NEAR;
+        n = n < f->far_room ? n : f->far_room;
+        near = GROSR_FREE_NEAR;
+    }
+    while (n > f->far_room - half) {
+        struct grosr_entry e = {};
+        dev_syncwarp();
+        e.parent = far[n - 1 - dev_lane()];
+        n -= grosr_share_put(f->free, GROSR_LANES, e);
+    }
+    dev_syncwarp();
+    for (uint32_t i = dev_lane(); i < half; i += GROSR_LANES)
+        far[n + i] = local->free_frame[near - half + i];
+    dev_syncwarp();
+    if (dev_lane() == 0) {
+        warp_store(&local->free_near, near - half);
+        warp_store(&local->free_far, n + half);
+    }
+    dev_syncwarp();
+}
+
+/* Fills an empty stack in the warp's memory: from the far part, or from the shared ring. False: there are
+ * none. A collective. */
+GROSR_DEVICE bool grosr_frames_fetch(const struct grosr_frames *f, struct grosr_local *local, uint32_t worker)
+{
+    const uint32_t half = GROSR_FREE_NEAR / 2;
+    uint32_t n = warp_load(&local->free_far), got, backoff = 0;
+
+    got = n < half ? n : half;
+    dev_syncwarp();
+    for (uint32_t i = dev_lane(); i < got; i += GROSR_LANES)
+        local->free_frame[i] = f->far[worker * GROSR_FREE_FAR + n - got + i];
+    n -= got;
+    while (!got) {
+        struct grosr_taken t = grosr_share_take(f->free, GROSR_LANES);
+        got = t.count;
+        if (dev_lane() < got)
+            local->free_frame[dev_lane()] = t.e.parent;
+        if (!got && dev_shfl64(grosr_share_size(f->free), 0) == 0)
+            return false;
+        if (!got)
+            dev_backoff(&backoff); /* somebody is about to fill a slot, or was quicker */
+    }
+    dev_syncwarp();
+    if (dev_lane() == 0) {
+        warp_store(&local->free_near, got);
+        warp_store(&local->free_far, n);
+    }
+    dev_syncwarp();
+    return true;
+}
+
+/* A frame for each lane that has none and wants one; 0 when there is none left. A collective. */
+GROSR_DEVICE void grosr_frames_refill(const struct grosr_frames *f, struct grosr_local *local,
+                                      uint32_t worker, bool wants, uint32_t *frame)
+{
+    uint32_t want;
+
+    while ((want = dev_ballot(wants && !*frame)) != 0) {
+        uint32_t stack = warp_load(&local->free_near), fresh = warp_load(&local->fresh_frames);
+        uint32_t rank = dev_popc32(want & ((1u << dev_lane()) - 1)), n = dev_popc32(want);
+        bool mine = want >> dev_lane() & 1;
+        uint32_t from_stack = n < stack ? n : stack;
+        uint32_t from_fresh = n - from_stack < fresh ? n - from_stack : fresh;
+        dev_syncwarp();
+        if (mine && rank < from_stack)
+            *frame = local->free_frame[stack - 1 - rank];
+        else if (mine && rank < from_stack + from_fresh)
+            *frame = worker * f->per_worker + fresh - (rank - from_stack);
+        dev_syncwarp();
+        if (dev_lane() == 0) {
+            warp_store(&local->free_near, stack - from_stack);
+            warp_store(&local->fresh_frames, fresh - from_fresh);
+        }
+        dev_syncwarp();
+        if (from_stack + from_fresh < n && !grosr_frames_fetch(f, local, worker))
+            return;
+    }
+}
+
+/* One frame; called by any lanes while none free any. 0: none left. */
+GROSR_DEVICE_COLD uint32_t grosr_frame_take(struct grosr_frames f, struct grosr_local *local, uint32_t worker)
+{
+    struct grosr_entry e = {};
+    uint32_t n = warp_add(&local->free_near, ~0u), backoff = 0;
+
+    if ((int32_t)n > 0)
+        return local->free_frame[n - 1];
+    warp_add(&local->free_near, 1);
+    n = warp_add(&local->fresh_frames, ~0u);
+    if ((int32_t)n > 0)
+        return worker * f.per_worker + n;
+    warp_add(&local->fresh_frames, 1);
+    n = warp_add(&local->free_far, ~0u);
+    if ((int32_t)n > 0)
+        return f.far[worker * GROSR_FREE_FAR + n - 1];
+    warp_add(&local->free_far, 1);
+    while (!grosr_share_take_lane(f.free, &e)) {
+        if (grosr_share_size(f.free) == 0)
+            return 0;
+        dev_backoff(&backoff);
+    }
+    return e.parent;
+}
+
+#endif

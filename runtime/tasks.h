@@ -1,0 +1,37 @@
+/*
+ * The built-in task functions. From a list like this one come the ids, the table that the workers dispatch
+ * through (dispatch.h) and the names in the trace.
+ *
+ * TASK(id, NAME, name, effects, text)
+ *     id        0 .. 0x7ffe, never reused
+ *     effects   PURE: the value is all it makes; WRITES: it writes to memory, which is visible to the host
+ * before the result is, for the price of a fence; WARP: a GROSR_WARP_TASK, which may write too
+ */
+#ifndef GROSR_TASKS_H
+#define GROSR_TASKS_H
+
+/* The ids of a program's own list, as FN_NAME: GROSR_TASK_IDS(MY_TASKS); */
+#define GROSR_TASK_ID(id, NAME, name, effects, text) FN_##NAME = id,
+#define GROSR_TASK_IDS(TASKS)                        enum { TASKS(GROSR_TASK_ID) }
+
+#define GROSR_BUILT_IN_TASKS(TASK)                                                                         \
+    TASK(0, NOP, nop, PURE, "does nothing; value 0")                                                       \
+    TASK(1, ADD, add, PURE, "a + b, modulo 2^64")                                                          \
+    TASK(2, MUL, mul, PURE, "a * b, modulo 2^64")                                                          \
+    TASK(3, SPIN, spin, PURE, "computes for b ns; value: the ns it took")                                  \
+    TASK(4, FIB, fib, PURE, "the a-th Fibonacci number, by a tree of tasks")                               \
+    TASK(5, TREE, tree, PURE, "a tree of depth a in which each task spawns b children; value: its leaves") \
+    TASK(6, FAN, fan, PURE, "b tasks `mul` with arguments 0 .. b-1 and a; value: their sum")               \
+    TASK(7, HOP, hop, WRITES,                                                                              \
+         "step a >> 16 of a & 0xffff: notes the time in the array at b and goes on as itself")             \
+    TASK(8, RELAY, relay, WRITES, "the same, going on at the worker that is noted in the array")           \
+    TASK(9, LINK, link, WRITES, "the same, by spawning the next step as a waiting task and signalling it") \
+    TASK(10, SPREAD, spread, WARP, "the sum of the squares of a .. a + b - 1, by all lanes of a warp")     \
+    TASK(11, RANDOM, random, PURE,                                                                         \
+         "a random tree of at most a levels from seed b; value: a checksum of its tasks")                  \
+    TASK(12, POKE, poke, WRITES, "writes a to the address b")                                              \
+    TASK(20, PIPELINE, pipeline, WRITES,                                                                   \
+         "a window of the dependent tasks of the grid at b, then the next one")                            \
+    TASK(21, STAGE, stage, WRITES, "cell a of the grid at b, then signals the cells that need it")
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Trees of tasks: every task runs once and every sum is right, with warps held at the points where a race
+ * would show, under the sanitizers.
+ */
+#include "../spawn_suite.h"
+
+#include <sched.h>
+#include <time.h>
+
+/* Holds a thread now and then, for a random while. */
+static void hold(const char *point)
+{
+    static _Thread_local uint64_t seed;
+
+    (void)point;
+    if (!seed)
+        seed = grosr_host_clock_ns() | 1;
+    switch (tap_random(&seed) % 256) {
+    case 0: {
+        struct timespec t = {0, (long)(tap_random(&seed) % 50000)};
+        nanosleep(&t, NULL);
+        break;
+    }
+    case 1:
+    case 2:
+    case 3:
+        sched_yield();
+        break;
+    default:
+        break;
+    }
+}
+
+int main(void)
+{
+    uint32_t scale = GROSR_HOST_LANES == 1 ? 8 : 1;
+
+    suite_trees("host", 1);
+    suite_trees("host", 3);
+    suite_random_trees("host", 1, 50, 6, 1);
+    suite_random_trees("host", 4, 100 * scale, 8, 2);
+    dev_point_hook_fn = hold;
+    suite_random_trees("host", 3, 50 * scale, 7, 3);
+    dev_point_hook_fn = NULL;
+    return tap_done();
+}

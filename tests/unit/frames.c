@@ -1,0 +1,205 @@
+/* Frames: whatever the order in which children and parent tell, exactly one of them sees that nothing is
+ * missing, with the whole sum; and a free frame is given to one at a time and never lost. */
+#include "../launch_fixture.h"
+
+#define MOST 7
+
+/* ---- counting ---- */
+
+struct teller {
+    uint32_t count; /* children told together; 0: the parent expects all */
+    uint64_t value;
+    uint32_t mark;
+};
+
+enum kind { NARROW, WIDE, PARENT_FIRST };
+
+/* Tells in this order. Exactly one sees completion: the last. */
+static uint32_t tell_all(struct grosr_frame *frames, const struct teller *t, const int *order, int n,
+                         uint32_t children, enum kind kind)
+{
+    uint64_t sum = 0;
+    uint32_t bad = 0, errors = 0, mark = 0;
+
+    if (kind == WIDE)
+        dev_store_relaxed(&frames[1].pending, children);
+    if (kind == PARENT_FIRST)
+        grosr_frame_expect_first(&frames[1], children);
+    for (int i = 0; i < n; i++) {
+        const struct teller *x = &t[order[i]];
+        bool complete;
+        if (x->count == 0) {
+            complete = grosr_frame_expect(&frames[1], children);
+        } else {
+            struct grosr_told told =
+                grosr_told_one(kind == WIDE ? 1 | GROSR_FRAME_WIDE : 1, x->value, x->mark);
+            told.low *= x->count;
+            told.high *= x->count;
+            told.count = x->count;
+            sum += x->value * x->count;
+            mark |= x->mark & GROSR_MARK_WROTE;
+            errors = errors ? errors : x->mark & 0xffff;
+            complete = grosr_frame_tell(frames, told);
+        }
+        bad += complete != (i == n - 1);
+    }
+    bad += dev_load_relaxed(&frames[1].mark) != (mark | errors);
+    bad += grosr_frame_sum(&frames[1]) != sum;
+    const dev64 *left[] = {&frames[1].low, &frames[1].high, &frames[1].sum};
+    for (int i = 0; i < 3; i++)
+        bad += dev_load_relaxed(left[i]) != 0;
+    return bad + dev_load_relaxed(&frames[1].mark) + dev_load_relaxed(&frames[1].pending);
+}
+
+static bool next_permutation(int *p, int n)
+{
+    int i = n - 2, j = n - 1;
+
+    while (i >= 0 && p[i] > p[i + 1])
+        i--;
+    if (i < 0)
+        return false;
+    while (p[j] < p[i])
+        j--;
+    int x = p[i];
+    p[i] = p[j];
+    p[j] = x;
+    for (int a = i + 1, b = n - 1; a < b; a++, b--) {
+        x = p[a];
+        p[a] = p[b];
+        p[b] = x;
+    }
+    return true;
+}
+
+static uint64_t any_value(uint64_t *seed)
+{
+    static const uint64_t edges[] = {0, 1, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX, UINT64_MAX << 32};
+    uint64_t x = tap_random(seed);
+    return x % 3 ? edges[x / 3 % 6] : tap_random(seed);
+}
+
+static void all_orders(enum kind kind, const char *name)
+{
+    struct grosr_frame *frames = (struct grosr_frame *)fixture_memory(2 * sizeof(*frames));
+    uint64_t seed = kind + 1, bad = 0, orders = 0;
+
+    for (int k = 1; k < MOST; k++) {
+        struct teller t[MOST];
+        int n = k, order[MOST];
+        uint32_t children = 0;
+        for (int i = 0; i < k; i++) {
+            t[i].count = 1 + (uint32_t)(tap_random(&seed) % 3);
+            t[i].value = any_value(&seed);
+            t[i].mark = tap_random(&seed) % 2 ? 0 : (uint32_t)(tap_random(&seed) % 4) | GROSR_MARK_WROTE;
+            children += t[i].count;
+        }
+        if (kind == NARROW)
+            t[n++] = (struct teller){0, 0, 0};
+        for (int i = 0; i < n; i++)
+            order[i] = i;
+        do {
+            bad += tell_all(frames, t, order, n, children, kind);
+            orders++;
+        } while (next_permutation(order, n));
+    }
+    is(bad, 0, "%s: %" PRIu64 " orders, the last to tell sees the sum", name, orders);
+    free(frames);
+}
+
+/* As many children as there may be, with the largest values: no sum reaches the count. */
+static void most_children(void)
+{
+    struct grosr_frame *frames = (struct grosr_frame *)fixture_memory(2 * sizeof(*frames));
+    uint64_t bad = 0;
+    int before[] = {0, 1, 2}, after[] = {1, 0, 2};
+    struct teller t[] = {{GROSR_CHILDREN - 1, UINT64_MAX, 0}, {0, 0, 0}, {1, UINT64_MAX, 0}};
+
+    bad += tell_all(frames, t, before, 3, GROSR_CHILDREN, NARROW);
+    bad += tell_all(frames, t, after, 3, GROSR_CHILDREN, NARROW);
+    for (uint32_t i = 0; i < GROSR_CHILDREN; i++)
+        bad += grosr_frame_tell(frames, grosr_told_one(1, UINT64_MAX, 0));
+    bad += !grosr_frame_expect(&frames[1], GROSR_CHILDREN);
+    bad += grosr_frame_sum(&frames[1]) != (uint64_t)0 - GROSR_CHILDREN;
+    is(bad, 0, "%u children with 2^64 - 1 each", GROSR_CHILDREN);
+    free(frames);
+}
+
+/* ---- free frames ---- */
+
+struct worker {
+    struct grosr_local *local;
+    uint32_t held[6000], holds;
+};
+
+/* Workers take and free at random, in the ways that the scheduler has; `owner` keeps the books. */
+static void free_frames(uint32_t workers, uint32_t per_worker, uint64_t steps)
+{
+    struct grosr_launch l = fixture_launch(workers, per_worker);
+    struct grosr_frames f = grosr_launch_frames(&l);
+    struct worker *w = (struct worker *)calloc(workers, sizeof(*w));
+    uint32_t all = workers * per_worker, held = 0;
+    uint8_t *taken = (uint8_t *)calloc(all + 1, 1);
+    uint64_t seed = all, bad = 0, none = 0;
+
+    for (uint32_t i = 0; i < workers; i++)
+        w[i].local = fixture_deque(&l, i).local;
+    for (uint64_t step = 0; step < steps; step++) {
+        uint32_t i = (uint32_t)(tap_random(&seed) % workers), to = (uint32_t)(tap_random(&seed) % workers);
+        uint32_t n = (uint32_t)(tap_random(&seed) % (step % 7 ? 40 : 3000)), frame;
+        bool takes = tap_random(&seed) % 2;
+        grosr_frames_settle(&f, w[i].local, i); /* as before each batch */
+        grosr_frames_settle(&f, w[to].local, to);
+        for (uint32_t k = 0; k < n; k++) {
+            if (takes) {
+                frame = 0;
+                if (tap_random(&seed) % 4)
+                    grosr_frames_refill(&f, w[i].local, i, true, &frame);
+                else
+                    frame = grosr_frame_take(f, w[i].local, i);
+                none += !frame;
+                if (!frame)
+                    break;
+                bad += frame > all || taken[frame]++;
+                w[i].held[w[i].holds++] = frame;
+                held++;
+            } else if (w[i].holds) { /* what one holds comes free at another */
+                uint32_t k2 = (uint32_t)(tap_random(&seed) % w[i].holds);
+                frame = w[i].held[k2];
+                w[i].held[k2] = w[i].held[--w[i].holds];
+                taken[frame] = 0;
+                grosr_frame_free(&f, w[to].local, to, frame);
+                held--;
+            }
+        }
+    }
+    is(bad, 0, "%u workers, %u frames: none given twice, %" PRIu64 " times none left", workers, all, none);
+    for (uint32_t i = 0; i < workers; i++) {
+        grosr_frames_settle(&f, w[i].local, i);
+        for (uint32_t frame = 0;; held++, frame = 0) {
+            grosr_frames_refill(&f, w[i].local, i, true, &frame);
+            if (!frame)
+                break;
+            bad += frame > all || taken[frame]++;
+        }
+    }
+    ok(bad == 0 && held == all, "and each is somewhere: %u", held);
+    for (uint32_t i = 0; i < workers; i++)
+        free(w[i].local);
+    free(w);
+    free(taken);
+    fixture_launch_free(&l);
+}
+
+int main(void)
+{
+    all_orders(NARROW, "a parent that expects meanwhile");
+    all_orders(PARENT_FIRST, "a parent that has expected before");
+    all_orders(WIDE, "a wide frame");
+    most_children();
+    free_frames(1, 1, 1000);
+    free_frames(1, 3000, 20000);
+    free_frames(2, 3000, 20000);
+    free_frames(3, 100, 20000);
+    return tap_done();
+}
