@@ -27,7 +27,7 @@
 /* `grosr record` takes a program's first session; a later one goes on alone after this. */
 #define RECORDER_WAIT_NS   2000000000u
 #define STOP_TIMEOUT_NS    10000000000u
-#define WORKERS_PER_PORT   4u /* at least: whoever polls a port hears of other work later */
+#define WORKERS_PER_PORT   4u /* of a GPU, at least: whoever polls hears of other work later */
 #define FRAMES_PER_WORKER  2048u
 #define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
 
@@ -457,7 +457,7 @@ static int settle_options(grosr *rt, struct grosr_options *o)
         return grosr_fail(EINVAL, "at least %u frames for %u workers, not %u", o->workers * rt->info.lanes,
                           o->workers, o->frames);
     /* A port's next chunk is at most one lap ahead, so that laps modulo 256 are never ambiguous. */
-    rt->ports = o->workers / WORKERS_PER_PORT + 1;
+    rt->ports = host ? o->workers : o->workers / WORKERS_PER_PORT + 1;
     if (rt->ports > GROSR_QUEUE_PORTS_MAX)
         rt->ports = GROSR_QUEUE_PORTS_MAX;
     while (rt->ports > 1 && rt->ports * GROSR_QUEUE_CHUNK > o->queue_capacity)

@@ -288,7 +288,7 @@ static inline void trouble_urgent(const char *device)
 }
 
 /* What a task wrote is there when its result is. */
-static inline void trouble_poke(const char *device)
+static inline void trouble_poke(const char *device, uint32_t rounds)
 {
     enum { N = 1000 };
     struct grosr_options o = suite_options(device);
@@ -304,7 +304,7 @@ static inline void trouble_poke(const char *device)
     o.shared_bytes = N * sizeof(sys64);
     rt = suite_open(&o);
     is(grosr_shared(rt, &host, &memory), 0, "shared memory");
-    for (uint32_t round = 0; round < 20; round++) {
+    for (uint32_t round = 0; round < rounds; round++) {
         for (uint32_t i = 0; i < N; i++)
             task[i] = suite_task(GROSR_FN_POKE, i + round, (uint64_t)(uintptr_t)memory + i * sizeof(sys64));
         grosr_submit(rt, task, N, result, &first);

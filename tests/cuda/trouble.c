@@ -43,7 +43,7 @@ int main(void)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
         skip_all(grosr_cuda_absent());
     is(status, 0, "a task that traps ends the run, and is named");
-    trouble_poke("cuda");
+    trouble_poke("cuda", 20);
     trouble_urgent("cuda");
     trouble_few_frames("cuda", 1, 5);
     trouble_few_frames("cuda", 64, 5);

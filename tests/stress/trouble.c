@@ -29,7 +29,7 @@ static void *submit_trees(void *arg)
  */
 static void others_go_on(const char *name)
 {
-    enum { TREES = 200, TASKS = 600 };
+    enum { TREES = GROSR_HOST_LANES == 1 ? 200 : 50, TASKS = 600 };
     struct grosr_options o = suite_options("host");
     uint64_t seed = 3, start = grosr_host_clock_ns(), done = 0, wrong = 0, first = 0;
     struct grosr_task task[TASKS];
@@ -77,11 +77,11 @@ int main(void)
                                          "queue.taken",    "submit.claimed", "task.done"};
     uint32_t scale = GROSR_HOST_LANES == 1 ? 4 : 1;
 
-    trouble_poke("host");
+    trouble_poke("host", 5 * scale);
     trouble_urgent("host");
     trouble_few_frames("host", 1, 5 * scale);
     trouble_few_frames("host", 3, 5 * scale);
-    trouble_no_frame_lost("host", 5 * scale);
+    trouble_no_frame_lost("host", GROSR_HOST_LANES == 1 ? 20 : 1);
     for (uint32_t i = 0; i < 3 * scale; i++)
         trouble_stop("host", 1 + i % 4, 100, i % 2 ? 256 : 2 << i % 5, i + 1);
     trouble_cancel("host", 1, 2 * scale, 40, 5);
