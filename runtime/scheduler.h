@@ -57,6 +57,7 @@ GROSR_DEVICE void grosr_worker_run(const struct grosr_launch *launch, uint32_t i
         grosr_worker_end_wait(&w);
         grosr_worker_run_batch(&w, has, e);
     }
+    dev_syncwarp(); /* the counters, lane 0's, are read below */
     grosr_worker_leave_port(&w, 0);
     grosr_worker_end_wait(&w);
     /* Again: the level may have been switched on since the last batch. */

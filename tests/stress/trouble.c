@@ -80,7 +80,8 @@ int main(void)
     trouble_poke("host", 5 * scale);
     trouble_urgent("host");
     trouble_few_frames("host", 1, 5 * scale);
-    trouble_few_frames("host", 3, 5 * scale);
+    if (GROSR_HOST_LANES == 1)
+        trouble_few_frames("host", 3, 5 * scale);
     trouble_no_frame_lost("host", GROSR_HOST_LANES == 1 ? 20 : 1);
     for (uint32_t i = 0; i < 3 * scale; i++)
         trouble_stop("host", 1 + i % 4, 100, i % 2 ? 256 : 2 << i % 5, i + 1);
@@ -88,7 +89,8 @@ int main(void)
     trouble_cancel("host", 4, 2 * scale, 40, 6);
     trouble_endless("host", 1);
     trouble_endless("host", 3);
-    for (uint32_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+    /* Lanes that are threads are slow: there, every third point. */
+    for (uint32_t i = 0; i < sizeof(points) / sizeof(points[0]); i += GROSR_HOST_LANES == 1 ? 1 : 3)
         others_go_on(points[i]);
     return tap_done();
 }
