@@ -326,8 +326,6 @@ GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_
     *stop = command & GROSR_CONTROL_STOP;
     if (level && level != w->recorder.emit.level + 1)
         grosr_worker_set_level(w, level - 1);
-    if (take.count)
-        return grosr_worker_polled(w, &take, e);
     if (look->word & GROSR_CONTROL_URGENT_MASK) {
         struct grosr_share urgent = grosr_launch_urgent(launch);
         has = grosr_worker_take(w, urgent, e);
@@ -345,6 +343,9 @@ GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_
         if (dev_ballot(has))
             return has;
     }
+    /* After these, which leave what the poll found where it is: or a full queue would starve them. */
+    if (take.count)
+        return grosr_worker_polled(w, &take, e);
     if (look->hungry && grosr_worker_has_surplus(w)) {
         uint64_t first = 0;
         uint32_t given = grosr_worker_share(launch, w->deque, w->index, w->coarse ? 1 : GROSR_LANES, &first);
