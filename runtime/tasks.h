@@ -24,7 +24,7 @@
     TASK(6, FAN, fan, PURE, "b tasks `mul` with arguments 0 .. b-1 and a; value: their sum")               \
     TASK(7, HOP, hop, WRITES,                                                                              \
          "step a >> 16 of a & 0xffff: notes the time in the array at b and goes on as itself")             \
-    TASK(8, RELAY, relay, WRITES, "the same, going on at the worker that is noted in the array")           \
+    TASK(8, RELAY, relay, WRITES, "the same, going on at workers 0 and 1 by turns")                        \
     TASK(9, LINK, link, WRITES, "the same, by spawning the next step as a waiting task and signalling it") \
     TASK(10, SPREAD, spread, WARP, "the sum of the squares of a .. a + b - 1, by all lanes of a warp")     \
     TASK(11, RANDOM, random, PURE,                                                                         \
