@@ -84,6 +84,8 @@ static void describe(CUdevice id, uint32_t ordinal, struct grosr_device_info *in
         (uint32_t)attribute(id, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR) / info->lanes;
     info->default_workers = info->sms * WORKERS_PER_SM_DEFAULT;
     info->max_workers = info->sms * WORKERS_PER_SM_MAX;
+    if (info->max_workers > GROSR_WORKERS_MAX) /* as many as can be hungry */
+        info->max_workers = GROSR_WORKERS_MAX;
     info->memory_bytes = bytes;
     snprintf(info->detail, sizeof(info->detail), "compute capability %d.%d, driver CUDA %d.%d",
              attribute(id, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),

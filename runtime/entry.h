@@ -20,8 +20,6 @@
 
 #include "../tracer/event.h"
 
-#define GROSR_FRAME_BITS 24 /* frames are numbered 1 .. 2^24 - 1; 0: none, the task is the host's */
-
 /* In `function`, whose ids have 15 bits: not the task's first. */
 #define GROSR_ENTRY_RESUMED 0x8000u
 

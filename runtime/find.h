@@ -337,7 +337,7 @@ GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_
     }
     if (look->inbox) {
         uint32_t want = look->inbox < GROSR_LANES ? look->inbox : GROSR_LANES;
-        struct grosr_taken taken = grosr_share_take_own(grosr_launch_inbox(launch, w->index), want, w->inbox);
+        struct grosr_taken taken = grosr_share_read(grosr_launch_inbox(launch, w->index), want, w->inbox);
         w->inbox += taken.count;
         has = grosr_worker_took(w, taken, e);
         if (dev_ballot(has))

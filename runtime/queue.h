@@ -43,8 +43,7 @@
 /* Slots that a lane looks at in one poll. */
 #define GROSR_QUEUE_DEPTH GROSR_LANE_DEPTH
 
-/* A worker keeps a port for this many fruitless polls before it tries the next; between polls it looks for
- * other work. */
+/* A worker polls its port this many times before it looks for other work. */
 #define GROSR_QUEUE_POLLS 2u
 
 /* Device memory: the port's position (tasks taken through it) and its lock in one word, so that leaving it

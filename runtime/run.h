@@ -22,7 +22,7 @@ GROSR_DEVICE void grosr_result_write(const struct grosr_queue *q, uint64_t numbe
     sys128 *result = &q->results[number & ((1u << q->capacity_log2) - 1)];
 
     dev_point("task.done");
-    if (wrote) /* pairs with the load in retire() of the host side */
+    if (wrote) /* pairs with the load in peek() of complete.c */
         sys_store_pair_release(result, r.lo, r.hi);
     else
         sys_store_pair_relaxed(result, r.lo, r.hi);

@@ -1,6 +1,7 @@
 /*
- * Shared rings: bounded queues of entries that any worker may put into and take from. The distributed queues'
- * exchange, the inboxes, the urgent ring and the pool of free frames are all of this one kind.
+ * Shared rings: bounded queues of entries that any worker may put into. The inboxes, from which their worker
+ * alone takes, and the overflow, ready and urgent rings and the pool of free frames, from which all do, are
+ * of this one kind.
  *
  * Two counters that only grow: `head` (taken) and `tail` (reserved), and slots whose words carry the lap, so
  * that a slot says by itself whether it is filled (Vyukov's bounded queue has a sequence number a slot; here
@@ -105,6 +106,22 @@ struct grosr_taken {
     uint32_t count;
 };
 
+/* Reads up to `want` slots from `head` on: those that are filled, one after the other. A collective. */
+GROSR_DEVICE struct grosr_taken grosr_share_read(struct grosr_share s, uint32_t want, uint64_t head)
+{
+    struct grosr_taken taken = {};
+    bool filled = false;
+
+    if (dev_lane() < want) {
+        struct grosr_quad q = dev_load_quad_acquire(grosr_share_slot(s, head + dev_lane()));
+        filled = grosr_entry_holds(q, grosr_share_lap(s, head + dev_lane()));
+        taken.e = grosr_entry_unpack(q);
+    }
+    uint32_t first_missing = dev_ffs32(~dev_ballot(filled));
+    taken.count = first_missing ? first_missing - 1 : GROSR_LANES;
+    return taken;
+}
+
 /* Takes up to `want` entries. None: nothing there, or others were quicker. A collective. */
 GROSR_DEVICE_COLD struct grosr_taken grosr_share_take(struct grosr_share s, uint32_t want)
 {
@@ -121,42 +138,20 @@ GROSR_DEVICE_COLD struct grosr_taken grosr_share_take(struct grosr_share s, uint
     if (n == 0)
         return taken;
     head = dev_shfl64(head, 0);
-    bool filled = false;
-    if (dev_lane() < n) {
-        struct grosr_quad q = dev_load_quad_acquire(grosr_share_slot(s, head + dev_lane()));
-        filled = grosr_entry_holds(q, grosr_share_lap(s, head + dev_lane()));
-        taken.e = grosr_entry_unpack(q);
-    }
-    uint32_t first_missing = dev_ffs32(~dev_ballot(filled));
-    uint32_t count = first_missing ? first_missing - 1 : GROSR_LANES;
+    taken = grosr_share_read(s, n, head);
     dev_point("share.read");
     dev_syncwarp();
-    if (dev_lane() == 0 && count) /* release: all lanes' reads. Pairs with the load in reserve. */
-        won = dev_cas_acq_rel(&s.ends->head, head, head + count) == head;
-    taken.count = dev_shfl32(won, 0) ? count : 0;
+    if (dev_lane() == 0 && taken.count) /* release: all lanes' reads. Pairs with the load in reserve. */
+        won = dev_cas_acq_rel(&s.ends->head, head, head + taken.count) == head;
+    if (!dev_shfl32(won, 0))
+        taken.count = 0;
     return taken;
 }
 
 /*
- * Takes up to `want` entries of a ring that only this warp takes from and of which it knows the head itself.
- * It says how far it is later (grosr_share_taken()), when nothing waits for it. A collective.
+ * A ring that only one warp takes from: it knows the head itself, takes by grosr_share_read(), and says how
+ * far it is later, when nothing waits for it: everything before `head` has been taken. A collective.
  */
-GROSR_DEVICE struct grosr_taken grosr_share_take_own(struct grosr_share s, uint32_t want, uint64_t head)
-{
-    struct grosr_taken taken = {};
-    bool filled = false;
-
-    if (dev_lane() < want) {
-        struct grosr_quad q = dev_load_quad_acquire(grosr_share_slot(s, head + dev_lane()));
-        filled = grosr_entry_holds(q, grosr_share_lap(s, head + dev_lane()));
-        taken.e = grosr_entry_unpack(q);
-    }
-    uint32_t first_missing = dev_ffs32(~dev_ballot(filled));
-    taken.count = first_missing ? first_missing - 1 : GROSR_LANES;
-    return taken;
-}
-
-/* Everything before `head` has been taken. A collective. */
 GROSR_DEVICE void grosr_share_taken(struct grosr_share s, uint64_t head)
 {
     dev_syncwarp();

@@ -77,12 +77,6 @@ GROSR_DEVICE struct grosr_entry grosr_task_child(struct grosr_task_context *task
     return e;
 }
 
-/* Puts a child into the worker's deque, or where all look when that is full. */
-GROSR_DEVICE_COLD bool grosr_task_overflow(struct grosr_share overflow, struct grosr_entry child)
-{
-    return grosr_share_put_lane(overflow, child);
-}
-
 /* Before a child goes where others may run it at once: who its parent is, for cancellation; and that the
  * parent may have written to memory. */
 GROSR_DEVICE void grosr_task_escapes(struct grosr_task_context *task)
@@ -113,7 +107,7 @@ GROSR_DEVICE int grosr_task_push(struct grosr_task_context *task, struct grosr_e
     if (grosr_deque_push(&task->deque, child))
         return 0;
     grosr_task_escapes(task);
-    if (grosr_task_overflow(grosr_launch_overflow(task->launch), child))
+    if (grosr_share_put_lane(grosr_launch_overflow(task->launch), child))
         return 0;
     task->children_left += count;
     task->children -= count;
