@@ -5,6 +5,7 @@
 #ifndef GROSR_TROUBLE_SUITE_H
 #define GROSR_TROUBLE_SUITE_H
 
+#include "disturbance_suite.h"
 #include "spawn_suite.h"
 
 #define TROUBLE_PATIENCE_NS UINT64_C(60000000000)

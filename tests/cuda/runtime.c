@@ -1,5 +1,5 @@
 /* The runtime on a GPU: what tests/unit/runtime.c and tests/stress/runtime.c ask of the host device. */
-#include "../runtime_suite.h"
+#include "../disturbance_suite.h"
 
 int main(void)
 {

@@ -2,7 +2,7 @@
  * Every task runs once and its result goes where it belongs: tiny queues, several producers, warps held at
  * the points where a race would show, cancelled, stopped and closed meanwhile, under the sanitizers.
  */
-#include "../runtime_suite.h"
+#include "../disturbance_suite.h"
 
 #include <time.h>
 

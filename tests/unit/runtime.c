@@ -2,7 +2,7 @@
  * The runtime on the host device: results, statuses, time-outs, cancellation, completions, stop, bad input;
  * and what is said of a device that has failed.
  */
-#include "../runtime_suite.h"
+#include "../disturbance_suite.h"
 
 #include "../../runtime/internal.h"
 #include "../fixture.h"
