@@ -610,11 +610,15 @@ int grosr_collector_find(struct grosr_session **session, uint32_t pid, const vol
         bool alive = grosr_process_start_time(pid, NULL) == 0;
         int n = grosr_session_list(&ids);
         for (int i = 0; i < n; i++) {
-            if (ids[i].index || !grosr_process_descends(ids[i].pid, pid) ||
-                grosr_session_open(session, ids[i].pid, 0))
+            if (!grosr_process_descends(ids[i].pid, pid) ||
+                grosr_session_open(session, ids[i].pid, ids[i].index))
                 continue;
-            free(ids);
-            return 0;
+            /* A killed process leaves its segment behind, and its number may be in use again. */
+            if (grosr_process_was(ids[i].pid, (*session)->header.pid_start)) {
+                free(ids);
+                return 0;
+            }
+            grosr_session_close(*session);
         }
         free(ids);
         if (!alive)

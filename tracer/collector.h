@@ -48,7 +48,7 @@ int grosr_collect(struct grosr_session *session, const struct grosr_collect_opti
                   struct grosr_collect_result *result);
 
 /*
- * Waits until `pid`, or a process that descends from it, has a session. Index 0 is taken. 0 and *session;
+ * Waits until `pid`, or a process that descends from it, has a session, and opens the first. 0 and *session;
  * -ESRCH: pid ended first; -EINTR: *stop.
  */
 int grosr_collector_find(struct grosr_session **session, uint32_t pid, const volatile sig_atomic_t *stop);

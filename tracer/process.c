@@ -43,6 +43,15 @@ int grosr_process_start_time(uint32_t pid, uint64_t *start)
     return 0;
 }
 
+bool grosr_process_was(uint32_t pid, uint64_t start)
+{
+    uint64_t ticks;
+    uint32_t parent;
+    char state;
+
+    return read_stat(pid, &state, &parent, &ticks) == 0 && ticks == start;
+}
+
 bool grosr_process_descends(uint32_t pid, uint32_t ancestor)
 {
     for (int depth = 0; pid > 1 && depth < 64; depth++) {

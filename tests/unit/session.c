@@ -3,6 +3,7 @@
  */
 #include "../fixture.h"
 
+#include "../../tracer/collector.h"
 #include "../../tracer/ring.h"
 
 #include <errno.h>
@@ -46,6 +47,26 @@ static void life(void)
     ok(stat(path, &st) != 0, "its creator removes it");
     is(grosr_session_open(&view, (uint32_t)getpid(), 0), -ENOENT, "then it is not found");
     ok(strstr(grosr_error(), "hosts no GROSR session"), "in words: %s", grosr_error());
+}
+
+/* A killed process leaves its segment behind; the next one with its number is not the one it tells of. */
+static void reused_pid(void)
+{
+    volatile sig_atomic_t give_up = 1;
+    struct grosr_session *s = fixture_session(1, 8, GROSR_OVERFLOW_AUTO), *second, *found;
+    uint32_t pid = (uint32_t)getpid();
+
+    is(grosr_collector_find(&found, pid, &give_up), 0, "a recorder finds a process's session");
+    grosr_session_close(found);
+    grosr_session_live(s)->pid_start++;
+    is(grosr_collector_find(&found, pid, &give_up), -EINTR, "not that of another process with the same number");
+    second = fixture_session(1, 8, GROSR_OVERFLOW_AUTO);
+    is(second->header.index, 0, "whose place the process takes");
+    is(grosr_collector_find(&found, pid, &give_up), 0, "and then it is found");
+    ok(grosr_session_alive(found), "alive");
+    grosr_session_close(found);
+    grosr_session_close(second);
+    grosr_session_close(s);
 }
 
 static void bad_options(void)
@@ -170,6 +191,7 @@ static void dead(void)
 int main(void)
 {
     life();
+    reused_pid();
     bad_options();
     damaged();
     dead();
