@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 quote() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$/\\n"/' "$@"; }
 
 echo '#include "schema.h"'
-for part in tables views indexes version_1; do
+for part in tables views indexes; do
     echo "const char grosr_sql_${part}[] ="
     quote $part.sql
     echo '    ;'

@@ -5,13 +5,12 @@
 #define GROSR_SCHEMA_H
 
 #define GROSR_APPLICATION_ID 0x47524f53 /* "GROS": PRAGMA application_id of every trace */
-#define GROSR_SCHEMA_VERSION 2          /* PRAGMA user_version */
+#define GROSR_SCHEMA_VERSION 3          /* PRAGMA user_version */
 
 extern const char grosr_sql_tables[], grosr_sql_views[], grosr_sql_indexes[];
 
-/* What lets a connection read a file of version 1 as if it were of today's: temporary views, so that the file
- * itself stays as it is. First the one, then the other. */
-extern const char grosr_sql_version_1[], grosr_sql_temp_views[];
+/* The views as temporary ones: for a connection to a file of an older version (grosr_store_open_read()). */
+extern const char grosr_sql_temp_views[];
 
 struct grosr_canned_query {
     const char *name;

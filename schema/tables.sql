@@ -1,6 +1,8 @@
--- Tables of a GROSR trace. Times are ns since the session began (GROSR_SESSION.start_mono_ns), on the host's
--- CLOCK_MONOTONIC; device times have been placed on it by clock calibration. NULL: not known, because the event that
--- would tell it was lost or never written.
+-- Tables of a GROSR trace. Times are ns since the recording's time 0, which is its first session's start
+-- (GROSR_SESSION.start_mono_ns of session 1), on the host's CLOCK_MONOTONIC; device times have been placed on it by clock
+-- calibration. NULL: not known, because the event that would tell it was lost or never written.
+-- A recording may hold several sessions. Workers, rings, queues, functions and names are numbered through all of them:
+-- a number is found in one session only, which GROSR_WORKER, GROSR_RING, GROSR_QUEUE and GROSR_FUNCTION name.
 -- The version is PRAGMA user_version, set by the store together with application_id (tracer/store.h).
 
 CREATE TABLE GROSR_META (            -- facts about the file
@@ -8,17 +10,18 @@ CREATE TABLE GROSR_META (            -- facts about the file
     value
 ) WITHOUT ROWID;
 
-CREATE TABLE GROSR_SESSION (
-    session          INTEGER PRIMARY KEY,
+CREATE TABLE GROSR_SESSION (         -- each runtime, instrumented kernel and traced process
+    session          INTEGER PRIMARY KEY,  -- in the order they were found, from 1
     pid              INTEGER NOT NULL,
     program          TEXT NOT NULL,
-    device           TEXT NOT NULL,  -- 'cuda' or 'host'
+    device           TEXT NOT NULL,  -- 'cuda', 'host', or 'process': what its API calls and NVTX tell, no device events
     device_name      TEXT NOT NULL,
     sms              INTEGER NOT NULL,
     max_warps_per_sm INTEGER NOT NULL,
     lanes            INTEGER NOT NULL,
-    start_mono_ns    INTEGER NOT NULL,  -- CLOCK_MONOTONIC at time 0
-    start_real_ns    INTEGER NOT NULL,  -- CLOCK_REALTIME at time 0
+    first_worker     INTEGER NOT NULL DEFAULT 0, -- the number of its first worker; session's own numbers are less by that
+    start_mono_ns    INTEGER NOT NULL,  -- CLOCK_MONOTONIC when it was made; session 1's is time 0
+    start_real_ns    INTEGER NOT NULL,  -- CLOCK_REALTIME at the same instant
     end              INTEGER,           -- when the last event had been collected
     died             INTEGER NOT NULL DEFAULT 0, -- 1: the process ended without closing the session
     detached         INTEGER NOT NULL DEFAULT 0  -- 1: recording stopped before the kernel did
@@ -40,14 +43,16 @@ CREATE TABLE GROSR_RESOURCE_KIND (   -- from schema/events.def
 
 CREATE TABLE GROSR_FUNCTION (        -- task functions
     function INTEGER PRIMARY KEY,
-    name     TEXT NOT NULL
+    name     TEXT NOT NULL,
+    session  INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_QUEUE (
     queue    INTEGER PRIMARY KEY,
     name     TEXT NOT NULL,
     capacity INTEGER NOT NULL,       -- tasks
-    ports    INTEGER NOT NULL
+    ports    INTEGER NOT NULL,
+    session  INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_WORKER (          -- persistent warps
@@ -58,7 +63,8 @@ CREATE TABLE GROSR_WORKER (          -- persistent warps
     tasks    INTEGER NOT NULL DEFAULT 0,  -- run in all, from the worker's own counter
     busy_ns  INTEGER NOT NULL DEFAULT 0,  -- spent in tasks, likewise
     spawned  INTEGER NOT NULL DEFAULT 0,  -- tasks that those it ran have spawned, likewise
-    shared   INTEGER NOT NULL DEFAULT 0   -- tasks it gave to the shared rings, for other workers, likewise
+    shared   INTEGER NOT NULL DEFAULT 0,  -- tasks it gave to the shared rings, for other workers, likewise
+    session  INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_RING (            -- the books of every event ring; written = read + dropped + overwritten
@@ -69,7 +75,8 @@ CREATE TABLE GROSR_RING (            -- the books of every event ring; written =
     read        INTEGER NOT NULL,
     dropped     INTEGER NOT NULL,
     overwritten INTEGER NOT NULL,
-    closed      INTEGER NOT NULL     -- 1: the writer closed it; 0: it was cut off, later events may be missing
+    closed      INTEGER NOT NULL,    -- 1: the writer closed it; 0: it was cut off, later events may be missing
+    session     INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a task that suspends has several
@@ -88,7 +95,8 @@ CREATE TABLE GROSR_WAIT (            -- one row a wait for a resource; NULL work
     resource INTEGER NOT NULL,
     "index"  INTEGER NOT NULL,       -- which one: the queue's number
     start    INTEGER,
-    end      INTEGER
+    end      INTEGER,
+    session  INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_IDLE (            -- one row a sleep at the longest back-off, inside a wait
@@ -101,7 +109,8 @@ CREATE TABLE GROSR_INSTANT (         -- events that are a point in time
     worker  INTEGER,                 -- NULL: a host thread
     time    INTEGER,
     kind    INTEGER NOT NULL,
-    payload INTEGER NOT NULL         -- GROSR_EVENT_KIND.payload tells the fields
+    payload INTEGER NOT NULL,        -- GROSR_EVENT_KIND.payload tells the fields
+    session INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_LOSS (            -- one row a gap in a ring
@@ -123,7 +132,8 @@ CREATE TABLE GROSR_QUEUE_SAMPLE (    -- the queues' counters, as the collector s
 CREATE TABLE GROSR_CLOCK (           -- the clock snapshots that times were placed by; none: the device uses the host's clock
     device_ns INTEGER NOT NULL,      -- the device's clock
     host      INTEGER NOT NULL,      -- host time, by the middle of the round trip
-    bound_ns  INTEGER NOT NULL       -- the true host time is within this of `host`
+    bound_ns  INTEGER NOT NULL,      -- the true host time is within this of `host`
+    session   INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into rows
@@ -133,4 +143,185 @@ CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into ro
     count          INTEGER NOT NULL,
     drained_ns     INTEGER NOT NULL, -- CLOCK_MONOTONIC when they were read from the ring
     events         BLOB NOT NULL     -- count records of 16 bytes (tracer/event.h), little-endian
+);
+
+CREATE TABLE GROSR_RANGE (           -- what a kernel marked with grosr_begin() and grosr_end()
+    worker INTEGER,
+    name   INTEGER NOT NULL,         -- GROSR_NAME.name
+    start  INTEGER,
+    end    INTEGER,                  -- NULL: had not ended, or the event was lost
+    value  INTEGER                   -- given with its end; NULL: not known
+);
+
+CREATE TABLE GROSR_COUNTER (         -- values over time: of grosr_counter(), of a GPU's sensors, of hardware counters
+    time   INTEGER NOT NULL,
+    name   INTEGER NOT NULL,         -- GROSR_NAME.name
+    worker INTEGER,                  -- NULL: not a worker's
+    value  REAL NOT NULL
+);
+
+CREATE TABLE GROSR_HOLD (            -- one row a hold of a resource
+    worker   INTEGER,
+    resource INTEGER NOT NULL,
+    "index"  INTEGER NOT NULL,
+    start    INTEGER,
+    end      INTEGER
+);
+
+CREATE TABLE GROSR_NAME (            -- of ranges, instants, counters and resources that programs named
+    name    INTEGER PRIMARY KEY,
+    text    TEXT NOT NULL,
+    unit    TEXT,                    -- of a counter's values
+    session INTEGER NOT NULL DEFAULT 1
+);
+
+CREATE TABLE GROSR_STREAM (          -- the books of what a process told of itself; written = read + dropped
+    session INTEGER NOT NULL,
+    stream  INTEGER NOT NULL,
+    written INTEGER NOT NULL,        -- records
+    read    INTEGER NOT NULL,
+    dropped INTEGER NOT NULL         -- the stream was full
+);
+
+CREATE TABLE GROSR_NOTE (            -- what the tracer has to say, once each
+    time    INTEGER NOT NULL,
+    session INTEGER NOT NULL,
+    topic   TEXT NOT NULL,           -- 'cupti', 'nvtx', 'counters', ...
+    text    TEXT NOT NULL
+);
+
+CREATE TABLE StringIds (             -- as in an export of Nsight Systems, like all tables below
+    id    INTEGER PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE TARGET_INFO_SESSION_START_TIME (  -- time 0
+    utcEpochNs INTEGER,
+    utcTime    TEXT,
+    localTime  TEXT
+);
+
+CREATE TABLE TARGET_INFO_GPU (
+    id              INTEGER NOT NULL,  -- CUDA's number of the device in that process
+    name            TEXT,
+    busLocation     TEXT,
+    totalMemory     INTEGER,         -- bytes
+    smCount         INTEGER,
+    clockRate       INTEGER,         -- Hz
+    memoryBandwidth INTEGER,         -- bytes/s
+    l2CacheSize     INTEGER,         -- bytes
+    computeMajor    INTEGER,
+    computeMinor    INTEGER,
+    uuid            TEXT,
+    globalPid       INTEGER          -- of the process that saw it
+);
+
+CREATE TABLE TARGET_INFO_CUDA_CONTEXT_INFO (
+    contextId    INTEGER NOT NULL,
+    deviceId     INTEGER NOT NULL,
+    nullStreamId INTEGER,
+    processId    INTEGER NOT NULL
+);
+
+CREATE TABLE ThreadNames (
+    nameId    INTEGER NOT NULL,      -- StringIds.id
+    globalTid INTEGER NOT NULL       -- process and thread: pid << 24 | tid
+);
+
+CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (
+    start                INTEGER NOT NULL,
+    end                  INTEGER,    -- NULL: it had not ended
+    deviceId             INTEGER NOT NULL,
+    contextId            INTEGER NOT NULL,
+    streamId             INTEGER NOT NULL,
+    correlationId        INTEGER,    -- the same as its launch's in CUPTI_ACTIVITY_KIND_RUNTIME
+    globalPid            INTEGER NOT NULL,  -- pid << 24
+    demangledName        INTEGER NOT NULL,  -- StringIds.id
+    shortName            INTEGER NOT NULL,  -- StringIds.id
+    mangledName          INTEGER,    -- StringIds.id
+    registersPerThread   INTEGER,
+    gridX                INTEGER,
+    gridY                INTEGER,
+    gridZ                INTEGER,
+    blockX               INTEGER,
+    blockY               INTEGER,
+    blockZ               INTEGER,
+    staticSharedMemory   INTEGER,    -- bytes
+    dynamicSharedMemory  INTEGER,    -- bytes
+    localMemoryPerThread INTEGER,    -- bytes
+    gridId               INTEGER,
+    graphNodeId          INTEGER,
+    persistent           INTEGER NOT NULL DEFAULT 0  -- 1: CUPTI withholds its record; times are its own stamps or its launch's
+);
+
+CREATE TABLE CUPTI_ACTIVITY_KIND_MEMCPY (
+    start         INTEGER NOT NULL,
+    end           INTEGER NOT NULL,
+    deviceId      INTEGER NOT NULL,
+    contextId     INTEGER NOT NULL,
+    streamId      INTEGER NOT NULL,
+    correlationId INTEGER,
+    globalPid     INTEGER NOT NULL,
+    bytes         INTEGER NOT NULL,
+    copyKind      INTEGER NOT NULL,  -- CUpti_ActivityMemcpyKind: 1 host to device, 2 device to host, 8 device to device, ...
+    srcKind       INTEGER,           -- CUpti_ActivityMemoryKind: 1 pageable, 2 pinned, 3 device, ...
+    dstKind       INTEGER,
+    graphNodeId   INTEGER
+);
+
+CREATE TABLE CUPTI_ACTIVITY_KIND_MEMSET (
+    start         INTEGER NOT NULL,
+    end           INTEGER NOT NULL,
+    deviceId      INTEGER NOT NULL,
+    contextId     INTEGER NOT NULL,
+    streamId      INTEGER NOT NULL,
+    correlationId INTEGER,
+    globalPid     INTEGER NOT NULL,
+    value         INTEGER NOT NULL,
+    bytes         INTEGER NOT NULL,
+    memKind       INTEGER,
+    graphNodeId   INTEGER
+);
+
+CREATE TABLE CUPTI_ACTIVITY_KIND_SYNCHRONIZATION (
+    start         INTEGER NOT NULL,
+    end           INTEGER NOT NULL,
+    deviceId      INTEGER,
+    contextId     INTEGER NOT NULL,
+    streamId      INTEGER,
+    correlationId INTEGER,
+    globalPid     INTEGER NOT NULL,
+    syncType      INTEGER NOT NULL,  -- CUpti_ActivitySynchronizationType: 1 event, 2 stream waits event, 3 stream, 4 context
+    eventId       INTEGER
+);
+
+CREATE TABLE CUPTI_ACTIVITY_KIND_RUNTIME (  -- calls of the runtime and driver APIs
+    start         INTEGER NOT NULL,
+    end           INTEGER,           -- NULL: it had not returned
+    eventClass    INTEGER NOT NULL,  -- 0: runtime API; 1: driver API
+    globalTid     INTEGER NOT NULL,
+    correlationId INTEGER,
+    nameId        INTEGER NOT NULL,  -- StringIds.id
+    returnValue   INTEGER            -- NULL: it had not returned
+);
+
+CREATE TABLE NVTX_EVENTS (
+    start        INTEGER,            -- NULL for names
+    end          INTEGER,            -- NULL: not a range, or it had not ended
+    eventType    INTEGER NOT NULL,   -- 33 category, 34 mark, 59 push/pop range, 60 start/end range, 75 domain
+    rangeId      INTEGER,            -- of a start/end range
+    category     INTEGER,
+    color        INTEGER,            -- ARGB
+    text         TEXT,               -- NULL: textId has it
+    globalTid    INTEGER,
+    endGlobalTid INTEGER,            -- of a start/end range that another thread ended
+    textId       INTEGER,            -- StringIds.id, of a registered string
+    domainId     INTEGER NOT NULL,   -- 0: the default domain
+    uint64Value  INTEGER,
+    int64Value   INTEGER,
+    doubleValue  REAL,
+    uint32Value  INTEGER,
+    int32Value   INTEGER,
+    floatValue   REAL,
+    jsonText     TEXT
 );

@@ -50,6 +50,7 @@ struct batch {
 struct collector {
     struct grosr_session *session;
     struct grosr_store *store;
+    struct grosr_bases bases;
     struct grosr_rows *rows;
     struct grosr_clock clock;
     struct grosr_ring_reader *reader;
@@ -284,7 +285,7 @@ static void write_clock(struct collector *c)
     for (uint32_t i = 0; i < c->clock.count; i++) {
         const struct grosr_clock_point *p = &c->clock.point[i];
         int64_t values[] = {(int64_t)p->device_ns, (int64_t)(p->host_ns - c->session->header.start_mono_ns),
-                            (int64_t)p->bound_ns};
+                            (int64_t)p->bound_ns, c->bases.session};
         if (failed(c, grosr_store_row(c->store, GROSR_TABLE_CLOCK, values)))
             return;
     }
@@ -358,14 +359,15 @@ static void write_books(struct collector *c, const struct grosr_ring_counts *fin
             n = final[i];
         else
             count_ring(c, i, &n);
-        int64_t values[] = {i,
-                            ring->worker == GROSR_RING_HOST ? GROSR_NULL : (int64_t)ring->worker,
+        int64_t values[] = {c->bases.ring + i,
+                            ring->worker == GROSR_RING_HOST ? GROSR_NULL : c->bases.worker + ring->worker,
                             ring->capacity,
                             (int64_t)n.written,
                             (int64_t)n.read,
                             (int64_t)n.dropped,
                             (int64_t)n.overwritten,
-                            n.closed};
+                            n.closed,
+                            c->bases.session};
         sum->read += n.read;
         sum->dropped += n.dropped;
         sum->overwritten += n.overwritten;
@@ -488,7 +490,8 @@ static void finish(struct collector *c)
     if (!c->error)
         failed(c, grosr_rows_finish(c->rows, c->final));
     if (!c->error)
-        failed(c, grosr_store_end_session(c->store, (int64_t)(c->end_ns - c->session->header.start_mono_ns),
+        failed(c, grosr_store_end_session(c->store, c->bases.session,
+                                          (int64_t)(c->end_ns - c->session->header.start_mono_ns),
                                           c->result->died, c->result->detached));
     if (!c->error)
         failed(c, grosr_store_finish(c->store, NULL));
@@ -560,9 +563,11 @@ int grosr_collect(struct grosr_session *session, const struct grosr_collect_opti
     grosr_clock_init(&c->clock, session);
     err = allocate(c);
     if (!err)
-        err = grosr_store_create(&c->store, options->path, session);
+        err = grosr_store_create(&c->store, options->path);
     if (!err)
-        err = grosr_rows_create(&c->rows, session, &c->clock, c->store);
+        err = grosr_store_add_session(c->store, session, &c->bases);
+    if (!err)
+        err = grosr_rows_create(&c->rows, session, &c->bases, &c->clock, c->store);
     if (!err && pthread_create(&writer, NULL, write_main, c))
         err = grosr_fail(EAGAIN, "cannot start the collector's writer thread");
     if (err) {

@@ -9,7 +9,8 @@
  * be NULL. */
 int grosr_process_start_time(uint32_t pid, uint64_t *start);
 
-/* Whether the process `pid` that started at `start` is there, be it as a zombie; not another with its number. */
+/* Whether the process `pid` that started at `start` is there, be it as a zombie; not another with its number.
+ */
 bool grosr_process_was(uint32_t pid, uint64_t start);
 
 /* Whether `pid` is `ancestor` or descends from it. */

@@ -37,7 +37,7 @@ struct waiting_row {
 
 struct ring_state {
     uint64_t expected; /* position of the next record */
-    int64_t worker;    /* GROSR_NULL for the host's ring */
+    int64_t worker;    /* the file's number; GROSR_NULL for the host's ring */
     int64_t start, end;
     int64_t sm;
     uint64_t told; /* drops told by markers */
@@ -58,13 +58,13 @@ struct grosr_rows {
     struct grosr_clock *clock;
     struct grosr_store *store;
     struct ring_state *ring; /* worker i's is ring i, the host's the last */
-    int64_t origin;          /* host time of the timeline's 0 */
-    size_t spare;            /* the windows' budget */
-    size_t waiting;          /* rows, all rings */
+    struct grosr_bases base;
+    size_t spare;   /* the windows' budget */
+    size_t waiting; /* rows, all rings */
 };
 
-int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *session, struct grosr_clock *clock,
-                      struct grosr_store *store)
+int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *session,
+                      const struct grosr_bases *bases, struct grosr_clock *clock, struct grosr_store *store)
 {
     struct grosr_rows *r = (struct grosr_rows *)calloc(1, sizeof(*r));
     uint32_t rings = session->header.rings;
@@ -78,11 +78,11 @@ int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *sessi
     r->session = session;
     r->clock = clock;
     r->store = store;
-    r->origin = (int64_t)session->header.start_mono_ns;
+    r->base = *bases;
     r->spare = GROSR_BATCHES_MOST;
     for (uint32_t i = 0; i < rings; i++) {
         uint32_t worker = session->ring[i].worker;
-        r->ring[i].worker = worker == GROSR_RING_HOST ? GROSR_NULL : (int64_t)worker;
+        r->ring[i].worker = worker == GROSR_RING_HOST ? GROSR_NULL : bases->worker + worker;
         r->ring[i].start = r->ring[i].end = r->ring[i].sm = GROSR_NULL;
         r->ring[i].enqueued.spare = &r->spare;
         r->ring[i].enqueued.reach = worker == GROSR_RING_HOST ? UINT64_MAX : SPAWN_REACH;
@@ -106,7 +106,7 @@ void grosr_rows_free(struct grosr_rows *r)
 int64_t grosr_rows_time(struct grosr_rows *r, uint64_t device_ns)
 {
     uint64_t host;
-    return grosr_clock_place(r->clock, device_ns, &host) ? (int64_t)host - r->origin : GROSR_NULL;
+    return grosr_clock_place(r->clock, device_ns, &host) ? (int64_t)host - r->base.origin_ns : GROSR_NULL;
 }
 
 /* The worker has spawned `count` tasks from `task` on. */
@@ -213,7 +213,7 @@ static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct 
     int64_t argument = (int64_t)(end->payload >> GROSR_TASK_ID_BITS);
     int64_t values[TASK_COLUMNS] = {
         [TASK] = (int64_t)task,
-        [FUNCTION] = begin ? (int64_t)(begin->payload >> GROSR_TASK_ID_BITS) : GROSR_NULL,
+        [FUNCTION] = begin ? r->base.function + (int64_t)(begin->payload >> GROSR_TASK_ID_BITS) : GROSR_NULL,
         [WORKER] = ring->worker,
         [ENQUEUE] = GROSR_NULL,
         [START] = begin ? begin->start : GROSR_NULL,
@@ -221,7 +221,7 @@ static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct 
         [STATUS] = end->kind == GROSR_EV_TASK_END ? argument : GROSR_NULL,
         [NEXT] = end->kind != GROSR_EV_TASK_SUSPEND ? GROSR_NULL
                  : argument == GROSR_TASK_NOTHING   ? -1
-                                                    : argument,
+                                                    : r->base.function + argument,
     };
     if (begin && begin->kind == GROSR_EV_TASK_BEGIN) {
         struct ring_state *source = source_of(r, task);
@@ -232,6 +232,12 @@ static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct 
             return wait_for(r, source, begin->begin_ns, values);
     }
     return grosr_store_row(r->store, GROSR_TABLE_TASK, values);
+}
+
+/* Queues are numbered through all sessions. */
+static int64_t resource_base(const struct grosr_rows *r, int64_t resource)
+{
+    return resource == GROSR_RES_QUEUE_NOT_EMPTY || resource == GROSR_RES_QUEUE_NOT_FULL ? r->base.queue : 0;
 }
 
 /* The row of a span that began with `begin`, or (NULL) is only known to have ended. */
@@ -246,9 +252,10 @@ static int span_row(struct grosr_rows *r, struct ring_state *ring, const struct 
     case GROSR_EV_TASK_RESUME:
         return task_row(r, ring, begin, end);
     case GROSR_EV_WAIT_BEGIN: {
-        int64_t values[] = {ring->worker, (int64_t)(payload >> GROSR_WAIT_RES_BITS),
-                            (int64_t)(payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1)), start,
-                            end->time};
+        int64_t resource = (int64_t)(payload >> GROSR_WAIT_RES_BITS);
+        int64_t which = (int64_t)(payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1));
+        int64_t values[] = {ring->worker, resource,  resource_base(r, resource) + which,
+                            start,        end->time, r->base.session};
         return grosr_store_row(r->store, GROSR_TABLE_WAIT, values);
     }
     default: {
@@ -299,6 +306,12 @@ static int end_span(struct grosr_rows *r, struct ring_state *ring, const struct 
     return span_row(r, ring, NULL, end);
 }
 
+static int loss(struct grosr_rows *r, uint32_t ring, uint64_t position, int64_t time, uint64_t count,
+                const char *reason)
+{
+    return grosr_store_loss(r->store, (uint32_t)r->base.ring + ring, position, time, count, reason);
+}
+
 static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, struct grosr_pair e,
                      uint64_t near_ns)
 {
@@ -309,7 +322,8 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     int64_t time;
 
     /* The host stamps its own ring with its own clock. */
-    time = ring->worker == GROSR_NULL ? (int64_t)device_ns - r->origin : grosr_rows_time(r, device_ns);
+    time =
+        ring->worker == GROSR_NULL ? (int64_t)device_ns - r->base.origin_ns : grosr_rows_time(r, device_ns);
     if (kind != GROSR_EV_LOST) /* a marker is stamped later than the record behind it */
         ring->latest_ns = device_ns;
     switch (kind) {
@@ -342,9 +356,9 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     }
     case GROSR_EV_LOST:
         ring->told += payload;
-        return grosr_store_loss(r->store, index, position, time, payload, "dropped");
+        return loss(r, index, position, time, payload, "dropped");
     default: {
-        int64_t values[] = {ring->worker, time, kind, (int64_t)payload};
+        int64_t values[] = {ring->worker, time, kind, (int64_t)payload, r->base.session};
         return grosr_store_row(r->store, GROSR_TABLE_INSTANT, values);
     }
     }
@@ -356,8 +370,8 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
     int err = 0;
 
     if (first > r->ring[ring].expected)
-        err = grosr_store_loss(r->store, ring, r->ring[ring].expected, GROSR_NULL,
-                               first - r->ring[ring].expected, "overwritten");
+        err =
+            loss(r, ring, r->ring[ring].expected, GROSR_NULL, first - r->ring[ring].expected, "overwritten");
     for (uint32_t i = 0; !err && i < count; i++)
         err = add_event(r, ring, first + i, records[i], near_ns);
     r->ring[ring].expected = first + count;
@@ -372,14 +386,15 @@ int grosr_rows_workers(struct grosr_rows *r)
         const struct ring_state *ring = &r->ring[i];
         if (ring->worker == GROSR_NULL)
             continue;
-        struct grosr_worker_entry *entry = grosr_session_worker(r->session, (uint32_t)ring->worker);
+        struct grosr_worker_entry *entry = grosr_session_worker(r->session, i);
         struct grosr_pair counts = sys_load_pair_relaxed(&entry->counts);
         struct grosr_pair spawns = sys_load_pair_relaxed(&entry->spawns);
         uint32_t sm = sys_load_relaxed(&entry->sm);
         int64_t values[] = {ring->worker,       sm ? (int64_t)sm - 1 : ring->sm,
                             ring->start,        ring->end,
                             (int64_t)counts.lo, (int64_t)counts.hi,
-                            (int64_t)spawns.lo, (int64_t)spawns.hi};
+                            (int64_t)spawns.lo, (int64_t)spawns.hi,
+                            r->base.session};
         err = grosr_store_row(r->store, GROSR_TABLE_WORKER, values);
     }
     return err;
@@ -395,8 +410,7 @@ int grosr_rows_finish(struct grosr_rows *r, const struct grosr_ring_counts *fina
             err = span_row(r, ring, &ring->open[k], &no_end);
         ring->open_count = 0;
         if (!err && final[i].dropped > ring->told)
-            err = grosr_store_loss(r->store, i, ring->expected, GROSR_NULL, final[i].dropped - ring->told,
-                                   "dropped");
+            err = loss(r, i, ring->expected, GROSR_NULL, final[i].dropped - ring->told, "dropped");
     }
     for (uint32_t i = 0; !err && i < r->session->header.rings; i++)
         err = settle(r, &r->ring[i], true);

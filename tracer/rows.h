@@ -27,9 +27,9 @@
 
 struct grosr_rows;
 
-/* clock and store are borrowed. */
+/* session, clock and store are borrowed; bases as grosr_store_add_session() gave them. */
 int grosr_rows_create(struct grosr_rows **rows, const struct grosr_session *session,
-                      struct grosr_clock *clock, struct grosr_store *store);
+                      const struct grosr_bases *bases, struct grosr_clock *clock, struct grosr_store *store);
 
 /* `first` is the position of records[0] in the ring's stream; near_ns a device time within 39 hours of the
  * events'. */

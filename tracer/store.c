@@ -18,7 +18,11 @@
 
 /* Rows of one INSERT: with 16 a row costs little more than half of what it costs alone. */
 #define ROWS        16
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 9
+
+/* Numbers kept for each session: its functions have 15 bits (GROSR_TASK_NOTHING aside), its names 16. */
+#define FUNCTION_SPACE 65536
+#define NAME_SPACE     65536
 
 /* A table's rows on their way: they are written 16 at a time, and what is left of them with a commit. */
 struct pending {
@@ -32,7 +36,8 @@ struct grosr_store {
     char *path;
     struct pending table[GROSR_TABLES];
     sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk;
-    int error; /* sticky: the first write error */
+    struct grosr_bases next; /* of the next session */
+    int error;               /* sticky: the first write error */
 };
 
 static const struct {
@@ -41,13 +46,13 @@ static const struct {
     bool replace;
 } tables[GROSR_TABLES] = {
     [GROSR_TABLE_TASK] = {"GROSR_TASK", 8, false},
-    [GROSR_TABLE_WAIT] = {"GROSR_WAIT", 5, false},
+    [GROSR_TABLE_WAIT] = {"GROSR_WAIT", 6, false},
     [GROSR_TABLE_IDLE] = {"GROSR_IDLE", 3, false},
-    [GROSR_TABLE_INSTANT] = {"GROSR_INSTANT", 4, false},
-    [GROSR_TABLE_WORKER] = {"GROSR_WORKER", 8, true},
-    [GROSR_TABLE_RING] = {"GROSR_RING", 8, true},
+    [GROSR_TABLE_INSTANT] = {"GROSR_INSTANT", 5, false},
+    [GROSR_TABLE_WORKER] = {"GROSR_WORKER", 9, true},
+    [GROSR_TABLE_RING] = {"GROSR_RING", 9, true},
     [GROSR_TABLE_QUEUE_SAMPLE] = {"GROSR_QUEUE_SAMPLE", 5, false},
-    [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 3, false},
+    [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 4, false},
 };
 
 /* The boundary where SQLite's codes become errno. */
@@ -221,40 +226,57 @@ static int fill_kinds(struct grosr_store *s)
     return err;
 }
 
-static int fill_session(struct grosr_store *s, const struct grosr_session *session)
+static int fill_session(struct grosr_store *s, const struct grosr_session *session,
+                        const struct grosr_bases *bases)
 {
     const struct grosr_session_header *h = &session->header;
     const struct grosr_name *name = (const struct grosr_name *)(const void *)(session->base + h->names_at);
-    int64_t ints[] = {1,
+    int64_t ints[] = {bases->session,
                       h->pid,
                       h->sms,
                       h->max_warps_per_sm,
                       h->lanes,
                       (int64_t)h->start_mono_ns,
-                      (int64_t)h->start_real_ns};
+                      (int64_t)h->start_real_ns,
+                      bases->worker};
     const char *texts[] = {h->program, h->device, h->device_name};
-    int err = once(s,
-                   "INSERT INTO GROSR_SESSION (session, pid, sms, max_warps_per_sm, lanes, start_mono_ns,"
-                   " start_real_ns, program, device, device_name) VALUES (?,?,?,?,?,?,?,?,?,?)",
-                   ints, 7, texts, 3);
+    int err =
+        once(s,
+             "INSERT INTO GROSR_SESSION (session, pid, sms, max_warps_per_sm, lanes, start_mono_ns,"
+             " start_real_ns, first_worker, program, device, device_name) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+             ints, 8, texts, 3);
 
     for (uint32_t i = 0; !err && i < h->names; i++) {
         if (name[i].space != GROSR_NAME_FUNCTION || !memchr(name[i].text, 0, GROSR_NAME_BYTES))
             continue;
-        int64_t id = name[i].id;
+        int64_t function[] = {bases->function + name[i].id, bases->session};
         const char *text = name[i].text;
-        err = once(s, "INSERT OR IGNORE INTO GROSR_FUNCTION VALUES (?,?)", &id, 1, &text, 1);
+        err = once(s, "INSERT OR IGNORE INTO GROSR_FUNCTION (function, session, name) VALUES (?,?,?)",
+                   function, 2, &text, 1);
     }
     for (uint32_t i = 0; !err && i < h->queues; i++) {
         const struct grosr_queue_layout *q = &session->queue[i];
         const char *text = grosr_session_name(session, GROSR_NAME_QUEUE, i);
-        int64_t queue[] = {i, q->capacity, q->ports};
+        int64_t queue[] = {bases->queue + i, q->capacity, q->ports, bases->session};
         if (!text)
             text = "";
-        err = once(s, "INSERT INTO GROSR_QUEUE (queue, capacity, ports, name) VALUES (?,?,?,?)", queue, 3,
-                   &text, 1);
+        err = once(s, "INSERT INTO GROSR_QUEUE (queue, capacity, ports, session, name) VALUES (?,?,?,?,?)",
+                   queue, 4, &text, 1);
     }
     return err;
+}
+
+/* The first session's start is time 0. */
+static int start_timeline(struct grosr_store *s, const struct grosr_session_header *h)
+{
+    int64_t real = (int64_t)h->start_real_ns;
+
+    s->next.origin_ns = (int64_t)h->start_mono_ns;
+    return once(
+        s,
+        "INSERT INTO TARGET_INFO_SESSION_START_TIME SELECT ?1, strftime('%Y-%m-%dT%H:%M:%S', t, 'unixepoch'),"
+        " strftime('%Y-%m-%dT%H:%M:%S', t, 'unixepoch', 'localtime') FROM (SELECT ?1 / 1000000000 AS t)",
+        &real, 1, NULL, 0);
 }
 
 /*
@@ -322,7 +344,7 @@ static int make_way(const char *path)
     return 0;
 }
 
-int grosr_store_create(struct grosr_store **out, const char *path, const struct grosr_session *session)
+int grosr_store_create(struct grosr_store **out, const char *path)
 {
     const int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX; /* one thread at a time */
@@ -360,8 +382,6 @@ int grosr_store_create(struct grosr_store **out, const char *path, const struct 
         err = set_meta(s, "grosr_version", GROSR_VERSION);
     if (!err)
         err = fill_kinds(s);
-    if (!err)
-        err = fill_session(s, session);
     for (int i = 0; !err && i < GROSR_TABLES; i++)
         err = prepare_table(s, (enum grosr_table)i);
     if (!err)
@@ -386,6 +406,27 @@ int grosr_store_create(struct grosr_store **out, const char *path, const struct 
     }
     *out = s;
     return 0;
+}
+
+int grosr_store_add_session(struct grosr_store *s, const struct grosr_session *session,
+                            struct grosr_bases *bases)
+{
+    const struct grosr_session_header *h = &session->header;
+    int err;
+
+    if (s->next.session++ == 0)
+        err = start_timeline(s, h);
+    else
+        err = s->error ? -s->error : 0;
+    *bases = s->next;
+    if (!err)
+        err = fill_session(s, session, bases);
+    s->next.worker += h->workers;
+    s->next.ring += h->rings;
+    s->next.queue += h->queues;
+    s->next.function += FUNCTION_SPACE;
+    s->next.name += NAME_SPACE;
+    return err ? err : grosr_store_commit(s);
 }
 
 int grosr_store_row(struct grosr_store *s, enum grosr_table table, const int64_t *values)
@@ -471,10 +512,11 @@ int grosr_store_commit(struct grosr_store *s)
     return err ? err : execute(s, "COMMIT; BEGIN");
 }
 
-int grosr_store_end_session(struct grosr_store *s, int64_t end, bool died, bool detached)
+int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end, bool died, bool detached)
 {
-    int64_t ints[] = {end, died, detached};
-    return once(s, "UPDATE GROSR_SESSION SET end = ?, died = ?, detached = ?", ints, 3, NULL, 0);
+    int64_t ints[] = {end, died, detached, session};
+    return once(s, "UPDATE GROSR_SESSION SET end = ?, died = ?, detached = ? WHERE session = ?", ints, 4,
+                NULL, 0);
 }
 
 int grosr_store_finish(struct grosr_store *s, const char *error)
@@ -544,16 +586,67 @@ static int open_immutable(sqlite3 **db, const char *path)
     return code;
 }
 
-/* Makes a file of an older version look like one of today's to this connection. */
+/*
+ * Today's table `name`, which is in `today` with the statement `create`, for a connection to an older file:
+ * nothing if the file has it so, an empty temporary table if it has none of that name, and if it only lacks
+ * columns a temporary view that hides it and has them too, with their defaults. Versions only ever add.
+ */
+static int modernise_table(sqlite3 *db, sqlite3 *today, const char *name, const char *create)
+{
+    sqlite3_stmt *column = NULL;
+    sqlite3_str *sql = sqlite3_str_new(db);
+    int known = 0, added = 0, code;
+
+    sqlite3_str_appendf(sql, "CREATE TEMP VIEW \"%w\" AS SELECT ", name);
+    code = sqlite3_prepare_v2(today, "SELECT name, coalesce(dflt_value, 'NULL') FROM pragma_table_info(?)",
+                              -1, &column, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(column, 1, name, -1, SQLITE_STATIC);
+    while (code == SQLITE_OK && sqlite3_step(column) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(column, 0);
+        bool there =
+            sqlite3_table_column_metadata(db, "main", name, text, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
+        if (known + added)
+            sqlite3_str_appendall(sql, ", ");
+        if (!there)
+            sqlite3_str_appendf(sql, "%s AS ", (const char *)sqlite3_column_text(column, 1));
+        sqlite3_str_appendf(sql, "\"%w\"", text);
+        known += there;
+        added += !there;
+    }
+    sqlite3_finalize(column);
+    sqlite3_str_appendf(sql, " FROM main.\"%w\"", name);
+    char *view = sqlite3_str_finish(sql);
+    char *table = sqlite3_mprintf("CREATE TEMP %s", create + strlen("CREATE "));
+    if (code == SQLITE_OK && (!view || !table))
+        code = SQLITE_NOMEM;
+    if (code == SQLITE_OK && added)
+        code = sqlite3_exec(db, known ? view : table, NULL, NULL, NULL);
+    sqlite3_free(view);
+    sqlite3_free(table);
+    return code;
+}
+
+/* Makes a file of an older version look like one of today's to this connection; the file stays as it is. */
 static int modernise(sqlite3 *db)
 {
-    int code = sqlite3_exec(db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
+    sqlite3 *today = NULL;
+    sqlite3_stmt *table = NULL;
+    int code = sqlite3_open(":memory:", &today);
 
     if (code == SQLITE_OK)
-        code = sqlite3_exec(db, grosr_sql_version_1, NULL, NULL, NULL);
+        code = sqlite3_exec(today, grosr_sql_tables, NULL, NULL, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_exec(db, grosr_sql_temp_views, NULL, NULL, NULL);
-    return code;
+        code = sqlite3_prepare_v2(today, "SELECT name, sql FROM sqlite_schema WHERE type = 'table'", -1,
+                                  &table, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
+    while (code == SQLITE_OK && sqlite3_step(table) == SQLITE_ROW)
+        code = modernise_table(db, today, (const char *)sqlite3_column_text(table, 0),
+                               (const char *)sqlite3_column_text(table, 1));
+    sqlite3_finalize(table);
+    sqlite3_close(today);
+    return code == SQLITE_OK ? sqlite3_exec(db, grosr_sql_temp_views, NULL, NULL, NULL) : code;
 }
 
 int grosr_store_open_read(sqlite3 **db, const char *path)
@@ -573,7 +666,7 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
         code = read_pragma(*db, "PRAGMA application_id", &id);
     if (code == SQLITE_OK)
         code = read_pragma(*db, "PRAGMA user_version", &version);
-    if (code == SQLITE_OK && id == GROSR_APPLICATION_ID && version == 1)
+    if (code == SQLITE_OK && id == GROSR_APPLICATION_ID && version >= 1 && version < GROSR_SCHEMA_VERSION)
         code = modernise(*db);
     if (code != SQLITE_OK || id != GROSR_APPLICATION_ID) {
         int err = code == SQLITE_OK || code == SQLITE_NOTADB

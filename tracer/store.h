@@ -18,24 +18,40 @@
 #define GROSR_NULL INT64_MIN /* an SQL NULL among integers */
 
 enum grosr_table {
-    GROSR_TABLE_TASK,    /* task, function, worker, enqueue, start, end, status, next */
-    GROSR_TABLE_WAIT,    /* worker, resource, index, start, end */
-    GROSR_TABLE_IDLE,    /* worker, start, end */
-    GROSR_TABLE_INSTANT, /* worker, time, kind, payload */
-    GROSR_TABLE_WORKER,  /* worker, sm, start, end, tasks, busy_ns, spawned, shared; replaces */
-    GROSR_TABLE_RING,    /* ring, worker, capacity, written, read, dropped, overwritten, closed; replaces */
+    GROSR_TABLE_TASK,         /* task, function, worker, enqueue, start, end, status, next */
+    GROSR_TABLE_WAIT,         /* worker, resource, index, start, end, session */
+    GROSR_TABLE_IDLE,         /* worker, start, end */
+    GROSR_TABLE_INSTANT,      /* worker, time, kind, payload, session */
+    GROSR_TABLE_WORKER,       /* worker, sm, start, end, tasks, busy_ns, spawned, shared, session; replaces */
+    GROSR_TABLE_RING,         /* ring, worker, capacity, written, read, dropped, overwritten, closed, session;
+                                 replaces */
     GROSR_TABLE_QUEUE_SAMPLE, /* time, queue, enqueued, dequeued, completed */
-    GROSR_TABLE_CLOCK,        /* device_ns, host, bound_ns */
+    GROSR_TABLE_CLOCK,        /* device_ns, host, bound_ns, session */
     GROSR_TABLES
 };
 
 struct grosr_store;
 
 /*
- * Creates the file for a session and fills what is known of it. An older GROSR trace of that name is
- * replaced; any other file is left alone: -EEXIST. -EACCES, -ENOENT, -ENOSPC, -EIO as the system says.
+ * A trace may hold several sessions, each with its own numbers from 0. In the file a session's workers,
+ * rings, queues, functions and names are numbered behind those of the sessions before it: by these, plus the
+ * own number. Times are ns since origin_ns (CLOCK_MONOTONIC), the start of session 1.
  */
-int grosr_store_create(struct grosr_store **store, const char *path, const struct grosr_session *session);
+struct grosr_bases {
+    int64_t session; /* its number, from 1 */
+    int64_t worker, ring, queue, function, name;
+    int64_t origin_ns;
+};
+
+/*
+ * Creates an empty trace. An older GROSR trace of that name is replaced; any other file is left alone:
+ * -EEXIST. -EACCES, -ENOENT, -ENOSPC, -EIO as the system says.
+ */
+int grosr_store_create(struct grosr_store **store, const char *path);
+
+/* Adds a session, what is known of it at once, and commits. */
+int grosr_store_add_session(struct grosr_store *store, const struct grosr_session *session,
+                            struct grosr_bases *bases);
 
 /* Whether grosr_store_create() could write there; changes nothing. Errors as above. */
 int grosr_store_probe(const char *path);
@@ -62,7 +78,8 @@ int grosr_store_commit(struct grosr_store *store);
 /*
  * The session's end: its time, whether its process died, and whether recording stopped before the kernel did.
  */
-int grosr_store_end_session(struct grosr_store *store, int64_t end, bool died, bool detached);
+int grosr_store_end_session(struct grosr_store *store, int64_t session, int64_t end, bool died,
+                            bool detached);
 
 /* Makes the indexes, marks the trace complete. `error`: what went wrong in collecting, or NULL. */
 int grosr_store_finish(struct grosr_store *store, const char *error);

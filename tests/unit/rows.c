@@ -20,7 +20,9 @@ static void begin(void)
     session = fixture_session(2, 64, GROSR_OVERFLOW_AUTO);
     origin = session->header.start_mono_ns;
     grosr_clock_init(&clock_map, session);
-    if (grosr_store_create(&store, path, session) || grosr_rows_create(&rows, session, &clock_map, store)) {
+    struct grosr_bases bases;
+    if (grosr_store_create(&store, path) || grosr_store_add_session(store, session, &bases) ||
+        grosr_rows_create(&rows, session, &bases, &clock_map, store)) {
         printf("Bail out! %s\n", grosr_error());
         exit(1);
     }
@@ -38,7 +40,7 @@ static void end(void)
 {
     struct grosr_ring_counts final[3] = {{.dropped = dropped_in_all}};
     is(grosr_rows_finish(rows, final), 0, "rows finished");
-    is(grosr_store_end_session(store, 1000, false, false), 0, "session ended");
+    is(grosr_store_end_session(store, 1, 1000, false, false), 0, "session ended");
     is(grosr_store_finish(store, NULL), 0, "store finished");
     grosr_store_close(store);
     grosr_rows_free(rows);
@@ -329,7 +331,7 @@ static void refusals(void)
     ok(strstr(grosr_error(), "schema version 0"), "in words: %s", grosr_error());
     is(grosr_store_probe(path), 0, "but may be replaced");
     sqlite3_open(path, &db);
-    sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL);
+    sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL);
     sqlite3_close(db);
     is(grosr_store_open_read(&db, path), -EPROTO, "one of the future too");
     ok(strstr(grosr_error(), "use a newer grosr"), "in words: %s", grosr_error());

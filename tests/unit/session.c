@@ -59,7 +59,8 @@ static void reused_pid(void)
     is(grosr_collector_find(&found, pid, &give_up), 0, "a recorder finds a process's session");
     grosr_session_close(found);
     grosr_session_live(s)->pid_start++;
-    is(grosr_collector_find(&found, pid, &give_up), -EINTR, "not that of another process with the same number");
+    is(grosr_collector_find(&found, pid, &give_up), -EINTR,
+       "not that of another process with the same number");
     second = fixture_session(1, 8, GROSR_OVERFLOW_AUTO);
     is(second->header.index, 0, "whose place the process takes");
     is(grosr_collector_find(&found, pid, &give_up), 0, "and then it is found");
