@@ -67,17 +67,21 @@ static uint64_t lay_out(struct grosr_session_header *h, const struct grosr_sessi
     h->rings = o->workers + 1;
     h->queues = o->queue_count;
     h->snapshots = GROSR_SNAPSHOTS;
+    h->streams = o->streams;
     h->names_at = reserve(&end, h->names, sizeof(struct grosr_name));
     h->workers_at = reserve(&end, h->workers, sizeof(struct grosr_worker_entry));
     h->rings_at = reserve(&end, h->rings, sizeof(struct grosr_ring));
     h->queues_at = reserve(&end, h->queues, sizeof(struct grosr_queue_entry));
     h->snapshots_at = reserve(&end, h->snapshots, sizeof(struct grosr_snapshot));
+    h->streams_at = reserve(&end, h->streams, sizeof(struct grosr_stream));
     for (uint32_t i = 0; i < o->queue_count; i++) {
         reserve(&end, o->queues[i].ports, sizeof(struct grosr_queue_port));
         reserve(&end, queue_chunks(&o->queues[i]), sizeof(sys64));
     }
     for (uint32_t i = 0; i < h->rings; i++)
         reserve(&end, (i < o->workers ? o->ring_events : o->host_ring_events) + 1, sizeof(sys128));
+    for (uint32_t i = 0; i < h->streams; i++)
+        reserve(&end, o->stream_bytes, 1);
     return align_up(end, (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
@@ -88,7 +92,8 @@ static void fill(unsigned char *base, const struct grosr_session_options *o)
     struct grosr_name *name = (struct grosr_name *)(void *)(base + h->names_at);
     struct grosr_queue_entry *queue = (struct grosr_queue_entry *)(void *)(base + h->queues_at);
     struct grosr_ring *ring = (struct grosr_ring *)(void *)(base + h->rings_at);
-    uint64_t end = h->snapshots_at + h->snapshots * sizeof(struct grosr_snapshot);
+    struct grosr_stream *stream = (struct grosr_stream *)(void *)(base + h->streams_at);
+    uint64_t end = h->streams_at + h->streams * sizeof(struct grosr_stream);
 
     for (uint32_t i = 0; i < o->function_count; i++) {
         if (!o->functions[i])
@@ -113,6 +118,10 @@ static void fill(unsigned char *base, const struct grosr_session_options *o)
         ring[i].worker = i < o->workers ? i : GROSR_RING_HOST;
         ring[i].capacity = i < o->workers ? o->ring_events : o->host_ring_events;
         ring[i].slots_at = reserve(&end, ring[i].capacity + 1, sizeof(sys128));
+    }
+    for (uint32_t i = 0; i < h->streams; i++) {
+        stream[i].capacity = o->stream_bytes;
+        stream[i].bytes_at = reserve(&end, o->stream_bytes, 1);
     }
     sys_store_relaxed(&h->level, (uint32_t)o->level);
     sys_store_relaxed(&h->state, (uint32_t)GROSR_SESSION_OPEN);
@@ -150,7 +159,8 @@ static int copy_layouts(struct grosr_session *s)
 {
     s->ring = (struct grosr_ring_layout *)calloc(s->header.rings, sizeof(*s->ring));
     s->queue = (struct grosr_queue_layout *)calloc(s->header.queues + 1, sizeof(*s->queue));
-    if (!s->ring || !s->queue)
+    s->stream = (struct grosr_stream_layout *)calloc(s->header.streams + 1, sizeof(*s->stream));
+    if (!s->ring || !s->queue || !s->stream)
         return grosr_fail(ENOMEM, "out of memory");
     for (uint32_t i = 0; i < s->header.rings; i++) {
         const struct grosr_ring *r = grosr_session_ring(s, i);
@@ -161,6 +171,10 @@ static int copy_layouts(struct grosr_session *s)
         s->queue[i] = (struct grosr_queue_layout){q->ports_at, q->chunk_times_at, q->capacity,
                                                   q->ports,    q->chunk,          q->chunks};
     }
+    for (uint32_t i = 0; i < s->header.streams; i++) {
+        const struct grosr_stream *t = grosr_session_stream(s, i);
+        s->stream[i] = (struct grosr_stream_layout){t->bytes_at, t->capacity};
+    }
     return 0;
 }
 
@@ -168,6 +182,7 @@ static void free_session(struct grosr_session *s)
 {
     free(s->ring);
     free(s->queue);
+    free(s->stream);
     free(s);
 }
 
@@ -201,9 +216,13 @@ int grosr_session_create(struct grosr_session **out, const struct grosr_session_
     struct grosr_session *s;
     int fd, err;
 
-    if (o->workers == 0 || o->workers > GROSR_MAX_WORKERS)
+    if (o->streams > GROSR_STREAMS_MAX ||
+        (o->streams && (o->stream_bytes < 4096 || (o->stream_bytes & (o->stream_bytes - 1)))))
+        return grosr_fail(EINVAL, "a session has at most %u streams of a power of two of bytes, 4096 or more",
+                          GROSR_STREAMS_MAX);
+    if ((o->workers == 0 && o->streams == 0) || o->workers > GROSR_MAX_WORKERS)
         return grosr_fail(EINVAL, "a session has 1 to %u workers, not %u", GROSR_MAX_WORKERS, o->workers);
-    if (o->ring_events < GROSR_RING_MIN || o->ring_events > GROSR_RING_MAX)
+    if (o->workers && (o->ring_events < GROSR_RING_MIN || o->ring_events > GROSR_RING_MAX))
         return grosr_fail(EINVAL, "a ring has %u to %u events, not %u", GROSR_RING_MIN, GROSR_RING_MAX,
                           o->ring_events);
     remove_unborn();
@@ -283,16 +302,17 @@ static bool fits(uint64_t bytes, uint64_t at, uint64_t count, uint64_t size)
 /* Every offset and count of a copied header against the segment's size. */
 static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
 {
-    if (h->header_bytes != sizeof(*h) || h->segment_bytes != bytes || h->workers == 0 ||
+    if (h->header_bytes != sizeof(*h) || h->segment_bytes != bytes || (h->workers == 0 && h->streams == 0) ||
         h->workers > GROSR_MAX_WORKERS || h->rings != h->workers + 1 || h->snapshots == 0 ||
-        !memchr(h->device, 0, sizeof(h->device)) || !memchr(h->device_name, 0, sizeof(h->device_name)) ||
-        !memchr(h->program, 0, sizeof(h->program)))
+        h->streams > GROSR_STREAMS_MAX || !memchr(h->device, 0, sizeof(h->device)) ||
+        !memchr(h->device_name, 0, sizeof(h->device_name)) || !memchr(h->program, 0, sizeof(h->program)))
         return false;
     return fits(bytes, h->names_at, h->names, sizeof(struct grosr_name)) &&
            fits(bytes, h->workers_at, h->workers, sizeof(struct grosr_worker_entry)) &&
            fits(bytes, h->rings_at, h->rings, sizeof(struct grosr_ring)) &&
            fits(bytes, h->queues_at, h->queues, sizeof(struct grosr_queue_entry)) &&
-           fits(bytes, h->snapshots_at, h->snapshots, sizeof(struct grosr_snapshot));
+           fits(bytes, h->snapshots_at, h->snapshots, sizeof(struct grosr_snapshot)) &&
+           fits(bytes, h->streams_at, h->streams, sizeof(struct grosr_stream));
 }
 
 /* And those of the copied rings and queues. */
@@ -310,6 +330,12 @@ static bool valid_layouts(const struct grosr_session *s)
         if (q->ports == 0 || q->chunk == 0 || q->chunks == 0 ||
             !fits(s->bytes, q->ports_at, q->ports, sizeof(struct grosr_queue_port)) ||
             !fits(s->bytes, q->chunk_times_at, q->chunks, sizeof(sys64)))
+            return false;
+    }
+    for (uint32_t i = 0; i < s->header.streams; i++) {
+        const struct grosr_stream_layout *t = &s->stream[i];
+        if (t->capacity < 4096 || (t->capacity & (t->capacity - 1)) ||
+            !fits(s->bytes, t->bytes_at, t->capacity, 1))
             return false;
     }
     return true;
@@ -461,6 +487,11 @@ struct grosr_ring *grosr_session_ring(const struct grosr_session *s, uint32_t ri
 struct grosr_queue_entry *grosr_session_queue(const struct grosr_session *s, uint32_t queue)
 {
     return (struct grosr_queue_entry *)(void *)(s->base + s->header.queues_at) + queue;
+}
+
+struct grosr_stream *grosr_session_stream(const struct grosr_session *s, uint32_t stream)
+{
+    return (struct grosr_stream *)(void *)(s->base + s->header.streams_at) + stream;
 }
 
 struct grosr_snapshot *grosr_session_snapshot(const struct grosr_session *s, uint64_t number)

@@ -1,7 +1,8 @@
 /*
  * The session: one POSIX shared-memory segment, /dev/shm/grosr.PID.INDEX (mode 0600), for each runtime or
- * instrumented kernel of a process. The device writes straight into it; it is the live view, the collector's
- * input, and what is left after a crash.
+ * instrumented kernel of a process, and one for what a traced process tells of itself (its device is
+ * "process": it has no workers, but streams). The device writes straight into it; it is the live view, the
+ * collector's input, and what is left after a crash.
  *
  *     offset 0   struct grosr_session_header
  *     names_at      struct grosr_name[names]            what task functions and queues are called
@@ -9,7 +10,8 @@
  *     rings_at      struct grosr_ring[rings]            ring directory; the last ring is the host's
  *     queues_at     struct grosr_queue_entry[queues]
  *     snapshots_at  struct grosr_snapshot[snapshots]    clock calibration, a ring of its own
- *     (by the entries' own offsets)  queue ports, queue chunk times, event slots
+ *     streams_at    struct grosr_stream[streams]        records of varying length (stream.h)
+ *     (by the entries' own offsets)  queue ports, queue chunk times, event slots, stream bytes
  *
  * Everything is an offset from the segment's start. A reader never trusts a segment: grosr_session_open()
  * checks every offset and count once against the segment's size and keeps its own copies of them.
@@ -24,13 +26,14 @@
 #include "event.h"
 
 #define GROSR_SESSION_MAGIC UINT64_C(0x00524753534f5247) /* "GROSSGR\0" in memory */
-#define GROSR_SESSION_ABI   2u
+#define GROSR_SESSION_ABI   3u
 
 #define GROSR_MAX_WORKERS 4096u /* a spawned task's number names its spawner in 12 bits */
 #define GROSR_RING_MIN    8u
 #define GROSR_RING_MAX    (1u << 20)
 #define GROSR_NAME_BYTES  48u
 #define GROSR_SNAPSHOTS   4096u
+#define GROSR_STREAMS_MAX 64u
 
 /* What happens to an event that finds its ring full. */
 enum grosr_overflow {
@@ -63,7 +66,7 @@ struct grosr_session_header {
     uint64_t pid_start;     /* field 22 of /proc/PID/stat: tells a reused pid */
     uint64_t start_mono_ns; /* CLOCK_MONOTONIC at creation: 0 on the trace's timeline */
     uint64_t start_real_ns; /* CLOCK_REALTIME at the same instant */
-    char device[16];        /* "cuda" or "host" */
+    char device[16];        /* "cuda", "host" or "process" */
     char device_name[64];
     char program[64]; /* what runs: the workload's or the program's name */
     uint32_t sms;
@@ -73,6 +76,8 @@ struct grosr_session_header {
     uint32_t overflow_requested;   /* enum grosr_overflow */
     uint32_t names, workers, rings, queues, snapshots;
     uint64_t names_at, workers_at, rings_at, queues_at, snapshots_at;
+    uint64_t streams_at;
+    uint32_t streams;
 
     /* Control, written by the process and by tools (level), read by the device's service warp in one load. */
     alignas(128) sys32 stop; /* 1: workers finish the tasks in hand and return */
@@ -139,6 +144,21 @@ struct grosr_queue_entry {
     sys64 max_depth;
 };
 
+struct grosr_stream {
+    /* Constant. */
+    alignas(128) uint64_t bytes_at;
+    uint64_t capacity; /* bytes, a power of two */
+
+    /* Written by the process. Positions count bytes ever written. */
+    alignas(64) sys64 written_to; /* whole records up to here can be read */
+    sys64 written;                /* records there was room for */
+    sys64 dropped;                /* records there was none for */
+
+    /* Written by the collector. */
+    alignas(64) sys64 read_to; /* bytes up to here may be reused */
+    sys64 read;                /* records */
+};
+
 struct grosr_snapshot {
     sys64 host_before_ns, host_after_ns; /* CLOCK_MONOTONIC around the round trip */
     sys64 device_ns;                     /* the device clock at some instant between them */
@@ -151,6 +171,7 @@ static_assert(GROSR_MAX_WORKERS <= 1u << GROSR_TASK_SPAWNER_BITS, "every worker 
 static_assert(sizeof(struct grosr_ring) == 256, "constant, writer's and reader's parts");
 static_assert(sizeof(struct grosr_queue_entry) == 128, "constant and host's parts");
 static_assert(sizeof(struct grosr_snapshot) == 32, "snapshot");
+static_assert(sizeof(struct grosr_stream) == 256, "constant, writer's and reader's parts");
 static_assert(offsetof(struct grosr_session_header, ping) % 16 == 8, "control is one 16-byte load");
 
 /* The segment as device code sees it: pointers valid on the device. */
@@ -179,6 +200,10 @@ struct grosr_queue_layout {
     uint32_t capacity, ports, chunk, chunks;
 };
 
+struct grosr_stream_layout {
+    uint64_t bytes_at, capacity;
+};
+
 struct grosr_session {
     unsigned char *base; /* the mapping */
     size_t bytes;
@@ -187,8 +212,9 @@ struct grosr_session {
 
     /* Copies of everything constant, made and checked once: the segment may change under us, these do not. */
     struct grosr_session_header header;
-    struct grosr_ring_layout *ring;   /* header.rings */
-    struct grosr_queue_layout *queue; /* header.queues */
+    struct grosr_ring_layout *ring;     /* header.rings */
+    struct grosr_queue_layout *queue;   /* header.queues */
+    struct grosr_stream_layout *stream; /* header.streams */
 };
 
 struct grosr_session_queue_options {
@@ -200,7 +226,7 @@ struct grosr_session_options {
     const char *device, *device_name, *program;
     uint32_t sms, max_warps_per_sm, lanes;
     bool device_clock_is_host;
-    uint32_t workers;
+    uint32_t workers;          /* 0: a session of streams alone */
     uint32_t ring_events;      /* events in a worker's ring */
     uint32_t host_ring_events; /* events in the host's ring */
     enum grosr_overflow overflow;
@@ -209,6 +235,8 @@ struct grosr_session_options {
     uint32_t function_count;
     const struct grosr_session_queue_options *queues;
     uint32_t queue_count;
+    uint32_t streams;      /* at most GROSR_STREAMS_MAX */
+    uint64_t stream_bytes; /* of each; a power of two, at least 4096 */
 };
 
 /*
@@ -246,6 +274,7 @@ struct grosr_session_header *grosr_session_live(const struct grosr_session *sess
 struct grosr_worker_entry *grosr_session_worker(const struct grosr_session *session, uint32_t worker);
 struct grosr_ring *grosr_session_ring(const struct grosr_session *session, uint32_t ring);
 struct grosr_queue_entry *grosr_session_queue(const struct grosr_session *session, uint32_t queue);
+struct grosr_stream *grosr_session_stream(const struct grosr_session *session, uint32_t stream);
 struct grosr_snapshot *grosr_session_snapshot(const struct grosr_session *session, uint64_t number);
 
 /* The name, or NULL. Valid while the session is mapped. */
