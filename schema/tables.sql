@@ -176,8 +176,8 @@ CREATE TABLE GROSR_NAME (            -- of ranges, instants, counters and resour
 );
 
 CREATE TABLE GROSR_STREAM (          -- the books of what a process told of itself; written = read + dropped
+    stream  INTEGER PRIMARY KEY,     -- (session - 1) * 64 + the session's own number of it
     session INTEGER NOT NULL,
-    stream  INTEGER NOT NULL,
     written INTEGER NOT NULL,        -- records
     read    INTEGER NOT NULL,
     dropped INTEGER NOT NULL         -- the stream was full

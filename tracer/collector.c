@@ -1,16 +1,13 @@
 /*
- * The collector's two threads (collector.h). A batch belongs to one of them at a time:
- *
- *     free -> the drainer fills it -> ready, in order -> the writer stores it -> free
+ * Draining sessions into a trace file (collector.h): the batches between the two threads, and what each of
+ * them does with the sources (source.h).
  */
 #include "collector.h"
 
-#include "clock.h"
 #include "error.h"
+#include "finder.h"
 #include "process.h"
-#include "ring.h"
-#include "rows.h"
-#include "store.h"
+#include "source.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,144 +15,61 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define COMMIT_NS         500000000u
 #define HAND_OVER_NS      20000000u  /* a batch goes to the writer at this age, or half full */
 #define SAMPLE_NS         1000000u   /* at most one sample of the queues a ms, and only when they changed */
-#define SAMPLES           64u        /* in a batch */
+#define LOOK_NS           5000000u   /* between looks for new sessions */
 #define CHUNK_EVENTS      16384u     /* in one GROSR_CHUNK row */
 #define CLOCK_PATIENCE_NS 200000000u /* how long rows wait for the clock snapshot behind them */
-
-/* Consecutive records of one ring inside a batch. */
-struct run {
-    uint32_t ring, count;
-    uint32_t at; /* index of the first in the batch's events */
-    uint64_t first;
-};
-
-struct sample {
-    int64_t values[5]; /* a row of GROSR_QUEUE_SAMPLE: time, queue, enqueued, dequeued, completed */
-};
-
-struct batch {
-    struct batch *next;
-    uint64_t opened_ns, drained_ns; /* host time before the first and after the last record was copied */
-    uint32_t events, runs, samples;
-    struct grosr_pair *event; /* GROSR_COLLECTOR_BATCH_EVENTS */
-    struct run *run;          /* runs_max */
-    struct sample sample[SAMPLES];
-};
+#define RUNS_MAX          (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
 struct collector {
-    struct grosr_session *session;
     struct grosr_store *store;
-    struct grosr_bases bases;
-    struct grosr_rows *rows;
-    struct grosr_clock clock;
-    struct grosr_ring_reader *reader;
-    struct grosr_ring_counts *base;  /* the books when it began: what an earlier recording has */
-    struct grosr_ring_counts *final; /* the books when the drainer ended */
-    uint64_t end_ns;                 /* and when that was */
-    struct sample *latest;           /* of each queue */
-    uint32_t runs_max;               /* in a batch */
     const struct grosr_collect_options *options;
     struct grosr_collect_result *result;
+    struct grosr_finder finder; /* the drainer's */
+    uint32_t running;           /* sources that are not over; the drainer's */
+    uint32_t rings;             /* of all sources and their streams; the drainer's */
 
     /* Between the threads, under `lock`. `ready` is oldest first. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct batch *free, *ready, *ready_tail;
+    struct grosr_batch *free, *ready, *ready_tail;
     uint32_t ready_count;
-    bool drained; /* the drainer has ended */
+    bool drained;     /* the drainer has ended */
+    uint32_t sources; /* known; appended by the drainer */
+    struct grosr_source *source[GROSR_COLLECTOR_SESSIONS];
 
     /* The writer's. */
+    uint32_t begun;          /* of the sources */
     uint64_t spooled, built; /* events put aside; of those, turned into rows */
     uint64_t spooled_ns;     /* when the latest of them were drained */
     uint64_t committed_ns;
+    struct grosr_ring_counts finished_books; /* of sources that are finished */
     int error;
     char error_text[512];
 
-    struct batch batches[GROSR_COLLECTOR_BATCHES];
+    struct grosr_batch batches[GROSR_COLLECTOR_BATCHES];
 };
 
 /* ---- the drainer ---- */
 
-static void sample_queues(struct collector *c, struct batch *b, uint64_t now)
-{
-    for (uint32_t i = 0; i < c->session->header.queues && b->samples < SAMPLES; i++) {
-        uint64_t enqueued, dequeued;
-        /* First, so that no sample has more completed than taken. */
-        uint64_t completed = sys_load_acquire(&grosr_session_queue(c->session, i)->completed);
-        grosr_session_queue_counts(c->session, i, &enqueued, &dequeued);
-        struct sample sample = {{(int64_t)(now - c->session->header.start_mono_ns), i, (int64_t)enqueued,
-                                 (int64_t)dequeued, (int64_t)completed}};
-        if (!memcmp(&sample.values[2], &c->latest[i].values[2], 3 * sizeof(int64_t)))
-            continue;
-        c->latest[i] = b->sample[b->samples++] = sample;
-    }
-}
-
-/* Reads one ring into the batch, at most `max` records. */
-static uint32_t drain_ring(struct collector *c, struct batch *b, uint32_t ring, uint32_t max)
-{
-    uint32_t room = GROSR_COLLECTOR_BATCH_EVENTS - b->events, n;
-    uint64_t first;
-
-    n = grosr_ring_read(&c->reader[ring], b->event + b->events, max < room ? max : room, &first);
-    if (n) {
-        b->run[b->runs++] = (struct run){ring, n, b->events, first};
-        b->events += n;
-    }
-    return n;
-}
-
-/*
- * One look at every ring. The host's ring is read last and its run put first: a task event seen in a worker's
- * ring then has its enqueue event in this pass or an earlier one.
- */
-static uint32_t drain_pass(struct collector *c, struct batch *b, uint32_t *next_ring)
-{
-    uint32_t workers = c->session->header.rings - 1;
-    uint32_t limit = GROSR_COLLECTOR_BATCH_EVENTS / 4 * 3; /* the rest is for the host's ring */
-    uint32_t share = limit / (workers < 16 ? workers : 16) + 1;
-    uint32_t before = b->events, pass = b->runs;
-
-    for (uint32_t i = 0; i < workers && b->events < limit; i++) {
-        drain_ring(c, b, *next_ring, share < limit - b->events ? share : limit - b->events);
-        *next_ring = (*next_ring + 1) % workers;
-    }
-    if (drain_ring(c, b, workers, UINT32_MAX)) {
-        struct run host = b->run[b->runs - 1];
-        memmove(b->run + pass + 1, b->run + pass, (b->runs - 1 - pass) * sizeof(host));
-        b->run[pass] = host;
-    }
-    return b->events - before;
-}
-
-static bool all_read(const struct collector *c)
-{
-    for (uint32_t i = 0; i < c->session->header.rings; i++)
-        if (!grosr_ring_at_end(&c->reader[i]))
-            return false;
-    return true;
-}
-
-static struct batch *get_free(struct collector *c)
+static struct grosr_batch *get_free(struct collector *c)
 {
     pthread_mutex_lock(&c->lock);
     while (!c->free)
         pthread_cond_wait(&c->changed, &c->lock);
-    struct batch *b = c->free;
+    struct grosr_batch *b = c->free;
     c->free = b->next;
     pthread_mutex_unlock(&c->lock);
     b->next = NULL;
     b->opened_ns = grosr_host_clock_ns();
-    b->events = b->runs = b->samples = 0;
+    b->events = b->runs = b->samples = b->bytes = 0;
     return b;
 }
 
-static void put_ready(struct collector *c, struct batch *b)
+static void put_ready(struct collector *c, struct grosr_batch *b)
 {
     pthread_mutex_lock(&c->lock);
     if (c->ready)
@@ -168,89 +82,109 @@ static void put_ready(struct collector *c, struct batch *b)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* True when nothing more can come: closed and read out, dead, or told to stop. */
-static bool finished(struct collector *c, uint32_t quiet, bool *last_pass)
+/* Takes a session into the recording. The source owns it from now on, if `owned`; otherwise it is closed. */
+static int add_source(struct collector *c, struct grosr_session *session, bool owned)
 {
-    struct grosr_session_header *live = grosr_session_live(c->session);
+    struct grosr_source *s;
+    int err = c->sources == GROSR_COLLECTOR_SESSIONS
+                  ? grosr_fail(EMFILE, "a recording has at most %u sessions: process %u is not recorded",
+                               GROSR_COLLECTOR_SESSIONS, session->header.pid)
+                  : grosr_source_open(&s, session, owned, c->options->level);
 
-    if (*c->options->stop) {
-        c->result->detached = true;
-        return true;
+    if (err) {
+        if (owned)
+            grosr_session_close(session);
+        return err;
     }
-    if (!quiet)
-        return false;
-    /* A device that failed never closes its rings; then a while without news is the end. */
-    if (sys_load_acquire(&live->state) == GROSR_SESSION_CLOSED && (all_read(c) || quiet > 64))
+    c->running++;
+    c->rings += session->header.rings + session->header.streams;
+    pthread_mutex_lock(&c->lock);
+    c->source[c->sources++] = s;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    return 0;
+}
+
+/*
+ * Adds what the followed processes have made since the last look. Whether more may come: that is asked before
+ * the look, so that the last session is not missed.
+ */
+static bool add_new_sources(struct collector *c)
+{
+    bool more = grosr_process_start_time(c->options->follow, NULL) == 0;
+    struct grosr_session *session;
+
+    if (more && !grosr_finder_may_find(&c->finder))
         return true;
-    if (*last_pass)
-        return true;
-    if (!grosr_session_alive(c->session)) {
-        /* Its threads are gone, its context is destroyed: one more look for what was on its way. */
-        c->result->died = sys_load_acquire(&live->state) != GROSR_SESSION_CLOSED;
-        *last_pass = true;
+    while (grosr_finder_next(&c->finder, c->options->follow, &session))
+        if (add_source(c, session, true) && c->options->warned)
+            c->options->warned(grosr_error());
+    return more;
+}
+
+/* Hands a batch over; sources that were over before may then be finished. */
+static void hand_over(struct collector *c, struct grosr_batch *b)
+{
+    put_ready(c, b);
+    for (uint32_t i = 0; i < c->sources; i++)
+        if (c->source[i]->end_ns)
+            sys_store_release(&c->source[i]->ended, 1); /* pairs with the load in note_ended() */
+}
+
+/* One look at every source that is not over. Returns how many events and records. */
+static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool sampling)
+{
+    uint32_t records = 0;
+
+    for (uint32_t i = 0; i < c->sources; i++) {
+        struct grosr_source *s = c->source[i];
+        if (s->end_ns)
+            continue;
+        if (sampling)
+            grosr_source_sample(s, b, grosr_host_clock_ns());
+        records += grosr_source_drain(s, b);
+        if (grosr_source_is_over(s, *c->options->stop != 0)) {
+            grosr_source_sample(s, b, s->end_ns);
+            c->result->died |= s->died;
+            c->result->detached |= s->detached;
+            c->running--;
+        }
     }
-    return false;
+    return records;
 }
 
 static void drain(struct collector *c)
 {
-    struct batch *b = get_free(c);
-    uint32_t next_ring = 0, quiet = 0;
-    uint64_t sampled_ns = 0;
-    bool last_pass = false, end = false;
+    struct grosr_batch *b = get_free(c);
+    uint64_t sampled_ns = 0, looked_ns = 0;
+    uint32_t quiet = 0;
+    bool end = false, more = c->options->follow != 0;
 
     while (!end) {
         uint64_t now = grosr_host_clock_ns();
-        if (now - sampled_ns >= SAMPLE_NS) {
-            sample_queues(c, b, now);
-            sampled_ns = now;
+        if (*c->options->stop)
+            more = false;
+        if (more && now - looked_ns >= LOOK_NS) {
+            more = add_new_sources(c);
+            looked_ns = now;
         }
-        uint32_t n = drain_pass(c, b, &next_ring);
+        bool sampling = now - sampled_ns >= SAMPLE_NS;
+        if (sampling)
+            sampled_ns = now;
+        uint32_t n = drain_pass(c, b, sampling);
         b->drained_ns = grosr_host_clock_ns();
         quiet = n ? 0 : quiet + 1;
-        /* Aliveness costs a read of /proc: not at every quiet pass. */
-        if (quiet % 16 == 1 || *c->options->stop || last_pass ||
-            sys_load_acquire(&grosr_session_live(c->session)->state) == GROSR_SESSION_CLOSED)
-            end = finished(c, quiet, &last_pass);
-        if (end)
-            sample_queues(c, b, b->drained_ns);
-        if (end || b->events >= GROSR_COLLECTOR_BATCH_EVENTS / 2 ||
-            b->runs + c->session->header.rings > c->runs_max ||
-            ((b->events || b->samples) && b->drained_ns - b->opened_ns >= HAND_OVER_NS)) {
-            put_ready(c, b);
+        end = c->running == 0 && !more;
+        if (end || b->events >= b->events_max / 2 || b->bytes >= b->bytes_max / 2 ||
+            b->runs + c->rings > b->runs_max ||
+            ((b->runs || b->samples) && b->drained_ns - b->opened_ns >= HAND_OVER_NS)) {
+            hand_over(c, b);
             b = end ? NULL : get_free(c);
         }
         if (n < 4096 && !end) {
             struct timespec pause = {0, n ? 100000 : quiet < 64 ? 300000 : 2000000};
             nanosleep(&pause, NULL);
         }
-    }
-}
-
-/* A ring's books since this recording began. */
-static void count_ring(const struct collector *c, uint32_t i, struct grosr_ring_counts *n)
-{
-    const struct grosr_ring_counts *base = &c->base[i];
-
-    grosr_ring_count(c->session, i, n);
-    n->read -= base->read;
-    n->dropped -= base->dropped;
-    n->overwritten = n->overwritten > base->overwritten ? n->overwritten - base->overwritten : 0;
-    n->written -= base->read + base->dropped + base->overwritten;
-}
-
-/*
- * The books as they are when the drainer ends. Detached from a session that goes on, they close where the
- * reading stopped.
- */
-static void take_final_books(struct collector *c)
-{
-    c->end_ns = grosr_host_clock_ns();
-    for (uint32_t i = 0; i < c->session->header.rings; i++) {
-        struct grosr_ring_counts *n = &c->final[i];
-        count_ring(c, i, n);
-        if (c->result->detached)
-            n->written = n->read + n->dropped + n->overwritten;
     }
 }
 
@@ -268,68 +202,77 @@ static bool failed(struct collector *c, int err)
     return c->error != 0;
 }
 
-/* A time of the ring's own clock near events drained at drained_ns. The host's ring is stamped with the
- * host's clock. */
-static uint64_t near_time(const struct collector *c, uint32_t ring, uint64_t drained_ns)
-{
-    if (c->clock.is_host || ring == c->session->header.rings - 1)
-        return drained_ns;
-    if (c->clock.count)
-        return c->clock.point[c->clock.count - 1].device_ns;
-    return sys_load_relaxed(&grosr_session_live(c->session)->device_epoch_ns);
-}
-
-/* The points that the times were placed by. */
-static void write_clock(struct collector *c)
-{
-    for (uint32_t i = 0; i < c->clock.count; i++) {
-        const struct grosr_clock_point *p = &c->clock.point[i];
-        int64_t values[] = {(int64_t)p->device_ns, (int64_t)(p->host_ns - c->session->header.start_mono_ns),
-                            (int64_t)p->bound_ns, c->bases.session};
-        if (failed(c, grosr_store_row(c->store, GROSR_TABLE_CLOCK, values)))
-            return;
-    }
-}
-
 /*
  * Whether events drained at drained_ns can be placed: a good snapshot was taken after them, so that they lie
  * between two and not beyond one, or none is coming.
  */
 static bool clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now)
 {
-    return grosr_clock_covers(&c->clock, drained_ns) || now - drained_ns > CLOCK_PATIENCE_NS;
+    if (now - drained_ns > CLOCK_PATIENCE_NS)
+        return true;
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (!c->source[i]->finished && !grosr_clock_covers(&c->source[i]->clock, drained_ns))
+            return false;
+    return true;
 }
 
-static void write_samples(struct collector *c, const struct batch *b)
+static void fetch_clocks(struct collector *c)
 {
-    for (uint32_t i = 0; i < b->samples; i++)
-        if (failed(c, grosr_store_row(c->store, GROSR_TABLE_QUEUE_SAMPLE, b->sample[i].values)))
-            return;
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (!c->source[i]->finished)
+            failed(c, grosr_clock_fetch(&c->source[i]->clock, c->source[i]->session));
 }
 
-static void build_batch(struct collector *c, const struct batch *b)
+static void write_samples(struct collector *c, const struct grosr_batch *b)
 {
-    for (uint32_t i = 0; i < b->runs; i++) {
-        const struct run *run = &b->run[i];
-        if (failed(c, grosr_rows_add(c->rows, run->ring, run->first, b->event + run->at, run->count,
-                                     near_time(c, run->ring, b->drained_ns))))
-            return;
+    for (uint32_t i = 0; i < b->samples && !c->error; i++) {
+        const struct grosr_queue_sample *q = &b->sample[i];
+        const struct grosr_bases *bases = &q->source->bases;
+        int64_t values[] = {q->time - bases->origin_ns, bases->queue + q->queue, (int64_t)q->enqueued,
+                            (int64_t)q->dequeued, (int64_t)q->completed};
+        failed(c, grosr_store_row(c->store, GROSR_TABLE_QUEUE_SAMPLE, values));
     }
 }
 
-static void spool_batch(struct collector *c, const struct batch *b)
+static void spool_run(struct collector *c, const struct grosr_batch *b, const struct grosr_run *run)
 {
-    for (uint32_t i = 0; i < b->runs; i++) {
-        const struct run *run = &b->run[i];
-        for (uint32_t done = 0; done < run->count; done += CHUNK_EVENTS) {
-            uint32_t n = run->count - done < CHUNK_EVENTS ? run->count - done : CHUNK_EVENTS;
-            if (failed(c, grosr_store_put_chunk(c->store, run->ring, run->first + done, b->drained_ns,
-                                                b->event + run->at + done, n)))
-                return;
-        }
+    uint32_t ring = (uint32_t)run->source->bases.ring + run->ring;
+
+    for (uint32_t done = 0; done < run->count && !c->error; done += CHUNK_EVENTS) {
+        uint32_t n = run->count - done < CHUNK_EVENTS ? run->count - done : CHUNK_EVENTS;
+        failed(c, grosr_store_put_chunk(c->store, ring, run->first + done, b->drained_ns,
+                                        b->event + run->at + done, n));
     }
-    c->spooled += b->events;
+    c->spooled += run->count;
     c->spooled_ns = b->drained_ns;
+}
+
+/* Rows of a batch, or, when the writer falls behind, its events put aside. Records become rows at once. */
+static void write_batch(struct collector *c, const struct grosr_batch *b, bool keeps_up)
+{
+    write_samples(c, b);
+    for (uint32_t i = 0; i < b->runs && !c->error; i++) {
+        const struct grosr_run *run = &b->run[i];
+        struct grosr_source *s = run->source;
+        if (run->ring >= s->session->header.rings)
+            failed(c, grosr_records_add(s->records, run->ring - s->session->header.rings, b->byte + run->at,
+                                        run->count));
+        else if (keeps_up)
+            failed(c, grosr_source_build(s, run->ring, run->first, b->event + run->at, run->count,
+                                         b->drained_ns));
+        else
+            spool_run(c, b, run);
+    }
+}
+
+/* The source of a ring by its number in the file; NULL: none. */
+static struct grosr_source *source_of_ring(const struct collector *c, uint32_t ring)
+{
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (!c->source[i]->finished &&
+            ring - (uint64_t)c->source[i]->bases.ring < c->source[i]->session->header.rings)
+            return c->source[i];
+    return NULL;
 }
 
 /* Turns the oldest chunk into rows. */
@@ -341,56 +284,100 @@ static void build_chunk(struct collector *c)
 
     if (failed(c, grosr_store_take_chunk(c->store, &ring, &first, &drained_ns, &records, &count)))
         return;
-    failed(c, grosr_rows_add(c->rows, ring, first, records, count, near_time(c, ring, drained_ns)));
+    struct grosr_source *s = source_of_ring(c, ring);
+    if (s)
+        failed(c, grosr_source_build(s, ring - (uint32_t)s->bases.ring, first, records, count, drained_ns));
     free(records);
     c->built += count;
 }
 
-/* Writes the books of every ring, and adds them up. */
-static void write_books(struct collector *c, const struct grosr_ring_counts *final)
+static void commit(struct collector *c, uint64_t now)
 {
-    struct grosr_collect_result *sum = c->result;
+    struct grosr_ring_counts sum = {0};
 
-    sum->read = sum->dropped = sum->overwritten = 0;
-    for (uint32_t i = 0; i < c->session->header.rings; i++) {
-        const struct grosr_ring_layout *ring = &c->session->ring[i];
-        struct grosr_ring_counts n;
-        if (final)
-            n = final[i];
-        else
-            count_ring(c, i, &n);
-        int64_t values[] = {c->bases.ring + i,
-                            ring->worker == GROSR_RING_HOST ? GROSR_NULL : c->bases.worker + ring->worker,
-                            ring->capacity,
-                            (int64_t)n.written,
-                            (int64_t)n.read,
-                            (int64_t)n.dropped,
-                            (int64_t)n.overwritten,
-                            n.closed,
-                            c->bases.session};
-        sum->read += n.read;
-        sum->dropped += n.dropped;
-        sum->overwritten += n.overwritten;
-        if (!c->error)
-            failed(c, grosr_store_row(c->store, GROSR_TABLE_RING, values));
-    }
-}
-
-static void commit(struct collector *c, const struct grosr_ring_counts *final, uint64_t now)
-{
     if (c->error || now - c->committed_ns < COMMIT_NS)
         return;
-    write_books(c, final);
-    if (!c->error)
-        failed(c, grosr_rows_workers(c->rows));
+    for (uint32_t i = 0; i < c->begun && !c->error; i++) {
+        struct grosr_source *s = c->source[i];
+        if (s->finished)
+            continue;
+        failed(c, grosr_source_books(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
+        if (!c->error)
+            failed(c, grosr_rows_workers(s->rows));
+    }
     if (!c->error)
         failed(c, grosr_store_commit(c->store));
     c->committed_ns = now;
 }
 
-/* The oldest ready batch, or NULL when there is none within a moment. *waiting: how many are ready. */
-static struct batch *peek_ready(struct collector *c, uint32_t *waiting, bool *end)
+/*
+ * Begins sources that have come, before the first of their batches is written. `known`: as of when that batch
+ * was ready.
+ */
+static void begin_new(struct collector *c, uint32_t known)
 {
+    for (; c->begun < known; c->begun++)
+        if (!c->error)
+            failed(c, grosr_source_begin(c->source[c->begun], c->store));
+}
+
+/* Finishes a source, all of whose events are rows; also after a failure, for the sums. */
+static void finish_source(struct collector *c, struct grosr_source *s)
+{
+    int err = 0;
+
+    if (c->error) {
+        for (uint32_t i = 0; i < s->session->header.rings; i++) {
+            c->finished_books.read += s->final[i].read;
+            c->finished_books.dropped += s->final[i].dropped;
+            c->finished_books.overwritten += s->final[i].overwritten;
+        }
+    } else {
+        err = grosr_source_books(s, c->store, true, &c->finished_books);
+        if (!err)
+            err = grosr_source_finish(s, c->store);
+        failed(c, err);
+    }
+    s->finished = true;
+    s->seen_ended = false;
+    grosr_source_release(s);
+}
+
+/*
+ * Notes which sources have ended. If there is no batch to be found after that, theirs have all been written.
+ * Returns whether there are any.
+ */
+static bool note_ended(struct collector *c)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < c->begun; i++) {
+        struct grosr_source *s = c->source[i];
+        s->seen_ended = !s->finished && sys_load_acquire(&s->ended); /* pairs with hand_over() */
+        any |= s->seen_ended;
+    }
+    return any;
+}
+
+/* Finishes the sources noted as ended, so that what they hold is free again. */
+static void finish_ended(struct collector *c)
+{
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (c->source[i]->seen_ended)
+            finish_source(c, c->source[i]);
+}
+
+/* What the writer finds when it looks. */
+struct outlook {
+    struct grosr_batch *batch; /* the oldest that is ready; NULL: none within a moment */
+    uint32_t waiting;          /* how many are ready */
+    uint32_t sources;
+    bool end; /* the drainer has ended */
+};
+
+static struct outlook look(struct collector *c)
+{
+    struct outlook o;
     struct timespec until;
 
     clock_gettime(CLOCK_REALTIME, &until);
@@ -402,11 +389,9 @@ static struct batch *peek_ready(struct collector *c, uint32_t *waiting, bool *en
     pthread_mutex_lock(&c->lock);
     if (!c->ready && !c->drained && (c->error || c->built == c->spooled))
         pthread_cond_timedwait(&c->changed, &c->lock, &until);
-    struct batch *b = c->ready;
-    *waiting = c->ready_count;
-    *end = c->drained;
+    o = (struct outlook){c->ready, c->ready_count, c->sources, c->drained};
     pthread_mutex_unlock(&c->lock);
-    return b;
+    return o;
 }
 
 static void rest(void)
@@ -418,13 +403,26 @@ static void rest(void)
 static void release_ready(struct collector *c)
 {
     pthread_mutex_lock(&c->lock);
-    struct batch *b = c->ready;
+    struct grosr_batch *b = c->ready;
     c->ready = b->next;
     c->ready_count--;
     b->next = c->free;
     c->free = b;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
+}
+
+/* In a quiet moment: turns what was put aside into rows, or finishes sources. */
+static void work_off(struct collector *c, bool ended, uint64_t now)
+{
+    if (!c->error && c->built < c->spooled) {
+        if (clock_covers(c, c->spooled_ns, now))
+            build_chunk(c);
+        else
+            rest();
+    } else if (ended) {
+        finish_ended(c);
+    }
 }
 
 /*
@@ -435,38 +433,27 @@ static void release_ready(struct collector *c)
 static void *write_main(void *p)
 {
     struct collector *c = (struct collector *)p;
-    uint32_t waiting;
-    bool end;
 
     for (;;) {
-        struct batch *b = peek_ready(c, &waiting, &end);
+        bool ended = note_ended(c); /* before the look */
+        struct outlook o = look(c);
         uint64_t now = grosr_host_clock_ns();
-        if (!b && end)
+        begin_new(c, o.sources);
+        if (!o.batch && o.end)
             return NULL;
-        failed(c, grosr_clock_fetch(&c->clock, c->session));
-        commit(c, NULL, now);
-        bool keeps_up = waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
-        if (b && keeps_up && !end && !clock_covers(c, b->drained_ns, now)) {
+        fetch_clocks(c);
+        commit(c, now);
+        if (!o.batch) {
+            work_off(c, ended, now);
+            continue;
+        }
+        bool keeps_up = o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
+        if (keeps_up && !o.end && !clock_covers(c, o.batch->drained_ns, now)) {
             rest();
             continue;
         }
-        if (!b) {
-            if (c->error || c->built == c->spooled)
-                continue;
-            if (clock_covers(c, c->spooled_ns, now))
-                build_chunk(c);
-            else
-                rest();
-            continue;
-        }
         if (!c->error)
-            write_samples(c, b);
-        if (!c->error && b->events) {
-            if (keeps_up)
-                build_batch(c, b);
-            else
-                spool_batch(c, b);
-        }
+            write_batch(c, o.batch, keeps_up);
         release_ready(c);
     }
 }
@@ -475,44 +462,39 @@ static void finish(struct collector *c)
 {
     uint64_t told = 0;
 
-    failed(c, grosr_clock_fetch(&c->clock, c->session));
+    fetch_clocks(c);
     while (!c->error && c->built < c->spooled) {
         build_chunk(c);
         if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
             c->options->progress(c->built, c->spooled);
             told = c->built;
         }
-        commit(c, c->final, grosr_host_clock_ns());
+        commit(c, grosr_host_clock_ns());
     }
-    write_books(c, c->final);
-    if (!c->error)
-        write_clock(c);
-    if (!c->error)
-        failed(c, grosr_rows_finish(c->rows, c->final));
-    if (!c->error)
-        failed(c, grosr_store_end_session(c->store, c->bases.session,
-                                          (int64_t)(c->end_ns - c->session->header.start_mono_ns),
-                                          c->result->died, c->result->detached));
+    for (uint32_t i = 0; i < c->sources; i++)
+        if (!c->source[i]->finished)
+            finish_source(c, c->source[i]);
+    c->result->read = c->finished_books.read;
+    c->result->dropped = c->finished_books.dropped;
+    c->result->overwritten = c->finished_books.overwritten;
+    c->result->sessions = c->sources;
     if (!c->error)
         failed(c, grosr_store_finish(c->store, NULL));
 }
 
+/* ---- both ---- */
+
 static int allocate(struct collector *c)
 {
-    uint32_t rings = c->session->header.rings, queues = c->session->header.queues;
-
-    c->reader = (struct grosr_ring_reader *)calloc(rings, sizeof(*c->reader));
-    c->base = (struct grosr_ring_counts *)calloc(rings, sizeof(*c->base));
-    c->final = (struct grosr_ring_counts *)calloc(rings, sizeof(*c->final));
-    c->latest = (struct sample *)calloc(queues + 1, sizeof(*c->latest));
-    c->runs_max = 16 * rings;
-    if (!c->reader || !c->base || !c->final || !c->latest)
-        return grosr_fail(ENOMEM, "out of memory");
     for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
-        struct batch *b = &c->batches[i];
-        b->event = (struct grosr_pair *)malloc(GROSR_COLLECTOR_BATCH_EVENTS * sizeof(*b->event));
-        b->run = (struct run *)malloc(c->runs_max * sizeof(*b->run));
-        if (!b->event || !b->run)
+        struct grosr_batch *b = &c->batches[i];
+        b->events_max = GROSR_COLLECTOR_BATCH_EVENTS;
+        b->bytes_max = GROSR_COLLECTOR_BATCH_BYTES;
+        b->runs_max = RUNS_MAX;
+        b->event = (struct grosr_pair *)malloc(b->events_max * sizeof(*b->event));
+        b->run = (struct grosr_run *)malloc(b->runs_max * sizeof(*b->run));
+        b->byte = (unsigned char *)malloc(b->bytes_max);
+        if (!b->event || !b->run || !b->byte)
             return grosr_fail(ENOMEM, "out of memory for the collector's batches");
         b->next = c->free;
         c->free = b;
@@ -522,78 +504,65 @@ static int allocate(struct collector *c)
 
 static void release(struct collector *c)
 {
+    for (uint32_t i = 0; i < c->sources; i++) {
+        grosr_source_release(c->source[i]);
+        free(c->source[i]);
+    }
     for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
         free(c->batches[i].event);
         free(c->batches[i].run);
+        free(c->batches[i].byte);
     }
-    free(c->reader);
-    free(c->base);
-    free(c->final);
-    free(c->latest);
-    grosr_rows_free(c->rows);
+    grosr_finder_free(&c->finder);
     grosr_store_close(c->store);
-    grosr_clock_free(&c->clock);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->changed);
     free(c);
 }
 
-int grosr_collect(struct grosr_session *session, const struct grosr_collect_options *options,
-                  struct grosr_collect_result *result)
+/* The session that the recording begins with. Attached before anything slow is done: its process waits. */
+static int add_first(struct collector *c)
 {
-    struct grosr_session_header *live = grosr_session_live(session);
+    struct grosr_session *session;
+    int err;
+
+    if (c->options->session)
+        return add_source(c, c->options->session, false);
+    err = grosr_finder_first(&c->finder, c->options->follow, &session, c->options->stop);
+    return err ? err : add_source(c, session, true);
+}
+
+int grosr_collect(const struct grosr_collect_options *options, struct grosr_collect_result *result)
+{
     struct collector *c = (struct collector *)calloc(1, sizeof(*c));
     pthread_t writer;
     int err;
 
     memset(result, 0, sizeof(*result));
-    uint32_t other = sys_load_acquire(&live->collector_pid);
-    if (other && other != (uint32_t)getpid() && grosr_process_start_time(other, NULL) == 0) {
-        free(c);
-        return grosr_fail(EBUSY, "process %u is being recorded already, by process %u", session->header.pid,
-                          other);
-    }
     if (!c)
         return grosr_fail(ENOMEM, "out of memory");
-    c->session = session;
     c->options = options;
     c->result = result;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
-    grosr_clock_init(&c->clock, session);
     err = allocate(c);
     if (!err)
+        err = add_first(c);
+    if (!err)
         err = grosr_store_create(&c->store, options->path);
-    if (!err)
-        err = grosr_store_add_session(c->store, session, &c->bases);
-    if (!err)
-        err = grosr_rows_create(&c->rows, session, &c->bases, &c->clock, c->store);
     if (!err && pthread_create(&writer, NULL, write_main, c))
         err = grosr_fail(EAGAIN, "cannot start the collector's writer thread");
     if (err) {
+        if (c->sources)
+            grosr_source_detach(c->source[0]);
         release(c);
         return err;
     }
-    for (uint32_t i = 0; i < session->header.rings; i++) {
-        grosr_ring_reader_open(&c->reader[i], session, i);
-        if (c->reader[i].position) /* an earlier collector was here */
-            grosr_ring_count(session, i, &c->base[i]);
-    }
-    uint32_t level = sys_load_relaxed(&live->level);
-    grosr_session_set_collector(session, (uint32_t)getpid());
-    if (options->level >= 0)
-        sys_store_relaxed(&live->level, (uint32_t)options->level);
-
     drain(c);
-    take_final_books(c);
-    if (options->level >= 0)
-        sys_store_relaxed(&live->level, level);
     pthread_mutex_lock(&c->lock);
     c->drained = true;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
-    if (result->detached)
-        grosr_session_set_collector(session, 0);
     pthread_join(writer, NULL);
     finish(c);
 
@@ -602,35 +571,15 @@ int grosr_collect(struct grosr_session *session, const struct grosr_collect_opti
         c->error = 0;
         grosr_fail(-err, "%s", c->error_text);
     }
-    if (result->died)
-        grosr_session_unlink(session);
     release(c);
     return err;
 }
 
 int grosr_collector_find(struct grosr_session **session, uint32_t pid, const volatile sig_atomic_t *stop)
 {
-    for (;;) {
-        struct grosr_session_id *ids;
-        bool alive = grosr_process_start_time(pid, NULL) == 0;
-        int n = grosr_session_list(&ids);
-        for (int i = 0; i < n; i++) {
-            if (!grosr_process_descends(ids[i].pid, pid) ||
-                grosr_session_open(session, ids[i].pid, ids[i].index))
-                continue;
-            /* A killed process leaves its segment behind, and its number may be in use again. */
-            if (grosr_process_was(ids[i].pid, (*session)->header.pid_start)) {
-                free(ids);
-                return 0;
-            }
-            grosr_session_close(*session);
-        }
-        free(ids);
-        if (!alive)
-            return grosr_fail(ESRCH, "process %u ended without a GROSR session", pid);
-        if (*stop)
-            return grosr_fail(EINTR, "interrupted");
-        struct timespec pause = {0, 2000000};
-        nanosleep(&pause, NULL);
-    }
+    struct grosr_finder f = {.count = 0};
+    int err = grosr_finder_first(&f, pid, session, stop);
+
+    grosr_finder_free(&f);
+    return err;
 }

@@ -1,14 +1,16 @@
 /*
- * The collector: drains a session's rings while the kernel runs and writes the trace file. It runs in a
- * process of its own, so that whatever reached the session survives the application.
+ * The collector: drains the rings and streams of sessions while their kernels run and writes the trace file.
+ * It runs in a process of its own, so that whatever reached a session survives the application.
  *
  * Two threads. The drainer copies records out of the rings into batches and never touches the file: its only
  * job is that rings do not fill. The writer turns batches into rows; when it falls behind, it appends them to
  * the file as they are (GROSR_CHUNK) and turns them into rows in quiet moments and at the end. Memory is
- * bounded by GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events; when all are full the
- * rings fill, and the session's overflow policy decides.
+ * bounded by GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events and
+ * GROSR_COLLECTOR_BATCH_BYTES of streams; when all are full the rings fill, and the sessions' overflow
+ * policies decide.
  *
- * It ends when the session is closed and read out, when its process is gone, or when asked to.
+ * A recording is of one session, or of all that a process and its descendants make. It ends when they are
+ * closed and read out or their processes are gone, and, when it follows a process, that one has ended.
  */
 #ifndef GROSR_COLLECTOR_H
 #define GROSR_COLLECTOR_H
@@ -18,18 +20,26 @@
 #include <signal.h>
 
 #define GROSR_COLLECTOR_BATCHES      32u
-#define GROSR_COLLECTOR_BATCH_EVENTS (512u * 1024) /* 8 MiB each, touched as they fill */
+#define GROSR_COLLECTOR_BATCH_EVENTS (512u * 1024)  /* 8 MiB each, touched as they fill */
+#define GROSR_COLLECTOR_BATCH_BYTES  (1024u * 1024) /* likewise */
+#define GROSR_COLLECTOR_SESSIONS     1024u          /* in one recording */
 
 struct grosr_collect_result {
     uint64_t read, dropped, overwritten; /* events, all rings */
-    bool died;                           /* the process ended without closing its session */
-    bool detached;                       /* asked to stop while the session went on */
+    uint32_t sessions;
+    bool died;     /* a process ended without closing its session */
+    bool detached; /* asked to stop while a session went on */
 };
 
 struct grosr_collect_options {
     const char *path;                  /* the trace file */
+    struct grosr_session *session;     /* the one to record; NULL: those of `follow` */
+    uint32_t follow;                   /* a process: its sessions, and its descendants', as they appear */
     int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
     const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */
+
+    /* Called when something is not as asked and recording goes on: what. On another thread. May be NULL. */
+    void (*warned)(const char *text);
 
     /* Called once, on another thread, when writing fails: what went wrong. Draining goes on. May be NULL. */
     void (*failed)(const char *text);
@@ -39,13 +49,12 @@ struct grosr_collect_options {
 };
 
 /*
- * Collects `session` until it ends. 0: the file is complete. -EBUSY: the session has a collector already.
- * -ENOSPC, -EIO,
- * ...: writing failed; the file is sound and holds what came before; the events went on being drained and
- * counted.
+ * Records until the end. 0: the file is complete. -EBUSY: the session has a collector already. -ESRCH: the
+ * followed process ended without a session, -EINTR: *stop before it had one; then there is no file.
+ * -ENOSPC, -EIO, ...: writing failed; the file is sound and holds what came before; the events went on being
+ * drained and counted.
  */
-int grosr_collect(struct grosr_session *session, const struct grosr_collect_options *options,
-                  struct grosr_collect_result *result);
+int grosr_collect(const struct grosr_collect_options *options, struct grosr_collect_result *result);
 
 /*
  * Waits until `pid`, or a process that descends from it, has a session, and opens the first. 0 and *session;

@@ -51,6 +51,7 @@ static const struct {
     [GROSR_TABLE_INSTANT] = {"GROSR_INSTANT", 5, false},
     [GROSR_TABLE_WORKER] = {"GROSR_WORKER", 9, true},
     [GROSR_TABLE_RING] = {"GROSR_RING", 9, true},
+    [GROSR_TABLE_STREAM] = {"GROSR_STREAM", 5, true},
     [GROSR_TABLE_QUEUE_SAMPLE] = {"GROSR_QUEUE_SAMPLE", 5, false},
     [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 4, false},
 };
@@ -451,6 +452,23 @@ int grosr_store_loss(struct grosr_store *s, uint32_t ring, uint64_t position, in
     sqlite3_bind_int64(s->loss, 4, (int64_t)count);
     sqlite3_bind_text(s->loss, 5, reason, -1, SQLITE_STATIC);
     return step(s, s->loss);
+}
+
+int grosr_store_note(struct grosr_store *s, int64_t time, int64_t session, const char *topic,
+                     size_t topic_bytes, const char *text, size_t text_bytes)
+{
+    sqlite3_stmt *statement;
+    int err = prepare(s, "INSERT INTO GROSR_NOTE (time, session, topic, text) VALUES (?,?,?,?)", &statement);
+
+    if (err)
+        return err;
+    sqlite3_bind_int64(statement, 1, time);
+    sqlite3_bind_int64(statement, 2, session);
+    sqlite3_bind_text(statement, 3, topic, (int)topic_bytes, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, text, (int)text_bytes, SQLITE_STATIC);
+    err = step(s, statement);
+    sqlite3_finalize(statement);
+    return err;
 }
 
 int grosr_store_put_chunk(struct grosr_store *s, uint32_t ring, uint64_t first, uint64_t drained_ns,

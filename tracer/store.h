@@ -25,6 +25,7 @@ enum grosr_table {
     GROSR_TABLE_WORKER,       /* worker, sm, start, end, tasks, busy_ns, spawned, shared, session; replaces */
     GROSR_TABLE_RING,         /* ring, worker, capacity, written, read, dropped, overwritten, closed, session;
                                  replaces */
+    GROSR_TABLE_STREAM,       /* stream, session, written, read, dropped; replaces */
     GROSR_TABLE_QUEUE_SAMPLE, /* time, queue, enqueued, dequeued, completed */
     GROSR_TABLE_CLOCK,        /* device_ns, host, bound_ns, session */
     GROSR_TABLES
@@ -62,6 +63,10 @@ int grosr_store_row(struct grosr_store *store, enum grosr_table table, const int
 /* Adds a row of GROSR_LOSS. */
 int grosr_store_loss(struct grosr_store *store, uint32_t ring, uint64_t position, int64_t time,
                      uint64_t count, const char *reason);
+
+/* Adds a row of GROSR_NOTE. */
+int grosr_store_note(struct grosr_store *store, int64_t time, int64_t session, const char *topic,
+                     size_t topic_bytes, const char *text, size_t text_bytes);
 
 /*
  * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), and takes the oldest back: *count 0

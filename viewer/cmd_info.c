@@ -221,9 +221,14 @@ static int show_machine(bool as_json)
 /* A trace file. */
 
 static const char session_sql[] =
-    "SELECT pid, program, device, device_name, sms, lanes, end AS duration_ns, died,"
-    " (SELECT sum(tasks) FROM GROSR_WORKER) AS tasks, (SELECT sum(spawned) FROM GROSR_WORKER) AS spawned"
-    " FROM GROSR_SESSION";
+    "SELECT session, pid, program, device, device_name, sms, lanes,"
+    " end - (start_mono_ns - (SELECT start_mono_ns FROM GROSR_SESSION WHERE session = 1)) AS duration_ns, "
+    "died,"
+    " (SELECT sum(tasks) FROM GROSR_WORKER w WHERE w.session = s.session) AS tasks,"
+    " (SELECT sum(spawned) FROM GROSR_WORKER w WHERE w.session = s.session) AS spawned"
+    " FROM GROSR_SESSION s";
+
+static const char notes_sql[] = "SELECT time, session, topic, text FROM GROSR_NOTE ORDER BY time";
 
 static const struct {
     const char *name, *sql;
@@ -236,6 +241,13 @@ static const struct {
     {"queue_samples", "SELECT count(*) FROM GROSR_QUEUE_SAMPLE"},
     {"clock_snapshots", "SELECT count(*) FROM GROSR_CLOCK"},
     {"losses", "SELECT count(*) FROM GROSR_LOSS"},
+    {"ranges", "SELECT count(*) FROM GROSR_RANGE"},
+    {"counters", "SELECT count(*) FROM GROSR_COUNTER"},
+    {"kernels", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL"},
+    {"memcpys", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMCPY"},
+    {"memsets", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMSET"},
+    {"api_calls", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME"},
+    {"nvtx_events", "SELECT count(*) FROM NVTX_EVENTS"},
 };
 
 enum { ROW_COUNTS = sizeof(row_counts) / sizeof(*row_counts) };
@@ -256,14 +268,28 @@ static const char *canned_sql(const char *name)
     return q ? q->sql : "SELECT 1 WHERE 0";
 }
 
+/* What the tracer had to say; most traces have nothing. */
+static int print_notes(sqlite3 *db)
+{
+    int64_t notes = 0;
+    int code = query_integer(db, "SELECT count(*) FROM GROSR_NOTE", &notes);
+
+    if (code || !notes)
+        return code;
+    printf("\nNOTES\n");
+    return query_print(db, notes_sql, GROSR_FORMAT_TABLE);
+}
+
 static int print_trace(sqlite3 *db, const char *path, const int64_t *counts)
 {
     static const char *const names[] = {"rows", "count"};
     struct table *table;
     int code, err;
 
-    printf("%s\n\nSESSION\n", path);
+    printf("%s\n\nSESSIONS\n", path);
     code = query_print(db, session_sql, GROSR_FORMAT_TABLE);
+    if (!code)
+        code = print_notes(db);
     printf("\nHEALTH\n");
     if (!code)
         code = query_print(db, canned_sql("health"), GROSR_FORMAT_TABLE);
@@ -297,6 +323,8 @@ static int write_trace(sqlite3 *db, const char *path, const int64_t *counts)
         code = query_json(db, canned_sql("functions"), &j, "functions");
     if (!code)
         code = query_json(db, "SELECT key, value FROM GROSR_META ORDER BY key", &j, "meta");
+    if (!code)
+        code = query_json(db, notes_sql, &j, "notes");
     json_object(&j, "rows");
     for (int i = 0; i < ROW_COUNTS; i++)
         json_int(&j, row_counts[i].name, counts[i]);

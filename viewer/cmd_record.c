@@ -42,7 +42,7 @@ static int attach(const struct grosr_arguments *a, const char *path)
         grosr_say(0, "process %u is dead; recording what it left", a->attach);
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
-    code = collect_session(session, path, (int)a->level, &stop, true) ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
+    code = collect_session(session, 0, path, (int)a->level, &stop, true) ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
     grosr_session_close(session);
     return code;
 }
@@ -84,19 +84,17 @@ static pid_t start(char **command)
 
 static int command(const struct grosr_arguments *a, const char *path)
 {
-    struct grosr_session *session;
-    int status, code = GROSR_EXIT_OK;
+    int status, code = GROSR_EXIT_OK, err;
 
     signal(SIGINT, SIG_IGN); /* the terminal sends it to the program too */
     signal(SIGTERM, on_forward);
     child = start(a->operand);
     if (child < 0)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    if (grosr_collector_find(&session, (uint32_t)child, &stop) == 0) {
-        code =
-            collect_session(session, path, (int)a->level, &stop, false) ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
-        grosr_session_close(session);
-    } else {
+    err = collect_session(NULL, (uint32_t)child, path, (int)a->level, &stop, false);
+    if (err)
+        code = GROSR_EXIT_FAILURE;
+    if (err == -ESRCH || err == -EINTR) {
         code = grosr_say(GROSR_EXIT_FAILURE, "%s ended without a GROSR session: nothing was recorded",
                          a->operand[0]);
     }

@@ -44,13 +44,21 @@ static void say_failed(const char *text)
         *current.stop = 1;
 }
 
-int collect_session(struct grosr_session *session, const char *path, int level, volatile sig_atomic_t *stop,
-                    bool stop_on_failure)
+static void say_warning(const char *text)
+{
+    grosr_say(0, "%s", text);
+}
+
+int collect_session(struct grosr_session *session, uint32_t follow, const char *path, int level,
+                    volatile sig_atomic_t *stop, bool stop_on_failure)
 {
     struct grosr_collect_options options = {
+        .session = session,
+        .follow = follow,
         .path = path,
         .level = level,
         .stop = stop,
+        .warned = say_warning,
         .failed = say_failed,
         .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
     };
@@ -60,11 +68,14 @@ int collect_session(struct grosr_session *session, const char *path, int level, 
     current.path = path;
     current.stop = stop_on_failure ? stop : NULL;
     current.said = false;
-    err = grosr_collect(session, &options, &result);
+    err = grosr_collect(&options, &result);
+    if (err == -ESRCH || err == -EINTR)
+        return err;
     if (err && !current.said)
         say_failed(grosr_error());
     if (!err && result.died)
-        grosr_say(0, "the recorded process died; %s holds what reached its session", path);
+        grosr_say(0, "%s died; %s holds what reached its session",
+                  result.sessions > 1 ? "a recorded process" : "the recorded process", path);
     if (result.dropped + result.overwritten)
         grosr_say(
             0, "%" PRIu64 " of %" PRIu64 " events were lost; a larger --ring or --overflow block keeps them",
@@ -79,7 +90,7 @@ static int collector_main(uint32_t parent, const char *path)
 
     if (err) /* the parent has said why there is no session */
         return GROSR_EXIT_FAILURE;
-    err = collect_session(session, path, -1, &give_up, false);
+    err = collect_session(session, 0, path, -1, &give_up, false);
     grosr_session_close(session);
     if (!err && give_up)
         unlink(path);

@@ -48,6 +48,25 @@ $r = grosr('record', '-o', $db, '--', '/bin/sh', '-c', '"$@" >/dev/null; exit 5'
 says_one_line($r, 1, qr/exit code 5/, 'a recorded program that fails');
 is(value($db, 'SELECT count(*) FROM tasks'), 1000, 'its trace is kept');
 
+# Several sessions, one after the other and at the same time, come into one trace.
+$r = grosr('record', '-o', $db, '--', '/bin/sh', '-c', '"$@" --tasks 1000; "$@" --tasks 2000 & "$@" --tasks 4000; wait', 'sh',
+           @arith);
+is($r->{code}, 0, 'a program that starts three') or diag($r->{stderr});
+is(value($db, 'SELECT count(*) FROM GROSR_SESSION'), 3, 'is a trace of three sessions');
+is(value($db, 'SELECT count(DISTINCT pid) FROM GROSR_SESSION WHERE end IS NOT NULL AND NOT died AND NOT detached'), 3,
+   'of three processes that ended well');
+is(join(' ', sort { $a <=> $b } map { $_->{n} } sql($db, 'SELECT count(*) AS n FROM tasks GROUP BY session')), '1000 2000 4000',
+   'each with its tasks');
+is(value($db, 'SELECT count(*) FROM tasks WHERE function IS NULL OR sm IS NULL OR enqueue > start OR start > end'), 0,
+   'whose functions, SMs and times are known');
+is(value($db, 'SELECT min(enqueue) FROM tasks WHERE session = 2')
+     > value($db, 'SELECT max(end) FROM tasks WHERE session = 1') ? 1 : 0, 1, 'on one timeline');
+is(value($db, 'SELECT count(*) FROM (SELECT task FROM GROSR_TASK GROUP BY task, worker HAVING count(*) > 1)'), 0,
+   'and with workers of its own');
+is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'complete');
+balanced($db, 'and balanced');
+is(value($db, 'SELECT count(*) FROM GROSR_CHUNK'), 0, 'nothing is left to build');
+
 # Ctrl-C at the terminal goes to both: the program ends as it likes, the trace is closed.
 unlink($db);    # or the trace before is what is looked at
 my $p = start($GROSR, 'record', '-o', $db, '--', @arith, '--seconds', '600', '--ring', '64');

@@ -24,8 +24,8 @@ static void *collect(void *arg)
         collect_error = -1;
         return NULL;
     }
-    struct grosr_collect_options options = {.path = path, .level = -1, .stop = &stop};
-    collect_error = grosr_collect(view, &options, &collected);
+    struct grosr_collect_options options = {.session = view, .path = path, .level = -1, .stop = &stop};
+    collect_error = grosr_collect(&options, &collected);
     if (collect_error)
         printf("# %s\n", grosr_error());
     grosr_session_close(view);

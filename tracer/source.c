@@ -1,0 +1,346 @@
+/*
+ * One session of a recording (source.h).
+ */
+#include "source.h"
+
+#include "error.h"
+#include "process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOST_SHARE 4u /* a fourth of a batch's events is kept for the host's ring */
+
+static uint32_t rings_of(const struct grosr_source *s)
+{
+    return s->session->header.rings;
+}
+
+static int allocate(struct grosr_source *s)
+{
+    const struct grosr_session_header *h = &s->session->header;
+
+    s->reader = (struct grosr_ring_reader *)calloc(h->rings, sizeof(*s->reader));
+    s->base = (struct grosr_ring_counts *)calloc(h->rings, sizeof(*s->base));
+    s->final = (struct grosr_ring_counts *)calloc(h->rings, sizeof(*s->final));
+    s->latest = (struct grosr_queue_sample *)calloc(h->queues + 1, sizeof(*s->latest));
+    s->stream = (struct grosr_stream_reader *)calloc(h->streams + 1, sizeof(*s->stream));
+    s->stream_base = (uint64_t *)calloc(h->streams + 1, sizeof(*s->stream_base));
+    return s->reader && s->base && s->final && s->latest && s->stream && s->stream_base
+               ? 0
+               : grosr_fail(ENOMEM, "out of memory");
+}
+
+int grosr_source_open(struct grosr_source **out, struct grosr_session *session, bool owned, int level)
+{
+    struct grosr_session_header *live = grosr_session_live(session);
+    uint32_t other = sys_load_acquire(&live->collector_pid);
+    struct grosr_source *s;
+
+    if (other && other != (uint32_t)getpid() && grosr_process_start_time(other, NULL) == 0)
+        return grosr_fail(EBUSY, "process %u is being recorded already, by process %u", session->header.pid,
+                          other);
+    s = (struct grosr_source *)calloc(1, sizeof(*s));
+    if (!s)
+        return grosr_fail(ENOMEM, "out of memory");
+    s->session = session;
+    if (allocate(s)) {
+        grosr_source_release(s);
+        free(s);
+        return -ENOMEM;
+    }
+    s->owned = owned;
+    grosr_clock_init(&s->clock, session);
+    for (uint32_t i = 0; i < session->header.rings; i++) {
+        grosr_ring_reader_open(&s->reader[i], session, i);
+        if (s->reader[i].position) /* an earlier collector was here */
+            grosr_ring_count(session, i, &s->base[i]);
+    }
+    for (uint32_t i = 0; i < session->header.streams; i++) {
+        grosr_stream_reader_open(&s->stream[i], session, i);
+        s->stream_base[i] = s->stream[i].read;
+    }
+    s->level = level >= 0 ? (int)sys_load_relaxed(&live->level) : -1;
+    grosr_session_set_collector(session, (uint32_t)getpid());
+    if (level >= 0)
+        sys_store_relaxed(&live->level, (uint32_t)level);
+    *out = s;
+    return 0;
+}
+
+void grosr_source_release(struct grosr_source *s)
+{
+    free(s->reader);
+    free(s->base);
+    free(s->final);
+    free(s->latest);
+    free(s->stream);
+    free(s->stream_base);
+    grosr_records_free(s->records);
+    grosr_rows_free(s->rows);
+    grosr_clock_free(&s->clock);
+    if (s->owned)
+        grosr_session_close(s->session);
+    s->reader = NULL;
+    s->base = s->final = NULL;
+    s->latest = NULL;
+    s->stream = NULL;
+    s->stream_base = NULL;
+    s->records = NULL;
+    s->rows = NULL;
+    s->owned = false;
+}
+
+void grosr_source_detach(struct grosr_source *s)
+{
+    if (s->level >= 0)
+        sys_store_relaxed(&grosr_session_live(s->session)->level, (uint32_t)s->level);
+    grosr_session_set_collector(s->session, 0);
+}
+
+/* ---- the drainer ---- */
+
+void grosr_source_sample(struct grosr_source *s, struct grosr_batch *b, uint64_t now)
+{
+    for (uint32_t i = 0; i < s->session->header.queues && b->samples < GROSR_BATCH_SAMPLES; i++) {
+        struct grosr_queue_sample sample = {.time = (int64_t)now, .source = s, .queue = i};
+        /* First, so that no sample has more completed than taken. */
+        sample.completed = sys_load_acquire(&grosr_session_queue(s->session, i)->completed);
+        grosr_session_queue_counts(s->session, i, &sample.enqueued, &sample.dequeued);
+        if (s->latest[i].enqueued == sample.enqueued && s->latest[i].dequeued == sample.dequeued &&
+            s->latest[i].completed == sample.completed)
+            continue;
+        s->latest[i] = b->sample[b->samples++] = sample;
+    }
+}
+
+/* Reads one ring into the batch, at most `max` records. */
+static uint32_t drain_ring(struct grosr_source *s, struct grosr_batch *b, uint32_t ring, uint32_t max)
+{
+    uint32_t room = b->events_max - b->events, n;
+    uint64_t first;
+
+    if (b->runs == b->runs_max)
+        return 0;
+    n = grosr_ring_read(&s->reader[ring], b->event + b->events, max < room ? max : room, &first);
+    if (n) {
+        b->run[b->runs++] = (struct grosr_run){s, ring, n, b->events, first};
+        b->events += n;
+    }
+    return n;
+}
+
+static uint32_t drain_stream(struct grosr_source *s, struct grosr_batch *b, uint32_t stream)
+{
+    uint64_t before = s->stream[stream].read;
+    size_t n;
+
+    if (b->runs == b->runs_max || b->bytes_max - b->bytes < GROSR_RECORD_MAX)
+        return 0;
+    n = grosr_stream_read(&s->stream[stream], b->byte + b->bytes, b->bytes_max - b->bytes);
+    if (n) {
+        b->run[b->runs++] = (struct grosr_run){s, rings_of(s) + stream, (uint32_t)n, b->bytes, 0};
+        b->bytes += (uint32_t)n;
+    }
+    return (uint32_t)(s->stream[stream].read - before);
+}
+
+/*
+ * The host's ring is read last and its run put first: a task event seen in a worker's ring then has its
+ * enqueue event in this look or an earlier one.
+ */
+uint32_t grosr_source_drain(struct grosr_source *s, struct grosr_batch *b)
+{
+    uint32_t workers = s->session->header.workers;
+    uint32_t limit = b->events_max - b->events_max / HOST_SHARE;
+    uint32_t share = limit / (workers < 16 ? workers + 1 : 16) + 1;
+    uint32_t before = b->events, first_run = b->runs, records = 0;
+
+    for (uint32_t i = 0; i < workers && b->events < limit; i++) {
+        drain_ring(s, b, s->next_ring, share < limit - b->events ? share : limit - b->events);
+        s->next_ring = (s->next_ring + 1) % workers;
+    }
+    if (drain_ring(s, b, workers, UINT32_MAX)) {
+        struct grosr_run host = b->run[b->runs - 1];
+        memmove(b->run + first_run + 1, b->run + first_run, (b->runs - 1 - first_run) * sizeof(host));
+        b->run[first_run] = host;
+    }
+    for (uint32_t i = 0; i < s->session->header.streams; i++)
+        records += drain_stream(s, b, i);
+    records += b->events - before;
+    s->quiet = records ? 0 : s->quiet + 1;
+    return records;
+}
+
+static bool all_read(const struct grosr_source *s)
+{
+    for (uint32_t i = 0; i < rings_of(s); i++)
+        if (!grosr_ring_at_end(&s->reader[i]))
+            return false;
+    for (uint32_t i = 0; i < s->session->header.streams; i++)
+        if (!grosr_stream_at_end(&s->stream[i]))
+            return false;
+    return true;
+}
+
+/* A ring's books since this recording began. */
+static void count_ring(const struct grosr_source *s, uint32_t i, struct grosr_ring_counts *n)
+{
+    const struct grosr_ring_counts *base = &s->base[i];
+
+    grosr_ring_count(s->session, i, n);
+    n->read -= base->read;
+    n->dropped -= base->dropped;
+    n->overwritten = n->overwritten > base->overwritten ? n->overwritten - base->overwritten : 0;
+    n->written -= base->read + base->dropped + base->overwritten;
+}
+
+/* Whether nothing more can come: closed and read out, dead, or told to stop. */
+static bool can_end(struct grosr_source *s, bool stop)
+{
+    struct grosr_session_header *live = grosr_session_live(s->session);
+    bool closed = sys_load_acquire(&live->state) == GROSR_SESSION_CLOSED;
+
+    if (stop) {
+        s->detached = true;
+        return true;
+    }
+    if (!s->quiet)
+        return false;
+    /* A device that failed never closes its rings; then a while without news is the end. */
+    if (s->last_pass || (closed && (all_read(s) || s->quiet > 64)))
+        return true;
+    /* Aliveness costs a read of /proc: not at every quiet look. */
+    if ((closed || s->quiet % 16 == 1) && !grosr_session_alive(s->session)) {
+        /* Its threads are gone, its context is destroyed: one more look for what was on its way. */
+        s->died = !closed;
+        s->last_pass = true;
+    }
+    return false;
+}
+
+bool grosr_source_is_over(struct grosr_source *s, bool stop)
+{
+    if (!can_end(s, stop))
+        return false;
+    s->end_ns = grosr_host_clock_ns();
+    /* Detached from a session that goes on, the books close where the reading stopped. */
+    for (uint32_t i = 0; i < rings_of(s); i++) {
+        struct grosr_ring_counts *n = &s->final[i];
+        count_ring(s, i, n);
+        if (s->detached)
+            n->written = n->read + n->dropped + n->overwritten;
+    }
+    if (s->detached)
+        grosr_source_detach(s);
+    else if (s->level >= 0)
+        sys_store_relaxed(&grosr_session_live(s->session)->level, (uint32_t)s->level);
+    if (s->died)
+        grosr_session_unlink(s->session);
+    return true;
+}
+
+/* ---- the writer ---- */
+
+int grosr_source_begin(struct grosr_source *s, struct grosr_store *store)
+{
+    int err = grosr_store_add_session(store, s->session, &s->bases);
+
+    if (!err)
+        err = grosr_rows_create(&s->rows, s->session, &s->bases, &s->clock, store);
+    if (!err && s->session->header.streams)
+        err = grosr_records_create(&s->records, s->session, &s->bases, store);
+    return err;
+}
+
+/* A time of the ring's own clock near events drained at drained_ns. The host's ring is stamped with the
+ * host's clock. */
+static uint64_t near_time(const struct grosr_source *s, uint32_t ring, uint64_t drained_ns)
+{
+    if (s->clock.is_host || ring == rings_of(s) - 1)
+        return drained_ns;
+    if (s->clock.count)
+        return s->clock.point[s->clock.count - 1].device_ns;
+    return sys_load_relaxed(&grosr_session_live(s->session)->device_epoch_ns);
+}
+
+int grosr_source_build(struct grosr_source *s, uint32_t ring, uint64_t first, const struct grosr_pair *events,
+                       uint32_t count, uint64_t drained_ns)
+{
+    return grosr_rows_add(s->rows, ring, first, events, count, near_time(s, ring, drained_ns));
+}
+
+static int stream_books(struct grosr_source *s, struct grosr_store *store, uint32_t i)
+{
+    const struct grosr_stream *stream = grosr_session_stream(s->session, i);
+    uint64_t base = s->stream_base[i];
+    int64_t values[] = {(s->bases.session - 1) * (int64_t)GROSR_STREAMS_MAX + i, s->bases.session,
+                        (int64_t)(sys_load_relaxed(&stream->written) - base),
+                        (int64_t)(sys_load_relaxed(&stream->read) - base),
+                        (int64_t)sys_load_relaxed(&stream->dropped)};
+
+    return grosr_store_row(store, GROSR_TABLE_STREAM, values);
+}
+
+int grosr_source_books(struct grosr_source *s, struct grosr_store *store, bool final,
+                       struct grosr_ring_counts *sum)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; i < rings_of(s); i++) {
+        const struct grosr_ring_layout *ring = &s->session->ring[i];
+        struct grosr_ring_counts n;
+        if (final)
+            n = s->final[i];
+        else
+            count_ring(s, i, &n);
+        sum->read += n.read;
+        sum->dropped += n.dropped;
+        sum->overwritten += n.overwritten;
+        if (s->session->header.workers == 0) /* then the host's ring is not used */
+            continue;
+        int64_t values[] = {s->bases.ring + i,
+                            ring->worker == GROSR_RING_HOST ? GROSR_NULL : s->bases.worker + ring->worker,
+                            ring->capacity,
+                            (int64_t)n.written,
+                            (int64_t)n.read,
+                            (int64_t)n.dropped,
+                            (int64_t)n.overwritten,
+                            n.closed,
+                            s->bases.session};
+        if (!err)
+            err = grosr_store_row(store, GROSR_TABLE_RING, values);
+    }
+    for (uint32_t i = 0; !err && i < s->session->header.streams; i++)
+        err = stream_books(s, store, i);
+    return err;
+}
+
+/* The points that the times were placed by. */
+static int write_clock(struct grosr_source *s, struct grosr_store *store)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < s->clock.count; i++) {
+        const struct grosr_clock_point *p = &s->clock.point[i];
+        int64_t values[] = {(int64_t)p->device_ns, (int64_t)p->host_ns - s->bases.origin_ns,
+                            (int64_t)p->bound_ns, s->bases.session};
+        err = grosr_store_row(store, GROSR_TABLE_CLOCK, values);
+    }
+    return err;
+}
+
+int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
+{
+    int err = write_clock(s, store);
+
+    if (!err)
+        err = grosr_rows_finish(s->rows, s->final);
+    if (!err && s->records)
+        err = grosr_records_finish(s->records);
+    return err ? err
+               : grosr_store_end_session(store, s->bases.session, (int64_t)s->end_ns - s->bases.origin_ns,
+                                         s->died, s->detached);
+}

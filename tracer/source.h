@@ -1,0 +1,120 @@
+/*
+ * A session being recorded: what the collector keeps of each (collector.h).
+ *
+ * The drainer reads (rings, streams, queues, into batches) and decides when the session has ended; the writer
+ * turns batches into rows. What belongs to which thread is said below; what both use is constant once the
+ * source has been published to the writer, or written by the drainer before it says `ended`.
+ */
+#ifndef GROSR_SOURCE_H
+#define GROSR_SOURCE_H
+
+#include "clock.h"
+#include "records.h"
+#include "ring.h"
+#include "rows.h"
+#include "stream.h"
+
+#define GROSR_BATCH_SAMPLES 64u
+
+struct grosr_source;
+
+/* Consecutive records of one ring, or a piece of a stream, inside a batch. */
+struct grosr_run {
+    struct grosr_source *source;
+    uint32_t ring;  /* of the source's; from header.rings on: its streams */
+    uint32_t count; /* events, or bytes of a stream */
+    uint32_t at;    /* index of the first in the batch's events, or in its bytes */
+    uint64_t first; /* position in the ring */
+};
+
+struct grosr_queue_sample {
+    int64_t time; /* CLOCK_MONOTONIC */
+    struct grosr_source *source;
+    uint32_t queue;
+    uint64_t enqueued, dequeued, completed;
+};
+
+/* What the drainer hands to the writer. */
+struct grosr_batch {
+    struct grosr_batch *next;
+    uint64_t opened_ns, drained_ns; /* host time before the first and after the last record was copied */
+    uint32_t events, runs, samples, bytes;
+    uint32_t runs_max, bytes_max, events_max;
+    struct grosr_pair *event;
+    struct grosr_run *run;
+    unsigned char *byte; /* of streams */
+    struct grosr_queue_sample sample[GROSR_BATCH_SAMPLES];
+};
+
+struct grosr_source {
+    struct grosr_session *session;
+    bool owned; /* the collector found it, and closes it */
+
+    /* The drainer's. */
+    struct grosr_ring_reader *reader;   /* header.rings */
+    struct grosr_stream_reader *stream; /* header.streams */
+    struct grosr_queue_sample *latest;  /* header.queues */
+    struct grosr_ring_counts *base;     /* the books when it began: what an earlier recording has */
+    uint64_t *stream_base;              /* likewise: records read */
+    uint32_t next_ring, quiet;
+    int level; /* to put back; -1: it was left as it is */
+    bool last_pass;
+
+    /* Written by the drainer before `ended`. */
+    struct grosr_ring_counts *final; /* the books at the end */
+    uint64_t end_ns;
+    bool died, detached;
+    sys32 ended;
+
+    /* The writer's. */
+    struct grosr_bases bases;
+    struct grosr_clock clock;
+    struct grosr_rows *rows;
+    struct grosr_records *records;
+    bool seen_ended, finished;
+};
+
+/*
+ * Attaches: registers this process as the session's collector, at `level` (-1: as it is). -EBUSY: it has
+ * another one; -ENOMEM. The source takes the session only if it succeeds, and if `owned`.
+ */
+int grosr_source_open(struct grosr_source **source, struct grosr_session *session, bool owned, int level);
+
+/* Gives back all that a source holds, but not the struct itself. May be repeated. */
+void grosr_source_release(struct grosr_source *source);
+
+/* Undoes the attaching, when nothing is going to be recorded. */
+void grosr_source_detach(struct grosr_source *source);
+
+/*
+ * The drainer: one look at everything that the source has to tell, into the batch as far as it has room.
+ * Returns how many events and records.
+ */
+uint32_t grosr_source_drain(struct grosr_source *source, struct grosr_batch *batch);
+
+/* The drainer: a sample of each queue that has changed. */
+void grosr_source_sample(struct grosr_source *source, struct grosr_batch *batch, uint64_t now);
+
+/*
+ * The drainer, after a look: whether nothing more can come, because the session is closed and read out, its
+ * process is dead, or `stop`. Then the final books have been taken.
+ */
+bool grosr_source_is_over(struct grosr_source *source, bool stop);
+
+/* The writer: what is needed before the first row. */
+int grosr_source_begin(struct grosr_source *source, struct grosr_store *store);
+
+/* The writer: rows of a run. */
+int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,
+                       const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
+
+/*
+ * The writer: the books of every ring and stream as they are now, or at the end; the sums are added to *sum.
+ */
+int grosr_source_books(struct grosr_source *source, struct grosr_store *store, bool final,
+                       struct grosr_ring_counts *sum);
+
+/* The writer, once the source has ended and its last event is a row: what is left to write. */
+int grosr_source_finish(struct grosr_source *source, struct grosr_store *store);
+
+#endif
