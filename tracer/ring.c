@@ -140,6 +140,19 @@ static uint64_t find_end(const struct grosr_session *s, uint32_t index)
     return start + low;
 }
 
+void grosr_ring_rewind(struct grosr_ring_reader *r, const struct grosr_session *s, uint32_t index)
+{
+    uint64_t closed = sys_load_acquire(&r->ring->closed_at);
+    uint64_t end = closed ? closed - 1 : find_end(s, index);
+
+    r->position = end > r->capacity ? end - r->capacity : 0;
+    r->overwritten = r->position;
+    r->read = r->markers = 0;
+    sys_store_relaxed(&r->ring->read, 0);
+    sys_store_relaxed(&r->ring->overwritten, r->overwritten);
+    sys_store_release(&r->ring->read_to, r->position);
+}
+
 void grosr_ring_count(const struct grosr_session *s, uint32_t index, struct grosr_ring_counts *c)
 {
     const struct grosr_ring *ring = grosr_session_ring(s, index);
@@ -153,8 +166,9 @@ void grosr_ring_count(const struct grosr_session *s, uint32_t index, struct gros
     end = closed ? closed - 1 : find_end(s, index);
     c->markers = sys_load_relaxed(&ring->markers);
     /* Markers that were overwritten (drop and overwrite policy in one session) are no events. */
-    if (closed && read_to >= end)
-        c->overwritten -= c->markers - (read_to - c->read - c->overwritten);
+    uint64_t seen = read_to - c->read - c->overwritten;
+    if (read_to >= end && c->markers > seen)
+        c->overwritten -= c->markers - seen;
     c->dropped = sys_load_relaxed(&ring->dropped);
     c->written = end >= c->markers ? end - c->markers + c->dropped : c->dropped;
 }

@@ -37,6 +37,12 @@ void grosr_ring_reader_open(struct grosr_ring_reader *reader, const struct grosr
                             uint32_t ring);
 
 /*
+ * Goes back to the oldest record that is still in the ring of a dead process, whoever has read it before.
+ * What is older counts as overwritten.
+ */
+void grosr_ring_rewind(struct grosr_ring_reader *reader, const struct grosr_session *session, uint32_t ring);
+
+/*
  * Takes up to `max` records, in order; the first stands at position *first. Publishes to the writer that the
  * slots are free. Returns the number taken; 0: nothing new. One thread per reader.
  */

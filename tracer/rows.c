@@ -109,6 +109,21 @@ int64_t grosr_rows_time(struct grosr_rows *r, uint64_t device_ns)
     return grosr_clock_place(r->clock, device_ns, &host) ? (int64_t)host - r->base.origin_ns : GROSR_NULL;
 }
 
+int64_t grosr_rows_latest(struct grosr_rows *r)
+{
+    int64_t latest = GROSR_NULL;
+
+    for (uint32_t i = 0; i < r->session->header.rings; i++) {
+        const struct ring_state *ring = &r->ring[i];
+        int64_t time = !ring->latest_ns             ? GROSR_NULL
+                       : ring->worker == GROSR_NULL ? (int64_t)ring->latest_ns - r->base.origin_ns
+                                                    : grosr_rows_time(r, ring->latest_ns);
+        if (time > latest)
+            latest = time;
+    }
+    return latest;
+}
+
 /* The worker has spawned `count` tasks from `task` on. */
 static int add_spawns(struct ring_state *ring, uint64_t task, uint32_t count, int64_t time)
 {

@@ -48,6 +48,9 @@ int grosr_rows_finish(struct grosr_rows *rows, const struct grosr_ring_counts *f
 /* A device time on the trace's timeline; GROSR_NULL when the clock is not known. */
 int64_t grosr_rows_time(struct grosr_rows *rows, uint64_t device_ns);
 
+/* When the latest event so far was, on the trace's timeline; GROSR_NULL: none, or the clock is not known. */
+int64_t grosr_rows_latest(struct grosr_rows *rows);
+
 void grosr_rows_free(struct grosr_rows *rows);
 
 #endif

@@ -274,12 +274,10 @@ int grosr_session_create(struct grosr_session **out, const struct grosr_session_
     fill(s->base, o);
     s->header = *h;
     s->header.magic = GROSR_SESSION_MAGIC;
-    err = -copy_layouts(s);
+    err = copy_layouts(s);
     if (err) {
-        munmap(s->base, s->bytes);
-        shm_unlink(s->name);
-        free_session(s);
-        return -err;
+        grosr_session_close(s);
+        return err;
     }
     grosr_session_set_collector(s, 0);
     /* Whoever finds the magic finds the rest. Pairs with the load in grosr_session_open(). */
@@ -341,73 +339,98 @@ static bool valid_layouts(const struct grosr_session *s)
     return true;
 }
 
+/*
+ * Maps and checks the segment behind `fd`, which is closed; `what` is what messages call it. A copy is mapped
+ * so that nothing written to it reaches the file.
+ */
+static int open_segment(struct grosr_session *s, int fd, const char *what, bool copy)
+{
+    struct stat st;
+
+    s->copy = copy;
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(struct grosr_session_header)) {
+        close(fd);
+        return grosr_fail(EPROTO, "%s is not a GROSR session: too short", what);
+    }
+    s->bytes = (size_t)st.st_size;
+    void *base = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, copy ? MAP_PRIVATE : MAP_SHARED, fd, 0);
+    int err = errno;
+    close(fd);
+    if (base == MAP_FAILED)
+        return grosr_fail(err, "cannot map %s: %s", what, strerror(err));
+    s->base = (unsigned char *)base;
+    /* Pairs with the release in grosr_session_create(). */
+    if (sys_load_acquire((sys64 *)(void *)s->base) != GROSR_SESSION_MAGIC)
+        return grosr_fail(EPROTO, "%s is not a GROSR session: wrong magic number", what);
+    memcpy(&s->header, s->base, sizeof(s->header));
+    if (s->header.abi != GROSR_SESSION_ABI)
+        return grosr_fail(EPROTO,
+                          "%s has session format %u, this grosr reads %u; use the grosr it was made with",
+                          what, s->header.abi, GROSR_SESSION_ABI);
+    if (!valid_header(&s->header, s->bytes))
+        return grosr_fail(EPROTO, "%s is a damaged GROSR session", what);
+    err = copy_layouts(s);
+    if (!err && !valid_layouts(s))
+        err = grosr_fail(EPROTO, "%s is a damaged GROSR session", what);
+    return err;
+}
+
+/* Why the segment of a process cannot be opened. */
+static int tell_missing(uint32_t pid, const char *what, int err)
+{
+    if (err == EACCES)
+        return grosr_fail(err, "process %u belongs to another user; run grosr as that user", pid);
+    if (err == ENOENT && !grosr_process_start_time(pid, NULL))
+        return grosr_fail(err, "process %u hosts no GROSR session; `grosr info` lists those that do", pid);
+    if (err == ENOENT)
+        return grosr_fail(err, "there is no process %u; `grosr info` lists the sessions", pid);
+    return grosr_fail(err, "cannot open %s: %s", what, strerror(err));
+}
+
 int grosr_session_open(struct grosr_session **out, uint32_t pid, uint32_t index)
 {
     struct grosr_session *s = (struct grosr_session *)calloc(1, sizeof(*s));
-    struct stat st;
+    char what[sizeof(s->name) + sizeof(SHM_DIR)];
     int fd, err;
 
     if (!s)
         return grosr_fail(ENOMEM, "out of memory");
     segment_name(s->name, sizeof(s->name), pid, index);
+    snprintf(what, sizeof(what), SHM_DIR "%s", s->name);
     fd = shm_open(s->name, O_RDWR, 0);
-    if (fd < 0) {
-        char name[sizeof(s->name)];
-        err = errno;
-        memcpy(name, s->name, sizeof(name));
-        free(s);
-        if (err == EACCES)
-            return grosr_fail(err, "process %u belongs to another user; run grosr as that user", pid);
-        if (err == ENOENT && !grosr_process_start_time(pid, NULL))
-            return grosr_fail(err, "process %u hosts no GROSR session; `grosr info` lists those that do",
-                              pid);
-        if (err == ENOENT)
-            return grosr_fail(err, "there is no process %u; `grosr info` lists the sessions", pid);
-        return grosr_fail(err, "cannot open " SHM_DIR "%s: %s", name, strerror(err));
+    err = fd < 0 ? tell_missing(pid, what, errno) : open_segment(s, fd, what, false);
+    if (!err && s->header.pid != pid)
+        err = grosr_fail(EPROTO, "%s is a damaged GROSR session", what);
+    if (err) {
+        grosr_session_close(s);
+        return err;
     }
-    if (fstat(fd, &st) || (size_t)st.st_size < sizeof(struct grosr_session_header)) {
-        err = EPROTO;
-        grosr_fail(err, SHM_DIR "%s is not a GROSR session: too short", s->name);
-        goto fail;
-    }
-    s->bytes = (size_t)st.st_size;
-    s->base = (unsigned char *)mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (s->base == MAP_FAILED) {
-        err = errno;
-        grosr_fail(err, "cannot map " SHM_DIR "%s: %s", s->name, strerror(err));
-        goto fail;
-    }
-    err = EPROTO;
-    /* Pairs with the release in grosr_session_create(). */
-    if (sys_load_acquire((sys64 *)(void *)s->base) != GROSR_SESSION_MAGIC) {
-        grosr_fail(err, SHM_DIR "%s is not a GROSR session: wrong magic number", s->name);
-        goto unmap;
-    }
-    memcpy(&s->header, s->base, sizeof(s->header));
-    if (s->header.abi != GROSR_SESSION_ABI) {
-        grosr_fail(err,
-                   SHM_DIR "%s has session format %u, this grosr reads %u; use the grosr it was made with",
-                   s->name, s->header.abi, GROSR_SESSION_ABI);
-        goto unmap;
-    }
-    if (!valid_header(&s->header, s->bytes) || s->header.pid != pid || copy_layouts(s) || !valid_layouts(s)) {
-        grosr_fail(err, SHM_DIR "%s is a damaged GROSR session", s->name);
-        goto unmap;
-    }
-    close(fd);
     *out = s;
     return 0;
-unmap:
-    munmap(s->base, s->bytes);
-fail:
-    close(fd);
-    free_session(s);
-    return -err;
+}
+
+int grosr_session_open_copy(struct grosr_session **out, const char *path)
+{
+    struct grosr_session *s = (struct grosr_session *)calloc(1, sizeof(*s));
+    int fd, err;
+
+    if (!s)
+        return grosr_fail(ENOMEM, "out of memory");
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    err = fd < 0 ? grosr_fail(errno, "cannot open %s: %s", path, strerror(errno))
+                 : open_segment(s, fd, path, true);
+    if (err) {
+        grosr_session_close(s);
+        return err;
+    }
+    *out = s;
+    return 0;
 }
 
 void grosr_session_unlink(struct grosr_session *s)
 {
-    shm_unlink(s->name);
+    if (!s->copy)
+        shm_unlink(s->name);
 }
 
 void grosr_session_close(struct grosr_session *s)
@@ -416,14 +439,15 @@ void grosr_session_close(struct grosr_session *s)
         return;
     if (s->owner)
         shm_unlink(s->name);
-    munmap(s->base, s->bytes);
+    if (s->base)
+        munmap(s->base, s->bytes);
     free_session(s);
 }
 
 bool grosr_session_alive(const struct grosr_session *s)
 {
     uint64_t start;
-    return grosr_process_start_time(s->header.pid, &start) == 0 && start == s->header.pid_start;
+    return !s->copy && grosr_process_start_time(s->header.pid, &start) == 0 && start == s->header.pid_start;
 }
 
 static int compare_ids(const void *a, const void *b)

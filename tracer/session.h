@@ -208,6 +208,7 @@ struct grosr_session {
     unsigned char *base; /* the mapping */
     size_t bytes;
     bool owner; /* created it, and unlinks it */
+    bool copy;  /* a copy of a segment: its process counts as dead, and nothing written here reaches it */
     char name[64];
 
     /* Copies of everything constant, made and checked once: the segment may change under us, these do not. */
@@ -251,6 +252,12 @@ int grosr_session_create(struct grosr_session **session, const struct grosr_sess
  * another user's; -EPROTO: not a session, damaged, or of another version. The text is in grosr_error().
  */
 int grosr_session_open(struct grosr_session **session, uint32_t pid, uint32_t index);
+
+/*
+ * Opens a segment by its path for reading what is in it, be it in /dev/shm or saved elsewhere. The file is
+ * not written. Errors as above.
+ */
+int grosr_session_open_copy(struct grosr_session **session, const char *path);
 
 /* Unmaps; the creator also removes the segment. NULL is allowed. */
 void grosr_session_close(struct grosr_session *session);

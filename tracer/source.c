@@ -55,7 +55,9 @@ int grosr_source_open(struct grosr_source **out, struct grosr_session *session, 
     grosr_clock_init(&s->clock, session);
     for (uint32_t i = 0; i < session->header.rings; i++) {
         grosr_ring_reader_open(&s->reader[i], session, i);
-        if (s->reader[i].position) /* an earlier collector was here */
+        if (session->copy)
+            grosr_ring_rewind(&s->reader[i], session, i);
+        else if (s->reader[i].position) /* an earlier collector was here */
             grosr_ring_count(session, i, &s->base[i]);
     }
     for (uint32_t i = 0; i < session->header.streams; i++) {
@@ -334,13 +336,15 @@ static int write_clock(struct grosr_source *s, struct grosr_store *store)
 
 int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
 {
+    int64_t end = (int64_t)s->end_ns - s->bases.origin_ns;
     int err = write_clock(s, store);
 
+    /* What is read from a copy ended before, with its last event. */
+    if (s->session->copy)
+        end = grosr_rows_latest(s->rows);
     if (!err)
         err = grosr_rows_finish(s->rows, s->final);
     if (!err && s->records)
         err = grosr_records_finish(s->records);
-    return err ? err
-               : grosr_store_end_session(store, s->bases.session, (int64_t)s->end_ns - s->bases.origin_ns,
-                                         s->died, s->detached);
+    return err ? err : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached);
 }

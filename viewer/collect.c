@@ -73,6 +73,12 @@ int collect_session(struct grosr_session *session, uint32_t follow, const char *
         return err;
     if (err && !current.said)
         say_failed(grosr_error());
+    if (session && session->copy) {
+        if (!err)
+            grosr_say(0, "%s: %" PRIu64 " events of process %u; %" PRIu64 " older ones had been written over",
+                      path, result.read, session->header.pid, result.overwritten);
+        return err;
+    }
     if (!err && result.died)
         grosr_say(0, "%s died; %s holds what reached its session",
                   result.sessions > 1 ? "a recorded process" : "the recorded process", path);

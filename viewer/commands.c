@@ -30,6 +30,18 @@ const struct command_text command_texts[COMMANDS] = {
             -1,
             NULL,
         },
+    [COMMAND_RECOVER] =
+        {
+            "recover",
+            "SEGMENT",
+            "make a trace of what a dead process left",
+            "Writes what a dead process left in its session to a trace file: with the overwrite\n"
+            "policy, in force when nobody records, the last events of every warp.",
+            "  SEGMENT    a session's file, PID or PID.INDEX; `grosr info` lists those there are\n",
+            1,
+            1,
+            "`grosr recover` needs a session: grosr recover SEGMENT",
+        },
     [COMMAND_TOP] =
         {
             "top",

@@ -10,6 +10,7 @@
 enum command_id {
     COMMAND_RUN,
     COMMAND_RECORD,
+    COMMAND_RECOVER,
     COMMAND_TOP,
     COMMAND_QUERY,
     COMMAND_INFO,

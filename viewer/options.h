@@ -38,6 +38,7 @@ struct grosr_arguments {
     double seconds;               /* --seconds S: repeat the workload for S seconds; 0: once */
     bool list;                    /* --list */
     uint32_t attach;              /* --attach PID; 0: not given */
+    bool remove;                  /* --remove */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */
     enum grosr_format format;     /* --format table|csv|json; --json implies json */
@@ -59,6 +60,7 @@ int grosr_exit_code(int err);
 /* The commands. Each gets its own argc and argv, with the command's name at argv[0]. */
 int cmd_run(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_recover(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_info(int argc, char **argv);

@@ -52,6 +52,39 @@ sub traced
     like(grosr('info', $db)->{stdout}, qr/died/, '`info` tells it too');
 }
 
+# ---- the flight recorder ----
+
+{
+    my $db = "$dir/recovered.db";
+    my $p = live('--ring', '256');
+    says_one_line(grosr('recover', $p->{pid}, '-o', $db), 1, qr/running.*record --attach $p->{pid}/,
+                  'recover of a live process is refused');
+    kill('KILL', $p->{pid});
+    finish($p);
+    my ($segment) = segments($p->{pid});
+    ok($segment, 'a killed process leaves its segment');
+    my $before = slurp($segment);
+    my $r = grosr('recover', "$p->{pid}.0", '-o', $db);
+    says_one_line($r, 0, qr/\Q$db\E: \d+ events of process $p->{pid}; \d+ older ones/, 'recover');
+    ok(slurp($segment) eq $before, 'leaves it as it is');
+    integrity($db, 'the trace is sound');
+    balanced($db, 'and balanced');
+    cmp_ok(value($db, 'SELECT max(read) FROM GROSR_RING WHERE worker IS NOT NULL'), '==', 256, 'a ring full of events');
+    is(value($db, 'SELECT died FROM GROSR_SESSION'), 1, 'of a session that died');
+    spew("$dir/saved", $before);
+    is(grosr('recover', "$dir/saved", '-o', "$dir/again.db")->{code}, 0, 'a saved copy can be recovered too');
+    my $tasks = 'SELECT count(*) || \' \' || sum(start) FROM GROSR_TASK';
+    is(value("$dir/again.db", $tasks), value($db, $tasks), 'to the same rows');
+    is(grosr('recover', '--remove', $p->{pid}, '-o', $db)->{code}, 0, 'recover --remove');
+    no_segments($p, 'removes the segment');
+    spew("$dir/short", substr($before, 0, 5000));
+    says_one_line(grosr('recover', "$dir/short", '-o', "$dir/none.db"), 1, qr/damaged/, 'half a segment');
+    says_one_line(grosr('recover', "$dir/nothing", '-o', "$dir/none.db"), 1, qr/No such file/, 'a segment that is not there');
+    says_one_line(grosr('recover', $GROSR, '-o', "$dir/none.db"), 1, qr/wrong magic/, 'a file that is no segment');
+    ok(!-e "$dir/none.db", 'none of them makes a trace');
+    says_one_line(grosr('recover'), 2, qr/needs a session/, 'recover of nothing');
+}
+
 # ---- kill -9 of the collector ----
 
 {
