@@ -49,16 +49,17 @@ RUNTIME   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard runtime/*.c)) $(if $
 VIEWER  := $(wildcard viewer/*.c)
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
+FUZZED  := segment
 
 LIB_OBJECTS := $(TRACER:%.c=$B/%.o) $(RUNTIME:%.c=$B/%.o) $B/schema/schema.o \
                $(if $(NVCC),$B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o)
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
-TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%)
+TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
 .SECONDARY: $B/man/grosr-schema.5.scd
-.PHONY: all demo check bench install uninstall dist clean help deps programs tests stress man
+.PHONY: all demo check bench install uninstall dist clean help deps programs tests stress man fuzz
 
 all: programs $(if $(shell command -v scdoc 2>/dev/null),man)
 	$(if $(NVCC),,@echo 'no CUDA toolkit found (CUDA_HOME, nvcc on PATH, /usr/local/cuda): host device only')
@@ -71,6 +72,7 @@ help:
 	@echo 'make check         install what is missing, build and pass every test'
 	@echo "make bench         what tracing costs on this machine (BENCH='DEVICE TASKS REPETITIONS'), and every experiment;"
 	@echo '                   PLOT=1: as JSON, SVG and PNG in build/bench'
+	@echo 'make fuzz          FUZZ=$(firstword $(FUZZED)) SECONDS=600: fuzz what reads bytes from elsewhere (clang, libFuzzer)'
 	@echo 'make install       to PREFIX ($(PREFIX)), under DESTDIR; make uninstall'
 	@echo 'make dist          a source archive'
 	@echo 'make deps          install missing packages (Debian, Ubuntu), or print the line that does'
@@ -156,6 +158,12 @@ $B/tests/%: tests/%.c $B/libgrosr.a Makefile
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_OBJECTS) \
 	    $B/libgrosr.a $(LDLIBS_TRACER) $(LDLIBS_TEST)
 
+# A fuzzed function with the inputs that were kept.
+$B/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $B/libgrosr.a Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $B/libgrosr.a $(LDLIBS_TRACER)
+
 tests: $(TEST_PROGRAMS)
 stress: $(filter $B/tests/stress/%,$(TEST_PROGRAMS))
 
@@ -167,6 +175,19 @@ check: deps
 	$Q$(MAKE) --no-print-directory VARIANT=tsan LANES=4 stress
 	$Q$(MAKE) --no-print-directory LANES=32 stress
 	$Qtests/run
+
+# What libFuzzer learns goes to build/fuzz, and from there, made small, to the inputs that are kept.
+FUZZ    ?= $(FUZZED)
+SECONDS ?= 600
+CLANG   ?= $(firstword $(shell command -v clang clang-14 clang-15 clang-16 2>/dev/null) clang)
+fuzz: $B/schema/schema.c
+	@for f in $(FUZZ); do \
+	    mkdir -p build/fuzz/$$f && \
+	    $(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	        -Ischema -o build/fuzz/fuzz-$$f tests/fuzz/$$f.c $(TRACER) $B/schema/schema.c $(LDLIBS_TRACER) && \
+	    build/fuzz/fuzz-$$f -max_total_time=$(SECONDS) -max_len=16384 -timeout=10 -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=build/fuzz/ build/fuzz/$$f tests/fuzz/corpus/$$f && \
+	    build/fuzz/fuzz-$$f -merge=1 -max_len=16384 -verbosity=0 tests/fuzz/corpus/$$f build/fuzz/$$f || exit 1; done
 
 bench: programs
 	$Qtests/bench/arith.pl $B/grosr $(BENCH)

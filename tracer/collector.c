@@ -228,8 +228,8 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
     for (uint32_t i = 0; i < b->samples && !c->error; i++) {
         const struct grosr_queue_sample *q = &b->sample[i];
         const struct grosr_bases *bases = &q->source->bases;
-        int64_t values[] = {q->time - bases->origin_ns, bases->queue + q->queue, (int64_t)q->enqueued,
-                            (int64_t)q->dequeued, (int64_t)q->completed};
+        int64_t values[] = {grosr_timeline(bases, (uint64_t)q->time), bases->queue + q->queue,
+                            (int64_t)q->enqueued, (int64_t)q->dequeued, (int64_t)q->completed};
         failed(c, grosr_store_row(c->store, GROSR_TABLE_QUEUE_SAMPLE, values));
     }
 }

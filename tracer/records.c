@@ -39,7 +39,7 @@ static int add_note(struct grosr_records *r, const unsigned char *record, size_t
     if (bytes - sizeof(note) < (size_t)note.topic_bytes + note.text_bytes)
         return 0;
     const char *topic = (const char *)record + sizeof(note);
-    return grosr_store_note(r->store, (int64_t)note.time - r->base.origin_ns, r->base.session, topic,
+    return grosr_store_note(r->store, grosr_timeline(&r->base, note.time), r->base.session, topic,
                             note.topic_bytes, topic + note.topic_bytes, note.text_bytes);
 }
 

@@ -106,7 +106,7 @@ void grosr_rows_free(struct grosr_rows *r)
 int64_t grosr_rows_time(struct grosr_rows *r, uint64_t device_ns)
 {
     uint64_t host;
-    return grosr_clock_place(r->clock, device_ns, &host) ? (int64_t)host - r->base.origin_ns : GROSR_NULL;
+    return grosr_clock_place(r->clock, device_ns, &host) ? grosr_timeline(&r->base, host) : GROSR_NULL;
 }
 
 int64_t grosr_rows_latest(struct grosr_rows *r)
@@ -116,7 +116,7 @@ int64_t grosr_rows_latest(struct grosr_rows *r)
     for (uint32_t i = 0; i < r->session->header.rings; i++) {
         const struct ring_state *ring = &r->ring[i];
         int64_t time = !ring->latest_ns             ? GROSR_NULL
-                       : ring->worker == GROSR_NULL ? (int64_t)ring->latest_ns - r->base.origin_ns
+                       : ring->worker == GROSR_NULL ? grosr_timeline(&r->base, ring->latest_ns)
                                                     : grosr_rows_time(r, ring->latest_ns);
         if (time > latest)
             latest = time;
@@ -337,8 +337,7 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     int64_t time;
 
     /* The host stamps its own ring with its own clock. */
-    time =
-        ring->worker == GROSR_NULL ? (int64_t)device_ns - r->base.origin_ns : grosr_rows_time(r, device_ns);
+    time = ring->worker == GROSR_NULL ? grosr_timeline(&r->base, device_ns) : grosr_rows_time(r, device_ns);
     if (kind != GROSR_EV_LOST) /* a marker is stamped later than the record behind it */
         ring->latest_ns = device_ns;
     switch (kind) {

@@ -294,7 +294,7 @@ fail:
 /* Whether `count` items of `size` bytes at `at` lie inside a segment of `bytes`, aligned. */
 static bool fits(uint64_t bytes, uint64_t at, uint64_t count, uint64_t size)
 {
-    return at % 64 == 0 && at <= bytes && count <= (bytes - at) / size;
+    return at % 128 == 0 && at <= bytes && count <= (bytes - at) / size;
 }
 
 /* Every offset and count of a copied header against the segment's size. */

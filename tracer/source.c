@@ -327,7 +327,7 @@ static int write_clock(struct grosr_source *s, struct grosr_store *store)
 
     for (uint32_t i = 0; !err && i < s->clock.count; i++) {
         const struct grosr_clock_point *p = &s->clock.point[i];
-        int64_t values[] = {(int64_t)p->device_ns, (int64_t)p->host_ns - s->bases.origin_ns,
+        int64_t values[] = {(int64_t)p->device_ns, grosr_timeline(&s->bases, p->host_ns),
                             (int64_t)p->bound_ns, s->bases.session};
         err = grosr_store_row(store, GROSR_TABLE_CLOCK, values);
     }
@@ -336,7 +336,7 @@ static int write_clock(struct grosr_source *s, struct grosr_store *store)
 
 int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
 {
-    int64_t end = (int64_t)s->end_ns - s->bases.origin_ns;
+    int64_t end = grosr_timeline(&s->bases, s->end_ns);
     int err = write_clock(s, store);
 
     /* What is read from a copy ended before, with its last event. */

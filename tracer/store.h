@@ -44,6 +44,12 @@ struct grosr_bases {
     int64_t origin_ns;
 };
 
+/* A host time on the trace's timeline. Wraps, as clocks that are not trusted may. */
+static inline int64_t grosr_timeline(const struct grosr_bases *bases, uint64_t host_ns)
+{
+    return (int64_t)(host_ns - (uint64_t)bases->origin_ns);
+}
+
 /*
  * Creates an empty trace. An older GROSR trace of that name is replaced; any other file is left alone:
  * -EEXIST. -EACCES, -ENOENT, -ENOSPC, -EIO as the system says.
