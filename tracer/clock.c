@@ -412,19 +412,26 @@ static struct place place_in_any(const struct grosr_clock *c, uint64_t t)
     return placed ? p : place_in_epoch(c, c->epochs - 1, t, &line);
 }
 
-/* To whole ns: the middle of the place, and how far it reaches, the clock's step included. */
+/* Half a place to whole ns, and what the clock's step adds to it. */
+static uint64_t whole_bound(const struct grosr_clock *c, double half)
+{
+    half += step_ns(c) + 1;
+    return half < (double)END_OF_TIME ? (uint64_t)(int64_t)half : END_OF_TIME;
+}
+
+/* The middle of a place, and how far it reaches. */
 static void round_place(const struct grosr_clock *c, const struct place *p, uint64_t *host_ns,
                         uint64_t *bound_ns)
 {
-    double half = (p->high - p->low) / 2 + step_ns(c) + 1, middle = (p->low + p->high) / 2;
+    double middle = (p->low + p->high) / 2;
 
     *host_ns = p->at + (fabs(middle) < (double)END_OF_TIME ? (uint64_t)(int64_t)middle : 0);
-    *bound_ns = half < (double)END_OF_TIME ? (uint64_t)half : END_OF_TIME;
+    *bound_ns = whole_bound(c, (p->high - p->low) / 2);
 }
 
 bool grosr_clock_place(struct grosr_clock *c, uint64_t t, uint64_t *host_ns, uint64_t *bound_ns)
 {
-    struct place p = {0, 0, 0};
+    struct place p;
 
     if (c->is_host) {
         *host_ns = t;
@@ -433,16 +440,18 @@ bool grosr_clock_place(struct grosr_clock *c, uint64_t t, uint64_t *host_ns, uin
     }
     if (c->count == 0)
         return false;
-    if (t >= c->line.from && t < c->line.until) {
-        p = place_on(&c->line, t);
+    if (t >= c->line.from && t < c->line.until) { /* nearly always */
+        *host_ns = host_at(&c->line, t);
+        *bound_ns = whole_bound(c, bound_at(&c->line, since(t, c->line.device_ns)));
     } else if (c->epochs > 1 && t <= c->shared_ns) {
         p = place_in_any(c, t);
+        round_place(c, &p, host_ns, bound_ns);
     } else {
         p = place_in_epoch(c, c->epochs - 1, t, &c->line);
+        round_place(c, &p, host_ns, bound_ns);
         if (c->epochs > 1 && c->line.from <= c->shared_ns)
             c->line.from = c->shared_ns + 1;
     }
-    round_place(c, &p, host_ns, bound_ns);
     if (*bound_ns > c->worst_ns)
         c->worst_ns = *bound_ns;
     return true;

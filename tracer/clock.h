@@ -96,7 +96,7 @@ bool grosr_clock_read(const struct grosr_session *session, uint64_t number, stru
 
 /*
  * The host time of a full device time: the true one is within bound_ns of it. False when nothing is known of
- * the clock. 4 ns as long as the next time is near the last one.
+ * the clock. 5 ns as long as the next time is near the last one, else 50.
  */
 bool grosr_clock_place(struct grosr_clock *clock, uint64_t device_ns, uint64_t *host_ns, uint64_t *bound_ns);
 
