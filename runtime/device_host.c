@@ -3,7 +3,10 @@
  */
 #include "device_ops.h"
 
+#include "../tracer/clock.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +47,32 @@ void grosr_host_device(struct grosr_device_info *info)
     info->memory_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/*
+ * GROSR_HOST_CLOCK makes the clock one unlike the host's, so that calibration can be seen at work without a
+ * GPU. What a test has set itself stays.
+ */
+static int skew_clock(void)
+{
+    const char *text = getenv("GROSR_HOST_CLOCK");
+    struct dev_clock_skew skew = {0};
+    double drift_ppm;
+    int end = 0;
+
+    if (!text || !*text || dev_clock_is_skewed())
+        return 0;
+    if (sscanf(text, "%" SCNd64 ",%lf%n", &skew.offset_ns, &drift_ppm, &end) != 2 || text[end] ||
+        !(drift_ppm >= -500 && drift_ppm <= 500) || skew.offset_ns > INT64_C(1000000000000000000) ||
+        skew.offset_ns < -(int64_t)(grosr_host_clock_ns() / 2))
+        return grosr_fail(
+            EINVAL,
+            "GROSR_HOST_CLOCK is OFFSET_NS,DRIFT_PPM, the drift from -500 to 500 and the offset "
+            "from minus half the host's clock to 10^18, not '%s'",
+            text);
+    skew.drift_ppb = (int64_t)(drift_ppm * 1000);
+    dev_clock_set_skew(&skew);
+    return 0;
+}
+
 static int host_open(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,
                      struct grosr_device_info *info)
 {
@@ -53,6 +82,9 @@ static int host_open(struct grosr_device **device, uint32_t ordinal, const struc
     if (program->host_lanes != GROSR_LANES)
         return grosr_fail(EINVAL, "the program was compiled for warps of %u lanes, the library for %u",
                           program->host_lanes, GROSR_LANES);
+    int err = skew_clock();
+    if (err)
+        return err;
     *device = (struct grosr_device *)calloc(1, sizeof(**device));
     if (!*device)
         return grosr_fail(ENOMEM, "out of memory");

@@ -14,7 +14,7 @@ struct grosr_device;
 
 struct grosr_device_ops {
     const char *name;
-    bool clock_is_host; /* device time is CLOCK_MONOTONIC */
+    bool clock_is_host; /* device time is CLOCK_MONOTONIC, unless dev_clock_is_skewed() */
 
     /* -ENODEV when there is no such device, or the program has nothing for it. `info` is filled. */
     int (*open)(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,

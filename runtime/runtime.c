@@ -159,7 +159,7 @@ static void *housekeeping_main(void *p)
     while (!sys_load_acquire(&rt->housekeeper_stop)) {
         uint32_t collector = sys_load_relaxed(&h->collector_pid);
         int state = poll_device(rt);
-        if (state == 1 && !rt->ops->clock_is_host)
+        if (state == 1 && !rt->session->header.device_clock_is_host)
             grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, SNAPSHOT_TIMEOUT);
         if (collector && rounds++ % 16 == 0 && grosr_process_start_time(collector, NULL))
             grosr_session_set_collector(rt->session, 0); /* it died */
@@ -210,7 +210,7 @@ static int finish_once(grosr *rt)
             err = 0;
     }
     stop_housekeeping(rt);
-    if (!err && !rt->ops->clock_is_host)
+    if (!err && !rt->session->header.device_clock_is_host)
         grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, SNAPSHOT_TIMEOUT);
     stop(rt);
     int joined = join_kernel(rt);
@@ -488,7 +488,7 @@ static int create_session(grosr *rt, const struct grosr_options *o)
         .max_warps_per_sm =
             rt->ops == &grosr_device_host ? (o->workers + o->sms - 1) / o->sms : rt->info.max_warps_per_sm,
         .lanes = rt->info.lanes,
-        .device_clock_is_host = rt->ops->clock_is_host,
+        .device_clock_is_host = rt->ops->clock_is_host && !dev_clock_is_skewed(),
         .workers = o->workers,
         .ring_events = o->ring_events,
         .host_ring_events = HOST_RING_EVENTS,
@@ -595,7 +595,7 @@ int grosr_open(grosr **out, const struct grosr_options *options)
     if ((err = launch(rt, &o)))
         goto fail;
     /* The first snapshot before anything is traced; the housekeeper goes on from there. */
-    if (!rt->ops->clock_is_host &&
+    if (!rt->session->header.device_clock_is_host &&
         (err = grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, STOP_TIMEOUT_NS))) {
         err = poll_device(rt);
         if (err >= 0)

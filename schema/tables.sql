@@ -129,11 +129,16 @@ CREATE TABLE GROSR_QUEUE_SAMPLE (    -- the queues' counters, as the collector s
     completed INTEGER NOT NULL
 );
 
-CREATE TABLE GROSR_CLOCK (           -- the clock snapshots that times were placed by; none: the device uses the host's clock
-    device_ns INTEGER NOT NULL,      -- the device's clock
-    host      INTEGER NOT NULL,      -- host time, by the middle of the round trip
-    bound_ns  INTEGER NOT NULL,      -- the true host time is within this of `host`
-    session   INTEGER NOT NULL DEFAULT 1
+CREATE TABLE GROSR_CLOCK (           -- every snapshot of the device's clock; none: the device uses the host's clock
+    device_ns   INTEGER NOT NULL,    -- what the device's clock showed, between host_before and host_after
+    host        INTEGER,             -- where the map places that; NULL: no snapshot was good for a map
+    bound_ns    INTEGER,             -- the true host time is within this of `host`
+    session     INTEGER NOT NULL DEFAULT 1,
+    host_before INTEGER,             -- when the host asked; NULL, like the next, in files of versions before 3
+    host_after  INTEGER,             -- when it had the answer
+    drift_ppb   INTEGER,             -- how much faster the device's clock goes than the host's, from here on; NULL: not known
+    used        INTEGER NOT NULL DEFAULT 1, -- 1: the map has a point here; 0: the points around it say as much, or it cannot be
+    jump        INTEGER NOT NULL DEFAULT 0  -- 1: the clock had jumped since the point before
 );
 
 CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into rows

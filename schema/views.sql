@@ -53,7 +53,8 @@ rings AS (
     LEFT JOIN unbuilt b ON b.ring = r.ring
     LEFT JOIN unfinished u ON u.worker IS r.worker AND u.session = r.session),
 facts AS (
-    SELECT (SELECT max(bound_ns) FROM GROSR_CLOCK) AS clock_error_ns,
+    SELECT coalesce((SELECT value FROM GROSR_META WHERE key = 'clock_error_ns'),
+                    (SELECT max(bound_ns) FROM GROSR_CLOCK), 0) AS clock_error_ns,
            coalesce((SELECT value FROM GROSR_META WHERE key = 'complete'), 0) AS complete,
            (SELECT value FROM GROSR_META WHERE key = 'collector_error') AS error),
 books AS (
@@ -77,3 +78,13 @@ SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unaccoun
            ELSE 'complete'
        END AS verdict, b.session
 FROM books b, facts f;
+
+-- The device's clock against the host's: one row a snapshot. `used`: the map, by which times were placed, has a point
+-- there. `residual_ns` is how far the middle of the round trip is from the map.
+CREATE VIEW clock_sync AS
+SELECT c.host AS time, c.device_ns, c.device_ns - (c.host + z.start_mono_ns) AS offset_ns,
+       coalesce(c.host_after - c.host_before, 2 * c.bound_ns) AS rtt_ns, c.bound_ns,
+       c.drift_ppb / 1000.0 AS drift_ppm,
+       coalesce((c.host_before + c.host_after) / 2 - c.host, 0) AS residual_ns, c.used, c.jump, c.session
+FROM GROSR_CLOCK c
+JOIN GROSR_SESSION z ON z.session = 1;

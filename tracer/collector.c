@@ -303,6 +303,8 @@ static void commit(struct collector *c, uint64_t now)
             continue;
         failed(c, grosr_source_books(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
         if (!c->error)
+            failed(c, grosr_source_write_clock(s, c->store, false));
+        if (!c->error)
             failed(c, grosr_rows_workers(s->rows));
     }
     if (!c->error)

@@ -44,6 +44,18 @@ dev_point_hook dev_point_hook_fn;
 
 static uint64_t virtual_step_ns;
 static dev64 virtual_ns;
+static struct dev_clock_skew skew;
+static bool skewed;
+
+uint64_t dev_clock_at(uint64_t host_ns)
+{
+    int64_t h = (int64_t)host_ns, second = 1000000000;
+
+    if (!skewed)
+        return host_ns;
+    h += skew.offset_ns + h / second * skew.drift_ppb + h % second * skew.drift_ppb / second;
+    return (uint64_t)(host_ns < skew.jump_at_ns ? h : h + skew.jump_ns);
+}
 
 uint64_t dev_clock_ns(void)
 {
@@ -52,7 +64,19 @@ uint64_t dev_clock_ns(void)
     if (virtual_step_ns)
         return __atomic_fetch_add(&virtual_ns.v, virtual_step_ns, __ATOMIC_RELAXED);
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return dev_clock_at((uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+}
+
+void dev_clock_set_skew(const struct dev_clock_skew *to)
+{
+    skewed = to != NULL;
+    if (to)
+        skew = *to;
+}
+
+bool dev_clock_is_skewed(void)
+{
+    return skewed;
 }
 
 void dev_clock_set_virtual(uint64_t start_ns, uint64_t step_ns)

@@ -272,9 +272,32 @@ GROSR_DEVICE uint32_t dev_fls32(uint32_t m)
 }
 
 /*
- * The host device's clock: CLOCK_MONOTONIC, or a seeded counter while a virtual clock is set (golden traces).
+ * The host device's clock: CLOCK_MONOTONIC, or what a skew makes of it, or a seeded counter while a virtual
+ * clock is set (golden traces).
  */
 uint64_t dev_clock_ns(void);
+
+/*
+ * A device clock unlike the host's, of which the truth is known: at host time h (CLOCK_MONOTONIC, ns) it
+ * shows
+ *
+ *     h + offset_ns + h * drift_ppb / 10^9, and jump_ns more from h = jump_at_ns on
+ *
+ * rounded, which for h > 0 never goes back if drift_ppb > -10^9. A session opened while a skew is set is
+ * calibrated as on a GPU.
+ */
+struct dev_clock_skew {
+    int64_t offset_ns, drift_ppb;
+    uint64_t jump_at_ns;
+    int64_t jump_ns;
+};
+
+/* From now on the host device's clock is skewed so; NULL: not. Not while warps run. */
+void dev_clock_set_skew(const struct dev_clock_skew *skew);
+bool dev_clock_is_skewed(void);
+
+/* What the host device's clock shows at a host time, virtual clocks aside. */
+uint64_t dev_clock_at(uint64_t host_ns);
 
 /* From now on dev_clock_ns() returns start_ns, start_ns + step_ns, ... in the order of its calls; step_ns 0
  * returns to the real clock. For tests; not while warps run. */

@@ -105,8 +105,9 @@ void grosr_rows_free(struct grosr_rows *r)
 
 int64_t grosr_rows_time(struct grosr_rows *r, uint64_t device_ns)
 {
-    uint64_t host;
-    return grosr_clock_place(r->clock, device_ns, &host) ? grosr_timeline(&r->base, host) : GROSR_NULL;
+    uint64_t host, bound;
+    return grosr_clock_place(r->clock, device_ns, &host, &bound) ? grosr_timeline(&r->base, host)
+                                                                 : GROSR_NULL;
 }
 
 int64_t grosr_rows_latest(struct grosr_rows *r)

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOST_SHARE 4u /* a fourth of a batch's events is kept for the host's ring */
+#define HOST_SHARE       4u          /* a fourth of a batch's events is kept for the host's ring */
+#define CLOCK_SETTLED_NS 2000000000u /* how long a snapshot's row waits for what those behind it say */
 
 static uint32_t rings_of(const struct grosr_source *s)
 {
@@ -261,11 +262,13 @@ int grosr_source_begin(struct grosr_source *s, struct grosr_store *store)
  * host's clock. */
 static uint64_t near_time(const struct grosr_source *s, uint32_t ring, uint64_t drained_ns)
 {
-    if (s->clock.is_host || ring == rings_of(s) - 1)
+    uint64_t near_ns;
+
+    if (ring == rings_of(s) - 1)
         return drained_ns;
-    if (s->clock.count)
-        return s->clock.point[s->clock.count - 1].device_ns;
-    return sys_load_relaxed(&grosr_session_live(s->session)->device_epoch_ns);
+    return grosr_clock_near(&s->clock, drained_ns, &near_ns)
+               ? near_ns
+               : sys_load_relaxed(&grosr_session_live(s->session)->device_epoch_ns);
 }
 
 int grosr_source_build(struct grosr_source *s, uint32_t ring, uint64_t first, const struct grosr_pair *events,
@@ -320,24 +323,39 @@ int grosr_source_books(struct grosr_source *s, struct grosr_store *store, bool f
     return err;
 }
 
-/* The points that the times were placed by. */
-static int write_clock(struct grosr_source *s, struct grosr_store *store)
+int grosr_source_write_clock(struct grosr_source *s, struct grosr_store *store, bool final)
 {
+    uint64_t now = grosr_host_clock_ns(), kept = s->session->header.snapshots;
+    struct grosr_clock_trip t;
+    struct grosr_clock_fit f;
     int err = 0;
 
-    for (uint32_t i = 0; !err && i < s->clock.count; i++) {
-        const struct grosr_clock_point *p = &s->clock.point[i];
-        int64_t values[] = {(int64_t)p->device_ns, grosr_timeline(&s->bases, p->host_ns),
-                            (int64_t)p->bound_ns, s->bases.session};
+    if (s->clock.taken - s->snapshots_written > kept)
+        s->snapshots_written = s->clock.taken - kept;
+    for (; !err && s->snapshots_written < s->clock.taken; s->snapshots_written++) {
+        if (!grosr_clock_read(s->session, s->snapshots_written, &t))
+            continue;
+        if (!final && t.after_ns + CLOCK_SETTLED_NS > now)
+            break;
+        bool known = grosr_clock_judge(&s->clock, &t, &f);
+        int64_t values[] = {(int64_t)t.device_ns,
+                            known ? grosr_timeline(&s->bases, f.host_ns) : GROSR_NULL,
+                            known ? (int64_t)f.bound_ns : GROSR_NULL,
+                            s->bases.session,
+                            grosr_timeline(&s->bases, t.before_ns),
+                            grosr_timeline(&s->bases, t.after_ns),
+                            known && f.drift_ppb != INT64_MIN ? f.drift_ppb : GROSR_NULL,
+                            known && f.used,
+                            known && f.jump};
         err = grosr_store_row(store, GROSR_TABLE_CLOCK, values);
     }
-    return err;
+    return err ? err : grosr_store_clock_error(store, s->clock.worst_ns);
 }
 
 int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
 {
     int64_t end = grosr_timeline(&s->bases, s->end_ns);
-    int err = write_clock(s, store);
+    int err = grosr_source_write_clock(s, store, true);
 
     /* What is read from a copy ended before, with its last event. */
     if (s->session->copy)

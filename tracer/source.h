@@ -69,6 +69,7 @@ struct grosr_source {
     /* The writer's. */
     struct grosr_bases bases;
     struct grosr_clock clock;
+    uint64_t snapshots_written; /* of clock.taken */
     struct grosr_rows *rows;
     struct grosr_records *records;
     bool seen_ended, finished;
@@ -113,6 +114,13 @@ int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t firs
  */
 int grosr_source_books(struct grosr_source *source, struct grosr_store *store, bool final,
                        struct grosr_ring_counts *sum);
+
+/*
+ * The writer: rows for the clock snapshots that were fetched, at the end for all; before that the latest
+ * wait, since what comes next may change what the map says there. And the greatest bound of a placed time so
+ * far.
+ */
+int grosr_source_write_clock(struct grosr_source *source, struct grosr_store *store, bool final);
 
 /* The writer, once the source has ended and its last event is a row: what is left to write. */
 int grosr_source_finish(struct grosr_source *source, struct grosr_store *store);

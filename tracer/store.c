@@ -53,7 +53,7 @@ static const struct {
     [GROSR_TABLE_RING] = {"GROSR_RING", 9, true},
     [GROSR_TABLE_STREAM] = {"GROSR_STREAM", 5, true},
     [GROSR_TABLE_QUEUE_SAMPLE] = {"GROSR_QUEUE_SAMPLE", 5, false},
-    [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 4, false},
+    [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 9, false},
 };
 
 /* The boundary where SQLite's codes become errno. */
@@ -528,6 +528,15 @@ int grosr_store_commit(struct grosr_store *s)
     for (int i = 0; !err && i < GROSR_TABLES; i++)
         err = flush_table(s, (enum grosr_table)i);
     return err ? err : execute(s, "COMMIT; BEGIN");
+}
+
+int grosr_store_clock_error(struct grosr_store *s, uint64_t bound_ns)
+{
+    int64_t bound = (int64_t)bound_ns;
+    return once(s,
+                "INSERT INTO GROSR_META VALUES ('clock_error_ns', ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
+                &bound, 1, NULL, 0);
 }
 
 int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end, bool died, bool detached)

@@ -27,7 +27,8 @@ enum grosr_table {
                                  replaces */
     GROSR_TABLE_STREAM,       /* stream, session, written, read, dropped; replaces */
     GROSR_TABLE_QUEUE_SAMPLE, /* time, queue, enqueued, dequeued, completed */
-    GROSR_TABLE_CLOCK,        /* device_ns, host, bound_ns, session */
+    /* device_ns, host, bound_ns, session, host_before, host_after, drift_ppb, used, jump */
+    GROSR_TABLE_CLOCK,
     GROSR_TABLES
 };
 
@@ -85,6 +86,9 @@ int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *
 
 /* Commits what has been added. */
 int grosr_store_commit(struct grosr_store *store);
+
+/* Notes the bound of a placed time; the trace tells the greatest. */
+int grosr_store_clock_error(struct grosr_store *store, uint64_t bound_ns);
 
 /*
  * The session's end: its time, whether its process died, and whether recording stopped before the kernel did.

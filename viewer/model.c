@@ -144,30 +144,18 @@ static enum model_worker_state state_of(struct grosr_pair state)
     }
 }
 
-/* A device time near the present, to which the 48 bits of an event are extended. False: nothing is known. */
-static bool device_now(const struct model_source *s, uint64_t now, uint64_t *near_ns)
-{
-    const struct grosr_clock *c = &s->clock;
-
-    if (c->is_host)
-        *near_ns = now;
-    else if (c->count)
-        *near_ns = c->point[c->count - 1].device_ns;
-    return c->is_host || c->count;
-}
-
 /* How long the task that the state tells of has been running. */
 static uint64_t running_ns(struct model_source *s, struct grosr_pair state,
                            const struct worker_memory *before, uint64_t now)
 {
-    uint64_t near_ns, begin;
+    uint64_t near_ns, begin, bound;
 
     uint32_t kind = grosr_event_kind(state);
     if (state.lo == 0 || (kind != GROSR_EV_TASK_BEGIN && kind != GROSR_EV_TASK_RESUME))
         return 0;
-    if (device_now(s, now, &near_ns) &&
+    if (grosr_clock_near(&s->clock, now, &near_ns) &&
         grosr_clock_place(&s->clock, grosr_clock_extend(grosr_event_time(state), GROSR_KIND_SHIFT, near_ns),
-                          &begin))
+                          &begin, &bound))
         return since(begin, now);
     /* Without a clock: the same task as at the last sample has run all the time since. */
     return state.lo == before->state.lo ? now - s->sampled_ns : 0;
@@ -201,7 +189,7 @@ static uint64_t busy_in_interval(struct model_source *s, struct worker_memory *m
                                  const struct worker_reading *r, uint64_t now)
 {
     uint64_t interval = now - s->sampled_ns;
-    bool clock_known = device_now(s, now, &(uint64_t){0});
+    bool clock_known = grosr_clock_near(&s->clock, now, &(uint64_t){0});
     uint64_t running = running_ns(s, r->state, memory, now);
     uint64_t total = r->busy_ns + (clock_known ? running : 0);
     uint64_t busy = since(memory->busy_ns, total) + (clock_known ? 0 : running);
