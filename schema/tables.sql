@@ -142,7 +142,7 @@ CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into ro
     first_position INTEGER NOT NULL,
     count          INTEGER NOT NULL,
     drained_ns     INTEGER NOT NULL, -- CLOCK_MONOTONIC when they were read from the ring
-    events         BLOB NOT NULL     -- count records of 16 bytes (tracer/event.h), little-endian
+    events         BLOB NOT NULL     -- count records, packed; the first byte is the format (tracer/chunk.c)
 );
 
 CREATE TABLE GROSR_RANGE (           -- what a kernel marked with grosr_begin() and grosr_end()
