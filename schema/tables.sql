@@ -6,7 +6,8 @@
 -- The version is PRAGMA user_version, set by the store together with application_id (tracer/store.h).
 
 CREATE TABLE GROSR_META (            -- facts about the file
-    key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', ...
+    key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', 'chunk_events',
+                                     -- 'chunk_raw_bytes', 'chunk_bytes' (what events put aside took as they were, and packed)
     value
 ) WITHOUT ROWID;
 

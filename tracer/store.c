@@ -518,6 +518,27 @@ int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end,
                 NULL, 0);
 }
 
+/* What putting events aside has taken, so that a reader can tell how well they pack. */
+static int write_chunk_books(struct grosr_store *s)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } books[] = {
+        {"chunk_events", s->chunk_events},
+        {"chunk_raw_bytes", s->chunk_events * sizeof(struct grosr_pair)},
+        {"chunk_bytes", s->chunk_bytes},
+    };
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(books) / sizeof(books[0]); i++) {
+        int64_t value = (int64_t)books[i].value;
+        err = once(s, "INSERT OR REPLACE INTO GROSR_META (value, key) VALUES (?,?)", &value, 1, &books[i].key,
+                   1);
+    }
+    return err;
+}
+
 int grosr_store_finish(struct grosr_store *s, const char *error)
 {
     int err = grosr_store_commit(s);
@@ -526,6 +547,8 @@ int grosr_store_finish(struct grosr_store *s, const char *error)
         err = execute(s, grosr_sql_indexes);
     if (!err)
         err = execute(s, "PRAGMA analysis_limit=1000; ANALYZE");
+    if (!err)
+        err = write_chunk_books(s);
     if (!err)
         err = execute(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
     if (!err && error)
