@@ -84,6 +84,7 @@ static void put_ready(struct collector *c, struct grosr_batch *b)
     c->ready_count++;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
+    dev_point("collector.ready");
 }
 
 /* Takes a session into the recording. The source owns it from now on, if `owned`; otherwise it is closed. */
@@ -495,6 +496,7 @@ static void *write_main(void *p)
     struct collector *c = (struct collector *)p;
 
     for (;;) {
+        dev_point("collector.write");
         bool ended = note_ended(c); /* before the look */
         struct outlook o = look(c);
         uint64_t now = grosr_host_clock_ns();
