@@ -36,7 +36,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wc++-compat -Werror
 CPPFLAGS += -D_GNU_SOURCE -DGROSR_HOST_LANES=$(LANES)
 CFLAGS   += -std=c17 $(VARIANT_$(VARIANT)) -fPIC -pthread
 LDFLAGS  += $(filter -fsanitize% --coverage,$(VARIANT_$(VARIANT))) -pthread
-LDLIBS_TRACER := -lsqlite3 -ldl -lm
+LDLIBS_TRACER := -lsqlite3 -llz4 -ldl -lm
 LDLIBS_VIEWER := -lncursesw -ltinfo
 
 # ---- sources ----

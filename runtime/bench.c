@@ -1,6 +1,6 @@
 /*
  * The experiments' GROSR series. The baselines are in bench_cuda.c and bench_host.c, statistics in
- * bench_report.c, what an idle kernel costs in bench_idle.c.
+ * bench_report.c, what an idle kernel costs in bench_idle.c, the collector's steps in bench_store.c.
  */
 #include "bench.h"
 
@@ -450,5 +450,7 @@ const struct grosr_bench grosr_benches[] = {
      20000, 15, grosr_bench_tracing},
     {"idle", "what an idle persistent kernel costs: power, CPU time, and other kernels' speed beside it",
      GROSR_BENCH_WATTS, 0, 0, 15, grosr_bench_idle},
+    {"store", "what the collector's steps cost one core: events packed and stored, rows built, indexes made",
+     GROSR_BENCH_EVENTS, 1000000, 1000000, 9, grosr_bench_store},
     {NULL, NULL, GROSR_BENCH_THROUGHPUT, 0, 0, 0, NULL},
 };

@@ -24,6 +24,9 @@ enum grosr_bench_unit {
     GROSR_BENCH_WATTS,      /* of the GPU's board */
     GROSR_BENCH_SLOWDOWN,   /* time beside something, divided by the median time alone */
     GROSR_BENCH_CPU,        /* CPU time that the process used, seconds a second */
+    GROSR_BENCH_EVENTS,     /* trace events a second of CPU time */
+    GROSR_BENCH_ROWS,       /* rows of a trace file, likewise */
+    GROSR_BENCH_BYTES,      /* that a trace event takes */
     GROSR_BENCH_UNITS,
 };
 
@@ -175,6 +178,9 @@ int grosr_bench_tracing(const struct grosr_bench_options *options, struct grosr_
 
 /* What an idle persistent kernel costs (bench_idle.c). */
 int grosr_bench_idle(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+
+/* What the collector's steps cost (bench_store.c). */
+int grosr_bench_store(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 
 /* The CUDA device's address on the PCI bus, "0000:1b:00.0", and its driver's CUDA version. -ENODEV. */
 int grosr_bench_cuda_facts(const struct grosr_bench_report *report, char *pci, size_t size,

@@ -10,13 +10,16 @@
 #include <string.h>
 
 const char *const grosr_bench_unit_name[GROSR_BENCH_UNITS] = {
-    [GROSR_BENCH_THROUGHPUT] = "tasks/s", [GROSR_BENCH_LATENCY] = "ns",  [GROSR_BENCH_WATTS] = "W",
-    [GROSR_BENCH_SLOWDOWN] = "ratio",     [GROSR_BENCH_CPU] = "CPU s/s",
+    [GROSR_BENCH_THROUGHPUT] = "tasks/s", [GROSR_BENCH_LATENCY] = "ns",    [GROSR_BENCH_WATTS] = "W",
+    [GROSR_BENCH_SLOWDOWN] = "ratio",     [GROSR_BENCH_CPU] = "CPU s/s",   [GROSR_BENCH_EVENTS] = "events/s",
+    [GROSR_BENCH_ROWS] = "rows/s",        [GROSR_BENCH_BYTES] = "B/event",
 };
 
 const char *const grosr_bench_unit_key[GROSR_BENCH_UNITS] = {
-    [GROSR_BENCH_THROUGHPUT] = "ns",  [GROSR_BENCH_LATENCY] = "ns",    [GROSR_BENCH_WATTS] = "w",
-    [GROSR_BENCH_SLOWDOWN] = "ratio", [GROSR_BENCH_CPU] = "cpu_share",
+    [GROSR_BENCH_THROUGHPUT] = "ns",   [GROSR_BENCH_LATENCY] = "ns",
+    [GROSR_BENCH_WATTS] = "w",         [GROSR_BENCH_SLOWDOWN] = "ratio",
+    [GROSR_BENCH_CPU] = "cpu_share",   [GROSR_BENCH_EVENTS] = "events_per_s",
+    [GROSR_BENCH_ROWS] = "rows_per_s", [GROSR_BENCH_BYTES] = "bytes_per_event",
 };
 
 const char *const grosr_bench_axis_name[GROSR_BENCH_AXES] = {

@@ -6,7 +6,8 @@
 -- The version is PRAGMA user_version, set by the store together with application_id (tracer/store.h).
 
 CREATE TABLE GROSR_META (            -- facts about the file
-    key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', ...
+    key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', 'chunk_events',
+                                     -- 'chunk_raw_bytes', 'chunk_bytes' (what events put aside took as they were, and packed)
     value
 ) WITHOUT ROWID;
 
@@ -147,7 +148,7 @@ CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into ro
     first_position INTEGER NOT NULL,
     count          INTEGER NOT NULL,
     drained_ns     INTEGER NOT NULL, -- CLOCK_MONOTONIC when they were read from the ring
-    events         BLOB NOT NULL     -- count records of 16 bytes (tracer/event.h), little-endian
+    events         BLOB NOT NULL     -- count records, packed; the first byte is the format (tracer/chunk.c)
 );
 
 CREATE TABLE GROSR_RANGE (           -- what a kernel marked with grosr_begin() and grosr_end()

@@ -36,6 +36,7 @@ tool()
 command -v "${CC:-cc}" >/dev/null 2>&1 || required="$required gcc libc6-dev"
 command -v "${MAKE:-make}" >/dev/null 2>&1 || command -v make >/dev/null 2>&1 || required="$required make"
 header sqlite3.h || required="$required libsqlite3-dev"
+header lz4.h || required="$required liblz4-dev"
 header curses.h || required="$required libncurses-dev"
 perl_has Test/More.pm JSON/PP.pm TAP/Parser.pm Time/HiRes.pm Digest/SHA.pm || wanted="$wanted perl"
 matplotlib || wanted="$wanted python3-matplotlib"
@@ -76,7 +77,7 @@ else
             done
         fi
     fi
-    if header sqlite3.h && header curses.h && command -v "${CC:-cc}" >/dev/null 2>&1; then
+    if header sqlite3.h && header lz4.h && header curses.h && command -v "${CC:-cc}" >/dev/null 2>&1; then
         rm -f "$log"
         exit 0
     fi

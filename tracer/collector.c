@@ -21,6 +21,9 @@
 #define SAMPLE_NS         1000000u   /* at most one sample of the queues a ms, and only when they changed */
 #define LOOK_NS           5000000u   /* between looks for new sessions */
 #define CHUNK_EVENTS      16384u     /* in one GROSR_CHUNK row */
+#define PAUSE_NS          100000u    /* between looks at the rings while there are events, at first */
+#define PAUSE_MOST_NS     1000000u   /* and when a look finds all of them nearly empty */
+#define PAUSE_EVENTS      16384u     /* after a look that finds so many, none */
 #define CLOCK_PATIENCE_NS 200000000u /* how long rows wait for the clock snapshot behind them */
 #define RUNS_MAX          (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
@@ -42,9 +45,10 @@ struct collector {
     struct grosr_source *source[GROSR_COLLECTOR_SESSIONS];
 
     /* The writer's. */
-    uint32_t begun;          /* of the sources */
-    uint64_t spooled, built; /* events put aside; of those, turned into rows */
-    uint64_t spooled_ns;     /* when the latest of them were drained */
+    uint32_t begun;                           /* of the sources */
+    uint64_t spooled, built;                  /* events put aside; of those, turned into rows */
+    uint64_t spooled_ns;                      /* when the latest of them were drained */
+    struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;
     struct grosr_ring_counts finished_books; /* of sources that are finished */
     int error;
@@ -80,6 +84,7 @@ static void put_ready(struct collector *c, struct grosr_batch *b)
     c->ready_count++;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
+    dev_point("collector.ready");
 }
 
 /* Takes a session into the recording. The source owns it from now on, if `owned`; otherwise it is closed. */
@@ -153,11 +158,27 @@ static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool samp
     return records;
 }
 
+/* How full the fullest ring was that the runs from `from` on come from, in 1/64. */
+static uint32_t fullest(const struct grosr_batch *b, uint32_t from)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = from; i < b->runs; i++) {
+        const struct grosr_run *run = &b->run[i];
+        const struct grosr_session *s = run->source->session;
+        /* What is left in a stream is not known: its next look is not put off. */
+        uint64_t full =
+            run->ring < s->header.rings ? UINT64_C(64) * run->count / s->ring[run->ring].capacity : 8;
+        most = full > most ? (uint32_t)full : most;
+    }
+    return most;
+}
+
 static void drain(struct collector *c)
 {
     struct grosr_batch *b = get_free(c);
     uint64_t sampled_ns = 0, looked_ns = 0;
-    uint32_t quiet = 0;
+    uint32_t quiet = 0, pause_ns = PAUSE_NS;
     bool end = false, more = c->options->follow != 0;
 
     while (!end) {
@@ -171,7 +192,7 @@ static void drain(struct collector *c)
         bool sampling = now - sampled_ns >= SAMPLE_NS;
         if (sampling)
             sampled_ns = now;
-        uint32_t n = drain_pass(c, b, sampling);
+        uint32_t runs = b->runs, n = drain_pass(c, b, sampling), full = fullest(b, runs);
         b->drained_ns = grosr_host_clock_ns();
         quiet = n ? 0 : quiet + 1;
         end = c->running == 0 && !more;
@@ -181,8 +202,10 @@ static void drain(struct collector *c)
             hand_over(c, b);
             b = end ? NULL : get_free(c);
         }
-        if (n < 4096 && !end) {
-            struct timespec pause = {0, n ? 100000 : quiet < 64 ? 300000 : 2000000};
+        /* Rarer looks find longer runs, which cost less an event; but no ring is to fill in between. */
+        pause_ns = full >= 8 ? PAUSE_NS : full < 4 && pause_ns < PAUSE_MOST_NS ? 2 * pause_ns : pause_ns;
+        if (full < 16 && n < PAUSE_EVENTS && !end) {
+            struct timespec pause = {0, n ? pause_ns : quiet < 64 ? 300000 : 2000000};
             nanosleep(&pause, NULL);
         }
     }
@@ -234,21 +257,59 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
     }
 }
 
-static void spool_run(struct collector *c, const struct grosr_batch *b, const struct grosr_run *run)
+static void put_aside(struct collector *c, const struct grosr_batch *b, uint32_t ring, uint64_t first,
+                      uint32_t count)
 {
-    uint32_t ring = (uint32_t)run->source->bases.ring + run->ring;
-
-    for (uint32_t done = 0; done < run->count && !c->error; done += CHUNK_EVENTS) {
-        uint32_t n = run->count - done < CHUNK_EVENTS ? run->count - done : CHUNK_EVENTS;
-        failed(c, grosr_store_put_chunk(c->store, ring, run->first + done, b->drained_ns,
-                                        b->event + run->at + done, n));
-    }
-    c->spooled += run->count;
+    failed(c, grosr_store_put_chunk(c->store, ring, first, b->drained_ns, c->gathered, count));
+    c->spooled += count;
     c->spooled_ns = b->drained_ns;
 }
 
+/* Puts a ring's runs of the batch aside, joined: there may be many short ones. */
+static void spool_ring(struct collector *c, const struct grosr_batch *b, struct grosr_source *s,
+                       uint32_t index)
+{
+    uint32_t ring = (uint32_t)s->bases.ring + index, n = 0;
+    uint64_t first = 0;
+
+    for (uint32_t i = s->run_of[index]; i && !c->error; i = b->run[i - 1].next) {
+        const struct grosr_run *run = &b->run[i - 1];
+        for (uint32_t done = 0, part; done < run->count && !c->error; done += part) {
+            if (n == CHUNK_EVENTS || (n && first + n != run->first + done)) {
+                put_aside(c, b, ring, first, n);
+                n = 0;
+            }
+            if (n == 0)
+                first = run->first + done;
+            part = run->count - done < CHUNK_EVENTS - n ? run->count - done : CHUNK_EVENTS - n;
+            memcpy(c->gathered + n, b->event + run->at + done, part * sizeof(*c->gathered));
+            n += part;
+        }
+    }
+    if (n && !c->error)
+        put_aside(c, b, ring, first, n);
+    s->run_of[index] = 0;
+}
+
+/* Puts a batch's events aside: of each source the host's ring first, as rows want it. */
+static void spool_batch(struct collector *c, struct grosr_batch *b)
+{
+    for (uint32_t i = b->runs; i > 0; i--) {
+        struct grosr_run *run = &b->run[i - 1];
+        if (run->ring >= run->source->session->header.rings)
+            continue;
+        run->next = run->source->run_of[run->ring];
+        run->source->run_of[run->ring] = i;
+    }
+    for (uint32_t i = 0; i < c->begun; i++) {
+        struct grosr_source *s = c->source[i];
+        for (uint32_t ring = s->finished ? 0 : s->session->header.rings; ring > 0; ring--)
+            spool_ring(c, b, s, ring - 1);
+    }
+}
+
 /* Rows of a batch, or, when the writer falls behind, its events put aside. Records become rows at once. */
-static void write_batch(struct collector *c, const struct grosr_batch *b, bool keeps_up)
+static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
 {
     write_samples(c, b);
     for (uint32_t i = 0; i < b->runs && !c->error; i++) {
@@ -260,9 +321,9 @@ static void write_batch(struct collector *c, const struct grosr_batch *b, bool k
         else if (keeps_up)
             failed(c, grosr_source_build(s, run->ring, run->first, b->event + run->at, run->count,
                                          b->drained_ns));
-        else
-            spool_run(c, b, run);
     }
+    if (!keeps_up && !c->error)
+        spool_batch(c, b);
 }
 
 /* The source of a ring by its number in the file; NULL: none. */
@@ -437,6 +498,7 @@ static void *write_main(void *p)
     struct collector *c = (struct collector *)p;
 
     for (;;) {
+        dev_point("collector.write");
         bool ended = note_ended(c); /* before the look */
         struct outlook o = look(c);
         uint64_t now = grosr_host_clock_ns();

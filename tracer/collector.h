@@ -4,10 +4,13 @@
  *
  * Two threads. The drainer copies records out of the rings into batches and never touches the file: its only
  * job is that rings do not fill. The writer turns batches into rows; when it falls behind, it appends them to
- * the file as they are (GROSR_CHUNK) and turns them into rows in quiet moments and at the end. Memory is
- * bounded by GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events and
- * GROSR_COLLECTOR_BATCH_BYTES of streams; when all are full the rings fill, and the sessions' overflow
- * policies decide.
+ * the file packed (GROSR_CHUNK, chunk.h) and turns them into rows in quiet moments and at the end.
+ *
+ * Memory is bounded: GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events and
+ * GROSR_COLLECTOR_BATCH_BYTES of streams, 288 MiB; when all are full the rings fill, and the sessions'
+ * overflow policies decide. For each session what its rows wait for, at most 36 MiB (rows.h), and 512 MiB
+ * when lost events leave the windows of enqueue times full (batches.h). SQLite's pages, and its sorting for
+ * the indexes, 64 MiB each. With one session less than 1 GiB; all of it is touched only as it fills.
  *
  * A recording is of one session, or of all that a process and its descendants make. It ends when they are
  * closed and read out or their processes are gone, and, when it follows a process, that one has ended.

@@ -29,7 +29,8 @@ static int allocate(struct grosr_source *s)
     s->latest = (struct grosr_queue_sample *)calloc(h->queues + 1, sizeof(*s->latest));
     s->stream = (struct grosr_stream_reader *)calloc(h->streams + 1, sizeof(*s->stream));
     s->stream_base = (uint64_t *)calloc(h->streams + 1, sizeof(*s->stream_base));
-    return s->reader && s->base && s->final && s->latest && s->stream && s->stream_base
+    s->run_of = (uint32_t *)calloc(h->rings, sizeof(*s->run_of));
+    return s->reader && s->base && s->final && s->latest && s->stream && s->stream_base && s->run_of
                ? 0
                : grosr_fail(ENOMEM, "out of memory");
 }
@@ -81,6 +82,7 @@ void grosr_source_release(struct grosr_source *s)
     free(s->latest);
     free(s->stream);
     free(s->stream_base);
+    free(s->run_of);
     grosr_records_free(s->records);
     grosr_rows_free(s->rows);
     grosr_clock_free(&s->clock);
@@ -91,6 +93,7 @@ void grosr_source_release(struct grosr_source *s)
     s->latest = NULL;
     s->stream = NULL;
     s->stream_base = NULL;
+    s->run_of = NULL;
     s->records = NULL;
     s->rows = NULL;
     s->owned = false;
@@ -129,7 +132,7 @@ static uint32_t drain_ring(struct grosr_source *s, struct grosr_batch *b, uint32
         return 0;
     n = grosr_ring_read(&s->reader[ring], b->event + b->events, max < room ? max : room, &first);
     if (n) {
-        b->run[b->runs++] = (struct grosr_run){s, ring, n, b->events, first};
+        b->run[b->runs++] = (struct grosr_run){s, ring, n, b->events, first, 0};
         b->events += n;
     }
     return n;
@@ -144,7 +147,7 @@ static uint32_t drain_stream(struct grosr_source *s, struct grosr_batch *b, uint
         return 0;
     n = grosr_stream_read(&s->stream[stream], b->byte + b->bytes, b->bytes_max - b->bytes);
     if (n) {
-        b->run[b->runs++] = (struct grosr_run){s, rings_of(s) + stream, (uint32_t)n, b->bytes, 0};
+        b->run[b->runs++] = (struct grosr_run){s, rings_of(s) + stream, (uint32_t)n, b->bytes, 0, 0};
         b->bytes += (uint32_t)n;
     }
     return (uint32_t)(s->stream[stream].read - before);

@@ -25,6 +25,7 @@ struct grosr_run {
     uint32_t count; /* events, or bytes of a stream */
     uint32_t at;    /* index of the first in the batch's events, or in its bytes */
     uint64_t first; /* position in the ring */
+    uint32_t next;  /* the writer's: the ring's next run in the batch, counted from 1; 0: none */
 };
 
 struct grosr_queue_sample {
@@ -72,6 +73,7 @@ struct grosr_source {
     uint64_t snapshots_written; /* of clock.taken */
     struct grosr_rows *rows;
     struct grosr_records *records;
+    uint32_t *run_of; /* [header.rings] the first run in the batch that is being put aside, from 1 */
     bool seen_ended, finished;
 };
 

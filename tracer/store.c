@@ -4,7 +4,9 @@
  */
 #include "store.h"
 
+#include "chunk.h"
 #include "error.h"
+#include "pending.h"
 #include "version.h"
 #include "../schema/schema.h"
 
@@ -16,28 +18,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Rows of one INSERT: with 16 a row costs little more than half of what it costs alone. */
-#define ROWS        16
-#define COLUMNS_MAX 9
-
 /* Numbers kept for each session: its functions have 15 bits (GROSR_TASK_NOTHING aside), its names 16. */
 #define FUNCTION_SPACE 65536
 #define NAME_SPACE     65536
 
-/* A table's rows on their way: they are written 16 at a time, and what is left of them with a commit. */
-struct pending {
-    sqlite3_stmt *one, *many; /* many: NULL for tables whose rows replace others */
-    int rows;
-    int64_t values[ROWS * COLUMNS_MAX];
-};
-
 struct grosr_store {
     sqlite3 *db;
     char *path;
-    struct pending table[GROSR_TABLES];
+    struct grosr_pending table[GROSR_TABLES];
     sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk;
-    struct grosr_bases next; /* of the next session */
-    int error;               /* sticky: the first write error */
+    uint8_t *room;                      /* where a chunk is packed */
+    uint64_t chunk_events, chunk_bytes; /* put aside in all, and the bytes that they took */
+    struct grosr_bases next;            /* of the next session */
+    int error;                          /* sticky: the first write error */
 };
 
 static const struct {
@@ -150,49 +143,20 @@ static int set_meta(struct grosr_store *s, const char *key, const char *value)
     return once(s, "INSERT OR REPLACE INTO GROSR_META VALUES (?,?)", NULL, 0, texts, 2);
 }
 
-/* The statement that inserts `rows` rows into a table. */
-static int prepare_insert(struct grosr_store *s, enum grosr_table table, int rows, sqlite3_stmt **statement)
+static int open_table(struct grosr_store *s, enum grosr_table table)
 {
-    char sql[1024];
-    size_t n = (size_t)snprintf(sql, sizeof(sql), "INSERT%s INTO %s VALUES ",
-                                tables[table].replace ? " OR REPLACE" : "", tables[table].name);
+    int code = grosr_pending_open(&s->table[table], s->db, tables[table].name, tables[table].columns,
+                                  tables[table].replace);
 
-    for (int i = 0; i < rows; i++) {
-        for (int k = 0; k < tables[table].columns; k++)
-            n += (size_t)snprintf(sql + n, sizeof(sql) - n, "%s?", k ? "," : i ? ",(" : "(");
-        n += (size_t)snprintf(sql + n, sizeof(sql) - n, ")");
-    }
-    return prepare(s, sql, statement);
+    if (code == SQLITE_NOMEM)
+        return grosr_fail(ENOMEM, "out of memory");
+    return code == SQLITE_OK ? 0 : failed(s);
 }
 
-static int prepare_table(struct grosr_store *s, enum grosr_table table)
-{
-    int err = prepare_insert(s, table, 1, &s->table[table].one);
-
-    if (!err && !tables[table].replace)
-        err = prepare_insert(s, table, ROWS, &s->table[table].many);
-    return err;
-}
-
-/* Writes the rows that a table has pending, but for a full block, one by one. */
+/* Writes the rows that a table has pending. */
 static int flush_table(struct grosr_store *s, enum grosr_table table)
 {
-    struct pending *t = &s->table[table];
-    int columns = tables[table].columns, err = 0;
-
-    if (t->rows == ROWS && t->many) {
-        for (int i = 0; i < ROWS * columns; i++)
-            bind_int(t->many, i + 1, t->values[i]);
-        t->rows = 0;
-        return step(s, t->many);
-    }
-    for (int row = 0; !err && row < t->rows; row++) {
-        for (int i = 0; i < columns; i++)
-            bind_int(t->one, i + 1, t->values[row * columns + i]);
-        err = step(s, t->one);
-    }
-    t->rows = 0;
-    return err;
+    return grosr_pending_flush(&s->table[table]) == SQLITE_OK ? 0 : failed(s);
 }
 
 /* The lookup tables that come from schema/events.def. */
@@ -356,23 +320,26 @@ int grosr_store_create(struct grosr_store **out, const char *path)
     if (err)
         return err;
     s = (struct grosr_store *)calloc(1, sizeof(*s));
-    if (!s || !(s->path = strdup(path))) {
-        free(s);
+    if (s) {
+        s->path = strdup(path);
+        s->room = (uint8_t *)malloc(GROSR_CHUNK_ROOM(GROSR_CHUNK_EVENTS_MOST));
+    }
+    if (!s || !s->path || !s->room) {
+        grosr_store_close(s);
         return grosr_fail(ENOMEM, "out of memory");
     }
     if (open_busy(path, &s->db, flags) != SQLITE_OK) {
         int system = s->db ? sqlite3_system_errno(s->db) : 0;
         err = grosr_fail(system ? system : EACCES, "cannot create %s: %s", path,
                          system ? strerror(system) : sqlite3_errmsg(s->db));
-        sqlite3_close(s->db);
-        free(s->path);
-        free(s);
+        grosr_store_close(s);
         return err;
     }
     /* What makes it a trace comes in one transaction: a reader finds all of it or none. */
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8192;"
-             "PRAGMA cache_size=-65536; BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d",
+             "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+             "PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF;"
+             "BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d",
              GROSR_APPLICATION_ID, GROSR_SCHEMA_VERSION);
     err = execute(s, pragmas);
     if (!err)
@@ -384,7 +351,7 @@ int grosr_store_create(struct grosr_store **out, const char *path)
     if (!err)
         err = fill_kinds(s);
     for (int i = 0; !err && i < GROSR_TABLES; i++)
-        err = prepare_table(s, (enum grosr_table)i);
+        err = open_table(s, (enum grosr_table)i);
     if (!err)
         err = prepare(s, "INSERT INTO GROSR_LOSS VALUES (?,?,?,?,?)", &s->loss);
     if (!err)
@@ -432,13 +399,12 @@ int grosr_store_add_session(struct grosr_store *s, const struct grosr_session *s
 
 int grosr_store_row(struct grosr_store *s, enum grosr_table table, const int64_t *values)
 {
-    struct pending *t = &s->table[table];
-    int columns = tables[table].columns;
+    struct grosr_pending *t = &s->table[table];
 
     if (s->error)
         return -s->error;
-    memcpy(&t->values[t->rows * columns], values, (size_t)columns * sizeof(*values));
-    return ++t->rows == (t->many ? ROWS : 1) ? flush_table(s, table) : 0;
+    memcpy(&t->values[t->rows * t->columns], values, (size_t)t->columns * sizeof(*values));
+    return ++t->rows == GROSR_PENDING_ROWS ? flush_table(s, table) : 0;
 }
 
 int grosr_store_loss(struct grosr_store *s, uint32_t ring, uint64_t position, int64_t time, uint64_t count,
@@ -476,12 +442,34 @@ int grosr_store_put_chunk(struct grosr_store *s, uint32_t ring, uint64_t first, 
 {
     if (s->error)
         return -s->error;
+    size_t bytes = grosr_chunk_encode(records, count, s->room);
     sqlite3_bind_int64(s->put_chunk, 1, ring);
     sqlite3_bind_int64(s->put_chunk, 2, (int64_t)first);
     sqlite3_bind_int64(s->put_chunk, 3, count);
     sqlite3_bind_int64(s->put_chunk, 4, (int64_t)drained_ns);
-    sqlite3_bind_blob(s->put_chunk, 5, records, (int)(count * sizeof(*records)), SQLITE_STATIC);
+    sqlite3_bind_blob(s->put_chunk, 5, s->room, (int)bytes, SQLITE_STATIC);
+    s->chunk_events += count;
+    s->chunk_bytes += bytes;
     return step(s, s->put_chunk);
+}
+
+/* The records of a row of first_chunk. */
+static int unpack(struct grosr_store *s, struct grosr_pair **records, uint32_t *count)
+{
+    int64_t n = sqlite3_column_int64(s->first_chunk, 3);
+    size_t size = (size_t)sqlite3_column_bytes(s->first_chunk, 5);
+    const void *bytes = sqlite3_column_blob(s->first_chunk, 5);
+
+    if (n < 1 || n > GROSR_CHUNK_EVENTS_MOST)
+        return grosr_fail(EIO, "%s: a chunk has %lld events", s->path, (long long)n);
+    *count = (uint32_t)n;
+    *records = (struct grosr_pair *)malloc(*count * sizeof(**records));
+    if (!*records)
+        return grosr_fail(ENOMEM, "out of memory for %u events", *count);
+    if (!bytes || grosr_chunk_decode(bytes, size, *records, *count))
+        return grosr_fail(EIO, "%s: chunk %lld is damaged", s->path,
+                          (long long)sqlite3_column_int64(s->first_chunk, 0));
+    return 0;
 }
 
 int grosr_store_take_chunk(struct grosr_store *s, uint32_t *ring, uint64_t *first, uint64_t *drained_ns,
@@ -495,18 +483,11 @@ int grosr_store_take_chunk(struct grosr_store *s, uint32_t *ring, uint64_t *firs
         return -s->error;
     code = sqlite3_step(s->first_chunk);
     if (code == SQLITE_ROW) {
-        size_t bytes = (size_t)sqlite3_column_bytes(s->first_chunk, 5);
         sqlite3_bind_int64(s->drop_chunk, 1, sqlite3_column_int64(s->first_chunk, 0));
         *ring = (uint32_t)sqlite3_column_int64(s->first_chunk, 1);
         *first = (uint64_t)sqlite3_column_int64(s->first_chunk, 2);
         *drained_ns = (uint64_t)sqlite3_column_int64(s->first_chunk, 4);
-        *records = (struct grosr_pair *)malloc(bytes ? bytes : 1);
-        if (*records) {
-            memcpy(*records, sqlite3_column_blob(s->first_chunk, 5), bytes);
-            *count = (uint32_t)(bytes / sizeof(**records));
-        } else {
-            err = grosr_fail(ENOMEM, "out of memory");
-        }
+        err = unpack(s, records, count);
     } else if (code != SQLITE_DONE) {
         err = failed(s);
     }
@@ -546,6 +527,27 @@ int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end,
                 NULL, 0);
 }
 
+/* What putting events aside has taken, so that a reader can tell how well they pack. */
+static int write_chunk_books(struct grosr_store *s)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } books[] = {
+        {"chunk_events", s->chunk_events},
+        {"chunk_raw_bytes", s->chunk_events * sizeof(struct grosr_pair)},
+        {"chunk_bytes", s->chunk_bytes},
+    };
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(books) / sizeof(books[0]); i++) {
+        int64_t value = (int64_t)books[i].value;
+        err = once(s, "INSERT OR REPLACE INTO GROSR_META (value, key) VALUES (?,?)", &value, 1, &books[i].key,
+                   1);
+    }
+    return err;
+}
+
 int grosr_store_finish(struct grosr_store *s, const char *error)
 {
     int err = grosr_store_commit(s);
@@ -554,6 +556,8 @@ int grosr_store_finish(struct grosr_store *s, const char *error)
         err = execute(s, grosr_sql_indexes);
     if (!err)
         err = execute(s, "PRAGMA analysis_limit=1000; ANALYZE");
+    if (!err)
+        err = write_chunk_books(s);
     if (!err)
         err = execute(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
     if (!err && error)
@@ -570,10 +574,8 @@ void grosr_store_close(struct grosr_store *s)
 {
     if (!s)
         return;
-    for (int i = 0; i < GROSR_TABLES; i++) {
-        sqlite3_finalize(s->table[i].one);
-        sqlite3_finalize(s->table[i].many);
-    }
+    for (int i = 0; i < GROSR_TABLES; i++)
+        grosr_pending_close(&s->table[i]);
     sqlite3_finalize(s->loss);
     sqlite3_finalize(s->put_chunk);
     sqlite3_finalize(s->first_chunk);
@@ -585,6 +587,7 @@ void grosr_store_close(struct grosr_store *s)
         sqlite3_free(sql);
     }
     sqlite3_close(s->db);
+    free(s->room);
     free(s->path);
     free(s);
 }

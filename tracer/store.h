@@ -10,12 +10,11 @@
 #define GROSR_STORE_H
 
 #include "clock.h"
+#include "pending.h" /* GROSR_NULL */
 #include "ring.h"
 #include "session.h"
 
 #include <sqlite3.h>
-
-#define GROSR_NULL INT64_MIN /* an SQL NULL among integers */
 
 enum grosr_table {
     GROSR_TABLE_TASK,         /* task, function, worker, enqueue, start, end, status, next */
@@ -76,8 +75,9 @@ int grosr_store_note(struct grosr_store *store, int64_t time, int64_t session, c
                      size_t topic_bytes, const char *text, size_t text_bytes);
 
 /*
- * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), and takes the oldest back: *count 0
- * when there are none. The caller frees *records.
+ * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), at most GROSR_CHUNK_EVENTS_MOST,
+ * packed (chunk.h), and takes the oldest back, without their laps: *count 0 when there are none. The caller
+ * frees *records. -EIO: what comes back is damaged.
  */
 int grosr_store_put_chunk(struct grosr_store *store, uint32_t ring, uint64_t first, uint64_t drained_ns,
                           const struct grosr_pair *records, uint32_t count);

@@ -230,6 +230,13 @@ static const char session_sql[] =
 
 static const char notes_sql[] = "SELECT time, session, topic, text FROM GROSR_NOTE ORDER BY time";
 
+/* Events that the collector put aside in chunks before they became rows. Older files do not tell. */
+static const char chunks_sql[] =
+    "SELECT value AS events, raw_bytes, bytes, round(1.0 * raw_bytes / nullif(bytes, 0), 1) AS ratio,"
+    " round(1.0 * bytes / nullif(value, 0), 2) AS bytes_per_event FROM GROSR_META,"
+    " (SELECT value AS raw_bytes FROM GROSR_META WHERE key = 'chunk_raw_bytes'),"
+    " (SELECT value AS bytes FROM GROSR_META WHERE key = 'chunk_bytes') WHERE key = 'chunk_events'";
+
 static const struct {
     const char *name, *sql;
 } row_counts[] = {
@@ -296,6 +303,9 @@ static int print_trace(sqlite3 *db, const char *path, const int64_t *counts)
     printf("\nFUNCTIONS\n");
     if (!code)
         code = query_print(db, canned_sql("functions"), GROSR_FORMAT_TABLE);
+    printf("\nPUT ASIDE IN CHUNKS\n");
+    if (!code)
+        code = query_print(db, chunks_sql, GROSR_FORMAT_TABLE);
     printf("\nROWS\n");
     if (code || table_begin(&table, stdout, GROSR_FORMAT_TABLE, 2, names))
         return code ? code : grosr_say(GROSR_EXIT_FAILURE, "out of memory");
@@ -321,6 +331,8 @@ static int write_trace(sqlite3 *db, const char *path, const int64_t *counts)
         code = query_json(db, canned_sql("health"), &j, "health");
     if (!code)
         code = query_json(db, canned_sql("functions"), &j, "functions");
+    if (!code)
+        code = query_json(db, chunks_sql, &j, "chunks");
     if (!code)
         code = query_json(db, "SELECT key, value FROM GROSR_META ORDER BY key", &j, "meta");
     if (!code)

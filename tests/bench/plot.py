@@ -39,7 +39,8 @@ ECDF_SAMPLES = 20  # fewer make no distribution
 LEAST_RANGE = 6  # of a sweep's logarithmic axis
 
 AXIS_LABEL = {"tasks": "tasks", "sms": "SMs", "workers": "workers (threads)", "producers": "producer threads"}
-KEY = {"tasks/s": "ns", "ns": "ns", "W": "w", "ratio": "ratio", "CPU s/s": "cpu_share"}
+KEY = {"tasks/s": "ns", "ns": "ns", "W": "w", "ratio": "ratio", "CPU s/s": "cpu_share",
+       "events/s": "events_per_s", "rows/s": "rows_per_s", "B/event": "bytes_per_event"}
 
 plt.rcParams.update({
     "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -142,6 +143,9 @@ class Bars:
         "ratio": ("other kernels beside an idle runtime", "time beside the runtime / time alone", False,
                   lambda r: f"{r.median:.3f}"),
         "CPU s/s": ("CPU time of the process", "% of one CPU", False, lambda r: f"{100 * r.median:.2g} %"),
+        "events/s": ("trace events", "events a second of CPU time", False, lambda r: f"{count(r.median)}/s"),
+        "rows/s": ("rows of the trace file", "rows a second of CPU time", False, lambda r: f"{count(r.median)}/s"),
+        "B/event": ("size", "bytes a trace event", False, lambda r: f"{r.median:.3g} B"),
     }
 
     def __init__(self, report, unit, rows):

@@ -18,7 +18,8 @@ my %few = (    # which options make each experiment short; the others it takes n
     pingpong => ['--tasks', 500],
     idle     => ['--repetitions', 2],
 );
-my %key = ('tasks/s' => 'ns', 'ns' => 'ns', 'W' => 'w', 'ratio' => 'ratio', 'CPU s/s' => 'cpu_share');
+my %key = ('tasks/s' => 'ns', 'ns' => 'ns', 'W' => 'w', 'ratio' => 'ratio', 'CPU s/s' => 'cpu_share',
+           'events/s' => 'events_per_s', 'rows/s' => 'rows_per_s', 'B/event' => 'bytes_per_event');
 
 # ---- reports ----
 

@@ -8,6 +8,7 @@
 #include "../../tracer/collector.h"
 #include "../../tracer/store.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 static char path[64];
@@ -101,6 +102,59 @@ static void pass(uint32_t ring_events, enum grosr_overflow overflow, uint64_t ta
     grosr_close(rt);
 }
 
+/* The collector's writer stands still until BEHIND batches wait for it: from then on it puts them aside. */
+#define BEHIND 20u
+static _Atomic uint32_t ready;
+
+static void hold_writer(const char *name)
+{
+    if (!strcmp(name, "collector.ready"))
+        atomic_fetch_add(&ready, 1);
+    while (!strcmp(name, "collector.write") && atomic_load(&ready) < BEHIND)
+        usleep(200);
+}
+
+static void behind(void)
+{
+    struct grosr_options o = suite_options("host");
+    struct grosr_task task[64];
+    uint64_t tasks = 0;
+    pthread_t collector;
+    grosr *rt;
+    int err = 0;
+
+    o.workers = 3;
+    o.ring_events = 1024;
+    o.overflow = GROSR_OVERFLOW_BLOCK;
+    o.collector_pid = (uint32_t)getpid();
+    for (int i = 0; i < 64; i++)
+        task[i] = suite_task(GROSR_FN_ADD, 1, 2);
+    dev_point_hook_fn = hold_writer;
+    pthread_create(&collector, NULL, collect, NULL);
+    rt = suite_open(&o);
+    for (; !err && atomic_load(&ready) < BEHIND; tasks += 64) {
+        err = grosr_submit(rt, task, 64, NULL, NULL);
+        if (!err)
+            err = grosr_drain(rt, 60000000000u);
+    }
+    is(err, 0, "%" PRIu64 " tasks, and %u batches wait for the writer", tasks, BEHIND);
+    is(grosr_finish(rt), 0, "finished");
+    pthread_join(collector, NULL);
+    dev_point_hook_fn = NULL;
+    is(collect_error, 0, "collected");
+    uint64_t aside = (uint64_t)ask("SELECT value FROM GROSR_META WHERE key = 'chunk_events'");
+    ok(aside >= tasks, "%" PRIu64 " events were put aside", aside);
+    ok(ask("SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'") * 2 < (int64_t)aside * 16,
+       "in less than half of their size");
+    is(ask("SELECT count(*) FROM GROSR_CHUNK"), 0, "none is left");
+    is(ask("SELECT count(*) FROM tasks WHERE enqueue <= start AND start <= end AND status = 0"), tasks,
+       "one row a task, whole");
+    is(ask("SELECT count(DISTINCT task) FROM tasks"), tasks, "each task once");
+    is(ask("SELECT count(*) FROM trace_health WHERE verdict <> 'complete' OR unaccounted <> 0"), 0,
+       "the verdict is: complete");
+    grosr_close(rt);
+}
+
 int main(void)
 {
     uint64_t scale = GROSR_HOST_LANES == 1 ? 10 : 1;
@@ -110,6 +164,7 @@ int main(void)
     pass(64, GROSR_OVERFLOW_BLOCK, 1000 * scale, true);
     pass(32, GROSR_OVERFLOW_DROP, 2000 * scale, false);
     pass(32, GROSR_OVERFLOW_OVERWRITE, 2000 * scale, false);
+    behind();
     unlink(path);
     return tap_done();
 }

@@ -290,7 +290,8 @@ static void chunks(void)
 
     begin();
     for (int i = 0; i < 100; i++)
-        records[i] = (struct grosr_pair){tap_random(&seed), tap_random(&seed)};
+        records[i] =
+            grosr_event_pack(0, (uint32_t)tap_random(&seed) & 0xff, tap_random(&seed), tap_random(&seed));
     is(grosr_store_put_chunk(store, 1, 77, 1234, records, 100), 0, "a chunk is put aside");
     is(grosr_store_put_chunk(store, 0, 1, 1, records, 1), 0, "and another");
     is(grosr_store_take_chunk(store, &ring, &first, &drained, &back, &count), 0, "the oldest comes back");
