@@ -41,18 +41,18 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 
 # ---- sources ----
 
-TRACER  := $(wildcard tracer/*.c)
 # Files that need the toolkit, or what stands in for them without it.
-CUDA_C    := runtime/cuda_driver.c runtime/device_cuda.c runtime/bench_cuda.c
+CUDA_C    := tracer/cuda_driver.c runtime/device_cuda.c runtime/bench_cuda.c
 CUDA_NONE := runtime/device_cuda_none.c runtime/bench_cuda_none.c
-RUNTIME   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard runtime/*.c)) $(if $(NVCC),$(CUDA_C),$(CUDA_NONE))
+LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard tracer/*.c runtime/*.c)) $(if $(NVCC),$(CUDA_C),$(CUDA_NONE))
 VIEWER  := $(wildcard viewer/*.c)
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 FUZZED  := segment
 
-LIB_OBJECTS := $(TRACER:%.c=$B/%.o) $(RUNTIME:%.c=$B/%.o) $B/schema/schema.o \
-               $(if $(NVCC),$B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o)
+FATBINS := $(patsubst %,build/cuda/%.fatbin,kernel bench)
+FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
+LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OBJECTS))
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
@@ -104,8 +104,8 @@ $B/viewer/plot_script.o: $B/viewer/plot_script.c
 	$Q$(CC) -Iviewer $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
 # Fatbins are the same in every variant.
-FATBINS := build/cuda/kernel.fatbin build/cuda/bench.fatbin
-$(FATBINS): build/cuda/%.fatbin: runtime/%.cu Makefile
+vpath %.cu tracer runtime
+$(FATBINS): build/cuda/%.fatbin: %.cu Makefile
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
 	$Q$(NVCC) -std=c++17 -O3 -fatbin --threads 2 -lineinfo -Xptxas -warn-spills -Werror all-warnings \
@@ -113,11 +113,10 @@ $(FATBINS): build/cuda/%.fatbin: runtime/%.cu Makefile
 	    $(foreach a,$(CUDA_PTX),-gencode arch=compute_$a$(comma)code=compute_$a) -o $@ $<
 	$Q$(NVCC) -std=c++17 -M -MT $@ -o $(@:.fatbin=.d) $<
 
-FATBIN_OBJECTS := $B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o
-$(FATBIN_OBJECTS): $B/runtime/%_fatbin.o: build/cuda/%.fatbin runtime/fatbin.S
+$(FATBIN_OBJECTS): $B/cuda/%_fatbin.o: build/cuda/%.fatbin tracer/fatbin.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
-	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ runtime/fatbin.S
+	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ tracer/fatbin.S
 
 $B/libgrosr.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
