@@ -42,15 +42,15 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 # ---- sources ----
 
 # Files that need the toolkit, or what stands in for them without it.
-CUDA_C    := tracer/cuda_driver.c runtime/device_cuda.c runtime/bench_cuda.c
-CUDA_NONE := runtime/device_cuda_none.c runtime/bench_cuda_none.c
+CUDA_C    := tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c
+CUDA_NONE := tracer/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
 LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard tracer/*.c runtime/*.c)) $(if $(NVCC),$(CUDA_C),$(CUDA_NONE))
 VIEWER  := $(wildcard viewer/*.c)
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 FUZZED  := segment
 
-FATBINS := $(patsubst %,build/cuda/%.fatbin,kernel bench)
+FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
 LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OBJECTS))
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
@@ -205,8 +205,10 @@ deps:
 # What programs include: the host API, and the device code that their task functions are compiled with.
 HEADERS := $(addprefix runtime/,grosr.h program.h program_cuda.h program_host.h tasks.h task.h dispatch.h launch.h \
              deque.h entry.h find.h frame.h queue.h run.h scheduler.h share.h worker.h) \
-           $(addprefix tracer/,device.h device_cuda.h device_host.h emit.h error.h event.h session.h) schema/events.def
-ENTRANCES := grosr task program
+           $(addprefix tracer/,device.h device_cuda.h device_host.h emit.h error.h event.h grosr_trace.h session.h \
+             trace_device.h trace_disabled.h) schema/events.def
+# <grosr/trace.h> for tracer/grosr_trace.h, and so on.
+ENTRANCES := grosr:runtime/grosr.h task:runtime/task.h program:runtime/program.h trace:tracer/grosr_trace.h
 EXAMPLE := $(addprefix runtime/example/,README.md Makefile words.c)
 VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/version.h)
 INSTALLED = $(DESTDIR)$(PREFIX)
@@ -218,7 +220,7 @@ install: all
 	install -m 644 $B/libgrosr.a $(INSTALLED)/lib/libgrosr.a
 	for h in $(HEADERS); do install -m 644 $$h $(INSTALLED)/include/grosr/$$h || exit 1; done
 	for h in $(ENTRANCES); do \
-	    printf '#include "runtime/%s.h"\n' $$h >$(INSTALLED)/include/grosr/$$h.h || exit 1; done
+	    printf '#include "%s"\n' $${h#*:} >$(INSTALLED)/include/grosr/$${h%%:*}.h || exit 1; done
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/grosr.pc.in >$(INSTALLED)/lib/pkgconfig/grosr.pc
 	install -m 644 $(EXAMPLE) $(INSTALLED)/share/doc/grosr/example
 	if test -f $B/man/grosr.1; then \

@@ -1,6 +1,6 @@
 /*
  * The CUDA driver: one table of symbols, loaded with dlopen, so that one binary runs with and without a
- * driver. Shared by the files that talk to it (the runtime's device_cuda.c, bench_cuda.c).
+ * driver. Shared by the files that talk to it (trace_cuda.c; the runtime's device_cuda.c, bench_cuda.c).
  */
 #ifndef GROSR_CUDA_DRIVER_H
 #define GROSR_CUDA_DRIVER_H
