@@ -210,11 +210,13 @@ HEADERS := $(addprefix runtime/,grosr.h program.h program_cuda.h program_host.h 
 # <grosr/trace.h> for tracer/grosr_trace.h, and so on.
 ENTRANCES := grosr:runtime/grosr.h task:runtime/task.h program:runtime/program.h trace:tracer/grosr_trace.h
 EXAMPLE := $(addprefix runtime/example/,README.md Makefile words.c)
+EXAMPLE_TRACE := $(addprefix tracer/example/,README.md Makefile pipe.cu)
 VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/version.h)
 INSTALLED = $(DESTDIR)$(PREFIX)
 
 install: all
-	install -d $(addprefix $(INSTALLED)/,bin lib/pkgconfig share/man/man1 share/man/man5 share/doc/grosr/example \
+	install -d $(addprefix $(INSTALLED)/,bin lib/pkgconfig share/man/man1 share/man/man5 \
+	    share/doc/grosr/example share/doc/grosr/example-trace \
 	    $(addprefix include/grosr/,runtime tracer schema))
 	install -m 755 $B/grosr $(INSTALLED)/bin/grosr
 	install -m 644 $B/libgrosr.a $(INSTALLED)/lib/libgrosr.a
@@ -223,6 +225,7 @@ install: all
 	    printf '#include "%s"\n' $${h#*:} >$(INSTALLED)/include/grosr/$${h%%:*}.h || exit 1; done
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/grosr.pc.in >$(INSTALLED)/lib/pkgconfig/grosr.pc
 	install -m 644 $(EXAMPLE) $(INSTALLED)/share/doc/grosr/example
+	install -m 644 $(EXAMPLE_TRACE) $(INSTALLED)/share/doc/grosr/example-trace
 	if test -f $B/man/grosr.1; then \
 	    install -m 644 $B/man/grosr.1 $(INSTALLED)/share/man/man1 && \
 	    install -m 644 $B/man/grosr-schema.5 $(INSTALLED)/share/man/man5; fi
