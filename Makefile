@@ -183,7 +183,8 @@ fuzz: $B/schema/schema.c
 	@for f in $(FUZZ); do \
 	    mkdir -p build/fuzz/$$f && \
 	    $(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	        -Ischema -o build/fuzz/fuzz-$$f tests/fuzz/$$f.c $(TRACER) $B/schema/schema.c $(LDLIBS_TRACER) && \
+	        -Ischema -o build/fuzz/fuzz-$$f tests/fuzz/$$f.c \
+	        $(filter-out $(CUDA_C),$(wildcard tracer/*.c)) $B/schema/schema.c $(LDLIBS_TRACER) && \
 	    build/fuzz/fuzz-$$f -max_total_time=$(SECONDS) -max_len=16384 -timeout=10 -verbosity=0 -print_final_stats=1 \
 	        -artifact_prefix=build/fuzz/ build/fuzz/$$f tests/fuzz/corpus/$$f && \
 	    build/fuzz/fuzz-$$f -merge=1 -max_len=16384 -verbosity=0 tests/fuzz/corpus/$$f build/fuzz/$$f || exit 1; done
