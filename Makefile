@@ -41,18 +41,18 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 
 # ---- sources ----
 
-TRACER  := $(wildcard tracer/*.c)
 # Files that need the toolkit, or what stands in for them without it.
-CUDA_C    := runtime/cuda_driver.c runtime/device_cuda.c runtime/bench_cuda.c
-CUDA_NONE := runtime/device_cuda_none.c runtime/bench_cuda_none.c
-RUNTIME   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard runtime/*.c)) $(if $(NVCC),$(CUDA_C),$(CUDA_NONE))
+CUDA_C    := tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c
+CUDA_NONE := tracer/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
+LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard tracer/*.c runtime/*.c)) $(if $(NVCC),$(CUDA_C),$(CUDA_NONE))
 VIEWER  := $(wildcard viewer/*.c)
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 FUZZED  := segment
 
-LIB_OBJECTS := $(TRACER:%.c=$B/%.o) $(RUNTIME:%.c=$B/%.o) $B/schema/schema.o \
-               $(if $(NVCC),$B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o)
+FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
+FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
+LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OBJECTS))
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
@@ -104,8 +104,8 @@ $B/viewer/plot_script.o: $B/viewer/plot_script.c
 	$Q$(CC) -Iviewer $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
 # Fatbins are the same in every variant.
-FATBINS := build/cuda/kernel.fatbin build/cuda/bench.fatbin
-$(FATBINS): build/cuda/%.fatbin: runtime/%.cu Makefile
+vpath %.cu tracer runtime
+$(FATBINS): build/cuda/%.fatbin: %.cu Makefile
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
 	$Q$(NVCC) -std=c++17 -O3 -fatbin --threads 2 -lineinfo -Xptxas -warn-spills -Werror all-warnings \
@@ -113,11 +113,10 @@ $(FATBINS): build/cuda/%.fatbin: runtime/%.cu Makefile
 	    $(foreach a,$(CUDA_PTX),-gencode arch=compute_$a$(comma)code=compute_$a) -o $@ $<
 	$Q$(NVCC) -std=c++17 -M -MT $@ -o $(@:.fatbin=.d) $<
 
-FATBIN_OBJECTS := $B/runtime/kernel_fatbin.o $B/runtime/bench_fatbin.o
-$(FATBIN_OBJECTS): $B/runtime/%_fatbin.o: build/cuda/%.fatbin runtime/fatbin.S
+$(FATBIN_OBJECTS): $B/cuda/%_fatbin.o: build/cuda/%.fatbin tracer/fatbin.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
-	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ runtime/fatbin.S
+	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ tracer/fatbin.S
 
 $B/libgrosr.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -184,7 +183,8 @@ fuzz: $B/schema/schema.c
 	@for f in $(FUZZ); do \
 	    mkdir -p build/fuzz/$$f && \
 	    $(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	        -Ischema -o build/fuzz/fuzz-$$f tests/fuzz/$$f.c $(TRACER) $B/schema/schema.c $(LDLIBS_TRACER) && \
+	        -Ischema -o build/fuzz/fuzz-$$f tests/fuzz/$$f.c \
+	        $(filter-out $(CUDA_C),$(wildcard tracer/*.c)) $B/schema/schema.c $(LDLIBS_TRACER) && \
 	    build/fuzz/fuzz-$$f -max_total_time=$(SECONDS) -max_len=16384 -timeout=10 -verbosity=0 -print_final_stats=1 \
 	        -artifact_prefix=build/fuzz/ build/fuzz/$$f tests/fuzz/corpus/$$f && \
 	    build/fuzz/fuzz-$$f -merge=1 -max_len=16384 -verbosity=0 tests/fuzz/corpus/$$f build/fuzz/$$f || exit 1; done
@@ -206,22 +206,27 @@ deps:
 # What programs include: the host API, and the device code that their task functions are compiled with.
 HEADERS := $(addprefix runtime/,grosr.h program.h program_cuda.h program_host.h tasks.h task.h dispatch.h launch.h \
              deque.h entry.h find.h frame.h queue.h run.h scheduler.h share.h worker.h) \
-           $(addprefix tracer/,device.h device_cuda.h device_host.h emit.h error.h event.h session.h) schema/events.def
-ENTRANCES := grosr task program
+           $(addprefix tracer/,device.h device_cuda.h device_host.h emit.h error.h event.h grosr_trace.h session.h \
+             trace_device.h trace_disabled.h) schema/events.def
+# <grosr/trace.h> for tracer/grosr_trace.h, and so on.
+ENTRANCES := grosr:runtime/grosr.h task:runtime/task.h program:runtime/program.h trace:tracer/grosr_trace.h
 EXAMPLE := $(addprefix runtime/example/,README.md Makefile words.c)
+EXAMPLE_TRACE := $(addprefix tracer/example/,README.md Makefile pipe.cu)
 VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/version.h)
 INSTALLED = $(DESTDIR)$(PREFIX)
 
 install: all
-	install -d $(addprefix $(INSTALLED)/,bin lib/pkgconfig share/man/man1 share/man/man5 share/doc/grosr/example \
+	install -d $(addprefix $(INSTALLED)/,bin lib/pkgconfig share/man/man1 share/man/man5 \
+	    share/doc/grosr/example share/doc/grosr/example-trace \
 	    $(addprefix include/grosr/,runtime tracer schema))
 	install -m 755 $B/grosr $(INSTALLED)/bin/grosr
 	install -m 644 $B/libgrosr.a $(INSTALLED)/lib/libgrosr.a
 	for h in $(HEADERS); do install -m 644 $$h $(INSTALLED)/include/grosr/$$h || exit 1; done
 	for h in $(ENTRANCES); do \
-	    printf '#include "runtime/%s.h"\n' $$h >$(INSTALLED)/include/grosr/$$h.h || exit 1; done
+	    printf '#include "%s"\n' $${h#*:} >$(INSTALLED)/include/grosr/$${h%%:*}.h || exit 1; done
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/grosr.pc.in >$(INSTALLED)/lib/pkgconfig/grosr.pc
 	install -m 644 $(EXAMPLE) $(INSTALLED)/share/doc/grosr/example
+	install -m 644 $(EXAMPLE_TRACE) $(INSTALLED)/share/doc/grosr/example-trace
 	if test -f $B/man/grosr.1; then \
 	    install -m 644 $B/man/grosr.1 $(INSTALLED)/share/man/man1 && \
 	    install -m 644 $B/man/grosr-schema.5 $(INSTALLED)/share/man/man5; fi

@@ -2,7 +2,7 @@
  * Baselines on CUDA: what one would do without a persistent kernel, and the floors that nothing can go below.
  */
 #include "bench.h"
-#include "cuda_driver.h"
+#include "../tracer/cuda_driver.h"
 
 #include "../tracer/clock.h"
 

@@ -94,7 +94,7 @@ CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a ta
 CREATE TABLE GROSR_WAIT (            -- one row a wait for a resource; NULL worker: a host thread
     worker   INTEGER,
     resource INTEGER NOT NULL,
-    "index"  INTEGER NOT NULL,       -- which one: the queue's number
+    "index"  INTEGER NOT NULL,       -- which one, as GROSR_RESOURCE_KIND.description says: the queue's number, ...
     start    INTEGER,
     end      INTEGER,
     session  INTEGER NOT NULL DEFAULT 1
@@ -110,7 +110,7 @@ CREATE TABLE GROSR_INSTANT (         -- events that are a point in time
     worker  INTEGER,                 -- NULL: a host thread
     time    INTEGER,
     kind    INTEGER NOT NULL,
-    payload INTEGER NOT NULL,        -- GROSR_EVENT_KIND.payload tells the fields
+    payload INTEGER NOT NULL,        -- GROSR_EVENT_KIND.payload tells the fields; a name is that of GROSR_NAME modulo 65536
     session INTEGER NOT NULL DEFAULT 1
 );
 
@@ -169,13 +169,13 @@ CREATE TABLE GROSR_COUNTER (         -- values over time: of grosr_counter(), of
 CREATE TABLE GROSR_HOLD (            -- one row a hold of a resource
     worker   INTEGER,
     resource INTEGER NOT NULL,
-    "index"  INTEGER NOT NULL,
+    "index"  INTEGER NOT NULL,       -- as in GROSR_WAIT
     start    INTEGER,
     end      INTEGER
 );
 
 CREATE TABLE GROSR_NAME (            -- of ranges, instants, counters and resources that programs named
-    name    INTEGER PRIMARY KEY,
+    name    INTEGER PRIMARY KEY,     -- the program's number of it, and 65536 for each session before
     text    TEXT NOT NULL,
     unit    TEXT,                    -- of a counter's values
     session INTEGER NOT NULL DEFAULT 1

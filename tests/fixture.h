@@ -6,8 +6,9 @@
 #include "../tracer/session.h"
 #include "tap.h"
 
-static inline struct grosr_session *fixture_session(uint32_t workers, uint32_t ring_events,
-                                                    enum grosr_overflow overflow)
+/* With room for so many names that come later. */
+static inline struct grosr_session *fixture_session_named(uint32_t workers, uint32_t ring_events,
+                                                          enum grosr_overflow overflow, uint32_t names)
 {
     static const char *const functions[] = {"alpha", "beta"};
     struct grosr_session_queue_options queue = {"submit", 64, 1, 32};
@@ -28,6 +29,7 @@ static inline struct grosr_session *fixture_session(uint32_t workers, uint32_t r
         .function_count = 2,
         .queues = &queue,
         .queue_count = 1,
+        .names = names,
     };
     struct grosr_session *s = NULL;
 
@@ -36,6 +38,12 @@ static inline struct grosr_session *fixture_session(uint32_t workers, uint32_t r
         exit(1);
     }
     return s;
+}
+
+static inline struct grosr_session *fixture_session(uint32_t workers, uint32_t ring_events,
+                                                    enum grosr_overflow overflow)
+{
+    return fixture_session_named(workers, ring_events, overflow, 0);
 }
 
 #endif

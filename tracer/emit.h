@@ -14,7 +14,9 @@
  * Losses are exact: `dropped` is stored with every drop, and the first record after a loss is a LOST marker
  * with the number of events missing at that place.
  *
- * All lanes of a warp call these functions together and hold equal copies of the emitter.
+ * All lanes of a warp call these functions together and hold equal copies of the emitter. But for those that
+ * take `alone`, a constant where they are inlined: true, and one lane calls them by itself, whatever the
+ * others do, and no collective is met.
  */
 #ifndef GROSR_EMIT_H
 #define GROSR_EMIT_H
@@ -79,12 +81,13 @@ GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emit_ring *r, const
 /*
  * How many slots from `position` on may be written now. Asks the reader; waits for it if that is the policy.
  */
-GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t position, bool may_wait)
+GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t position, bool may_wait,
+                                      bool alone)
 {
     uint64_t room = 0;
     uint32_t step = 0;
 
-    if (dev_lane() == 0) {
+    if (alone || dev_lane() == 0) {
         for (;;) {
             uint32_t policy = sys_load_relaxed(&r->session->overflow);
             /*
@@ -99,7 +102,7 @@ GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t 
             dev_backoff(&step);
         }
     }
-    return dev_shfl64(room, 0);
+    return alone ? room : dev_shfl64(room, 0);
 }
 
 /* Puts the cursor at `slot`, with room for `room` records from there on. */
@@ -123,7 +126,8 @@ GROSR_DEVICE sys128 *grosr_emit_wrap(struct grosr_emit_ring *r, struct grosr_cur
 
 /* Goes on recording after a stay on the scratch slot: a marker if events were lost, then the record that
  * waits there. */
-GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_cursor *c, uint64_t room)
+GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_cursor *c, uint64_t room,
+                                    bool alone)
 {
     const uint64_t lap_mask = UINT64_C(0xff) << GROSR_LAP_SHIFT;
     sys128 *slot = r->resume, *scratch = r->slots + r->capacity;
@@ -132,15 +136,16 @@ GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_curs
         struct grosr_pair m = grosr_event_pack(c->lap, GROSR_EV_LOST, dev_clock_ns(), r->dropped - r->marked);
         r->marked = r->dropped;
         r->markers++;
-        if (dev_lane() == 0) {
+        if (alone || dev_lane() == 0) {
             sys_store_relaxed(&r->entry->markers, r->markers);
             sys_store_pair_relaxed(slot, m.lo, m.hi);
         }
         slot = grosr_emit_wrap(r, c, slot + 1);
         room--;
     }
-    dev_syncwarp(); /* another lane may have written the record */
-    if (dev_lane() == 0) {
+    if (!alone)
+        dev_syncwarp(); /* another lane may have written the record */
+    if (alone || dev_lane() == 0) {
         struct grosr_pair record = sys_load_pair_relaxed(scratch);
         sys_store_pair_relaxed(slot, (record.lo & ~lap_mask) | c->lap, (record.hi & ~lap_mask) | c->lap);
     }
@@ -150,27 +155,27 @@ GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_curs
 
 /* The slow path: a record has just been stored and the cursor has reached its limit. Returns where it goes
  * on. */
-GROSR_DEVICE_COLD struct grosr_cursor grosr_emit_slow(struct grosr_emit_ring *r, struct grosr_cursor c)
+GROSR_DEVICE struct grosr_cursor grosr_emit_next(struct grosr_emit_ring *r, struct grosr_cursor c, bool alone)
 {
     if (r->resume) { /* the record is on the scratch slot */
         uint64_t lost = r->dropped - r->marked, room = 0;
         if (lost % GROSR_DROPS_PER_LOOK == 0)
-            room = grosr_emit_room(r, grosr_emit_position(r, r->resume), true);
+            room = grosr_emit_room(r, grosr_emit_position(r, r->resume), true, alone);
         /* After a loss only with a quarter of the ring free: a marker for every few events would be noise. */
         if (room > (lost ? r->capacity / 4 : 0)) {
-            grosr_emit_resume(r, &c, room);
+            grosr_emit_resume(r, &c, room, alone);
         } else {
             r->dropped++;
-            if (dev_lane() == 0)
+            if (alone || dev_lane() == 0)
                 sys_store_relaxed(&r->entry->dropped, r->dropped);
         }
     }
     if (!r->resume && c.next == c.limit) { /* the end of the room known of, or of the lap */
         sys128 *slot = grosr_emit_wrap(r, &c, c.next);
-        if (dev_lane() == 0)
+        if (alone || dev_lane() == 0)
             sys_store_relaxed(&r->entry->checked_to, grosr_emit_position(r, slot));
         dev_point("emit.full");
-        uint64_t room = grosr_emit_room(r, grosr_emit_position(r, slot), false);
+        uint64_t room = grosr_emit_room(r, grosr_emit_position(r, slot), false, alone);
         if (room)
             grosr_emit_go(r, &c, slot, room);
         else
@@ -181,6 +186,11 @@ GROSR_DEVICE_COLD struct grosr_cursor grosr_emit_slow(struct grosr_emit_ring *r,
         c.limit = c.next + 1;
     }
     return c;
+}
+
+GROSR_DEVICE_COLD struct grosr_cursor grosr_emit_slow(struct grosr_emit_ring *r, struct grosr_cursor c)
+{
+    return grosr_emit_next(r, c, false);
 }
 
 /* Records one event of the warp, at time_ns. */

@@ -24,6 +24,8 @@
 #define GROSR_TASK_ID_BITS  40
 #define GROSR_TASK_ID_MASK  ((UINT64_C(1) << GROSR_TASK_ID_BITS) - 1)
 #define GROSR_WAIT_RES_BITS 48
+#define GROSR_VALUE_BITS    40
+#define GROSR_VALUE_MASK    ((UINT64_C(1) << GROSR_VALUE_BITS) - 1)
 
 /*
  * Task numbers. What the host submits is numbered from 0, below GROSR_TASK_SPAWNED. What a task spawns is
@@ -83,6 +85,36 @@ GROSR_DEVICE uint64_t grosr_payload_wait(uint32_t resource, uint64_t index)
 {
     return (uint64_t)(resource & 0xffu) << GROSR_WAIT_RES_BITS |
            (index & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1));
+}
+
+/* An event of a program's own: the name's number, and a value of which 40 bits are kept. */
+GROSR_DEVICE uint64_t grosr_payload_named(uint32_t name, uint64_t value)
+{
+    return (uint64_t)(name & 0xffffu) << GROSR_VALUE_BITS | (value & GROSR_VALUE_MASK);
+}
+
+/* Number `which` of the resources of that name. */
+GROSR_DEVICE uint64_t grosr_payload_resource(uint32_t name, uint32_t which)
+{
+    return grosr_payload_wait(GROSR_RES_NAMED, (uint64_t)(name & 0xffffu) << 32 | which);
+}
+
+/* The nearest value that a payload holds: of a range or an instant, and of a counter. */
+GROSR_DEVICE uint64_t grosr_value_unsigned(uint64_t value)
+{
+    return value < GROSR_VALUE_MASK ? value : GROSR_VALUE_MASK;
+}
+
+GROSR_DEVICE uint64_t grosr_value_signed(int64_t value)
+{
+    const int64_t most = (int64_t)(GROSR_VALUE_MASK >> 1);
+    return (uint64_t)(value > most ? most : value < -most - 1 ? -most - 1 : value);
+}
+
+/* A counter's value again. */
+GROSR_DEVICE int64_t grosr_value_of(uint64_t payload)
+{
+    return (int64_t)(payload << (64 - GROSR_VALUE_BITS)) >> (64 - GROSR_VALUE_BITS);
 }
 
 /* Both words of a record. `lap` is already shifted: lap number << GROSR_LAP_SHIFT. */

@@ -59,8 +59,9 @@ struct grosr_rows {
     struct grosr_store *store;
     struct ring_state *ring; /* worker i's is ring i, the host's the last */
     struct grosr_bases base;
-    size_t spare;   /* the windows' budget */
-    size_t waiting; /* rows, all rings */
+    size_t spare;        /* the windows' budget */
+    size_t waiting;      /* rows, all rings */
+    uint32_t names_told; /* entries of the name table */
 };
 
 int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *session,
@@ -211,7 +212,8 @@ static uint32_t begin_of(uint32_t end_kind)
 }
 
 static_assert(GROSR_EV_TASK_END == GROSR_EV_TASK_BEGIN + 1 && GROSR_EV_WAIT_END == GROSR_EV_WAIT_BEGIN + 1 &&
-                  GROSR_EV_IDLE_END == GROSR_EV_IDLE_BEGIN + 1,
+                  GROSR_EV_IDLE_END == GROSR_EV_IDLE_BEGIN + 1 &&
+                  GROSR_EV_RANGE_END == GROSR_EV_RANGE_BEGIN + 1 && GROSR_EV_RELEASE == GROSR_EV_HOLD + 1,
               "an end event's kind follows its begin event's");
 
 /* How a span ended; kind 0: it did not. */
@@ -250,10 +252,25 @@ static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct 
     return grosr_store_row(r->store, GROSR_TABLE_TASK, values);
 }
 
-/* Queues are numbered through all sessions. */
-static int64_t resource_base(const struct grosr_rows *r, int64_t resource)
+/* A resource's index in the file, where queues and names are numbered through all sessions. */
+static int64_t file_index(const struct grosr_rows *r, uint64_t payload)
 {
-    return resource == GROSR_RES_QUEUE_NOT_EMPTY || resource == GROSR_RES_QUEUE_NOT_FULL ? r->base.queue : 0;
+    int64_t index = (int64_t)(payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1));
+
+    switch (payload >> GROSR_WAIT_RES_BITS) {
+    case GROSR_RES_QUEUE_NOT_EMPTY:
+    case GROSR_RES_QUEUE_NOT_FULL:
+        return r->base.queue + index;
+    case GROSR_RES_NAMED:
+        return (r->base.name << 32) + index;
+    default:
+        return index;
+    }
+}
+
+static int64_t file_name(const struct grosr_rows *r, uint64_t payload)
+{
+    return r->base.name + (int64_t)(payload >> GROSR_VALUE_BITS);
 }
 
 /* The row of a span that began with `begin`, or (NULL) is only known to have ended. */
@@ -269,10 +286,19 @@ static int span_row(struct grosr_rows *r, struct ring_state *ring, const struct 
         return task_row(r, ring, begin, end);
     case GROSR_EV_WAIT_BEGIN: {
         int64_t resource = (int64_t)(payload >> GROSR_WAIT_RES_BITS);
-        int64_t which = (int64_t)(payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1));
-        int64_t values[] = {ring->worker, resource,  resource_base(r, resource) + which,
+        int64_t values[] = {ring->worker, resource,  file_index(r, payload),
                             start,        end->time, r->base.session};
         return grosr_store_row(r->store, GROSR_TABLE_WAIT, values);
+    }
+    case GROSR_EV_HOLD: {
+        int64_t resource = (int64_t)(payload >> GROSR_WAIT_RES_BITS);
+        int64_t values[] = {ring->worker, resource, file_index(r, payload), start, end->time};
+        return grosr_store_row(r->store, GROSR_TABLE_HOLD, values);
+    }
+    case GROSR_EV_RANGE_BEGIN: {
+        int64_t value = end->kind ? (int64_t)(end->payload & GROSR_VALUE_MASK) : GROSR_NULL;
+        int64_t values[] = {ring->worker, file_name(r, payload), start, end->time, value};
+        return grosr_store_row(r->store, GROSR_TABLE_RANGE, values);
     }
     default: {
         int64_t values[] = {ring->worker, start, end->time};
@@ -296,22 +322,30 @@ static int begin_span(struct grosr_rows *r, struct ring_state *ring, const struc
     return err;
 }
 
-/* Whether an end closes this span: tasks by number, waits by resource, idle always. */
+/* Whether an end closes this span: tasks by number, ranges by name, waits and holds by resource, idle always.
+ */
 static bool closes(const struct open_span *span, const struct span_end *end)
 {
-    if (begin_of(end->kind) == GROSR_EV_TASK_BEGIN)
+    uint32_t begin = begin_of(end->kind);
+
+    if (begin == GROSR_EV_TASK_BEGIN)
         return (span->kind == GROSR_EV_TASK_BEGIN || span->kind == GROSR_EV_TASK_RESUME) &&
                ((span->payload ^ end->payload) & GROSR_TASK_ID_MASK) == 0;
-    return span->kind == begin_of(end->kind) && span->payload == end->payload;
+    if (span->kind != begin)
+        return false;
+    if (begin == GROSR_EV_RANGE_BEGIN)
+        return (span->payload ^ end->payload) >> GROSR_VALUE_BITS == 0;
+    return span->payload == end->payload;
 }
 
 static int end_span(struct grosr_rows *r, struct ring_state *ring, const struct span_end *end)
 {
-    bool task = begin_of(end->kind) == GROSR_EV_TASK_BEGIN;
+    /* Waits of several host threads end as they began. Elsewhere the innermost one ends: a task that has
+     * begun twice had its end lost. */
+    bool oldest = begin_of(end->kind) == GROSR_EV_WAIT_BEGIN || begin_of(end->kind) == GROSR_EV_IDLE_BEGIN;
 
     for (uint32_t k = 0; k < ring->open_count; k++) {
-        /* Waits of several host threads end as they began; a task that has begun twice had its end lost. */
-        uint32_t i = task ? ring->open_count - 1 - k : k;
+        uint32_t i = oldest ? k : ring->open_count - 1 - k;
         if (!closes(&ring->open[i], end))
             continue;
         struct open_span span = ring->open[i];
@@ -342,8 +376,9 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     if (kind != GROSR_EV_LOST) /* a marker is stamped later than the record behind it */
         ring->latest_ns = device_ns;
     switch (kind) {
-    case GROSR_EV_WORKER_START:
-        ring->start = time;
+    case GROSR_EV_WORKER_START: /* a ring may have several warps, one after the other */
+        if (ring->start == GROSR_NULL)
+            ring->start = time;
         ring->sm = (int64_t)payload;
         return 0;
     case GROSR_EV_WORKER_STOP:
@@ -358,16 +393,24 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     case GROSR_EV_TASK_BEGIN:
     case GROSR_EV_TASK_RESUME:
     case GROSR_EV_WAIT_BEGIN:
-    case GROSR_EV_IDLE_BEGIN: {
+    case GROSR_EV_IDLE_BEGIN:
+    case GROSR_EV_RANGE_BEGIN:
+    case GROSR_EV_HOLD: {
         struct open_span span = {kind, payload, device_ns, time};
         return begin_span(r, ring, &span);
     }
     case GROSR_EV_TASK_SUSPEND:
     case GROSR_EV_TASK_END:
     case GROSR_EV_WAIT_END:
-    case GROSR_EV_IDLE_END: {
+    case GROSR_EV_IDLE_END:
+    case GROSR_EV_RANGE_END:
+    case GROSR_EV_RELEASE: {
         struct span_end end = {kind, payload, time};
         return end_span(r, ring, &end);
+    }
+    case GROSR_EV_COUNTER: {
+        int64_t values[] = {time, file_name(r, payload), ring->worker, grosr_value_of(payload)};
+        return grosr_store_row(r->store, GROSR_TABLE_COUNTER, values);
     }
     case GROSR_EV_LOST:
         ring->told += payload;
@@ -393,9 +436,22 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
     return err ? err : settle(r, &r->ring[ring], false);
 }
 
+/* The program's names, which it may give at any time. */
+static int tell_names(struct grosr_rows *r)
+{
+    const struct grosr_name *name;
+    int err = 0;
+
+    for (; !err && (name = grosr_session_name_entry(r->session, r->names_told)); r->names_told++)
+        if (sys_load_relaxed(&name->space) == GROSR_NAME_USER)
+            err = grosr_store_name(r->store, r->base.name + name->id % GROSR_NAMES_MAX, r->base.session,
+                                   name->text, name->unit);
+    return err;
+}
+
 int grosr_rows_workers(struct grosr_rows *r)
 {
-    int err = 0;
+    int err = tell_names(r);
 
     for (uint32_t i = 0; !err && i < r->session->header.rings; i++) {
         const struct ring_state *ring = &r->ring[i];

@@ -36,7 +36,7 @@ int grosr_rows_create(struct grosr_rows **rows, const struct grosr_session *sess
 int grosr_rows_add(struct grosr_rows *rows, uint32_t ring, uint64_t first, const struct grosr_pair *records,
                    uint32_t count, uint64_t near_ns);
 
-/* Writes the worker table as it stands; may be repeated. */
+/* Writes the worker table as it stands, and the program's names that are new; may be repeated. */
 int grosr_rows_workers(struct grosr_rows *rows);
 
 /*

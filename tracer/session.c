@@ -49,9 +49,17 @@ static uint32_t queue_chunks(const struct grosr_session_queue_options *q)
     return q->capacity / q->chunk + 2;
 }
 
+static void set_name(struct grosr_name *name, uint32_t space, uint32_t id, const char *text, const char *unit)
+{
+    name->id = id;
+    snprintf(name->text, sizeof(name->text), "%s", text);
+    snprintf(name->unit, sizeof(name->unit), "%s", unit ? unit : "");
+    sys_store_release(&name->space, space); /* pairs with grosr_session_name_entry() */
+}
+
 static uint32_t count_names(const struct grosr_session_options *o)
 {
-    uint32_t n = o->queue_count;
+    uint32_t n = o->queue_count + o->names;
     for (uint32_t i = 0; i < o->function_count; i++)
         n += o->functions[i] != NULL;
     return n;
@@ -98,15 +106,11 @@ static void fill(unsigned char *base, const struct grosr_session_options *o)
     for (uint32_t i = 0; i < o->function_count; i++) {
         if (!o->functions[i])
             continue;
-        name->space = GROSR_NAME_FUNCTION;
-        name->id = i;
-        snprintf(name++->text, GROSR_NAME_BYTES, "%s", o->functions[i]);
+        set_name(name++, GROSR_NAME_FUNCTION, i, o->functions[i], NULL);
     }
     for (uint32_t i = 0; i < o->queue_count; i++) {
         const struct grosr_session_queue_options *q = &o->queues[i];
-        name->space = GROSR_NAME_QUEUE;
-        name->id = i;
-        snprintf(name++->text, GROSR_NAME_BYTES, "%s", q->name);
+        set_name(name++, GROSR_NAME_QUEUE, i, q->name, NULL);
         queue[i].capacity = q->capacity;
         queue[i].ports = q->ports;
         queue[i].chunk = q->chunk;
@@ -523,14 +527,42 @@ struct grosr_snapshot *grosr_session_snapshot(const struct grosr_session *s, uin
     return (struct grosr_snapshot *)(void *)(s->base + s->header.snapshots_at) + number % s->header.snapshots;
 }
 
+static struct grosr_name *names_of(const struct grosr_session *s)
+{
+    return (struct grosr_name *)(void *)(s->base + s->header.names_at);
+}
+
+const struct grosr_name *grosr_session_name_entry(const struct grosr_session *s, uint32_t index)
+{
+    const struct grosr_name *name = names_of(s) + index;
+
+    if (index >= s->header.names || !sys_load_acquire(&name->space) || /* pairs with set_name() */
+        !memchr(name->text, 0, sizeof(name->text)) || !memchr(name->unit, 0, sizeof(name->unit)))
+        return NULL;
+    return name;
+}
+
 const char *grosr_session_name(const struct grosr_session *s, uint32_t space, uint32_t id)
 {
-    const struct grosr_name *name = (const struct grosr_name *)(const void *)(s->base + s->header.names_at);
+    const struct grosr_name *name;
 
-    for (uint32_t i = 0; i < s->header.names; i++)
-        if (name[i].space == space && name[i].id == id)
-            return memchr(name[i].text, 0, GROSR_NAME_BYTES) ? name[i].text : NULL;
+    for (uint32_t i = 0; (name = grosr_session_name_entry(s, i)); i++)
+        if (sys_load_relaxed(&name->space) == space && name->id == id)
+            return name->text;
     return NULL;
+}
+
+int grosr_session_add_name(struct grosr_session *s, uint32_t space, uint32_t id, const char *text,
+                           const char *unit)
+{
+    uint32_t i = 0;
+
+    while (grosr_session_name_entry(s, i))
+        i++;
+    if (i == s->header.names)
+        return grosr_fail(ENOSPC, "the session has room for %u names only", i);
+    set_name(names_of(s) + i, space, id, text, unit);
+    return 0;
 }
 
 void grosr_session_set_collector(struct grosr_session *s, uint32_t pid)

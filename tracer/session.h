@@ -5,7 +5,7 @@
  * collector's input, and what is left after a crash.
  *
  *     offset 0   struct grosr_session_header
- *     names_at      struct grosr_name[names]            what task functions and queues are called
+ *     names_at      struct grosr_name[names]            what task functions, queues, ranges, ... are called
  *     workers_at    struct grosr_worker_entry[workers]  one a persistent warp
  *     rings_at      struct grosr_ring[rings]            ring directory; the last ring is the host's
  *     queues_at     struct grosr_queue_entry[queues]
@@ -32,6 +32,8 @@
 #define GROSR_RING_MIN    8u
 #define GROSR_RING_MAX    (1u << 20)
 #define GROSR_NAME_BYTES  48u
+#define GROSR_UNIT_BYTES  8u
+#define GROSR_NAMES_MAX   65536u /* of GROSR_NAME_USER: an event has 16 bits for one */
 #define GROSR_SNAPSHOTS   4096u
 #define GROSR_STREAMS_MAX 64u
 
@@ -48,12 +50,21 @@ enum grosr_session_state {
     GROSR_SESSION_CLOSED,   /* the last event has been written */
 };
 
-enum grosr_name_space { GROSR_NAME_FUNCTION = 1, GROSR_NAME_QUEUE };
+enum grosr_name_space {
+    GROSR_NAME_FUNCTION = 1,
+    GROSR_NAME_QUEUE,
+    GROSR_NAME_USER, /* of a program's ranges, instants, counters and resources (grosr_trace.h) */
+};
 
+/*
+ * Entries are used from the first on. The process may add to them while readers look: `space` comes last,
+ * with release.
+ */
 struct grosr_name {
-    uint32_t space; /* enum grosr_name_space; 0: unused */
+    sys32 space; /* enum grosr_name_space; 0: unused, and so are all behind it */
     uint32_t id;
     char text[GROSR_NAME_BYTES]; /* NUL-terminated */
+    char unit[GROSR_UNIT_BYTES]; /* of a counter's values, NUL-terminated; "": none */
 };
 
 struct grosr_session_header {
@@ -166,6 +177,7 @@ struct grosr_snapshot {
 };
 
 static_assert(sizeof(struct grosr_session_header) % 128 == 0, "header ends on a line");
+static_assert(sizeof(struct grosr_name) == 64, "half a line");
 static_assert(sizeof(struct grosr_worker_entry) == 128, "one worker, one line");
 static_assert(GROSR_MAX_WORKERS <= 1u << GROSR_TASK_SPAWNER_BITS, "every worker may spawn");
 static_assert(sizeof(struct grosr_ring) == 256, "constant, writer's and reader's parts");
@@ -236,6 +248,7 @@ struct grosr_session_options {
     uint32_t function_count;
     const struct grosr_session_queue_options *queues;
     uint32_t queue_count;
+    uint32_t names;        /* room for so many names that come later */
     uint32_t streams;      /* at most GROSR_STREAMS_MAX */
     uint64_t stream_bytes; /* of each; a power of two, at least 4096 */
 };
@@ -286,6 +299,19 @@ struct grosr_snapshot *grosr_session_snapshot(const struct grosr_session *sessio
 
 /* The name, or NULL. Valid while the session is mapped. */
 const char *grosr_session_name(const struct grosr_session *session, uint32_t space, uint32_t id);
+
+/*
+ * Entry number `index` of the name table, its texts checked; NULL: it is not used yet, or the table ends
+ * there.
+ */
+const struct grosr_name *grosr_session_name_entry(const struct grosr_session *session, uint32_t index);
+
+/*
+ * Adds a name while readers may look; one thread of the session's owner at a time. Longer texts are cut; unit
+ * may be NULL. -ENOSPC: the table is full.
+ */
+int grosr_session_add_name(struct grosr_session *session, uint32_t space, uint32_t id, const char *text,
+                           const char *unit);
 
 /* Registers (pid) or removes (0) the collector and puts the overflow policy in force that follows from it. */
 void grosr_session_set_collector(struct grosr_session *session, uint32_t pid);

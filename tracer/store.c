@@ -47,6 +47,9 @@ static const struct {
     [GROSR_TABLE_STREAM] = {"GROSR_STREAM", 5, true},
     [GROSR_TABLE_QUEUE_SAMPLE] = {"GROSR_QUEUE_SAMPLE", 5, false},
     [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 9, false},
+    [GROSR_TABLE_RANGE] = {"GROSR_RANGE", 5, false},
+    [GROSR_TABLE_COUNTER] = {"GROSR_COUNTER", 4, false},
+    [GROSR_TABLE_HOLD] = {"GROSR_HOLD", 5, false},
 };
 
 /* The boundary where SQLite's codes become errno. */
@@ -195,7 +198,7 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
                         const struct grosr_bases *bases)
 {
     const struct grosr_session_header *h = &session->header;
-    const struct grosr_name *name = (const struct grosr_name *)(const void *)(session->base + h->names_at);
+    const struct grosr_name *name;
     int64_t ints[] = {bases->session,
                       h->pid,
                       h->sms,
@@ -211,11 +214,11 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
              " start_real_ns, first_worker, program, device, device_name) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
              ints, 8, texts, 3);
 
-    for (uint32_t i = 0; !err && i < h->names; i++) {
-        if (name[i].space != GROSR_NAME_FUNCTION || !memchr(name[i].text, 0, GROSR_NAME_BYTES))
+    for (uint32_t i = 0; !err && (name = grosr_session_name_entry(session, i)); i++) {
+        if (sys_load_relaxed(&name->space) != GROSR_NAME_FUNCTION)
             continue;
-        int64_t function[] = {bases->function + name[i].id, bases->session};
-        const char *text = name[i].text;
+        int64_t function[] = {bases->function + name->id, bases->session};
+        const char *text = name->text;
         err = once(s, "INSERT OR IGNORE INTO GROSR_FUNCTION (function, session, name) VALUES (?,?,?)",
                    function, 2, &text, 1);
     }
@@ -435,6 +438,15 @@ int grosr_store_note(struct grosr_store *s, int64_t time, int64_t session, const
     err = step(s, statement);
     sqlite3_finalize(statement);
     return err;
+}
+
+int grosr_store_name(struct grosr_store *s, int64_t name, int64_t session, const char *text, const char *unit)
+{
+    int64_t ints[] = {name, session};
+    const char *texts[] = {text, unit};
+    return once(s,
+                "INSERT OR IGNORE INTO GROSR_NAME (name, session, text, unit) VALUES (?,?,?,nullif(?, ''))",
+                ints, 2, texts, 2);
 }
 
 int grosr_store_put_chunk(struct grosr_store *s, uint32_t ring, uint64_t first, uint64_t drained_ns,

@@ -28,6 +28,9 @@ enum grosr_table {
     GROSR_TABLE_QUEUE_SAMPLE, /* time, queue, enqueued, dequeued, completed */
     /* device_ns, host, bound_ns, session, host_before, host_after, drift_ppb, used, jump */
     GROSR_TABLE_CLOCK,
+    GROSR_TABLE_RANGE,   /* worker, name, start, end, value */
+    GROSR_TABLE_COUNTER, /* time, name, worker, value */
+    GROSR_TABLE_HOLD,    /* worker, resource, index, start, end */
     GROSR_TABLES
 };
 
@@ -73,6 +76,10 @@ int grosr_store_loss(struct grosr_store *store, uint32_t ring, uint64_t position
 /* Adds a row of GROSR_NOTE. */
 int grosr_store_note(struct grosr_store *store, int64_t time, int64_t session, const char *topic,
                      size_t topic_bytes, const char *text, size_t text_bytes);
+
+/* Adds a row of GROSR_NAME; `unit` may be "". */
+int grosr_store_name(struct grosr_store *store, int64_t name, int64_t session, const char *text,
+                     const char *unit);
 
 /*
  * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), at most GROSR_CHUNK_EVENTS_MOST,

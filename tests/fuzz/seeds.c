@@ -77,9 +77,9 @@ static void make(unsigned events, bool host_clock, unsigned queues, unsigned str
     sys_store_relaxed(&h->device_epoch_ns, 900);
 
     struct grosr_name *name = (struct grosr_name *)take(&h->names_at, 2 * sizeof(*name));
-    name[0].space = GROSR_NAME_FUNCTION;
+    sys_store_relaxed(&name[0].space, (uint32_t)GROSR_NAME_FUNCTION);
     snprintf(name[0].text, sizeof(name[0].text), "f");
-    name[1].space = GROSR_NAME_QUEUE;
+    sys_store_relaxed(&name[1].space, (uint32_t)GROSR_NAME_QUEUE);
     snprintf(name[1].text, sizeof(name[1].text), "q");
     take(&h->workers_at, WORKERS * sizeof(struct grosr_worker_entry));
     struct grosr_ring *ring = (struct grosr_ring *)take(&h->rings_at, (WORKERS + 1) * sizeof(*ring));

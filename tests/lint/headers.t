@@ -12,8 +12,9 @@ chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
 my $cc = $ENV{CC} || 'cc';
 my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-# Parts of device.h and program.h, which choose between them.
-my %part = map { $_ => 1 } qw(tracer/device_cuda.h tracer/device_host.h runtime/program_cuda.h runtime/program_host.h);
+# Parts of device.h, program.h and grosr_trace.h, which choose between them.
+my %part = map { $_ => 1 } qw(tracer/device_cuda.h tracer/device_host.h runtime/program_cuda.h runtime/program_host.h
+                              tracer/trace_disabled.h);
 # They are told what a list of task functions is.
 my %listed = map { $_ => 1 } qw(runtime/dispatch.h runtime/worker.h runtime/run.h runtime/find.h runtime/scheduler.h runtime/program.h);
 
@@ -35,7 +36,7 @@ for my $header (grep { !$part{$_} } map { glob("$_/*.h") } qw(schema tracer runt
 
 # As a program has them, with the host device.
 SKIP: {
-    my @programs = qw(runtime/grosr.h runtime/task.h runtime/program.h);
+    my @programs = qw(runtime/grosr.h runtime/task.h runtime/program.h tracer/grosr_trace.h);
     my $cxx = $ENV{CXX} || 'g++';
     skip("no $cxx", scalar(@programs)) unless grep { -x "$_/$cxx" } split(/:/, $ENV{PATH});
     for my $header (@programs) {
@@ -50,7 +51,7 @@ SKIP: {
     my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
     my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
     my @device = grep { -e } qw(tracer/device.h tracer/event.h tracer/session.h tracer/emit.h runtime/task.h runtime/queue.h
-                                runtime/scheduler.h runtime/grosr.h runtime/program.h);
+                                runtime/scheduler.h runtime/grosr.h runtime/program.h tracer/grosr_trace.h);
     skip('no CUDA toolkit', scalar(@device)) unless $nvcc;
     for my $header (@device) {
         my $source = "$folder/header.cu";

@@ -15,9 +15,9 @@ static struct grosr_rows *rows;
 static struct grosr_clock clock_map;
 static uint64_t origin, position[3], dropped_in_all;
 
-static void begin(void)
+static void begin_with(uint32_t names)
 {
-    session = fixture_session(2, 64, GROSR_OVERFLOW_AUTO);
+    session = fixture_session_named(2, 64, GROSR_OVERFLOW_AUTO, names);
     origin = session->header.start_mono_ns;
     grosr_clock_init(&clock_map, session);
     struct grosr_bases bases;
@@ -27,6 +27,11 @@ static void begin(void)
         exit(1);
     }
     memset(position, 0, sizeof(position));
+}
+
+static void begin(void)
+{
+    begin_with(0);
 }
 
 static void event(uint32_t ring, uint32_t kind, uint64_t payload, uint64_t time)
@@ -310,6 +315,69 @@ static void chunks(void)
     end();
 }
 
+/* What a program names: ranges nest, holds and waits are of a resource's number, names come whenever they
+ * come. */
+static void named(void)
+{
+    const uint32_t lock = 1, item = 2, depth = 3;
+    const uint64_t one = grosr_payload_resource(lock, 1), nine = grosr_payload_resource(lock, 9);
+
+    begin_with(3);
+    is(grosr_session_add_name(session, GROSR_NAME_USER, lock, "lock", NULL), 0, "a name");
+    is(grosr_session_add_name(session, GROSR_NAME_USER, item, "item", NULL), 0, "another");
+    event(0, GROSR_EV_WORKER_START, 0, 1);
+    event(0, GROSR_EV_RANGE_BEGIN, grosr_payload_named(item, 0), 10);
+    event(0, GROSR_EV_RANGE_BEGIN, grosr_payload_named(item, 0), 20); /* inside */
+    event(0, GROSR_EV_WAIT_BEGIN, nine, 30);
+    event(0, GROSR_EV_WAIT_END, nine, 35);
+    event(0, GROSR_EV_HOLD, nine, 36);
+    event(0, GROSR_EV_HOLD, one, 37); /* of that name too */
+    event(0, GROSR_EV_RELEASE, nine, 38);
+    event(0, GROSR_EV_RANGE_END, grosr_payload_named(item, 7), 40);
+    event(0, GROSR_EV_RANGE_END, grosr_payload_named(item, grosr_value_unsigned(UINT64_MAX)), 60);
+    event(0, GROSR_EV_RANGE_END, grosr_payload_named(depth, 5), 70); /* its begin is not known */
+    event(0, GROSR_EV_RANGE_BEGIN, grosr_payload_named(depth, 0), 80);
+    is(grosr_rows_workers(rows), 0, "names are told while the trace is written");
+    is(grosr_session_add_name(session, GROSR_NAME_USER, depth, "depth of the queue", "items"), 0,
+       "a name that comes late");
+    is(grosr_session_add_name(session, GROSR_NAME_USER, 4, "", ""), -ENOSPC,
+       "more names than there is room for");
+    event(0, GROSR_EV_COUNTER, grosr_payload_named(depth, grosr_value_signed(-5)), 90);
+    event(0, GROSR_EV_COUNTER, grosr_payload_named(depth, grosr_value_signed(INT64_MAX)), 91);
+    event(0, GROSR_EV_COUNTER, grosr_payload_named(depth, grosr_value_signed(INT64_MIN)), 92);
+    event(0, GROSR_EV_INSTANT, grosr_payload_named(item, 3), 95);
+    event(0, GROSR_EV_WORKER_STOP, 0, 98);
+    event(0, GROSR_EV_WORKER_START, 1, 100); /* the next warp on this ring */
+    event(0, GROSR_EV_WORKER_STOP, 0, 110);
+    end();
+    is(ask("SELECT count(*) FROM GROSR_RANGE"), 4, "four ranges");
+    is(ask("SELECT start FROM GROSR_RANGE WHERE value = 7"), 20, "an end closes the innermost of its name");
+    is(ask("SELECT value FROM GROSR_RANGE WHERE start = 10 AND end = 60"), (INT64_C(1) << 40) - 1,
+       "and then the outer one, whose value is the greatest there is");
+    is(ask("SELECT start FROM GROSR_RANGE WHERE value = 5"), -1, "an end alone has no start");
+    is(ask("SELECT end IS NULL AND value IS NULL FROM GROSR_RANGE WHERE start = 80"), 1,
+       "nor a begin alone an end");
+    is(ask("SELECT end - start FROM GROSR_HOLD WHERE resource = 3 AND \"index\" >> 32 = 1 AND \"index\" & "
+           "0xffffffff = 9"),
+       2, "a hold of number 9");
+    is(ask("SELECT start FROM GROSR_HOLD WHERE end IS NULL AND \"index\" & 0xffffffff = 1"), 37,
+       "one that did not end");
+    is(ask("SELECT end - start FROM GROSR_WAIT w JOIN GROSR_NAME n ON n.name = w.\"index\" >> 32"
+           " WHERE n.text = 'lock' AND w.resource = 3"),
+       5, "a wait for what has a name");
+    is(ask("SELECT count(*) FROM GROSR_NAME"), 3, "three names");
+    is(ask("SELECT unit = 'items' FROM GROSR_NAME WHERE text = 'depth of the queue'"), 1, "one with a unit");
+    is(ask("SELECT unit IS NULL FROM GROSR_NAME WHERE text = 'lock'"), 1, "one without");
+    is(ask("SELECT value FROM GROSR_COUNTER WHERE time = 90"), -5, "a counter below 0");
+    is(ask("SELECT max(value) FROM GROSR_COUNTER"), (INT64_C(1) << 39) - 1, "the greatest");
+    is(ask("SELECT min(value) FROM GROSR_COUNTER"), -(INT64_C(1) << 39), "the least");
+    is(ask("SELECT i.payload & 0xffffffffff FROM GROSR_INSTANT i JOIN GROSR_EVENT_KIND k USING (kind)"
+           " WHERE k.name = 'instant' AND i.payload >> 40 = 2"),
+       3, "an instant");
+    is(ask("SELECT start FROM GROSR_WORKER WHERE worker = 0"), 1, "a ring's life begins with its first warp");
+    is(ask("SELECT end FROM GROSR_WORKER WHERE worker = 0"), 110, "and ends with its last");
+}
+
 static void refusals(void)
 {
     sqlite3 *db;
@@ -348,6 +416,7 @@ int main(void)
     wrapped();
     too_many_wait();
     chunks();
+    named();
     refusals();
     unlink(path);
     return tap_done();

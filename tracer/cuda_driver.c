@@ -3,7 +3,7 @@
  */
 #include "cuda_driver.h"
 
-#include "../tracer/error.h"
+#include "error.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
  * The CUDA driver: one table of symbols, loaded with dlopen, so that one binary runs with and without a
- * driver. Shared by the files that talk to it (device_cuda.c, bench_cuda.c).
+ * driver. Shared by the files that talk to it (trace_cuda.c; the runtime's device_cuda.c, bench_cuda.c).
  */
 #ifndef GROSR_CUDA_DRIVER_H
 #define GROSR_CUDA_DRIVER_H
@@ -25,6 +25,8 @@
     X(context_set, "cuCtxSetCurrent", (CUcontext))                                                           \
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                                                      \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))                                                      \
+    X(context_current, "cuCtxGetCurrent", (CUcontext *))                                                     \
+    X(context_device, "cuCtxGetDevice", (CUdevice *))                                                        \
     X(module_load, "cuModuleLoadData", (CUmodule *, const void *))                                           \
     X(module_unload, "cuModuleUnload", (CUmodule))                                                           \
     X(module_function, "cuModuleGetFunction", (CUfunction *, CUmodule, const char *))                        \
@@ -48,6 +50,7 @@
     X(launch, "cuLaunchKernel",                                                                              \
       (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void **,  \
        void **))                                                                                             \
+    X(copy_to_device, "cuMemcpyHtoDAsync_v2", (CUdeviceptr, const void *, size_t, CUstream))                 \
     X(copy_to_host, "cuMemcpyDtoHAsync_v2", (void *, CUdeviceptr, size_t, CUstream))                         \
     X(capture_begin, "cuStreamBeginCapture_v2", (CUstream, CUstreamCaptureMode))                             \
     X(capture_end, "cuStreamEndCapture", (CUstream, CUgraph *))                                              \

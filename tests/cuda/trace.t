@@ -1,0 +1,90 @@
+#!/usr/bin/perl
+# Kernels of somebody's own, instrumented with grosr/trace.h, on a GPU: the example's persistent kernel, and many launches
+# of kernels that are not persistent.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../cli";
+use Grosr;
+use Test::More;
+
+my $info = json_of(grosr('info', '--json'));
+grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
+    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
+my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
+my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
+$nvcc or plan(skip_all => 'no CUDA toolkit');
+have('pkg-config') or plan(skip_all => 'pkg-config is not installed');
+
+my $dir = scratch();
+my $prefix = "$dir/prefix";
+my $db = "$dir/p.db";
+delete @ENV{grep { /^(MAKE|MFLAGS|VARIANT$|LANES$|V$)/ } keys %ENV};
+is(run_it('make', '-s', '-C', $ROOT, "PREFIX=$prefix", 'install')->{code}, 0, 'make install');
+for my $source ("$prefix/share/doc/grosr/example-trace/pipe.cu", "$ROOT/tests/cuda/launches.cu") {
+    my ($name) = $source =~ m{(\w+)\.cu$};
+    my $r = run_it({env => {PKG_CONFIG_PATH => "$prefix/lib/pkgconfig"}}, '/bin/sh', '-c',
+                   "$nvcc -O3 -std=c++17 -arch=native $source -o $dir/$name " . '$(pkg-config --cflags --libs grosr)');
+    is($r->{code}, 0, "nvcc builds $name") or BAIL_OUT($r->{stderr});
+}
+
+sub of_name { my ($table, $name) = @_; return "FROM $table t JOIN GROSR_NAME n USING (name) WHERE n.text = '$name'" }
+
+# ---- a persistent kernel ----
+
+my $items = 20000;
+my $r = grosr('record', '-o', $db, '--', "$dir/pipe", $items);
+is("$r->{code} $r->{stdout}", "0 @{[4 * $items]} items went through 4 channels\n", 'the example, recorded') or
+    diag($r->{stderr});
+my $lost = value($db, 'SELECT sum(dropped + overwritten) FROM GROSR_RING');
+for my $range (qw(produce consume)) {
+    my $n = value($db, "SELECT count(*) " . of_name('GROSR_RANGE', $range));
+    ok($lost ? $n <= 4 * $items : $n == 4 * $items, "every item is a range `$range` ($n, $lost events lost)");
+}
+is(value($db, 'SELECT count(*) FROM GROSR_RANGE t JOIN workers w USING (worker) WHERE t.start < w.start OR t.end > w.end ' .
+              'OR t.start > t.end'), 0, 'in the life of its warp');
+is(value($db, 'SELECT count(*) FROM GROSR_HOLD a JOIN GROSR_HOLD b ON a."index" = b."index" AND a.rowid < b.rowid ' .
+              'AND a.start < b.end AND b.start < a.end'), 0, 'nobody holds what another holds');
+cmp_ok(value($db, 'SELECT count(DISTINCT sm) FROM workers'), '>', 1, 'more than one SM ran it');
+balanced($db, 'the books balance');
+cmp_ok(value($db, 'SELECT count(*) FROM GROSR_CLOCK'), '>=', 2, 'the clocks were compared before and after');
+my $bound = value($db, 'SELECT max(bound_ns) FROM GROSR_CLOCK');
+ok(defined $bound && $bound > 0 && $bound < 100000, 'well: to ' . ($bound // '?') . ' ns');
+
+# It polls: levels reach it while it runs, and its warps answer the clock.
+my $p = start("$dir/pipe", 0);
+ok(until_true(sub { segments($p->{pid}) && json_of(grosr('top', $p->{pid}, '--once', '--json'))->{trace}{written} > 1000 }),
+   'a kernel without end');
+for my $level (qw(counters full)) {
+    my $a = start($GROSR, 'record', '--attach', $p->{pid}, '--level', $level, '-o', "$dir/$level.db");
+    my $seen = $level eq 'full' ? "count(*) > 1000 " . of_name('GROSR_RANGE', 'consume')
+                                : 'count(*) = 16 FROM GROSR_INSTANT WHERE kind = 11 AND payload = 1';
+    ok(until_true(sub { peek("$dir/$level.db", "SELECT $seen") }), "hears of level $level");
+    kill('INT', $a->{pid});
+    finish($a, 300);
+    balanced("$dir/$level.db", 'the books balance');
+}
+cmp_ok(value("$dir/full.db", 'SELECT count(*) FROM GROSR_CLOCK'), '>=', 2, 'the clocks were compared while it ran');
+$bound = value("$dir/full.db", 'SELECT min(bound_ns) FROM GROSR_CLOCK');
+ok(defined $bound && $bound < 5000, 'by warps that poll: to ' . ($bound // '?') . ' ns at best');
+kill('INT', $p->{pid});
+finish($p);
+like("$p->{code} $p->{stdout}", qr/^0 \d+ items went/, 'it ends when it is asked to, and every item was right') or
+    diag($p->{stderr});
+no_segments($p, 'no segment is left');
+
+# ---- launches ----
+
+$r = grosr('record', '-o', $db, '--', "$dir/launches");
+like("$r->{code} $r->{stdout}", qr/^0 \d+ right$/, 'many launches in two streams, recorded') or diag($r->{stderr});
+my ($warps, $alone) = (100 * 24 * 4, 100 * 24);
+is(value($db, 'SELECT count(*) ' . of_name('GROSR_RANGE', 'pass') . ' AND start <= end'), $warps, 'each warp has its range');
+is(value($db, 'SELECT count(*) ' . of_name('GROSR_RANGE', 'alone') . ' AND start <= end'), 20 * $alone,
+   'and each lane that is alone its own');
+is(value($db, 'SELECT count(*) FROM GROSR_INSTANT WHERE kind = 21'), 20 * $warps, 'with every step');
+is(value($db, 'SELECT sum(dropped + overwritten) FROM GROSR_RING'), 0, 'nothing is lost, in rings of 16');
+is(value($db, 'WITH l AS (SELECT value AS launch, min(start) AS start, max(end) AS end ' . of_name('GROSR_RANGE', 'pass') .
+              ' GROUP BY value) SELECT count(*) FROM l a JOIN l b ON b.launch = a.launch + 1 WHERE b.start < a.end'), 0,
+   'launches of one stream follow each other');
+balanced($db, 'the books balance');
+done_testing();
