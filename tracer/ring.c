@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* How often a reader catches up with a writer before it comes back later; a damaged ring is given up so. */
+#define TRIES 64
+
 static const sys128 *slots_of(const struct grosr_session *s, uint32_t ring)
 {
     return (const sys128 *)(const void *)(s->base + s->ring[ring].slots_at);
@@ -82,17 +85,19 @@ uint32_t grosr_ring_read(struct grosr_ring_reader *r, struct grosr_pair *records
 {
     const uint64_t start = UINT64_C(1) + r->capacity / 8; /* on a writer that goes on overwriting */
     uint64_t skipped = r->overwritten;
-    uint32_t n;
+    uint32_t n = 0;
 
-    for (;;) {
+    for (int tries = 0; tries < TRIES; tries++) {
         uint64_t writer = sys_load_acquire(&r->ring->checked_to);
         int ahead;
         if (writer > r->position + r->capacity)
             skip_to(r, writer - r->capacity + start);
         n = copy(r, records, max, &ahead);
         writer = sys_load_acquire(&r->ring->checked_to);
-        if (writer > r->position + UINT64_C(250) * r->capacity)
+        if (writer > r->position + UINT64_C(250) * r->capacity) {
+            n = 0;
             continue;
+        }
         if (n || !ahead)
             break;
         skip_to(r, r->position + start);
