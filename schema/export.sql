@@ -75,14 +75,16 @@ SELECT i.time AS start, i.time AS end, coalesce(k.name, 'event ' || i.kind) AS n
 FROM GROSR_INSTANT i LEFT JOIN GROSR_EVENT_KIND k ON k.kind = i.kind
 WHERE i.time IS NOT NULL;
 
--- A loss whose time is not known stands at the end of its session.
+-- A loss whose time is not known stands where its session began, if nothing was before it, else where it ended.
 CREATE TEMP VIEW export_losses AS    -- b: the worker; NULL: a host thread
-SELECT coalesce(l.time, s.end, 0) AS start, coalesce(l.time, s.end, 0) AS end, 'lost ' || l.count || ' events' AS name,
+SELECT coalesce(l.time, CASE l.position WHEN 0 THEN s.start_mono_ns - o.start_mono_ns ELSE s.end END, 0) AS start,
+       coalesce(l.time, CASE l.position WHEN 0 THEN s.start_mono_ns - o.start_mono_ns ELSE s.end END, 0) AS end, 'events lost' AS name,
        r.session AS a, r.worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role,
        l.count, l.reason, l.position, CASE WHEN l.time IS NULL THEN 'not known' END AS time
 FROM GROSR_LOSS l
 LEFT JOIN GROSR_RING r ON r.ring = l.ring
-LEFT JOIN GROSR_SESSION s ON s.session = r.session;
+LEFT JOIN GROSR_SESSION s ON s.session = r.session
+LEFT JOIN (SELECT start_mono_ns FROM GROSR_SESSION ORDER BY session LIMIT 1) o;
 
 CREATE TEMP VIEW export_queues AS    -- b: the queue
 SELECT s.time AS start, s.time AS end, 'queue ' || coalesce(q.name, s.queue) || ' depth' AS name, q.session AS a, s.queue AS b,

@@ -264,7 +264,7 @@ sub fill
         INSERT INTO GROSR_COUNTER VALUES (1500, 65537, NULL, 250.5), (2500, 65537, 100, 1e300);
         INSERT INTO GROSR_HOLD VALUES (100, 1, 0, 2000, 5500), (100, 2, 0, 5100, 5900);
         INSERT INTO GROSR_RING VALUES (900, 100, 64, 10, 5, 5, 0, 1, 2);
-        INSERT INTO GROSR_LOSS VALUES (900, 3, 4500, 3, 'dropped'), (900, 9, NULL, 2, 'dropped');
+        INSERT INTO GROSR_LOSS VALUES (900, 3, 4500, 3, 'dropped'), (900, 9, NULL, 2, 'dropped'), (900, 0, NULL, 1, 'overwritten');
         INSERT INTO GROSR_NOTE VALUES (10, 2, 'cupti', 'kernel records are withheld');
         INSERT INTO StringIds VALUES (1, 'cudaLaunchKernel'), (2, 'saxpy'), (3, 'saxpy(int, float*)'), (4, 'main thread'),
             (5, 'registered');
@@ -325,7 +325,8 @@ SKIP: {
                   'waits of host threads');
         is_deeply(described($found, 'end'), sorted(['task ended', 6500, '', $other]), 'an end whose beginning is not known');
         my ($end) = value($full, 'SELECT end FROM GROSR_SESSION WHERE session = 2');
-        is_deeply(described($found, 'loss'), sorted(['lost 3 events', 4500, '', $worker], ['lost 2 events', $end, '', $worker]), 'losses');
+        is_deeply(sorted(map { [$_->{name}, $_->{arguments}{count}, $_->{time}, $_->{track}{name}] } of_category($found, 'loss')),
+                  sorted(map { ['events lost', @$_, $worker] } [3, 4500], [2, $end], [1, 5]), 'losses');
         is_deeply(described($found, 'note'), sorted(['cupti', 10, '', $in->('session 2', 'notes')]), 'notes');
         my @counters = grep { ($_->{track}{name} // '') =~ /power/ || $_->{name} && $_->{name} =~ /power/ } @{$found->{counters}};
         is(scalar(@counters), 2, 'counters: one for all, one for a worker');
