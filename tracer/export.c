@@ -78,18 +78,26 @@ static void advance(struct grosr_walk *w, struct grosr_source *s)
     s->end = end == GROSR_NULL ? GROSR_EXPORT_OPEN : bounded(end) < s->start ? s->start : bounded(end);
 }
 
-static void open_source(struct grosr_walk *w, struct grosr_source *s)
+/* A view's rows in the time that is asked for. */
+#define ROWS_OF " FROM export_%s WHERE start < ?2 AND (end IS NULL OR end >= ?1)"
+
+static void open_source(struct grosr_walk *w, struct grosr_source *s,
+                        const struct grosr_export_options *options)
 {
     char sql[256];
 
-    snprintf(sql, sizeof(sql),
-             "SELECT * FROM export_%s ORDER BY start, coalesce(end, 9223372036854775807) DESC", s->view);
-    if (sqlite3_prepare_v2(w->db, sql, -1, &s->rows, NULL) != SQLITE_OK) {
+    snprintf(sql, sizeof(sql), "SELECT *" ROWS_OF " ORDER BY start, coalesce(end, 9223372036854775807) DESC",
+             s->view);
+    if (sqlite3_prepare_v2(w->db, sql, -1, &s->rows, NULL) != SQLITE_OK ||
+        sqlite3_bind_int64(s->rows, 1, options->from) != SQLITE_OK ||
+        sqlite3_bind_int64(s->rows, 2, options->to) != SQLITE_OK) {
         grosr_walk_sql_failed(w);
         return;
     }
     s->columns = sqlite3_column_count(s->rows);
-    for (int i = GROSR_COLUMNS; i < s->columns && i < GROSR_COLUMNS + GROSR_EXPORT_ARGUMENTS; i++)
+    if (s->columns > GROSR_COLUMNS + GROSR_EXPORT_ARGUMENTS)
+        s->columns = GROSR_COLUMNS + GROSR_EXPORT_ARGUMENTS;
+    for (int i = GROSR_COLUMNS; i < s->columns; i++)
         s->argument[i - GROSR_COLUMNS] = sqlite3_column_name(s->rows, i);
     advance(w, s);
 }
@@ -105,14 +113,14 @@ static struct grosr_source *earliest(struct grosr_source *source)
     return first;
 }
 
-static uint64_t count_rows(struct grosr_walk *w)
+static uint64_t count_rows(struct grosr_walk *w, const struct grosr_export_options *options)
 {
     uint64_t all = 0;
-    char sql[128];
+    char sql[256];
 
     for (int i = 0; i < GROSR_SOURCES && !w->error; i++) {
-        snprintf(sql, sizeof(sql), "SELECT count(*) FROM export_%s", grosr_sources[i].view);
-        sqlite3_stmt *row = grosr_walk_ask(w, sql, 0, 0);
+        snprintf(sql, sizeof(sql), "SELECT count(*)" ROWS_OF, grosr_sources[i].view);
+        sqlite3_stmt *row = grosr_walk_ask(w, sql, options->from, options->to);
         all += row ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
         sqlite3_finalize(row);
     }
@@ -145,10 +153,10 @@ static void write_head(struct grosr_walk *w, const struct grosr_source *first)
 static void walk_all(struct grosr_walk *w, struct grosr_source *source,
                      const struct grosr_export_options *options)
 {
-    uint64_t all = options->progress ? count_rows(w) : 0, done = 0;
+    uint64_t all = options->progress ? count_rows(w, options) : 0, done = 0;
 
     for (int i = 0; i < GROSR_SOURCES && !w->error; i++)
-        open_source(w, &source[i]);
+        open_source(w, &source[i], options);
     struct grosr_source *next = earliest(source);
     if (w->error)
         return;

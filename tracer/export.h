@@ -22,6 +22,7 @@ enum grosr_export_format { GROSR_EXPORT_PERFETTO, GROSR_EXPORT_CHROME };
 
 struct grosr_export_options {
     enum grosr_export_format format;
+    int64_t from, to; /* what has a part in [from, to), whole; INT64_MIN and INT64_MAX for everything */
     void (*progress)(uint64_t done, uint64_t all); /* rows; NULL: nobody looks, and none are counted */
 };
 

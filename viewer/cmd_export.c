@@ -163,6 +163,8 @@ static int export_timeline(sqlite3 *db, const struct grosr_arguments *arguments,
 {
     struct grosr_export_options options = {
         .format = arguments->export_format == EXPORT_CHROME ? GROSR_EXPORT_CHROME : GROSR_EXPORT_PERFETTO,
+        .from = arguments->from ? (int64_t)arguments->from : INT64_MIN,
+        .to = arguments->to ? (int64_t)arguments->to : INT64_MAX,
         .progress = progress ? show_progress : NULL,
     };
     int err = grosr_export(db, stdout, &options);

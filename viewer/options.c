@@ -111,6 +111,10 @@ static const struct option_text options[] = {
      export_formats, 0},
     {"table", 0, STRING, EXPORT, AT(table), "NAME", "the view or table that csv is to have", "tasks", 0, 0,
      NULL, 0},
+    {"from", 0, NUMBER, EXPORT, AT(from), "NS", "leave out what ended before this time of the trace",
+     "its start", 1, 1e18, NULL, 0},
+    {"to", 0, NUMBER, EXPORT, AT(to), "NS", "leave out what began at this time or later", "its end", 1, 1e18,
+     NULL, 0},
     {"json", 0, FLAG, RUN | TOP | QUERY | INFO | BENCH, AT(json), NULL, "print JSON", NULL, 0, 0, NULL, 0},
     {"color", 0, CHOICE, TOP, AT(color), "WHEN", "auto, always or never", NULL, 0, 0, colors, 0},
     {"help", 'h', HELP, ALL, 0, 0, NULL, "this help", NULL, 0, 0, NULL, 0},
@@ -346,6 +350,10 @@ static int settle(const struct command_text *c, struct grosr_arguments *a, bool 
         a->format = GROSR_FORMAT_JSON;
     if (a->table && a->export_format != EXPORT_CSV)
         return grosr_say(GROSR_EXIT_USAGE, "--table is for --format csv; a timeline has all of a trace");
+    if ((a->from || a->to) && a->export_format == EXPORT_CSV)
+        return grosr_say(GROSR_EXIT_USAGE, "--from and --to are for timelines; `grosr query` selects rows");
+    if (a->to && a->from >= a->to)
+        return grosr_say(GROSR_EXIT_USAGE, "--from must be less than --to");
     if (a->operands < c->least_operands)
         return grosr_say(GROSR_EXIT_USAGE, "%s", c->missing);
     if (c->most_operands >= 0 && a->operands > c->most_operands)

@@ -45,6 +45,7 @@ struct grosr_arguments {
     enum grosr_format format;     /* --format table|csv|json; --json implies json */
     enum export_format export_format; /* --format perfetto|chrome|csv, of `export` */
     const char *table;                /* --table NAME; NULL: not given */
+    uint64_t from, to;                /* --from NS, --to NS, 1 .. 10^18; 0: not given */
     int operands;                     /* what is left: operand[0 .. operands-1] */
     char **operand;                   /* for `record`, everything after `--` too */
 };

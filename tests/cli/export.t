@@ -372,6 +372,22 @@ SKIP: {
     is(scalar(grep { $_->{name} =~ /^host: waits \(\d+\)$/ } @{$found->{tracks}}), 149, 'as many lanes as overlap');
 }
 
+# ---- a part of the time ----
+
+{
+    my ($middle) = sql($spawn, 'SELECT start + run / 4 AS a, start + 3 * run / 4 AS b FROM ' .
+                             '(SELECT min(start) AS start, max(end) - min(start) AS run FROM tasks)');
+    my $r = grosr('export', $spawn, '--format', 'chrome', '--from', $middle->{a}, '--to', $middle->{b}, '-o', "$dir/middle");
+    is("$r->{code} $r->{stderr}", '0 ', '--from and --to');
+    my $in = "start < $middle->{b} AND end >= $middle->{a}";
+    is_deeply(sorted(map { [@$_{qw(time end)}] } of_category(chrome("$dir/middle"), 'task')),
+              sorted(map { [@$_{qw(start end)}] } sql($spawn, "SELECT start, end FROM tasks WHERE $in")), 'what has a part in it, whole');
+    my $runs = value($spawn, "SELECT count(*) FROM tasks WHERE $in");
+    ok($runs > 0 && $runs < value($spawn, 'SELECT count(*) FROM tasks'), 'which is a part of all');
+    says_one_line(grosr('export', $spawn, '--from', 10, '--to', 10), 2, qr/less than --to/, 'no time at all');
+    says_one_line(grosr('export', $spawn, '--from', 10, '--format', 'csv'), 2, qr/timelines/, 'not for csv');
+}
+
 # ---- CSV ----
 
 is(grosr('export', $spawn, '--format', 'csv')->{stdout}, grosr('query', $spawn, 'SELECT * FROM tasks', '--format', 'csv')->{stdout},
@@ -396,6 +412,13 @@ says_one_line(grosr('export', $spawn, '-o', $spawn), 2, qr/the trace itself/, 'o
 integrity($spawn, 'which is left as it is');
 says_one_line(grosr('export', $spawn, '-o', "$dir/none/x"), 1, qr/none/, 'a folder that is not there');
 
+{
+    my $whole = slurp($spawn);
+    spew("$dir/torn.db", substr($whole, 0, int(length($whole) / 2)));
+    says_one_line(grosr('export', "$dir/torn.db", '--format', $_, '-o', "$dir/torn"), 1, qr/./, "$_: a trace cut in half")
+        for qw(perfetto chrome csv);
+    is(join(' ', glob("$dir/torn?*")), "$dir/torn.db", 'leaves no file');
+}
 for my $format ('perfetto', 'chrome', 'csv') {
     my $out = "$dir/kept.$format";
     spew($out, 'what was there');
