@@ -46,6 +46,7 @@ tool clang-format clang-format
 tool cppcheck cppcheck
 tool shellcheck shellcheck
 tool tmux tmux
+tool protoc protobuf-compiler
 
 [ -n "$required$wanted" ] || exit 0
 

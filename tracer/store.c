@@ -681,8 +681,6 @@ static int modernise(sqlite3 *db)
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(today, "SELECT name, sql FROM sqlite_schema WHERE type = 'table'", -1,
                                   &table, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
     while (code == SQLITE_OK && sqlite3_step(table) == SQLITE_ROW)
         code = modernise_table(db, today, (const char *)sqlite3_column_text(table, 0),
                                (const char *)sqlite3_column_text(table, 1));

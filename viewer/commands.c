@@ -91,6 +91,18 @@ const struct command_text command_texts[COMMANDS] = {
             1,
             NULL,
         },
+    [COMMAND_EXPORT] =
+        {
+            "export",
+            "FILE",
+            "write a trace in a format that other tools read",
+            "Writes a trace as a timeline for Perfetto (ui.perfetto.dev) or for what reads Chrome's\n"
+            "JSON traces, or one of its views as CSV. However large, it needs little memory.",
+            "  FILE       a trace file\n",
+            1,
+            1,
+            "`grosr export` needs a trace file: grosr export FILE --format perfetto|chrome|csv",
+        },
     [COMMAND_HELP] =
         {
             "help",

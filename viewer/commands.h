@@ -15,6 +15,7 @@ enum command_id {
     COMMAND_QUERY,
     COMMAND_INFO,
     COMMAND_BENCH,
+    COMMAND_EXPORT,
     COMMAND_HELP,
     COMMANDS,
     COMMAND_NONE = -1,

@@ -31,7 +31,7 @@ static int cmd_help(int argc, char **argv)
 static int (*const run_command[COMMANDS])(int argc, char **argv) = {
     [COMMAND_RUN] = cmd_run,     [COMMAND_RECORD] = cmd_record, [COMMAND_RECOVER] = cmd_recover,
     [COMMAND_TOP] = cmd_top,     [COMMAND_QUERY] = cmd_query,   [COMMAND_INFO] = cmd_info,
-    [COMMAND_BENCH] = cmd_bench, [COMMAND_HELP] = cmd_help,
+    [COMMAND_BENCH] = cmd_bench, [COMMAND_EXPORT] = cmd_export, [COMMAND_HELP] = cmd_help,
 };
 
 static bool is_either(const char *word, const char *a, const char *b)

@@ -27,6 +27,7 @@ enum {
     QUERY = 1 << COMMAND_QUERY,
     INFO = 1 << COMMAND_INFO,
     BENCH = 1 << COMMAND_BENCH,
+    EXPORT = 1 << COMMAND_EXPORT,
     ALL = (1 << COMMANDS) - 1,
 };
 
@@ -61,6 +62,7 @@ struct option_text {
 static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const formats[] = {"table", "csv", "json", NULL};
+static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
 static const struct grosr_arguments defaults = {
     .device = "auto",
@@ -77,6 +79,8 @@ static const struct option_text options[] = {
      0},
     {"output", 'o', STRING, RECORD | RECOVER, AT(output), "FILE", "write the trace to FILE",
      GROSR_DEFAULT_TRACE, 0, 0, NULL, 0},
+    {"output", 'o', STRING, EXPORT, AT(output), "FILE", "write to FILE, once all of it is there",
+     "standard output", 0, 0, NULL, 0},
     {"tasks", 0, NUMBER, RUN | BENCH, AT(tasks), "N", "tasks to run", "100000; bench: the experiment's", 1,
      1e12, NULL, 0},
     {"repetitions", 0, NUMBER, BENCH, AT(repetitions), "N", "samples of each series", "the experiment's", 1,
@@ -103,6 +107,14 @@ static const struct option_text options[] = {
     {"once", 0, FLAG, TOP, AT(once), NULL, "print one sample and exit", NULL, 0, 0, NULL, 0},
     {"interval", 0, SECONDS, TOP, AT(interval), "S", "seconds between samples", NULL, 0.05, 3600, NULL, 0},
     {"format", 0, CHOICE, QUERY, AT(format), "FORMAT", "table, csv or json", NULL, 0, 0, formats, 0},
+    {"format", 0, CHOICE, EXPORT, AT(export_format), "FORMAT", "perfetto, chrome or csv", NULL, 0, 0,
+     export_formats, 0},
+    {"table", 0, STRING, EXPORT, AT(table), "NAME", "the view or table that csv is to have", "tasks", 0, 0,
+     NULL, 0},
+    {"from", 0, NUMBER, EXPORT, AT(from), "NS", "leave out what ended before this time of the trace",
+     "its start", 1, 1e18, NULL, 0},
+    {"to", 0, NUMBER, EXPORT, AT(to), "NS", "leave out what began at this time or later", "its end", 1, 1e18,
+     NULL, 0},
     {"json", 0, FLAG, RUN | TOP | QUERY | INFO | BENCH, AT(json), NULL, "print JSON", NULL, 0, 0, NULL, 0},
     {"color", 0, CHOICE, TOP, AT(color), "WHEN", "auto, always or never", NULL, 0, 0, colors, 0},
     {"help", 'h', HELP, ALL, 0, 0, NULL, "this help", NULL, 0, 0, NULL, 0},
@@ -111,7 +123,8 @@ static const struct option_text options[] = {
 
 enum { OPTIONS = sizeof(options) / sizeof(*options) };
 static_assert(sizeof(enum grosr_level) == sizeof(int) && sizeof(enum grosr_overflow) == sizeof(int) &&
-                  sizeof(enum grosr_color) == sizeof(int) && sizeof(enum grosr_format) == sizeof(int),
+                  sizeof(enum grosr_color) == sizeof(int) && sizeof(enum grosr_format) == sizeof(int) &&
+                  sizeof(enum export_format) == sizeof(int),
               "CHOICE stores an int");
 
 int grosr_say(int code, const char *format, ...)
@@ -183,7 +196,8 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
         return 0;
     case STRING:
         if (!*text)
-            return grosr_say(GROSR_EXIT_USAGE, "--%s takes a file name, not ''", o->name);
+            return grosr_say(GROSR_EXIT_USAGE, "--%s takes a %s, not ''", o->name,
+                             strcmp(o->value, "FILE") == 0 ? "file name" : "name");
         *(const char **)at = text;
         return 0;
     case DEVICE:
@@ -334,6 +348,12 @@ static int settle(const struct command_text *c, struct grosr_arguments *a, bool 
         return grosr_say(GROSR_EXIT_USAGE, "--json and --format %s exclude each other", formats[a->format]);
     if (a->json)
         a->format = GROSR_FORMAT_JSON;
+    if (a->table && a->export_format != EXPORT_CSV)
+        return grosr_say(GROSR_EXIT_USAGE, "--table is for --format csv; a timeline has all of a trace");
+    if ((a->from || a->to) && a->export_format == EXPORT_CSV)
+        return grosr_say(GROSR_EXIT_USAGE, "--from and --to are for timelines; `grosr query` selects rows");
+    if (a->to && a->from >= a->to)
+        return grosr_say(GROSR_EXIT_USAGE, "--from must be less than --to");
     if (a->operands < c->least_operands)
         return grosr_say(GROSR_EXIT_USAGE, "%s", c->missing);
     if (c->most_operands >= 0 && a->operands > c->most_operands)

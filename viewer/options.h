@@ -20,6 +20,7 @@ enum grosr_exit {
 
 enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
 enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
+enum export_format { EXPORT_PERFETTO, EXPORT_CHROME, EXPORT_CSV };
 
 /* What a command line said; defaults where it said nothing. */
 struct grosr_arguments {
@@ -42,8 +43,11 @@ struct grosr_arguments {
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */
     enum grosr_format format;     /* --format table|csv|json; --json implies json */
-    int operands;                 /* what is left: operand[0 .. operands-1] */
-    char **operand;               /* for `record`, everything after `--` too */
+    enum export_format export_format; /* --format perfetto|chrome|csv, of `export` */
+    const char *table;                /* --table NAME; NULL: not given */
+    uint64_t from, to;                /* --from NS, --to NS, 1 .. 10^18; 0: not given */
+    int operands;                     /* what is left: operand[0 .. operands-1] */
+    char **operand;                   /* for `record`, everything after `--` too */
 };
 
 /* Parses the arguments of a command (argv[0] is the command's name). Returns -1 to go on, or an exit code:
@@ -65,5 +69,6 @@ int cmd_top(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 
 #endif

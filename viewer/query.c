@@ -77,7 +77,7 @@ static void get_cell(sqlite3_stmt *statement, int column, struct table_cell *cel
         cell->text = "";
 }
 
-static int print_rows(sqlite3_stmt *statement, struct table *table, int columns)
+static int print_rows(sqlite3_stmt *statement, struct table *table, int columns, void (*count)(void))
 {
     struct table_cell *cells = (struct table_cell *)calloc((size_t)columns, sizeof(*cells));
     int step = SQLITE_NOMEM;
@@ -89,12 +89,19 @@ static int print_rows(sqlite3_stmt *statement, struct table *table, int columns)
             step = SQLITE_NOMEM;
             break;
         }
+        if (count)
+            count();
     }
     free(cells);
     return step == SQLITE_ROW ? SQLITE_DONE : step;
 }
 
 int query_print(sqlite3 *db, const char *sql, enum grosr_format format)
+{
+    return query_print_counted(db, sql, format, NULL);
+}
+
+int query_print_counted(sqlite3 *db, const char *sql, enum grosr_format format, void (*count)(void))
 {
     sqlite3_stmt *statement;
     struct table *table = NULL;
@@ -108,7 +115,7 @@ int query_print(sqlite3 *db, const char *sql, enum grosr_format format)
         for (int i = 0; i < columns; i++)
             names[i] = sqlite3_column_name(statement, i);
         if (table_begin(&table, stdout, format, columns, names) == 0) {
-            step = print_rows(statement, table, columns);
+            step = print_rows(statement, table, columns, count);
             table_end(table);
         }
         free(names);

@@ -17,6 +17,9 @@ const struct grosr_canned_query *query_canned(const char *name);
  * stderr. */
 int query_print(sqlite3 *db, const char *sql, enum grosr_format format);
 
+/* The same; count() is called after each row. */
+int query_print_counted(sqlite3 *db, const char *sql, enum grosr_format format, void (*count)(void));
+
 /* The same rows as an array of objects, a member `key` of what `j` has open. */
 int query_json(sqlite3 *db, const char *sql, struct json *j, const char *key);
 

@@ -7,11 +7,13 @@
 #ifndef GROSR_TEXT_H
 #define GROSR_TEXT_H
 
+#include "../tracer/utf8.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEXT_INVALID UINT32_C(0xfffd) /* what stands for bytes that are not UTF-8 */
+#define TEXT_INVALID GROSR_UTF8_INVALID /* what stands for bytes that are not UTF-8 */
 
 /*
  * Decodes the first code point of `bytes` > 0 bytes. Returns how many it took; TEXT_INVALID takes one byte.

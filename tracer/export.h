@@ -1,0 +1,36 @@
+/*
+ * A trace as one timeline for other people's viewers: Perfetto's protobuf or Chrome's JSON.
+ *
+ * What is on it: a process for each that was recorded; in it its GROSR sessions, their SMs and on these the
+ * workers, with task runs, waits, idle times and ranges nested as they were, holds and events beside them;
+ * the host's submissions and waits; counters; GPU streams, API calls and NVTX by thread; arrows from whoever
+ * enqueued a task to its runs, and from an API call to what it put on a stream. What has not ended has no end
+ * there either.
+ *
+ * Times are those of the tables. Memory does not grow with the trace: rows come from SQLite in order of time,
+ * what has to be sorted is sorted in temporary files (SQLITE_TMPDIR, TMPDIR), and what is kept is for each
+ * track.
+ */
+#ifndef GROSR_EXPORT_H
+#define GROSR_EXPORT_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum grosr_export_format { GROSR_EXPORT_PERFETTO, GROSR_EXPORT_CHROME };
+
+struct grosr_export_options {
+    enum grosr_export_format format;
+    int64_t from, to; /* what has a part in [from, to), whole; INT64_MIN and INT64_MAX for everything */
+    void (*progress)(uint64_t done, uint64_t all); /* rows; NULL: nobody looks, and none are counted */
+};
+
+/*
+ * Writes the trace that grosr_store_open_read() opened to `out`, and flushes. 0 or negative errno: that of
+ * the write that failed (-EPIPE: the reader is gone), -ENOMEM, or -EIO for a damaged trace, with
+ * grosr_error().
+ */
+int grosr_export(sqlite3 *db, FILE *out, const struct grosr_export_options *options);
+
+#endif
