@@ -15,9 +15,8 @@ echo 'const char grosr_sql_temp_views[] ='
 sed 's/^CREATE VIEW/CREATE TEMP VIEW/' views.sql | quote
 echo '    ;'
 echo 'const struct grosr_canned_query grosr_canned_queries[] = {'
-LC_ALL=C
-for file in queries/*.sql; do
-    name=$(basename "$file" .sql)
+for name in $(for file in queries/*.sql; do basename "$file" .sql; done | LC_ALL=C sort); do
+    file=queries/$name.sql
     head -n 1 "$file" | grep -q '^-- ' || { echo "$file: the first line must be a description" >&2; exit 1; }
     printf '    {"%s", "%s",\n' "$name" "$(head -n 1 "$file" | sed -e 's/^-- //' -e 's/"/\\"/g')"
     quote "$file"

@@ -70,6 +70,7 @@ tables() {
             next
         }
         /^\)/ { print ""; next }
+        /^    PRIMARY KEY/ { next }
         /^    / {
             definition = $0
             sub(/--.*/, "", definition)
@@ -83,8 +84,8 @@ tables() {
 
 queries() {
     { printf 'name\tanswers\n'
-      for file in queries/*.sql; do
-          printf '%s\t%s\n' "$(basename "$file" .sql)" "$(head -n 1 "$file" | sed -e 's/^-- //')"
+      for name in $(for file in queries/*.sql; do basename "$file" .sql; done | LC_ALL=C sort); do
+          printf '%s\t%s\n' "$name" "$(head -n 1 "queries/$name.sql" | sed -e 's/^-- //')"
       done | escape; } | table
 }
 

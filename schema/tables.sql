@@ -196,6 +196,110 @@ CREATE TABLE GROSR_NOTE (            -- what the tracer has to say, once each
     text    TEXT NOT NULL
 );
 
+CREATE TABLE GROSR_SYSCALL (         -- one row a call of the operating system by a task, through the syscall proxy
+    worker  INTEGER,
+    task    INTEGER,                 -- that asked
+    slot    INTEGER,                 -- of the mailbox
+    nameId  INTEGER NOT NULL,        -- StringIds.id: 'read', 'write', ...
+    start   INTEGER,                 -- the worker asked
+    served  INTEGER,                 -- the proxy took it up
+    replied INTEGER,                 -- the proxy was done
+    end     INTEGER,                 -- the worker had the reply; NULL: it had not
+    bytes   INTEGER,                 -- moved by it
+    result  INTEGER                  -- what the system returned, a negative errno if it failed; NULL: not known
+);
+
+CREATE TABLE GROSR_ALLOCATION (      -- one row a block of device memory that a task allocated
+    address         INTEGER NOT NULL,
+    worker          INTEGER,         -- that allocated it
+    task            INTEGER,
+    requested_bytes INTEGER NOT NULL,
+    reserved_bytes  INTEGER NOT NULL, -- the size class's slot, or the pages of a large block
+    start           INTEGER,         -- the call of malloc
+    malloc_ns       INTEGER,         -- the time it took
+    end             INTEGER,         -- the call of free; NULL: it had not been freed
+    free_ns         INTEGER,
+    free_worker     INTEGER          -- that freed it
+);
+
+CREATE TABLE GROSR_ARENA_SAMPLE (    -- the allocators' counters, as the collector saw them
+    time               INTEGER NOT NULL,
+    session            INTEGER NOT NULL,
+    arena_bytes        INTEGER NOT NULL,  -- in all
+    reserved_bytes     INTEGER NOT NULL,  -- in slots that are taken
+    requested_bytes    INTEGER NOT NULL,  -- of them asked for
+    live               INTEGER NOT NULL,  -- blocks
+    largest_free_bytes INTEGER            -- the largest block that could still be had
+);
+
+CREATE TABLE GROSR_FINDING (         -- what a diagnosis found, as `grosr diagnose --json` prints it
+    time      INTEGER NOT NULL,      -- of the diagnosis
+    session   INTEGER NOT NULL,
+    verdict   TEXT NOT NULL,         -- 'healthy', 'idle', 'slow', 'stalled', 'deadlock'
+    kind      TEXT NOT NULL,
+    workers   TEXT NOT NULL,         -- a JSON array of their numbers
+    resources TEXT NOT NULL,         -- a JSON array of names
+    cycle     TEXT,                  -- who waits for whom, as JSON; NULL: no cycle
+    since     INTEGER,               -- when it began
+    evidence  TEXT,
+    advice    TEXT
+);
+
+CREATE TABLE GROSR_TIME_BIN (        -- this and what follows are summaries (tracer/summary.h), made when the trace is closed
+    bin   INTEGER PRIMARY KEY,       -- 40 to 100 equal parts of the trace, from 0
+    start INTEGER NOT NULL,
+    end   INTEGER NOT NULL           -- the next one's start
+);
+
+CREATE TABLE GROSR_DURATION (        -- how often things took how long
+    measure  TEXT NOT NULL,          -- 'run', 'queued', ...: see SUMMARIES
+    what     INTEGER NOT NULL,       -- of which function, worker, resource, ..., by the measure; -1: not known
+    which    INTEGER NOT NULL,       -- on which SM, in which time bin, ..., by the measure; -1: not known
+    bin      INTEGER NOT NULL,       -- of durations, in their order, each up to 1/16 wide; -1: not known how long
+    n        INTEGER NOT NULL,       -- how many
+    total_ns INTEGER NOT NULL,       -- their sum
+    max_ns   INTEGER NOT NULL,       -- the longest of them
+    part     INTEGER NOT NULL,       -- by the measure, else 0
+    PRIMARY KEY (measure, what, which, bin)
+) WITHOUT ROWID;
+
+CREATE TABLE GROSR_SM_BUSY (         -- workers and their time in tasks, by SM and time bin
+    bin     INTEGER NOT NULL,        -- GROSR_TIME_BIN.bin
+    session INTEGER NOT NULL,
+    sm      INTEGER NOT NULL,        -- -1: not known
+    life_ns INTEGER NOT NULL,        -- the time of the bin that its workers existed, summed up
+    busy_ns INTEGER NOT NULL,        -- of that, in tasks
+    PRIMARY KEY (bin, session, sm)
+) WITHOUT ROWID;
+
+CREATE TABLE GROSR_TASK_SLOWEST (    -- the 100 longest runs, as in GROSR_TASK
+    task     INTEGER NOT NULL,
+    function INTEGER,
+    worker   INTEGER,
+    enqueue  INTEGER,
+    start    INTEGER,
+    end      INTEGER,
+    status   INTEGER,
+    next     INTEGER
+);
+
+CREATE TABLE GROSR_TASK_CHAIN (      -- of the tasks that suspended, the 100 that took longest from enqueue to end
+    task         INTEGER NOT NULL,
+    session      INTEGER NOT NULL,
+    function     INTEGER,            -- of the first run
+    runs         INTEGER NOT NULL,
+    enqueue      INTEGER NOT NULL,
+    start        INTEGER NOT NULL,
+    end          INTEGER NOT NULL,
+    run_ns       INTEGER NOT NULL,   -- of all its runs
+    suspended_ns INTEGER NOT NULL    -- between them
+);
+
+CREATE TABLE GROSR_RANGE_TEXT (      -- texts of NVTX ranges, numbered for GROSR_DURATION
+    id   INTEGER PRIMARY KEY,
+    text TEXT NOT NULL
+);
+
 CREATE TABLE StringIds (             -- as in an export of Nsight Systems, like all tables below
     id    INTEGER PRIMARY KEY,
     value TEXT NOT NULL

@@ -1,4 +1,8 @@
--- The stable interface for people. Times in ns since the session began.
+-- The stable interface for people. Times in ns since the recording's time 0.
+--
+-- A view over tables with millions of rows joins them only with small ones, or by an index: one can ask for its first
+-- rows, or for a part of the time, without waiting for all of it. What CUDA and NVTX tell belongs to a process, whose
+-- first session stands for it here.
 
 -- One row a run of a task's function: one for a task that never suspends, several with the same number else.
 CREATE VIEW tasks AS
@@ -31,6 +35,179 @@ SELECT w.worker, w.sm, w.start, w.end, w.tasks, w.busy_ns,
        round(100.0 * w.busy_ns / nullif(coalesce(w.end, s.end) - w.start, 0), 2) AS busy_pct, w.spawned, w.shared, w.session
 FROM GROSR_WORKER w
 JOIN GROSR_SESSION s ON s.session = w.session;
+
+-- One row a call of the operating system.
+CREATE VIEW syscalls AS
+SELECT n.value AS call, s.worker, w.sm, s.task, s.slot, s.start, s.served, s.replied, s.end,
+       s.end - s.start AS duration_ns, s.replied - s.served AS served_ns, s.bytes, s.result, w.session
+FROM GROSR_SYSCALL s
+LEFT JOIN StringIds n ON n.id = s.nameId
+LEFT JOIN GROSR_WORKER w ON w.worker = s.worker;
+
+-- One row a block of device memory.
+CREATE VIEW allocations AS
+SELECT a.address, a.requested_bytes, a.reserved_bytes, a.worker, w.sm, a.task, a.start, a.end, a.end - a.start AS lifetime_ns,
+       a.malloc_ns, a.free_ns, a.free_worker, w.session
+FROM GROSR_ALLOCATION a
+LEFT JOIN GROSR_WORKER w ON w.worker = a.worker;
+
+-- The allocators over time, as sampled by the collector.
+CREATE VIEW fragmentation AS
+SELECT time, arena_bytes, reserved_bytes, requested_bytes, live,
+       round(1 - requested_bytes * 1.0 / nullif(reserved_bytes, 0), 4) AS internal_fragmentation,
+       round(1 - largest_free_bytes * 1.0 / nullif(arena_bytes - reserved_bytes, 0), 4) AS external_fragmentation, session
+FROM GROSR_ARENA_SAMPLE;
+
+-- One row an SM and a part of the time. warps_active_pct: the GPU's own counter, the mean over all its SMs.
+CREATE VIEW sm_occupancy AS
+WITH
+scale AS (SELECT start AS origin, end - start AS width FROM GROSR_TIME_BIN WHERE bin = 0),
+measured AS (
+    SELECT (c.time - origin) / width AS bin, s.pid, avg(c.value) AS pct
+    FROM GROSR_NAME n JOIN GROSR_COUNTER c ON c.name = n.name JOIN GROSR_SESSION s ON s.session = n.session JOIN scale
+    WHERE n.text LIKE 'sm\_\_warps\_active%' ESCAPE '\' AND c.time >= origin GROUP BY 1, 2)
+SELECT t.start, t.end, b.sm, round(b.life_ns * 1.0 / (t.end - t.start), 2) AS workers, b.busy_ns,
+       round(100.0 * b.busy_ns / nullif(b.life_ns, 0), 2) AS busy_pct,
+       round(100.0 * b.life_ns / (t.end - t.start) / nullif(s.max_warps_per_sm, 0), 2) AS occupancy_pct,
+       round(m.pct, 2) AS warps_active_pct, b.session
+FROM GROSR_SM_BUSY b
+JOIN GROSR_TIME_BIN t ON t.bin = b.bin
+JOIN GROSR_SESSION s ON s.session = b.session
+LEFT JOIN measured m ON m.bin = b.bin AND m.pid = s.pid;
+
+-- One row a kernel that ran. A runtime's own kernel, where CUPTI has no record of it, is from its workers' stamps.
+CREATE VIEW kernels AS
+SELECT CAST(n.value AS TEXT) AS name, k.start, k.end, k.end - k.start AS duration_ns, CAST(k.launch AS INTEGER) AS launch,
+       k.start - k.launch AS launch_latency_ns,
+       k.gridX || 'x' || k.gridY || 'x' || k.gridZ AS grid, k.blockX || 'x' || k.blockY || 'x' || k.blockZ AS block,
+       k.registersPerThread AS registers, k.staticSharedMemory + k.dynamicSharedMemory AS shared_bytes,
+       k.deviceId AS device, k.streamId AS stream, k.correlationId AS correlation, CAST(d.value AS TEXT) AS full_name,
+       k.persistent, CAST(k.globalPid >> 24 AS INTEGER) AS pid,
+       CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = k.globalPid >> 24) AS INTEGER) AS session
+FROM (SELECT *, (SELECT min(a.start) FROM CUPTI_ACTIVITY_KIND_RUNTIME a
+                 WHERE a.correlationId = k.correlationId AND a.globalTid >> 24 = k.globalPid >> 24) AS launch
+      FROM CUPTI_ACTIVITY_KIND_KERNEL k) k
+LEFT JOIN StringIds n ON n.id = k.shortName
+LEFT JOIN StringIds d ON d.id = k.demangledName
+UNION ALL
+SELECT CAST('persistent kernel' AS TEXT), CAST(w.start AS INTEGER), CAST(w.end AS INTEGER), w.end - w.start,
+       CAST(NULL AS INTEGER), NULL, NULL, NULL, CAST(NULL AS INTEGER), NULL, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER),
+       CAST(NULL AS INTEGER), CAST('persistent kernel of ' || s.program AS TEXT), CAST(1 AS INTEGER), s.pid, s.session
+FROM (SELECT session, min(start) AS start, CASE count(*) WHEN count(end) THEN max(end) END AS end
+      FROM GROSR_WORKER WHERE start IS NOT NULL GROUP BY session) w
+JOIN GROSR_SESSION s ON s.session = w.session
+WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent = 1 AND k.globalPid = s.pid << 24);
+
+-- One row a call of the CUDA runtime or driver API.
+CREATE VIEW api_calls AS
+SELECT n.value AS name, CASE a.eventClass WHEN 0 THEN 'runtime' ELSE 'driver' END AS api, a.start, a.end,
+       a.end - a.start AS duration_ns, a.returnValue AS return_value, a.correlationId AS correlation,
+       a.globalTid >> 24 AS pid, a.globalTid & 0xffffff AS tid,
+       (SELECT min(session) FROM GROSR_SESSION WHERE pid = a.globalTid >> 24) AS session
+FROM CUPTI_ACTIVITY_KIND_RUNTIME a
+LEFT JOIN StringIds n ON n.id = a.nameId;
+
+-- One row a range or mark that a program set: with NVTX on the CPU, with grosr_begin() in a kernel.
+CREATE VIEW ranges AS
+SELECT CAST(coalesce(e.text, t.value) AS TEXT) AS name,
+       CASE e.eventType WHEN 34 THEN 'mark' WHEN 59 THEN 'push/pop' ELSE 'start/end' END AS kind,
+       e.start, e.end, e.end - e.start AS duration_ns, coalesce(d.text, dt.value) AS domain,
+       coalesce(c.text, ct.value) AS category, coalesce(e.uint64Value, e.int64Value, e.doubleValue, e.uint32Value,
+       e.int32Value, e.floatValue) AS value, CAST(NULL AS INTEGER) AS worker, CAST(NULL AS INTEGER) AS sm,
+       CAST(e.globalTid >> 24 AS INTEGER) AS pid, e.globalTid & 0xffffff AS tid,
+       CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = e.globalTid >> 24) AS INTEGER) AS session
+FROM NVTX_EVENTS e
+LEFT JOIN StringIds t ON t.id = e.textId
+LEFT JOIN NVTX_EVENTS d ON e.domainId <> 0 AND d.domainId = e.domainId AND d.eventType = 75 AND d.start IS NULL
+                           AND coalesce(d.globalTid, e.globalTid) >> 24 = e.globalTid >> 24
+LEFT JOIN StringIds dt ON dt.id = d.textId
+LEFT JOIN NVTX_EVENTS c ON c.domainId = e.domainId AND c.category = e.category AND c.eventType = 33 AND c.start IS NULL
+                           AND coalesce(c.globalTid, e.globalTid) >> 24 = e.globalTid >> 24
+LEFT JOIN StringIds ct ON ct.id = c.textId
+WHERE e.eventType IN (34, 59, 60)
+UNION ALL
+SELECT n.text, 'kernel', r.start, r.end, r.end - r.start, NULL, NULL, +r.value, r.worker, w.sm, s.pid, NULL, w.session
+FROM GROSR_RANGE r
+LEFT JOIN GROSR_NAME n ON n.name = r.name
+LEFT JOIN GROSR_WORKER w ON w.worker = r.worker
+LEFT JOIN GROSR_SESSION s ON s.session = w.session;
+
+-- What a diagnosis found.
+CREATE VIEW findings AS
+SELECT time, verdict, kind, workers, resources, cycle, since, time - since AS since_ns, evidence, advice, session
+FROM GROSR_FINDING;
+
+-- Everything that has a time, on one axis: ORDER BY start puts API calls, kernels, tasks and ranges into their order. The
+-- casts give each column one type in all parts: SQLite then merges the parts in the order of their indexes, and the first
+-- rows are there at once. (This holds for `kernels` and `ranges` too.)
+CREATE VIEW timeline AS
+SELECT t.start, t.end, t.end - t.start AS duration_ns, 'task' AS kind, CAST(f.name AS TEXT) AS name,
+       'worker ' || t.worker AS place, w.sm, w.session
+FROM GROSR_TASK t LEFT JOIN GROSR_FUNCTION f ON f.function = t.function LEFT JOIN GROSR_WORKER w ON w.worker = t.worker
+UNION ALL
+SELECT i.start, i.end, i.end - i.start, 'wait', CAST(k.name || coalesce(' of ' || q.name, '') AS TEXT),
+       coalesce('worker ' || i.worker, 'host'), w.sm, i.session
+FROM GROSR_WAIT i LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = i.resource
+LEFT JOIN GROSR_QUEUE q ON q.queue = i."index" AND k.name LIKE 'queue%' LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
+UNION ALL
+SELECT i.start, i.end, i.end - i.start, 'idle', CAST('asleep' AS TEXT), 'worker ' || i.worker, w.sm, w.session
+FROM GROSR_IDLE i LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
+UNION ALL
+SELECT h.start, h.end, h.end - h.start, 'hold', CAST(k.name || ' ' || h."index" AS TEXT), 'worker ' || h.worker, w.sm,
+       w.session
+FROM GROSR_HOLD h LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
+LEFT JOIN GROSR_WORKER w ON w.worker = h.worker
+UNION ALL
+SELECT i.time, CAST(NULL AS INTEGER), NULL, 'instant', CAST(k.name AS TEXT), coalesce('worker ' || i.worker, 'host'), w.sm,
+       i.session
+FROM GROSR_INSTANT i LEFT JOIN GROSR_EVENT_KIND k ON k.kind = i.kind LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
+UNION ALL
+SELECT c.start, c.end, c.end - c.start, 'syscall', CAST(n.value AS TEXT), 'worker ' || c.worker, w.sm, w.session
+FROM GROSR_SYSCALL c LEFT JOIN StringIds n ON n.id = c.nameId LEFT JOIN GROSR_WORKER w ON w.worker = c.worker
+UNION ALL
+SELECT r.start, r.end, r.end - r.start, 'range', CAST(n.text AS TEXT), 'worker ' || r.worker, w.sm, w.session
+FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name LEFT JOIN GROSR_WORKER w ON w.worker = r.worker
+UNION ALL
+SELECT e.start, e.end, e.end - e.start, CASE e.eventType WHEN 34 THEN 'mark' ELSE 'range' END,
+       CAST(coalesce(e.text, n.value) AS TEXT), 'thread ' || (e.globalTid & 0xffffff), CAST(NULL AS INTEGER),
+       CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = e.globalTid >> 24) AS INTEGER)
+FROM NVTX_EVENTS e LEFT JOIN StringIds n ON n.id = e.textId WHERE e.eventType IN (34, 59, 60)
+UNION ALL
+SELECT k.start, k.end, k.end - k.start, 'kernel', CAST(n.value AS TEXT), 'stream ' || k.streamId, CAST(NULL AS INTEGER),
+       CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = k.globalPid >> 24) AS INTEGER)
+FROM CUPTI_ACTIVITY_KIND_KERNEL k LEFT JOIN StringIds n ON n.id = k.shortName
+UNION ALL
+SELECT CAST(w.start AS INTEGER), CAST(w.end AS INTEGER), w.end - w.start, 'kernel', CAST('persistent kernel' AS TEXT),
+       'its workers', CAST(NULL AS INTEGER), s.session
+FROM (SELECT session, min(start) AS start, CASE count(*) WHEN count(end) THEN max(end) END AS end
+      FROM GROSR_WORKER WHERE start IS NOT NULL GROUP BY session) w
+JOIN GROSR_SESSION s ON s.session = w.session
+WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent = 1 AND k.globalPid = s.pid << 24)
+UNION ALL
+SELECT a.start, a.end, a.end - a.start, 'api', CAST(n.value AS TEXT), 'thread ' || (a.globalTid & 0xffffff),
+       CAST(NULL AS INTEGER), CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = a.globalTid >> 24) AS INTEGER)
+FROM CUPTI_ACTIVITY_KIND_RUNTIME a LEFT JOIN StringIds n ON n.id = a.nameId
+UNION ALL
+SELECT m.start, m.end, m.end - m.start, 'memcpy', CAST(m.bytes || ' bytes' AS TEXT), 'stream ' || m.streamId,
+       CAST(NULL AS INTEGER), CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = m.globalPid >> 24) AS INTEGER)
+FROM CUPTI_ACTIVITY_KIND_MEMCPY m
+UNION ALL
+SELECT m.start, m.end, m.end - m.start, 'memset', CAST(m.bytes || ' bytes' AS TEXT), 'stream ' || m.streamId,
+       CAST(NULL AS INTEGER), CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = m.globalPid >> 24) AS INTEGER)
+FROM CUPTI_ACTIVITY_KIND_MEMSET m
+UNION ALL
+SELECT y.start, y.end, y.end - y.start, 'sync', CAST('synchronization' AS TEXT),
+       coalesce('stream ' || y.streamId, 'context ' || y.contextId), CAST(NULL AS INTEGER),
+       CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = y.globalPid >> 24) AS INTEGER)
+FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION y
+UNION ALL
+SELECT l.time, CAST(NULL AS INTEGER), NULL, 'loss', CAST(l.count || ' events ' || l.reason AS TEXT),
+       coalesce('worker ' || r.worker, 'host'), w.sm, r.session
+FROM GROSR_LOSS l LEFT JOIN GROSR_RING r ON r.ring = l.ring LEFT JOIN GROSR_WORKER w ON w.worker = r.worker
+UNION ALL
+SELECT o.time, CAST(NULL AS INTEGER), NULL, 'note', CAST(o.topic || ': ' || o.text AS TEXT), 'tracer',
+       CAST(NULL AS INTEGER), o.session
+FROM GROSR_NOTE o;
 
 -- How far to trust the trace: one row a ring, and one for all of them (ring NULL). `unaccounted` is 0 when the books
 -- balance; `verdict` says in words what is missing.

@@ -41,6 +41,7 @@ header curses.h || required="$required libncurses-dev"
 perl_has Test/More.pm JSON/PP.pm TAP/Parser.pm Time/HiRes.pm Digest/SHA.pm || wanted="$wanted perl"
 matplotlib || wanted="$wanted python3-matplotlib"
 tool scdoc scdoc
+tool sqlite3 sqlite3
 tool pkg-config pkg-config
 tool clang-format clang-format
 tool cppcheck cppcheck

@@ -7,6 +7,7 @@
 #include "chunk.h"
 #include "error.h"
 #include "pending.h"
+#include "summary.h"
 #include "version.h"
 #include "../schema/schema.h"
 
@@ -566,6 +567,8 @@ int grosr_store_finish(struct grosr_store *s, const char *error)
 
     if (!err)
         err = execute(s, grosr_sql_indexes);
+    if (!err && grosr_summary_store(s->db) != SQLITE_OK)
+        err = failed(s);
     if (!err)
         err = execute(s, "PRAGMA analysis_limit=1000; ANALYZE");
     if (!err)

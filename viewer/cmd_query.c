@@ -87,6 +87,10 @@ int cmd_query(int argc, char **argv)
 
     if (code >= 0)
         return code;
+    if (arguments.list) {
+        output_begin();
+        return output_end(list_canned(arguments.format));
+    }
     int err = grosr_store_open_read(&db, arguments.operand[0]);
     if (err)
         return grosr_say(grosr_exit_code(err), "%s", grosr_error());

@@ -60,7 +60,7 @@ const struct command_text command_texts[COMMANDS] = {
             "FILE [NAME|SQL]",
             "ask a trace file a question",
             "Runs a canned query or one SQL statement on a trace file. Without NAME or SQL, lists\n"
-            "the canned queries. The file is opened for reading only.",
+            "the canned queries, as --list does without a file. The file is opened for reading only.",
             "  FILE       a trace file\n"
             "  NAME|SQL   a canned query's name, or SQL; grosr-schema(5) has the tables\n",
             1,

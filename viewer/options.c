@@ -99,7 +99,8 @@ static const struct option_text options[] = {
     {"overflow", 0, CHOICE, RUN, AT(overflow), "POLICY",
      "when a ring is full: drop events, overwrite old ones, or block", "drop when recorded, else overwrite",
      0, 0, text_overflows + GROSR_OVERFLOW_DROP, GROSR_OVERFLOW_DROP},
-    {"list", 0, FLAG, RUN | BENCH, AT(list), NULL, "list the workloads or experiments", NULL, 0, 0, NULL, 0},
+    {"list", 0, FLAG, RUN | BENCH | QUERY, AT(list), NULL,
+     "list the workloads, experiments or canned queries", NULL, 0, 0, NULL, 0},
     {"attach", 0, NUMBER, RECORD, AT(attach), "PID", "trace a process that is running already", "", 1,
      INT32_MAX, NULL, 0},
     {"remove", 0, FLAG, RECOVER, AT(remove), NULL, "remove the session's file when all is in the trace", NULL,
@@ -354,7 +355,7 @@ static int settle(const struct command_text *c, struct grosr_arguments *a, bool 
         return grosr_say(GROSR_EXIT_USAGE, "--from and --to are for timelines; `grosr query` selects rows");
     if (a->to && a->from >= a->to)
         return grosr_say(GROSR_EXIT_USAGE, "--from must be less than --to");
-    if (a->operands < c->least_operands)
+    if (a->operands < c->least_operands && !a->list)
         return grosr_say(GROSR_EXIT_USAGE, "%s", c->missing);
     if (c->most_operands >= 0 && a->operands > c->most_operands)
         return grosr_say(GROSR_EXIT_USAGE, "'%s' is one operand too many: grosr %s [OPTION]... %s",

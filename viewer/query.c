@@ -2,6 +2,7 @@
 
 #include "output.h"
 #include "table.h"
+#include "../tracer/summary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,32 @@ static int sql_failed(sqlite3 *db)
     return grosr_say(GROSR_EXIT_FAILURE, "SQL: %s", sqlite3_errmsg(db));
 }
 
+/* Notes whether a statement that is being prepared reads summaries. */
+static int note_summaries(void *reads, int action, const char *table, const char *column, const char *schema,
+                          const char *view)
+{
+    (void)column, (void)schema, (void)view;
+    if (action == SQLITE_READ && grosr_summary_table(table))
+        *(bool *)reads = true;
+    return SQLITE_OK;
+}
+
+/* One statement; what it wants to know of a trace without summaries is made first. */
+static int prepare_one(sqlite3 *db, const char *sql, sqlite3_stmt **statement, const char **rest)
+{
+    bool reads = false;
+
+    sqlite3_set_authorizer(db, note_summaries, &reads);
+    int code = sqlite3_prepare_v2(db, sql, -1, statement, rest);
+    sqlite3_set_authorizer(db, NULL, NULL);
+    if (code != SQLITE_OK || !reads)
+        return code;
+    sqlite3_finalize(*statement);
+    *statement = NULL;
+    code = grosr_summary_provide(db);
+    return code == SQLITE_OK ? sqlite3_prepare_v2(db, sql, -1, statement, rest) : code;
+}
+
 /* Nothing runs when what follows the first statement is another one: half of what was asked is worse than
  * none. */
 static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement)
@@ -28,7 +55,7 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement)
 
     /* Comments and empty statements are skipped. */
     for (*statement = NULL; !*statement && *rest;)
-        if (sqlite3_prepare_v2(db, rest, -1, statement, &rest) != SQLITE_OK)
+        if (prepare_one(db, rest, statement, &rest) != SQLITE_OK)
             return sql_failed(db);
     if (!*statement)
         return grosr_say(GROSR_EXIT_USAGE, "the query is empty");

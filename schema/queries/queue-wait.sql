@@ -1,10 +1,12 @@
 -- percentiles of the time tasks spent in the queue
-WITH ranked AS (
-    SELECT queued_ns, row_number() OVER (ORDER BY queued_ns) - 1 AS i, count(*) OVER () AS n
-    FROM tasks WHERE queued_ns IS NOT NULL)
-SELECT n AS tasks, min(queued_ns) AS min_ns,
-       max(CASE WHEN i <= 0.50 * (n - 1) THEN queued_ns END) AS p50_ns,
-       max(CASE WHEN i <= 0.90 * (n - 1) THEN queued_ns END) AS p90_ns,
-       max(CASE WHEN i <= 0.99 * (n - 1) THEN queued_ns END) AS p99_ns,
-       max(queued_ns) AS max_ns
-FROM ranked GROUP BY n;
+WITH
+bins AS (
+    SELECT bin, sum(n) AS n, sum(total_ns) AS total_ns, max(max_ns) AS most_ns
+    FROM GROSR_DURATION WHERE measure = 'queued' AND bin >= 0 GROUP BY bin),
+ranked AS (SELECT *, sum(n) OVER (ORDER BY bin) AS upto, sum(n) OVER () AS total FROM bins)
+SELECT total AS tasks, sum(total_ns) / total AS mean_ns,
+       min(CASE WHEN upto * 100 >= 50 * total THEN most_ns END) AS p50_ns,
+       min(CASE WHEN upto * 100 >= 90 * total THEN most_ns END) AS p90_ns,
+       min(CASE WHEN upto * 100 >= 99 * total THEN most_ns END) AS p99_ns,
+       max(most_ns) AS max_ns
+FROM ranked GROUP BY total;

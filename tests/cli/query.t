@@ -43,7 +43,8 @@ for my $name (@names) {
         is("$r->{code} $r->{stderr}", '0 ', "$name as $format");
     }
 }
-is(ref json_of(grosr('query', $db, '--json')), 'ARRAY', 'the list as JSON');
+is(join(' ', map { $_->{name} } @{json_of(grosr('query', $db, '--json'))}), join(' ', sort @names), 'the list as JSON, by name');
+is(grosr('query', '--list')->{stdout}, $list->{stdout}, '--list: the same, without a file');
 
 my ($health) = @{json_of(grosr('query', $db, 'health', '--json'))};
 is($health->{verdict}, 'complete', 'health: complete');

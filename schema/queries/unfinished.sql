@@ -1,0 +1,11 @@
+-- what had begun and not ended when the trace did: runs of tasks, waits, API calls, kernels; the oldest 50
+SELECT kind, name, place, start, session FROM (
+    SELECT 'task' AS kind, function AS name, 'worker ' || worker AS place, start, session FROM tasks WHERE end IS NULL
+    UNION ALL
+    SELECT 'wait', resource || coalesce(' of ' || resource_name, ''), coalesce('worker ' || worker, 'host'), start, session
+    FROM waits WHERE end IS NULL
+    UNION ALL
+    SELECT 'api', name, 'thread ' || tid, start, session FROM api_calls WHERE end IS NULL
+    UNION ALL
+    SELECT 'kernel', name, coalesce('stream ' || stream, 'its workers'), start, session FROM kernels WHERE end IS NULL)
+ORDER BY start, kind, place LIMIT 50;

@@ -1,0 +1,133 @@
+-- A small trace that has something of everything, for tests/sql/golden.t. What each query and view must say of it was
+-- worked out by hand from the comments here and is in expected.txt.
+--
+-- Three sessions: a runtime with three workers on two SMs of a GPU; what the process of that runtime told of its API calls
+-- and ranges; and a runtime of another process, on the host, that died.
+INSERT INTO GROSR_META VALUES ('grosr_version', '0.1.0'), ('complete', 1);
+INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm, lanes, first_worker,
+                           start_mono_ns, start_real_ns, end, died, detached) VALUES
+    (1, 100, 'app', 'cuda', 'GPU', 2, 4, 32, 0, 7000000, 90000000, 5000, 0, 0),
+    (2, 100, 'app', 'process', '', 0, 0, 0, 3, 7000100, 90000100, 5000, 0, 1),
+    (3, 200, 'other', 'host', 'host threads', 1, 1, 1, 3, 7001000, 90001000, 4000, 1, 0);
+INSERT INTO GROSR_EVENT_KIND VALUES (16, 'task_share', 'full', 'count:16 task:40', '');
+INSERT INTO GROSR_RESOURCE_KIND VALUES (1, 'queue_not_empty', ''), (2, 'queue_not_full', '');
+INSERT INTO GROSR_FUNCTION VALUES (0, 'add', 1), (1, 'mul', 1), (2, 'tree', 1), (3, 'add', 3);
+INSERT INTO GROSR_QUEUE VALUES (0, 'submit', 8, 1, 1), (1, 'submit', 4, 1, 3);
+
+-- Workers 0 and 1 are on SM 0, worker 2 on SM 1, all from 0 to 5000; worker 3 is the host's, from 1000, and has no end:
+-- it counts until its session's, 4000. So 300 ns of workers' life lie in each 100 ns, and 400 from 1000 to 4000.
+INSERT INTO GROSR_WORKER (worker, sm, start, end, tasks, busy_ns, spawned, shared, session) VALUES
+    (0, 0, 0, 5000, 6, 450, 0, 0, 1),
+    (1, 0, 0, 5000, 5, 950, 3, 2, 1),
+    (2, 1, 0, 5000, 3, 450, 0, 0, 1),
+    (3, 0, 1000, NULL, 1, 100, 0, 0, 3);
+
+-- Ring 3 is the host's of session 1. Books: 138 written = 132 read + 4 dropped + 2 overwritten.
+INSERT INTO GROSR_RING (ring, worker, capacity, written, read, dropped, overwritten, closed, session) VALUES
+    (0, 0, 64, 40, 36, 4, 0, 1, 1),
+    (1, 1, 64, 50, 50, 0, 0, 1, 1),
+    (2, 2, 64, 30, 28, 0, 2, 1, 1),
+    (3, NULL, 64, 8, 8, 0, 0, 1, 1),
+    (4, 3, 64, 10, 10, 0, 0, 0, 3);
+INSERT INTO GROSR_LOSS VALUES (0, 20, 1200, 4, 'dropped'), (2, 10, NULL, 2, 'overwritten');
+
+-- Task 5 suspends and goes on as the same function on the other SM after 500 ns; task 6 only waits for its child. The
+-- children are spawned by worker 1: 2^39 + 1 * 2^27 + n = 549890031616 + n; two of the three run on worker 2.
+-- Task 7 and the host's task 1 do not end; of task 9 only the end is known. Tasks 0 and 1 are in two sessions.
+INSERT INTO GROSR_TASK (task, function, worker, enqueue, start, end, status, next) VALUES
+    --                                               queued  run  latency
+    (0, 0, 0, 100, 200, 300, 0, NULL),            --    100  100      200
+    (1, 1, 0, 100, 320, 520, 0, NULL),            --    220  200      420
+    (2, 0, 0, 100, 1000, 1050, 0, NULL),          --    900   50      950
+    (3, 0, 1, 150, 250, 450, 0, NULL),            --    100  200      300
+    (4, 1, 1, 150, 460, 960, 22, NULL),           --    310  500      810, failed
+    (5, 2, 1, 600, 1100, 1200, NULL, 2),          --    500  100     1200, to the end of the later run
+    (549890031616, 0, 2, 1150, 1250, 1350, 0, NULL), -- 100  100      200
+    (549890031617, 1, 2, 1160, 1400, 1650, 0, NULL), -- 240  250      490
+    (5, 2, 2, NULL, 1700, 1800, 0, NULL),         --         100
+    (6, 2, 1, 1300, 1500, 1600, NULL, -1),        --    200  100
+    (549890031618, 0, 1, 1550, 1610, 1660, 0, NULL), --  60   50      110
+    (7, 1, 0, 1900, 2000, NULL, NULL, NULL),      --    100
+    (8, 0, 0, 2500, 3000, 3100, 0, NULL),         --    500  100      600
+    (9, NULL, 0, NULL, NULL, 3500, 0, NULL),
+    (0, 3, 3, 1200, 1300, 1400, 0, NULL),         --    100  100      200
+    (1, 3, 3, 1200, 1500, NULL, NULL, NULL);      --    300
+
+-- Worker 0: 520 to 1000 without a task, 450 of it waiting; 1050 to 2000, 800 of it waiting. Worker 1: 960 to 1100, 120 of
+-- it waiting. Left of their gaps: 20, 30, 150 and 10, 20, 300, 10.
+INSERT INTO GROSR_WAIT (worker, resource, "index", start, end, session) VALUES
+    (0, 1, 0, 540, 990, 1),
+    (1, 1, 0, 970, 1090, 1),
+    (0, 1, 0, 1100, 1900, 1),
+    (NULL, 2, 0, 700, 800, 1),
+    (2, 1, 0, 4000, NULL, 1);
+INSERT INTO GROSR_IDLE VALUES (0, 600, 980);
+INSERT INTO GROSR_HOLD VALUES (0, 1, 0, 205, 215);
+INSERT INTO GROSR_INSTANT (worker, time, kind, payload, session) VALUES (1, 455, 16, 0, 1);
+INSERT INTO GROSR_QUEUE_SAMPLE VALUES (1000, 0, 8, 0, 0), (2000, 0, 9, 5, 5), (3000, 0, 10, 10, 10), (2000, 1, 2, 2, 1);
+
+-- In 5000 ns of the device's clock the host's goes 10 further.
+INSERT INTO GROSR_CLOCK (device_ns, host, bound_ns, session) VALUES (1000000, 0, 40, 1), (1001000, 1000, 60, 1),
+    (1005000, 5010, 50, 1);
+
+INSERT INTO GROSR_NAME VALUES (0, 'phase', NULL, 1), (1, 'sm__warps_active.avg.pct_of_peak_sustained_active', '%', 2),
+    (2, 'progress', NULL, 1);
+INSERT INTO GROSR_RANGE VALUES (0, 0, 210, 290, 7), (1, 0, 300, NULL, NULL);
+INSERT INTO GROSR_COUNTER VALUES (210, 1, NULL, 40), (290, 1, NULL, 60), (220, 2, 0, 3);
+INSERT INTO GROSR_NOTE VALUES (50, 2, 'cupti', 'forever withholds the records of other kernels');
+
+INSERT INTO GROSR_SYSCALL VALUES (0, 0, 3, 13, 220, 230, 260, 280, 4096, 4096), (1, 3, 4, 13, 300, 310, NULL, NULL, NULL, NULL);
+INSERT INTO GROSR_ALLOCATION VALUES (65536, 0, 0, 100, 128, 240, 5, 270, 4, 1), (65664, 2, 549890031616, 20, 32, 1260, 6, NULL,
+    NULL, NULL);
+INSERT INTO GROSR_ARENA_SAMPLE VALUES (1000, 1, 1000000, 256000, 192000, 10, 372000);
+INSERT INTO GROSR_FINDING VALUES (4500, 1, 'stalled', 'lost_wakeup', '[2]', '["queue_not_empty"]', NULL, 4000,
+    'worker 2 waits, the queue has tasks', 'signal after publishing');
+
+INSERT INTO StringIds VALUES (1, 'cudaLaunchKernel'), (2, 'cudaMemcpyAsync'), (3, 'saxpy'), (4, 'saxpy(int, float*)'),
+    (5, 'reduce'), (6, 'reduce(float*)'), (7, 'forever'), (8, 'forever()'), (9, 'cuLaunchKernel'),
+    (10, 'cudaDeviceSynchronize'), (11, 'step'), (12, 'main'), (13, 'read');
+INSERT INTO ThreadNames VALUES (12, 1677721701);
+INSERT INTO TARGET_INFO_SESSION_START_TIME VALUES (90000000, '1970-01-01T00:00:00', '1970-01-01T00:00:00');
+INSERT INTO TARGET_INFO_GPU (id, name, smCount, globalPid) VALUES (0, 'GPU', 2, 1677721600);
+INSERT INTO TARGET_INFO_CUDA_CONTEXT_INFO VALUES (1, 0, 7, 100);
+
+-- Process 100 is 100 << 24 = 1677721600, its thread 101 is 1677721701; thread 201 of process 200 is 3355443401. The first
+-- launch is a driver call inside a runtime call with the same id; the other process has that id too.
+INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME VALUES
+    (100, 140, 0, 1677721701, 1, 1, 0),
+    (110, 130, 1, 1677721701, 1, 9, 0),
+    (200, 230, 0, 1677721701, 2, 1, 0),
+    (300, 360, 0, 1677721701, 3, 2, 0),
+    (400, 440, 0, 1677721701, 4, 1, 0),
+    (450, 490, 0, 1677721701, 5, 1, 0),
+    (600, 610, 0, 1677721701, 6, 1, 700),
+    (700, NULL, 0, 1677721701, 7, 10, NULL),
+    (900, 950, 0, 3355443401, 1, 1, 0);
+
+-- On stream 7 of process 100: 150 to 250, a gap of 10, 260 to 300, a gap of 200, 500 to 560. The one on stream 8 has no
+-- launch, the one on stream 9 no end.
+INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL (start, end, deviceId, contextId, streamId, correlationId, globalPid, demangledName,
+    shortName, registersPerThread, gridX, gridY, gridZ, blockX, blockY, blockZ, staticSharedMemory, dynamicSharedMemory,
+    persistent) VALUES
+    (150, 250, 0, 1, 7, 1, 1677721600, 4, 3, 32, 4, 1, 1, 128, 1, 1, 0, 1024, 0),
+    (260, 300, 0, 1, 7, 2, 1677721600, 6, 5, 24, 2, 2, 1, 64, 1, 1, 512, 0, 0),
+    (500, 560, 0, 1, 7, 4, 1677721600, 4, 3, 32, 4, 1, 1, 128, 1, 1, 0, 1024, 0),
+    (520, 580, 0, 1, 8, NULL, 1677721600, 4, 3, 32, 4, 1, 1, 128, 1, 1, 0, 1024, 0),
+    (495, NULL, 0, 1, 9, 5, 1677721600, 8, 7, 64, 2, 1, 1, 32, 1, 1, 0, 0, 1),
+    (1000, 1100, 0, 1, 7, 1, 3355443200, 4, 3, 32, 4, 1, 1, 128, 1, 1, 0, 1024, 0);
+INSERT INTO CUPTI_ACTIVITY_KIND_MEMCPY VALUES
+    (310, 410, 0, 1, 7, 3, 1677721600, 1000, 1, 2, 3, NULL),
+    (420, 520, 0, 1, 7, NULL, 1677721600, 3000, 1, 2, 3, NULL),
+    (600, 650, 0, 1, 7, NULL, 1677721600, 500, 2, 3, 2, NULL);
+INSERT INTO CUPTI_ACTIVITY_KIND_MEMSET VALUES (660, 670, 0, 1, 7, NULL, 1677721600, 0, 64, 3, NULL);
+INSERT INTO CUPTI_ACTIVITY_KIND_SYNCHRONIZATION VALUES (800, 900, 0, 1, 7, NULL, 1677721600, 3, NULL);
+
+-- A domain and a category have a row each; `step` comes as text and as a registered string; the last range does not end.
+INSERT INTO NVTX_EVENTS (start, end, eventType, rangeId, category, text, globalTid, textId, domainId, uint64Value) VALUES
+    (NULL, NULL, 75, NULL, NULL, 'lib', 1677721600, NULL, 1, NULL),
+    (NULL, NULL, 33, NULL, 5, 'io', 1677721600, NULL, 1, NULL),
+    (50, 450, 59, NULL, NULL, 'step', 1677721701, NULL, 0, NULL),
+    (500, 900, 59, NULL, NULL, NULL, 1677721701, 11, 0, NULL),
+    (120, 320, 60, 9, 5, 'copy', 1677721701, NULL, 1, 42),
+    (130, NULL, 34, NULL, NULL, 'here', 1677721701, NULL, 1, NULL),
+    (4000, NULL, 59, NULL, NULL, 'last', 1677721701, NULL, 0, NULL);

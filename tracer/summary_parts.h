@@ -1,0 +1,76 @@
+/*
+ * What the parts of the summaries share (summary.c, summary_tasks.c, summary_cuda.c): the state while they
+ * are made, and reading and writing with one sticky error, so that a part is a plain loop. Nobody else
+ * includes this.
+ */
+#ifndef GROSR_SUMMARY_PARTS_H
+#define GROSR_SUMMARY_PARTS_H
+
+#include "durations.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#define SUMMARY_LONGEST 100 /* rows of GROSR_TASK_SLOWEST and GROSR_TASK_CHAIN */
+#define SUMMARY_UNKNOWN GROSR_DURATION_UNKNOWN
+
+/* The workers that one SM has in one session. */
+struct summary_place {
+    int64_t session, sm;
+    int64_t *life_ns, *busy_ns; /* by time bin; NULL: there are no bins */
+};
+
+struct summary_worker {
+    int64_t worker, sm, start, end, first_worker;
+    int place; /* in summary.places */
+};
+
+struct summary {
+    sqlite3 *db;
+    struct durations durations;
+    struct summary_worker *workers; /* in order of their numbers */
+    int n_workers;
+    struct summary_place *places;
+    int n_places, bins;
+    int64_t bins_start, bin_ns;
+    int code; /* sticky: the first failure, an SQLite code */
+};
+
+/* Notes a failure; whether there has been one. */
+bool summary_failed(struct summary *s, int code);
+
+/* NULL after a failure; the functions below take that. */
+sqlite3_stmt *summary_prepare(struct summary *s, const char *sql);
+
+/* Steps to the next row; false: there is none, or a failure. */
+bool summary_row(struct summary *s, sqlite3_stmt *statement);
+
+/* An integer, or GROSR_NULL. */
+int64_t summary_cell(sqlite3_stmt *statement, int column);
+
+/* Runs a statement once, with integers bound. */
+void summary_insert(struct summary *s, sqlite3_stmt *statement, const int64_t *values, int n);
+
+/* durations_count(). */
+void summary_count(struct summary *s, const char *measure, int64_t what, int64_t which, int64_t ns,
+                   int64_t part);
+
+/* end - start, or GROSR_NULL if one of them is that. */
+int64_t summary_difference(int64_t end, int64_t start);
+
+/* NULL for a number that is no worker's. */
+const struct summary_worker *summary_worker(const struct summary *s, int64_t worker);
+
+/* The time bin of a moment; SUMMARY_UNKNOWN outside. */
+int64_t summary_time_bin(const struct summary *s, int64_t time);
+
+/* Adds the time from start to end to the bins that it lies in. */
+void summary_spread(const struct summary *s, int64_t *bins, int64_t start, int64_t end);
+
+/* summary_tasks.c: runs of tasks, the gaps between them, tasks that suspend. */
+void summary_tasks(struct summary *s);
+
+/* summary_cuda.c: kernels, launches, NVTX ranges. */
+void summary_cuda(struct summary *s);
+
+#endif
