@@ -411,16 +411,16 @@ int grosr_records_create(struct grosr_records **out, const struct grosr_session 
     return 0;
 }
 
-int grosr_records_add(struct grosr_records *r, uint32_t stream, const unsigned char *records, size_t bytes)
+int grosr_records_add(struct grosr_records *r, uint32_t stream, const unsigned char *bytes, size_t count)
 {
     int err = 0;
 
-    for (size_t at = 0; !err && bytes - at >= sizeof(struct grosr_record);) {
+    for (size_t at = 0; !err && count - at >= sizeof(struct grosr_record);) {
         struct grosr_record head;
-        memcpy(&head, records + at, sizeof(head));
-        if (head.bytes < sizeof(head) || head.bytes > bytes - at || stream >= r->streams)
+        memcpy(&head, bytes + at, sizeof(head));
+        if (head.bytes < sizeof(head) || head.bytes > count - at || stream >= r->streams)
             return grosr_fail(EPROTO, "not a whole record");
-        err = add_record(r, stream, records + at, head.kind, head.bytes);
+        err = add_record(r, stream, bytes + at, head.kind, head.bytes);
         at += head.bytes;
     }
     return err;

@@ -21,6 +21,9 @@ enum grosr_exit {
 enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
 enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
 
+/* What `record` injects into a program; bits. GROSR_TRACE_DEFAULT: as much as can be, nothing was said. */
+enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_DEFAULT = 2 };
+
 /* What a command line said; defaults where it said nothing. */
 struct grosr_arguments {
     const char *device;           /* --device auto|cuda|cuda:N|host */
@@ -39,6 +42,7 @@ struct grosr_arguments {
     bool list;                    /* --list */
     uint32_t attach;              /* --attach PID; 0: not given */
     bool remove;                  /* --remove */
+    uint32_t trace;               /* --trace nvtx|none: GROSR_TRACE_* */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */
     enum grosr_format format;     /* --format table|csv|json; --json implies json */

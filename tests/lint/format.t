@@ -15,7 +15,7 @@ my ($version) = `$tool --version` =~ /version (\d+)/;
 plan(skip_all => "clang-format is version " . ($version // '?') . ", the sources are formatted by $wanted")
     unless ($version // 0) == $wanted;
 
-my @files = map { glob($_) } map { ("$_/*.c", "$_/*.h", "$_/*.cu") } qw(schema tracer runtime runtime/* viewer tests tests/*);
+my @files = map { glob($_) } map { ("$_/*.c", "$_/*.h", "$_/*.cu") } qw(schema tracer tracer/* runtime runtime/* viewer tests tests/*);
 my $said = `$tool --dry-run @files 2>&1`;
 my %bad;
 $bad{$1} //= $2 while $said =~ /^([^\s:]+):(\d+):\d+: (?:warning|error):/mg;

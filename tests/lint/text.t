@@ -11,7 +11,7 @@ my ($longest_line, $longest_file) = (140, 700);
 
 chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
 my @files = grep { -f && -T && !m{^tests/fuzz/corpus/} } map { glob($_) }
-    qw(* .ci/* .clang-format .gitignore schema/* schema/*/* tracer/* runtime/* runtime/*/* viewer/* tests/* tests/*/*);
+    qw(* .ci/* .clang-format .gitignore schema/* schema/*/* tracer/* tracer/*/* runtime/* runtime/*/* viewer/* tests/* tests/*/*);
 cmp_ok(scalar(@files), '>', 30, 'there are files');
 
 for my $path (@files) {
