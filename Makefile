@@ -41,11 +41,17 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 
 # ---- sources ----
 
-# Files that need the toolkit, or what stands in for them without it.
+# Files that need the toolkit or NVTX's header in it, and what stands in for them without.
+NVTX_H    := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/include/nvtx3/nvToolsExt.h))
 CUDA_C    := tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c
 CUDA_NONE := tracer/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
-LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE),$(wildcard tracer/*.c runtime/*.c)) $(if $(NVCC),$(CUDA_C),$(CUDA_NONE))
-VIEWER  := $(wildcard viewer/*.c)
+NVTX_C    := runtime/marks_nvtx.c
+NVTX_NONE := runtime/marks_none.c
+LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE),$(wildcard tracer/*.c runtime/*.c)) \
+             $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE))
+# The library that is injected into traced programs.
+INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c)
+VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 FUZZED  := segment
@@ -55,6 +61,8 @@ FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
 LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OBJECTS))
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
+INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
+TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
@@ -64,7 +72,7 @@ MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 all: programs $(if $(shell command -v scdoc 2>/dev/null),man)
 	$(if $(NVCC),,@echo 'no CUDA toolkit found (CUDA_HOME, nvcc on PATH, /usr/local/cuda): host device only')
 
-programs: $B/grosr $B/libgrosr.a
+programs: $B/grosr $B/libgrosr.a $(if $(INJECT),$B/libgrosr-inject.so)
 
 help:
 	@echo 'make               build the command, the library and the manual (VARIANT=release|debug|asan|tsan|cov)'
@@ -83,7 +91,8 @@ help:
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter $(CUDA_C),$<),-isystem $(CUDA_HOME)/include) -MMD -MP -c -o $@ $<
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter $(CUDA_C) $(NVTX_C) $(INJECT),$<),-isystem $(CUDA_HOME)/include) \
+	    -MMD -MP -c -o $@ $<
 
 $B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql)
 	@mkdir -p $(@D)
@@ -126,6 +135,12 @@ $B/grosr: $(VIEWER_OBJECTS) $B/libgrosr.a
 	$(call say,LINK,$@)
 	$Q$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TRACER) $(LDLIBS_VIEWER)
 
+# Once loaded it stays: NVTX has pointers into it.
+$B/libgrosr-inject.so: $(INJECT_OBJECTS) $B/libgrosr.a tracer/inject/exports.map
+	$(call say,LINK,$@)
+	$Q$(CC) -shared $(LDFLAGS) -Wl,-z,nodelete -Wl,--version-script=tracer/inject/exports.map -o $@ \
+	    $(INJECT_OBJECTS) $B/libgrosr.a -ldl -lm
+
 # ---- the manual ----
 
 man: $(MAN)
@@ -163,7 +178,13 @@ $B/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $B/libgros
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $B/libgrosr.a $(LDLIBS_TRACER)
 
-tests: $(TEST_PROGRAMS)
+# Programs that tests trace. They know nothing of GROSR.
+$B/tests/traced/%: tests/traced/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -isystem $(CUDA_HOME)/include -MMD -MP -MF $@.d -o $@ $< -ldl
+
+tests: $(TEST_PROGRAMS) $(TRACED_PROGRAMS)
 stress: $(filter $B/tests/stress/%,$(TEST_PROGRAMS))
 
 # Everything: the release build, then the stress tests under the sanitizers, one lane a warp and four.
@@ -221,6 +242,7 @@ install: all
 	    $(addprefix include/grosr/,runtime tracer schema))
 	install -m 755 $B/grosr $(INSTALLED)/bin/grosr
 	install -m 644 $B/libgrosr.a $(INSTALLED)/lib/libgrosr.a
+	$(if $(INJECT),install -D -m 755 $B/libgrosr-inject.so $(INSTALLED)/lib/grosr/libgrosr-inject.so)
 	for h in $(HEADERS); do install -m 644 $$h $(INSTALLED)/include/grosr/$$h || exit 1; done
 	for h in $(ENTRANCES); do \
 	    printf '#include "%s"\n' $${h#*:} >$(INSTALLED)/include/grosr/$${h%%:*}.h || exit 1; done
@@ -234,7 +256,7 @@ install: all
 uninstall:
 	rm -f $(addprefix $(INSTALLED)/,bin/grosr lib/libgrosr.a lib/pkgconfig/grosr.pc share/man/man1/grosr.1 \
 	    share/man/man5/grosr-schema.5)
-	rm -rf $(INSTALLED)/include/grosr $(INSTALLED)/share/doc/grosr
+	rm -rf $(INSTALLED)/include/grosr $(INSTALLED)/share/doc/grosr $(INSTALLED)/lib/grosr
 
 dist:
 	@mkdir -p build

@@ -9,6 +9,7 @@
  * Whoever reads `retired` without being the collector sees a value of the past, which is a lower bound.
  */
 #include "internal.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -222,7 +223,9 @@ int grosr_wait(grosr *rt, uint64_t task, uint64_t timeout_ns)
 
     if (err)
         return err;
+    grosr_phase_begin(GROSR_PHASE_WAIT, task);
     err = wait_below(rt, task, timeout_ns);
+    grosr_phase_end();
     grosr_leave(rt);
     return err;
 }

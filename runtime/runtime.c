@@ -4,6 +4,7 @@
  * A housekeeping thread takes clock snapshots, watches the device for failure and the collector for its life.
  */
 #include "internal.h"
+#include "marks.h"
 
 #include "../tracer/clock.h"
 #include "../tracer/process.h"
@@ -235,11 +236,13 @@ static int finish(grosr *rt)
 {
     int err = 0;
 
+    grosr_phase_begin(GROSR_PHASE_FINISH, 0);
     pthread_mutex_lock(&rt->finish_lock);
     if (!rt->finished)
         err = finish_once(rt);
     rt->finished = true;
     pthread_mutex_unlock(&rt->finish_lock);
+    grosr_phase_end();
     return err;
 }
 
@@ -298,9 +301,11 @@ int grosr_close(grosr *rt)
         grosr_leave(rt);
         return err;
     }
+    grosr_phase_begin(GROSR_PHASE_CLOSE, 0);
     err = finish(rt);
     shut(rt);
     destroy(rt);
+    grosr_phase_end();
     grosr_leave(rt);
     pthread_mutex_lock(&closed_lock);
     rt->next_closed = closed_list;
@@ -329,23 +334,6 @@ const struct grosr_session *grosr_runtime_session(const grosr *rt)
 }
 
 /* ---- opening ---- */
-
-static int wait_for_collector(grosr *rt, uint32_t pid, uint64_t patience_ns)
-{
-    uint64_t start = grosr_host_clock_ns();
-
-    /* Pairs with the release in grosr_session_set_collector(). */
-    while (!sys_load_acquire(&rt->trace.header->collector_pid)) {
-        struct timespec pause = {0, 1000000};
-        if (grosr_process_start_time(pid, NULL))
-            return grosr_fail(ECHILD, "the collector (process %u) ended before it attached", pid);
-        if (grosr_host_clock_ns() - start > patience_ns)
-            return grosr_fail(ETIMEDOUT, "the collector (process %u) did not attach within %d s", pid,
-                              (int)(patience_ns / 1000000000u));
-        nanosleep(&pause, NULL);
-    }
-    return 0;
-}
 
 /* What a device's name says: whether a GPU, and which. */
 static int parse_device(const char *name, bool *cuda, uint32_t *ordinal)
@@ -569,7 +557,7 @@ static int launch(grosr *rt, const struct grosr_options *o)
     return rt->ops->launch(rt->device, &l, o->sms);
 }
 
-int grosr_open(grosr **out, const struct grosr_options *options)
+static int open_runtime(grosr **out, const struct grosr_options *options)
 {
     struct grosr_options o = *options;
     grosr *rt = (grosr *)aligned_alloc(alignof(grosr), sizeof(*rt));
@@ -588,10 +576,12 @@ int grosr_open(grosr **out, const struct grosr_options *options)
     rt->trace = grosr_session_trace(rt->session, rt->session->base);
     rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
     grosr_emit_open(&rt->emit, &rt->emit_ring, &rt->trace, o.workers); /* the last ring is the host's */
-    if (o.collector_pid && (err = wait_for_collector(rt, o.collector_pid, COLLECTOR_WAIT_NS)))
+    if (o.collector_pid &&
+        (err = grosr_session_wait_collector(rt->session, o.collector_pid, COLLECTOR_WAIT_NS)))
         goto fail;
     if (!o.collector_pid && getenv("GROSR_COLLECTOR"))
-        wait_for_collector(rt, (uint32_t)strtoul(getenv("GROSR_COLLECTOR"), NULL, 10), RECORDER_WAIT_NS);
+        grosr_session_wait_collector(rt->session, (uint32_t)strtoul(getenv("GROSR_COLLECTOR"), NULL, 10),
+                                     RECORDER_WAIT_NS);
     if ((err = launch(rt, &o)))
         goto fail;
     /* The first snapshot before anything is traced; the housekeeper goes on from there. */
@@ -617,6 +607,14 @@ fail:
         finish(rt);
     if (destroy(rt))
         free(rt);
+    return err;
+}
+
+int grosr_open(grosr **out, const struct grosr_options *options)
+{
+    grosr_phase_begin(GROSR_PHASE_OPEN, 0);
+    int err = open_runtime(out, options);
+    grosr_phase_end();
     return err;
 }
 

@@ -13,6 +13,7 @@
  * lock sees a value of the past, which is a lower bound.
  */
 #include "internal.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -366,7 +367,11 @@ int grosr_submit(grosr *rt, const struct grosr_task *tasks, size_t count, struct
 
     if (err)
         return err;
+    if (count > 1) /* a single task is not worth a range */
+        grosr_phase_begin(GROSR_PHASE_SUBMIT, count);
     err = submit(rt, tasks, count, results, first);
+    if (count > 1)
+        grosr_phase_end();
     grosr_leave(rt);
     return err;
 }

@@ -338,6 +338,14 @@ CREATE TABLE ThreadNames (
     globalTid INTEGER NOT NULL       -- process and thread: pid << 24 | tid
 );
 
+CREATE TABLE GROSR_CUDA_NAME (       -- what a program called its CUDA objects, through NVTX
+    kind      TEXT NOT NULL,         -- 'device', 'context', 'stream' or 'event'
+    handle    INTEGER NOT NULL,      -- the pointer or number that the program has for it
+    id        INTEGER,               -- deviceId, contextId or streamId in the tables below; NULL: not known
+    name      TEXT NOT NULL,
+    globalTid INTEGER NOT NULL       -- who named it
+);
+
 CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (
     start                INTEGER NOT NULL,
     end                  INTEGER,    -- NULL: it had not ended

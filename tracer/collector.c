@@ -367,6 +367,8 @@ static void commit(struct collector *c, uint64_t now)
             failed(c, grosr_source_write_clock(s, c->store, false));
         if (!c->error)
             failed(c, grosr_rows_workers(s->rows));
+        if (!c->error && s->records)
+            failed(c, grosr_records_tick(s->records, now));
     }
     if (!c->error)
         failed(c, grosr_store_commit(c->store));

@@ -1,20 +1,37 @@
 /*
  * Records: what a process tells of itself, beside the events of its devices. A record is a header and a body,
- * together `bytes` long, a multiple of 8; strings in it are as long as they say and end in no NUL.
+ * together `bytes` long, a multiple of 8; strings in it are as long as they say and end in no NUL. They
+ * follow the fixed part, in the order of their lengths.
  *
- * Times are CLOCK_MONOTONIC ns. A reader trusts no length in a record (grosr_record_text()).
+ * A string that comes often is sent once in each stream, as a TEXT record with a number, and named by that
+ * number in the records of that stream that come after it. Numbers are from 1; 0 is no string.
+ *
+ * Times are CLOCK_MONOTONIC ns. A reader trusts nothing in a record (records.c).
  */
 #ifndef GROSR_RECORD_H
 #define GROSR_RECORD_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define GROSR_RECORD_MAX 65536u /* bytes of a record */
+#define GROSR_RECORD_MAX      65536u /* bytes of a record */
+#define GROSR_RECORD_TEXT_MAX 16383u /* bytes of a string in it; a longer one is cut */
 
 enum grosr_record_kind {
-    GROSR_RECORD_NOTE = 1, /* struct grosr_record_note: a word to the user */
+    GROSR_RECORD_NOTE = 1,      /* struct grosr_record_note: a word to the user */
+    GROSR_RECORD_TEXT,          /* struct grosr_record_text: a string that later records name */
+    GROSR_RECORD_THREAD_NAME,   /* struct grosr_record_name: what a thread is called; replaces */
+    GROSR_RECORD_OBJECT_NAME,   /* struct grosr_record_name: what a CUDA object is called */
+    GROSR_RECORD_NVTX_DOMAIN,   /* struct grosr_record_name: what a domain is called */
+    GROSR_RECORD_NVTX_CATEGORY, /* struct grosr_record_name: what a category of a domain is called */
+    GROSR_RECORD_NVTX_MARK,     /* struct grosr_record_nvtx */
+    GROSR_RECORD_NVTX_PUSH,  /* struct grosr_record_nvtx: a range of its thread and domain begins, inside the
+                                one there */
+    GROSR_RECORD_NVTX_START, /* struct grosr_record_nvtx: a range begins that any thread may end */
+    GROSR_RECORD_NVTX_POP,   /* struct grosr_record_nvtx_end: the thread's latest range of that domain ends */
+    GROSR_RECORD_NVTX_END,   /* struct grosr_record_nvtx_end: the range of that number ends */
 };
 
 struct grosr_record {
@@ -29,5 +46,71 @@ struct grosr_record_note {
     uint32_t unused;
     /* topic, text */
 };
+
+struct grosr_record_text {
+    struct grosr_record head;
+    uint32_t number;
+    uint32_t text_bytes;
+    /* text */
+};
+
+enum grosr_object {
+    GROSR_OBJECT_DEVICE = 1,
+    GROSR_OBJECT_CONTEXT,
+    GROSR_OBJECT_STREAM,
+    GROSR_OBJECT_EVENT,
+};
+
+struct grosr_record_name {
+    struct grosr_record head;
+    uint32_t tid;    /* who gave the name; of THREAD_NAME: whose it is */
+    uint32_t object; /* enum grosr_object; 0 in records of threads, domains and categories */
+    uint32_t domain;
+    uint32_t category;
+    uint64_t handle; /* of an object: the pointer or number that the program has for it */
+    int64_t number;  /* of an object: what activity records call it; -1: not known */
+    uint32_t text_bytes;
+    uint32_t unused;
+    /* text */
+};
+
+enum grosr_nvtx_payload {
+    GROSR_NVTX_NONE,
+    GROSR_NVTX_UINT64,
+    GROSR_NVTX_INT64,
+    GROSR_NVTX_DOUBLE,
+    GROSR_NVTX_UINT32,
+    GROSR_NVTX_INT32,
+    GROSR_NVTX_FLOAT,
+};
+
+struct grosr_record_nvtx {
+    struct grosr_record head;
+    uint64_t time;
+    uint32_t tid;
+    uint32_t domain;  /* 0: the default one */
+    uint64_t range;   /* of START: its number in the process */
+    uint64_t payload; /* its bits, in the low bytes */
+    uint32_t category;
+    uint32_t color; /* ARGB; 0: none was given */
+    uint32_t text;  /* the number of a registered string; 0: the text follows */
+    uint16_t text_bytes;
+    uint16_t payload_type; /* enum grosr_nvtx_payload */
+    /* text */
+};
+
+struct grosr_record_nvtx_end {
+    struct grosr_record head;
+    uint64_t time;
+    uint32_t tid;
+    uint32_t domain; /* of POP */
+    uint64_t range;  /* of END */
+};
+
+static_assert(sizeof(struct grosr_record_note) == 24, "note");
+static_assert(sizeof(struct grosr_record_text) == 16, "text");
+static_assert(sizeof(struct grosr_record_name) == 48, "name");
+static_assert(sizeof(struct grosr_record_nvtx) == 56, "range or mark");
+static_assert(sizeof(struct grosr_record_nvtx_end) == 32, "end of a range");
 
 #endif

@@ -1,5 +1,13 @@
 /*
- * Turning the records of a session's streams (record.h) into rows.
+ * Records into rows: what a process tells of itself (record.h) becomes the tables that an export of Nsight
+ * Systems has (schema/tables.sql).
+ *
+ * A range that has ended is a row at once; one that is still open becomes a row, with `end` NULL, when it has
+ * been open for a second, and that row is completed when it ends. So a file that is being written shows what
+ * takes long, and short ranges cost one insertion.
+ *
+ * Records are not trusted: one that is too short for its kind, or whose strings do not fit in it, is skipped
+ * and counted, and the file says so.
  */
 #ifndef GROSR_RECORDS_H
 #define GROSR_RECORDS_H
@@ -8,17 +16,21 @@
 
 struct grosr_records;
 
-/* session and store are borrowed. */
+/* For the records of one session. All calls from one thread; 0 or what the store says. */
 int grosr_records_create(struct grosr_records **records, const struct grosr_session *session,
                          const struct grosr_bases *bases, struct grosr_store *store);
 
-/* Whole records, as grosr_stream_read() gives them. What they hold is not trusted. */
+/* Adds whole records of a stream, as grosr_stream_read() gives them. */
 int grosr_records_add(struct grosr_records *records, uint32_t stream, const unsigned char *bytes,
                       size_t count);
 
-/* Rows for what has begun and not ended. After it only grosr_records_free(). */
+/* Writes the rows of what has been open for a second at now_ns (CLOCK_MONOTONIC). Before a commit. */
+int grosr_records_tick(struct grosr_records *records, uint64_t now_ns);
+
+/* Writes the rows of what has begun and not ended. */
 int grosr_records_finish(struct grosr_records *records);
 
+/* NULL is allowed. */
 void grosr_records_free(struct grosr_records *records);
 
 #endif

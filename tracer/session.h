@@ -316,6 +316,12 @@ int grosr_session_add_name(struct grosr_session *session, uint32_t space, uint32
 /* Registers (pid) or removes (0) the collector and puts the overflow policy in force that follows from it. */
 void grosr_session_set_collector(struct grosr_session *session, uint32_t pid);
 
+/*
+ * Waits until a collector is attached, as long as the process `pid`, which is going to be it, runs. -ECHILD:
+ * it ended first; -ETIMEDOUT: it did not attach in time.
+ */
+int grosr_session_wait_collector(const struct grosr_session *session, uint32_t pid, uint64_t patience_ns);
+
 /* What the device gets, when it sees the segment at `device_base`. */
 struct grosr_trace grosr_session_trace(const struct grosr_session *session, void *device_base);
 

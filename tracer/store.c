@@ -6,6 +6,7 @@
 
 #include "chunk.h"
 #include "error.h"
+#include "intern.h"
 #include "pending.h"
 #include "summary.h"
 #include "version.h"
@@ -19,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STATEMENTS 32 /* of grosr_store_execute() */
+
 /* Numbers kept for each session: its functions have 15 bits (GROSR_TASK_NOTHING aside), its names 16. */
 #define FUNCTION_SPACE 65536
 #define NAME_SPACE     65536
@@ -28,6 +31,11 @@ struct grosr_store {
     char *path;
     struct grosr_pending table[GROSR_TABLES];
     sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk;
+    struct {
+        const char *sql;
+        sqlite3_stmt *statement;
+    } kept[STATEMENTS];
+    struct grosr_intern strings;
     uint8_t *room;                      /* where a chunk is packed */
     uint64_t chunk_events, chunk_bytes; /* put aside in all, and the bytes that they took */
     struct grosr_bases next;            /* of the next session */
@@ -515,6 +523,63 @@ int grosr_store_take_chunk(struct grosr_store *s, uint32_t *ring, uint64_t *firs
     return err;
 }
 
+/* The statement kept for `sql`, by its address; prepared if there is none yet. */
+static int keep(struct grosr_store *s, const char *sql, sqlite3_stmt **statement)
+{
+    for (int i = 0; i < STATEMENTS; i++) {
+        if (!s->kept[i].sql) {
+            int err = prepare(s, sql, &s->kept[i].statement);
+            if (err)
+                return err;
+            s->kept[i].sql = sql;
+        }
+        if (s->kept[i].sql == sql) {
+            *statement = s->kept[i].statement;
+            return 0;
+        }
+    }
+    return grosr_fail(ENOMEM, "more than %d kinds of statements", STATEMENTS);
+}
+
+int grosr_store_execute(struct grosr_store *s, const char *sql, const struct grosr_value *values,
+                        uint32_t count, int64_t *row)
+{
+    sqlite3_stmt *statement = NULL;
+    int err = s->error ? -s->error : keep(s, sql, &statement);
+
+    if (err)
+        return err;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct grosr_value *v = &values[i];
+        int column = (int)i + 1;
+        if (v->type == GROSR_VALUE_INTEGER)
+            sqlite3_bind_int64(statement, column, v->integer);
+        else if (v->type == GROSR_VALUE_REAL)
+            sqlite3_bind_double(statement, column, v->real);
+        else if (v->type == GROSR_VALUE_TEXT)
+            sqlite3_bind_text(statement, column, v->text, (int)v->integer, SQLITE_STATIC);
+        else
+            sqlite3_bind_null(statement, column);
+    }
+    err = step(s, statement);
+    if (!err && row)
+        *row = sqlite3_last_insert_rowid(s->db);
+    return err;
+}
+
+int grosr_store_string(struct grosr_store *s, const char *text, size_t bytes, int64_t *id)
+{
+    static const char sql[] = "INSERT INTO StringIds (id, value) VALUES (?, ?)";
+    bool added;
+    int err = grosr_intern(&s->strings, text, bytes, id, &added);
+
+    if (err || !added)
+        return err;
+    const struct grosr_value values[] = {{.type = GROSR_VALUE_INTEGER, .integer = *id},
+                                         {.type = GROSR_VALUE_TEXT, .integer = (int64_t)bytes, .text = text}};
+    return grosr_store_execute(s, sql, values, 2, NULL);
+}
+
 int grosr_store_commit(struct grosr_store *s)
 {
     int err = s->error ? -s->error : 0;
@@ -595,6 +660,9 @@ void grosr_store_close(struct grosr_store *s)
     sqlite3_finalize(s->put_chunk);
     sqlite3_finalize(s->first_chunk);
     sqlite3_finalize(s->drop_chunk);
+    for (int i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(s->kept[i].statement);
+    grosr_intern_free(&s->strings);
     if (s->error) { /* leave a word, if there is room for one */
         char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO GROSR_META VALUES ('collector_error', %Q)",
                                     grosr_error());

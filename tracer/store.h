@@ -91,6 +91,27 @@ int grosr_store_put_chunk(struct grosr_store *store, uint32_t ring, uint64_t fir
 int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *first, uint64_t *drained_ns,
                            struct grosr_pair **records, uint32_t *count);
 
+enum grosr_value_type { GROSR_VALUE_NULL, GROSR_VALUE_INTEGER, GROSR_VALUE_REAL, GROSR_VALUE_TEXT };
+
+/* A value of a row of any table. */
+struct grosr_value {
+    enum grosr_value_type type;
+    int64_t integer; /* of TEXT: its bytes */
+    double real;
+    const char *text; /* UTF-8, if need be not quite; not NUL-terminated */
+};
+
+/*
+ * Runs a statement that returns nothing, `sql`, with its parameters bound to `values`. It is prepared once
+ * and kept: `sql` must be a string that stays, the same one each time. *row (may be NULL) is the rowid of a
+ * row it inserted.
+ */
+int grosr_store_execute(struct grosr_store *store, const char *sql, const struct grosr_value *values,
+                        uint32_t count, int64_t *row);
+
+/* The number of a string in StringIds, the same for the same text in all sessions; added if it is new. */
+int grosr_store_string(struct grosr_store *store, const char *text, size_t bytes, int64_t *id);
+
 /* Commits what has been added. */
 int grosr_store_commit(struct grosr_store *store);
 

@@ -4,6 +4,7 @@
  * Facts are gathered into plain structs first and then shown as text or as JSON. A session that cannot be
  * opened (damaged, another user's) is part of the list, with the reason in words.
  */
+#include "inject.h"
 #include "options.h"
 #include "output.h"
 #include "query.h"
@@ -197,12 +198,14 @@ static int show_machine(bool as_json)
     if (!facts)
         return grosr_say(GROSR_EXIT_FAILURE, "out of memory");
 
+    const char *why, *library = inject_library(&why);
     if (as_json) {
         struct json j;
         json_begin(&j, stdout);
         json_object(&j, NULL);
         json_string(&j, "version", GROSR_VERSION);
         json_string(&j, "sqlite", sqlite3_libversion());
+        json_string(&j, "inject_library", library);
         write_devices(&j, device, devices);
         write_sessions(&j, facts, sessions);
         json_close(&j);
@@ -210,6 +213,10 @@ static int show_machine(bool as_json)
     } else {
         printf("grosr %s, SQLite %s\n\nDEVICES\n", GROSR_VERSION, sqlite3_libversion());
         err = print_devices(device, devices);
+        if (library)
+            printf("`record` injects %s\n", library);
+        else
+            printf("`record` does not see NVTX calls: %s\n", why);
         printf("\nSESSIONS\n");
         if (!err)
             err = print_sessions(facts, sessions);

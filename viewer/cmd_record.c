@@ -3,6 +3,7 @@
  * collector.
  */
 #include "collect.h"
+#include "inject.h"
 #include "options.h"
 
 #include "../tracer/store.h"
@@ -50,8 +51,9 @@ static int attach(const struct grosr_arguments *a, const char *path)
 /*
  * Starts the program with the end of a pipe that closes at exec; an errno comes through it if there is none.
  */
-static pid_t start(char **command)
+static pid_t start(const struct grosr_arguments *a)
 {
+    char **command = a->operand;
     char pid[16];
     int pipe_fds[2], failure = 0;
     pid_t p;
@@ -62,6 +64,7 @@ static pid_t start(char **command)
     p = fork();
     if (p == 0) {
         setenv("GROSR_COLLECTOR", pid, 1);
+        inject_environment(a->trace);
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
         signal(SIGXFSZ, SIG_DFL);
@@ -88,7 +91,7 @@ static int command(const struct grosr_arguments *a, const char *path)
 
     signal(SIGINT, SIG_IGN); /* the terminal sends it to the program too */
     signal(SIGTERM, on_forward);
-    child = start(a->operand);
+    child = start(a);
     if (child < 0)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     err = collect_session(NULL, (uint32_t)child, path, (int)a->level, &stop, false);
@@ -118,6 +121,8 @@ int cmd_record(int argc, char **argv)
         return code;
     if (!a.attach == !a.operands)
         return grosr_say(GROSR_EXIT_USAGE, "record takes either -- COMMAND or --attach PID");
+    if (a.attach && !(a.trace & GROSR_TRACE_DEFAULT))
+        return grosr_say(GROSR_EXIT_USAGE, "--trace is for a program that record starts, not for --attach");
     path = a.output ? a.output : GROSR_DEFAULT_TRACE;
     if (grosr_store_probe(path))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());

@@ -36,6 +36,7 @@ enum kind {
     STRING,  /* const char *, not empty */
     DEVICE,  /* const char *, one of `words` */
     CHOICE,  /* an enum: `first_value` + the place in `words` */
+    SET,     /* uint32_t: a bit for each of `words`, given with commas between; or none */
     NUMBER,  /* uint32_t or uint64_t, whole, least .. most */
     SECONDS, /* double, least .. most */
     HELP,
@@ -61,6 +62,7 @@ struct option_text {
 
 static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const traces[] = {"nvtx", NULL}; /* GROSR_TRACE_* */
 static const char *const formats[] = {"table", "csv", "json", NULL};
 static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
@@ -69,6 +71,7 @@ static const struct grosr_arguments defaults = {
     .level = GROSR_LEVEL_SPANS,
     .ring = 0,
     .interval = 1,
+    .trace = GROSR_TRACE_NVTX | GROSR_TRACE_DEFAULT,
 };
 
 static const struct option_text options[] = {
@@ -105,6 +108,8 @@ static const struct option_text options[] = {
      INT32_MAX, NULL, 0},
     {"remove", 0, FLAG, RECOVER, AT(remove), NULL, "remove the session's file when all is in the trace", NULL,
      0, 0, NULL, 0},
+    {"trace", 0, SET, RECORD, AT(trace), "PARTS", "what else the program tells: nvtx or none", "nvtx", 0, 0,
+     traces, 0},
     {"once", 0, FLAG, TOP, AT(once), NULL, "print one sample and exit", NULL, 0, 0, NULL, 0},
     {"interval", 0, SECONDS, TOP, AT(interval), "S", "seconds between samples", NULL, 0.05, 3600, NULL, 0},
     {"format", 0, CHOICE, QUERY, AT(format), "FORMAT", "table, csv or json", NULL, 0, 0, formats, 0},
@@ -182,6 +187,26 @@ static bool is_device(const char *const *words, const char *text)
     return find_word(words, text) >= 0;
 }
 
+/* "b,a" of the words a and b: 3. "none": 0. */
+static bool parse_set(const char *const *words, const char *text, uint32_t *set)
+{
+    *set = 0;
+    if (!strcmp(text, "none"))
+        return true;
+    for (;;) {
+        size_t length = strcspn(text, ",");
+        int place = 0;
+        while (words[place] && (strncmp(words[place], text, length) || words[place][length]))
+            place++;
+        if (!words[place])
+            return false;
+        *set |= 1u << place;
+        if (!text[length])
+            return true;
+        text += length + 1;
+    }
+}
+
 /* Puts an option's value into its place. 0, or the exit code after a line that says what it takes. */
 static int set_value(const struct option_text *o, const char *text, struct grosr_arguments *arguments)
 {
@@ -212,6 +237,12 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
             *(const char **)at = text;
         else
             *(int *)at = o->first_value + place;
+        return 0;
+    case SET:
+        if (!parse_set(o->words, text, (uint32_t *)at)) {
+            join_words(words, sizeof(words), o->words);
+            return grosr_say(GROSR_EXIT_USAGE, "--%s takes %s or none, not '%s'", o->name, words, text);
+        }
         return 0;
     case NUMBER:
         if (!text_whole_number(text, &whole) || whole < (uint64_t)o->least || whole > (uint64_t)o->most)

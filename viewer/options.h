@@ -22,6 +22,9 @@ enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
 enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
 enum export_format { EXPORT_PERFETTO, EXPORT_CHROME, EXPORT_CSV };
 
+/* What `record` injects into a program; bits. GROSR_TRACE_DEFAULT: as much as can be, nothing was said. */
+enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_DEFAULT = 2 };
+
 /* What a command line said; defaults where it said nothing. */
 struct grosr_arguments {
     const char *device;           /* --device auto|cuda|cuda:N|host */
@@ -40,6 +43,7 @@ struct grosr_arguments {
     bool list;                    /* --list */
     uint32_t attach;              /* --attach PID; 0: not given */
     bool remove;                  /* --remove */
+    uint32_t trace;               /* --trace nvtx|none: GROSR_TRACE_* */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */
     enum grosr_format format;     /* --format table|csv|json; --json implies json */

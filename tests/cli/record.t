@@ -49,8 +49,8 @@ says_one_line($r, 1, qr/exit code 5/, 'a recorded program that fails');
 is(value($db, 'SELECT count(*) FROM tasks'), 1000, 'its trace is kept');
 
 # Several sessions, one after the other and at the same time, come into one trace.
-$r = grosr('record', '-o', $db, '--', '/bin/sh', '-c', '"$@" --tasks 1000; "$@" --tasks 2000 & "$@" --tasks 4000; wait', 'sh',
-           @arith);
+$r = grosr('record', '--trace', 'none', '-o', $db, '--', '/bin/sh', '-c',
+           '"$@" --tasks 1000; "$@" --tasks 2000 & "$@" --tasks 4000; wait', 'sh', @arith);
 is($r->{code}, 0, 'a program that starts three') or diag($r->{stderr});
 is(value($db, 'SELECT count(*) FROM GROSR_SESSION'), 3, 'is a trace of three sessions');
 is(value($db, 'SELECT count(DISTINCT pid) FROM GROSR_SESSION WHERE end IS NOT NULL AND NOT died AND NOT detached'), 3,

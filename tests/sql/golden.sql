@@ -67,8 +67,11 @@ INSERT INTO GROSR_INSTANT (worker, time, kind, payload, session) VALUES (1, 455,
 INSERT INTO GROSR_QUEUE_SAMPLE VALUES (1000, 0, 8, 0, 0), (2000, 0, 9, 5, 5), (3000, 0, 10, 10, 10), (2000, 1, 2, 2, 1);
 
 -- In 5000 ns of the device's clock the host's goes 10 further.
-INSERT INTO GROSR_CLOCK (device_ns, host, bound_ns, session) VALUES (1000000, 0, 40, 1), (1001000, 1000, 60, 1),
-    (1005000, 5010, 50, 1);
+-- From the second snapshot on: 4000 for its 4010, which is 4000 / 4010 - 1 = -2493766 / 10^9. The third is as an older
+-- file has it, without its bracket; then twice the bound is the round trip.
+INSERT INTO GROSR_CLOCK (device_ns, host, bound_ns, session, host_before, host_after, drift_ppb, used, jump) VALUES
+    (1000000, 0, 40, 1, -30, 40, 0, 1, 0), (1001000, 1000, 60, 1, 950, 1050, -2493766, 1, 0),
+    (1005000, 5010, 50, 1, NULL, NULL, NULL, 1, 1);
 
 INSERT INTO GROSR_NAME VALUES (0, 'phase', NULL, 1), (1, 'sm__warps_active.avg.pct_of_peak_sustained_active', '%', 2),
     (2, 'progress', NULL, 1);

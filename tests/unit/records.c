@@ -1,0 +1,182 @@
+/*
+ * Records become rows: whatever order two streams are read in, and whatever a record holds.
+ */
+#include "../fixture.h"
+
+#include "../../tracer/record.h"
+#include "../../tracer/records.h"
+
+#include <unistd.h>
+
+static char path[] = "/tmp/grosr-records-XXXXXX";
+
+struct bench {
+    struct grosr_session *session;
+    struct grosr_store *store;
+    struct grosr_bases bases;
+    struct grosr_records *records;
+};
+
+static void open_bench(struct bench *b)
+{
+    struct grosr_session_options o = {.device = "process",
+                                      .device_name = "test",
+                                      .program = "test",
+                                      .lanes = 1,
+                                      .device_clock_is_host = true,
+                                      .host_ring_events = 8,
+                                      .streams = 2,
+                                      .stream_bytes = 4096};
+
+    if (grosr_session_create(&b->session, &o) || grosr_store_create(&b->store, path) ||
+        grosr_store_add_session(b->store, b->session, &b->bases) ||
+        grosr_records_create(&b->records, b->session, &b->bases, b->store)) {
+        printf("Bail out! %s\n", grosr_error());
+        exit(1);
+    }
+}
+
+static void close_bench(struct bench *b)
+{
+    is(grosr_records_finish(b->records), 0, "finished");
+    grosr_records_free(b->records);
+    is(grosr_store_finish(b->store, NULL), 0, "and stored");
+    grosr_store_close(b->store);
+    grosr_session_close(b->session);
+}
+
+/* One number that a query on the file gives. */
+static int64_t ask(const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    int64_t answer = -1;
+
+    if (grosr_store_open_read(&db, path) == 0 &&
+        sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        answer = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return answer;
+}
+
+static void add(struct bench *b, uint32_t stream, const void *record, size_t bytes, const char *text)
+{
+    unsigned char whole[512] = {0};
+    struct grosr_record head;
+
+    memcpy(whole, record, bytes);
+    memcpy(whole + bytes, text, strlen(text));
+    memcpy(&head, whole, sizeof(head));
+    head.bytes = (uint32_t)(bytes + strlen(text) + 7) / 8 * 8;
+    memcpy(whole, &head, sizeof(head));
+    if (grosr_records_add(b->records, stream, whole, head.bytes))
+        ok(false, "added: %s", grosr_error());
+}
+
+static void add_event(struct bench *b, uint32_t stream, uint32_t kind, uint64_t time, uint64_t range,
+                      uint32_t number, const char *text)
+{
+    struct grosr_record_nvtx r = {.head = {0, kind},
+                                  .time = (uint64_t)b->bases.origin_ns + time,
+                                  .tid = 5,
+                                  .range = range,
+                                  .text = number,
+                                  .text_bytes = (uint16_t)strlen(text)};
+
+    add(b, stream, &r, sizeof(r), text);
+}
+
+static void add_end(struct bench *b, uint32_t stream, uint32_t kind, uint64_t time, uint32_t tid,
+                    uint64_t range)
+{
+    struct grosr_record_nvtx_end r = {
+        .head = {0, kind}, .time = (uint64_t)b->bases.origin_ns + time, .tid = tid, .range = range};
+
+    add(b, stream, &r, sizeof(r), "");
+}
+
+static void add_text(struct bench *b, uint32_t stream, uint32_t number, const char *text)
+{
+    struct grosr_record_text r = {
+        .head = {0, GROSR_RECORD_TEXT}, .number = number, .text_bytes = (uint32_t)strlen(text)};
+
+    add(b, stream, &r, sizeof(r), text);
+}
+
+static void order(void)
+{
+    struct bench b;
+
+    open_bench(&b);
+    add_end(&b, 1, GROSR_RECORD_NVTX_END, 900, 6, 42);
+    add_event(&b, 0, GROSR_RECORD_NVTX_START, 100, 42, 0, "ended before it began");
+    add_end(&b, 0, GROSR_RECORD_NVTX_POP, 150, 5, 0); /* nothing to pop */
+    add_event(&b, 0, GROSR_RECORD_NVTX_PUSH, 200, 0, 0, "long");
+    add_event(&b, 0, GROSR_RECORD_NVTX_PUSH, 3000000000, 0, 0, "short");
+    uint64_t origin = (uint64_t)b.bases.origin_ns;
+    is(grosr_records_tick(b.records, origin + 3000000100), 0, "a second has passed");
+    is(grosr_store_commit(b.store), 0, "committed");
+    is(ask("SELECT count(*) FROM NVTX_EVENTS WHERE text = 'long' AND end IS NULL"), 1,
+       "what is open for a second is a row");
+    is(ask("SELECT count(*) FROM NVTX_EVENTS WHERE text = 'short'"), 0, "a younger range is not yet");
+    add_end(&b, 0, GROSR_RECORD_NVTX_POP, 3000000200, 5, 0);
+    add_end(&b, 0, GROSR_RECORD_NVTX_POP, 3000000300, 5, 0);
+    /* Numbers of strings are each stream's own. */
+    add_text(&b, 0, 1, "zero");
+    add_text(&b, 1, 1, "one");
+    add_text(&b, 1, 2, "zero");
+    add_event(&b, 0, GROSR_RECORD_NVTX_MARK, 1, 0, 1, "");
+    add_event(&b, 1, GROSR_RECORD_NVTX_MARK, 2, 0, 1, "");
+    add_event(&b, 1, GROSR_RECORD_NVTX_MARK, 3, 0, 2, "");
+    add_event(&b, 0, GROSR_RECORD_NVTX_MARK, 4, 0, 7, "");
+    close_bench(&b);
+    is(ask("SELECT end - start FROM NVTX_EVENTS WHERE rangeId = 42"), 800,
+       "an end read before the beginning finds it");
+    is(ask("SELECT endGlobalTid & 0xffffff FROM NVTX_EVENTS WHERE rangeId = 42"), 6,
+       "and tells who ended it");
+    is(ask("SELECT count(*) FROM NVTX_EVENTS WHERE text = 'long'"), 1, "a range has one row");
+    is(ask("SELECT end FROM NVTX_EVENTS WHERE text = 'long'"), 3000000300, "completed when it ends");
+    is(ask("SELECT end FROM NVTX_EVENTS WHERE text = 'short'"), 3000000200, "ranges nest");
+    is(ask("SELECT count(*) FROM NVTX_EVENTS WHERE eventType = 34 AND textId IS NULL"), 1,
+       "a string that was not told has no text");
+    is(ask("SELECT count(*) FROM StringIds"), 2, "a string is stored once");
+    is(ask("SELECT count(*) FROM NVTX_EVENTS a, NVTX_EVENTS b WHERE a.start = 1 AND b.start = 3 AND "
+           "a.textId = b.textId"),
+       1, "the same for both streams");
+}
+
+/* Bytes of any kind are read without harm; that some were damaged is told. */
+static void damaged(void)
+{
+    struct bench b;
+    uint64_t seed = 88172645463325252u;
+    unsigned char bytes[256];
+
+    open_bench(&b);
+    for (int round = 0; round < 20000; round++) {
+        struct grosr_record head = {8 * (uint32_t)(1 + tap_random(&seed) % 31),
+                                    (uint32_t)(tap_random(&seed) % 40)};
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = tap_random(&seed) % 3 ? 0 : (unsigned char)tap_random(&seed);
+        memcpy(bytes, &head, sizeof(head));
+        if (grosr_records_add(b.records, (uint32_t)round % 2, bytes, head.bytes))
+            ok(false, "round %d: %s", round, grosr_error());
+    }
+    close_bench(&b);
+    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '%damaged%'"), 1,
+       "20,000 random records: that some were damaged is told");
+    ok(ask("SELECT count(*) FROM NVTX_EVENTS") > 200, "those that are whole become rows");
+}
+
+int main(void)
+{
+    int fd = mkstemp(path);
+
+    close(fd);
+    order();
+    damaged();
+    unlink(path);
+    return tap_done();
+}

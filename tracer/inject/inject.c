@@ -1,0 +1,437 @@
+/*
+ * The session of a traced process, its threads, and what outlives both (inject.h).
+ */
+#include "inject.h"
+
+#include "../clock.h"
+#include "../error.h"
+#include "../process.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STREAMS     4u
+#define THREADS     4096u /* known at a time */
+#define FACTS_MAX   65536u
+#define BUCKETS     4096u
+#define PATIENCE_NS 2000000000u /* for the collector, once for each process */
+#define LOCK_DEFAULT \
+    PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP /* a hook of malloc's that comes back is refused */
+
+enum state {
+    IDLE,      /* nothing has been told */
+    RECORDING, /* `current` is valid, from here on for ever */
+    OFF,       /* nothing will be told */
+};
+
+struct inject_session {
+    struct grosr_session *session;
+    struct grosr_stream_writer writer[STREAMS];
+};
+
+struct fact {
+    struct fact *next;
+    size_t bytes;
+    unsigned char record[];
+};
+
+struct inject_string {
+    struct inject_string *next;
+    dev32 told; /* the session's generation << 8 | a bit for each stream that has it */
+    uint32_t number, bytes;
+    char text[];
+};
+
+static dev32 state; /* enum state */
+static struct inject_session current;
+static uint32_t generation = 1; /* of the session: one more in each child */
+static uint32_t collector;      /* GROSR_COLLECTOR when the library was loaded */
+static dev64 left_out;          /* records that came while their thread was busy */
+
+static pthread_mutex_t begin_lock = LOCK_DEFAULT, facts_lock = LOCK_DEFAULT, strings_lock = LOCK_DEFAULT;
+static struct fact *facts, **facts_end = &facts;
+static unsigned fact_count;
+static struct inject_string *strings[BUCKETS];
+static uint32_t string_count;
+
+static pthread_key_t thread_key;
+static struct inject_thread *threads; /* THREADS; memory comes as it is touched */
+static dev32 thread_turn;             /* where the next search for a free one begins */
+static bool loaded;
+
+static_assert(STREAMS <= 8, "a bit for each in inject_string.told");
+
+/* ---- the session ---- */
+
+/* "python3 train.py": the command line as a person reads it. */
+static void describe(char *to, size_t size)
+{
+    char line[256];
+    FILE *f = fopen("/proc/self/cmdline", "re");
+    size_t n = f ? fread(line, 1, sizeof(line) - 1, f) : 0;
+
+    if (f)
+        fclose(f);
+    line[n] = 0;
+    const char *slash = strrchr(line, '/'), *name = slash ? slash + 1 : line;
+    size_t at = (size_t)(name - line);
+    while (n > at && !line[n - 1])
+        n--;
+    for (size_t i = at; i < n; i++)
+        if (!line[i])
+            line[i] = ' ';
+    if (n == at)
+        name = program_invocation_short_name, n = at + strlen(name);
+    snprintf(to, size, "%.*s", (int)(n - at < size ? n - at : size - 1), name);
+}
+
+/* As large as /dev/shm has room for. */
+static int create_session(void)
+{
+    static const uint64_t sizes[] = {2u << 20, 512u << 10, 128u << 10};
+    char program[64];
+    struct grosr_session_options o = {
+        .device = "process",
+        .device_name = "process",
+        .program = program,
+        .lanes = 1,
+        .device_clock_is_host = true,
+        .host_ring_events = GROSR_RING_MIN,
+        .level = GROSR_LEVEL_SPANS,
+        .streams = STREAMS,
+    };
+    int err = -ENOSPC;
+
+    describe(program, sizeof(program));
+    for (size_t i = 0; (err == -ENOSPC || err == -ENOMEM) && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        o.stream_bytes = sizes[i];
+        err = grosr_session_create(&current.session, &o);
+    }
+    return err;
+}
+
+static int make_session(void)
+{
+    int err;
+
+    if (!grosr_process_descends((uint32_t)getpid(), collector)) /* a daemon, say: it would not be found */
+        err = grosr_fail(ECHILD, "it does not descend from its recorder (process %u) any more", collector);
+    else
+        err = create_session();
+    if (!err)
+        err = grosr_session_wait_collector(current.session, collector, PATIENCE_NS);
+    if (err) {
+        fprintf(stderr, "grosr: process %d is not recorded: %s\n", (int)getpid(), grosr_error());
+        grosr_session_close(current.session);
+        current.session = NULL;
+        return err;
+    }
+    for (uint32_t i = 0; i < STREAMS; i++)
+        grosr_stream_writer_open(&current.writer[i], current.session, i);
+    return 0;
+}
+
+bool inject_begin(void)
+{
+    /* Pairs with the release below: whoever sees RECORDING sees `current`. */
+    uint32_t now = dev_load_acquire(&state);
+
+    if (now != IDLE || !loaded)
+        return now == RECORDING;
+    if (pthread_mutex_lock(&begin_lock))
+        return false;
+    now = dev_load_relaxed(&state);
+    if (now == IDLE) {
+        if (current.session) { /* the parent's */
+            current.session->owner = false;
+            grosr_session_close(current.session);
+            current.session = NULL;
+        }
+        now = collector && make_session() == 0 ? RECORDING : OFF;
+        for (struct fact *f = now == RECORDING ? facts : NULL; f; f = f->next) {
+            const struct grosr_piece piece = {f->record, f->bytes};
+            grosr_stream_write(&current.writer[0], &piece, 1);
+        }
+        dev_store_release(&state, now);
+    }
+    pthread_mutex_unlock(&begin_lock);
+    return now == RECORDING;
+}
+
+/* ---- threads ---- */
+
+static void release_thread(void *thread)
+{
+    struct inject_thread *t = (struct inject_thread *)thread;
+
+    /* Pairs with the exchange in claim_thread(): the next owner finds it as this one leaves it. */
+    dev_store_release(&t->taken, 0);
+}
+
+static struct inject_thread *claim_thread(void)
+{
+    struct inject_thread *t = NULL;
+
+    for (uint32_t i = 0; i < THREADS && !t; i++) {
+        struct inject_thread *candidate = &threads[dev_add_relaxed(&thread_turn, 1) % THREADS];
+        if (!dev_load_relaxed(&candidate->taken) && dev_cas_acquire(&candidate->taken, 0, 1) == 0)
+            t = candidate;
+    }
+    if (!t)
+        return NULL;
+    t->tid = (uint32_t)gettid();
+    t->stream = t->tid % STREAMS;
+    t->busy = 0;
+    t->named = false;
+    memset(t->depth, 0, sizeof(t->depth));
+    if (pthread_setspecific(thread_key, t)) {
+        release_thread(t);
+        return NULL;
+    }
+    return t;
+}
+
+/* The system's name of a thread that is new to the session. */
+static void tell_thread(struct inject_thread *t)
+{
+    struct grosr_record_name r = {.head = {0, GROSR_RECORD_THREAD_NAME}, .tid = t->tid};
+    char name[16] = "";
+
+    t->named = true;
+    if (prctl(PR_GET_NAME, name))
+        return;
+    r.text_bytes = (uint32_t)strnlen(name, sizeof(name));
+    const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {name, r.text_bytes}};
+    inject_write(t, pieces, 2);
+}
+
+struct inject_thread *inject_enter(void)
+{
+    int saved = errno;
+    struct inject_thread *t = NULL;
+
+    if (inject_begin()) {
+        t = (struct inject_thread *)pthread_getspecific(thread_key);
+        if (!t)
+            t = claim_thread();
+        if (!t || t->busy) {
+            dev_add_relaxed(&left_out, 1);
+            t = NULL;
+        }
+    }
+    if (!t) {
+        errno = saved;
+        return NULL;
+    }
+    t->busy = 1;
+    t->saved_errno = saved;
+    if (!t->named)
+        tell_thread(t);
+    return t;
+}
+
+void inject_leave(struct inject_thread *t)
+{
+    errno = t->saved_errno;
+    t->busy = 0;
+}
+
+/* ---- records ---- */
+
+bool inject_write(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
+{
+    return grosr_stream_write(&current.writer[t->stream], pieces, count);
+}
+
+void inject_write_fact(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
+{
+    size_t bytes = 0;
+    struct fact *f;
+
+    inject_write(t, pieces, count);
+    for (unsigned i = 0; i < count; i++)
+        bytes += pieces[i].bytes;
+    if (pthread_mutex_lock(&facts_lock))
+        return;
+    f = fact_count < FACTS_MAX ? (struct fact *)malloc(sizeof(*f) + bytes) : NULL;
+    if (f) {
+        f->next = NULL;
+        f->bytes = 0;
+        for (unsigned i = 0; i < count; i++) {
+            memcpy(f->record + f->bytes, pieces[i].at, pieces[i].bytes);
+            f->bytes += pieces[i].bytes;
+        }
+        *facts_end = f;
+        facts_end = &f->next;
+        fact_count++;
+    }
+    pthread_mutex_unlock(&facts_lock);
+}
+
+bool inject_note(struct inject_thread *t, const char *topic, const char *format, ...)
+{
+    struct grosr_record_note r = {.head = {0, GROSR_RECORD_NOTE}, .time = grosr_host_clock_ns()};
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    r.topic_bytes = (uint16_t)strlen(topic);
+    r.text_bytes = (uint16_t)strlen(text);
+    const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {topic, r.topic_bytes}, {text, r.text_bytes}};
+    return inject_write(t, pieces, 3);
+}
+
+size_t inject_text_bytes(const char *text)
+{
+    size_t n = text ? strnlen(text, GROSR_RECORD_TEXT_MAX + 1) : 0;
+
+    if (n > GROSR_RECORD_TEXT_MAX)
+        for (n = GROSR_RECORD_TEXT_MAX; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;
+    return n;
+}
+
+struct inject_string *inject_string(const char *text, size_t bytes)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    struct inject_string *s;
+
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+    if (pthread_mutex_lock(&strings_lock))
+        return NULL;
+    struct inject_string **bucket = &strings[hash % BUCKETS];
+    for (s = *bucket; s; s = s->next)
+        if (s->bytes == bytes && !memcmp(s->text, text, bytes))
+            break;
+    if (!s && (s = (struct inject_string *)malloc(sizeof(*s) + bytes))) {
+        dev_store_relaxed(&s->told, 0);
+        s->number = ++string_count;
+        s->bytes = (uint32_t)bytes;
+        memcpy(s->text, text, bytes);
+        s->next = *bucket;
+        *bucket = s;
+    }
+    pthread_mutex_unlock(&strings_lock);
+    return s;
+}
+
+uint32_t inject_string_number(struct inject_thread *t, struct inject_string *s)
+{
+    uint32_t old = dev_load_relaxed(&s->told), mine = 1u << t->stream;
+
+    if (old >> 8 == generation && old & mine)
+        return s->number;
+    /* Two threads of one stream may both tell it: that harms nobody. Records of a stream are in order. */
+    struct grosr_record_text r = {
+        .head = {0, GROSR_RECORD_TEXT}, .number = s->number, .text_bytes = s->bytes};
+    const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {s->text, s->bytes}};
+    if (!inject_write(t, pieces, 2))
+        return 0;
+    for (;;) {
+        uint32_t bits = old >> 8 == generation ? old & 0xff : 0;
+        uint32_t found = dev_cas_relaxed(&s->told, old, generation << 8 | bits | mine);
+        if (found == old)
+            return s->number;
+        old = found;
+    }
+}
+
+/* ---- loading, forking, the end ---- */
+
+/* A fork waits for what other threads are at: making the session, above all, which takes NVTX with it. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&begin_lock);
+    pthread_mutex_lock(&facts_lock);
+    pthread_mutex_lock(&strings_lock);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&strings_lock);
+    pthread_mutex_unlock(&facts_lock);
+    pthread_mutex_unlock(&begin_lock);
+}
+
+static void in_child(void)
+{
+    static const pthread_mutex_t unlocked = LOCK_DEFAULT;
+    struct inject_thread *me = (struct inject_thread *)pthread_getspecific(thread_key);
+    uint32_t touched = dev_load_relaxed(&thread_turn);
+
+    begin_lock = facts_lock = strings_lock = unlocked;
+    for (uint32_t i = 0; i < touched && i < THREADS; i++)
+        if (&threads[i] != me && dev_load_relaxed(&threads[i].taken))
+            dev_store_relaxed(&threads[i].taken, 0);
+    if (me) {
+        /* What the parent's thread has pushed is its own. */
+        me->tid = (uint32_t)gettid();
+        me->stream = me->tid % STREAMS;
+        me->named = false;
+        memset(me->depth, 0, sizeof(me->depth));
+    }
+    generation++;
+    dev_store_relaxed(&left_out, 0);
+    if (dev_load_relaxed(&state) == RECORDING)
+        dev_store_relaxed(&state, IDLE);
+}
+
+__attribute__((constructor)) static void load(void)
+{
+    const char *pid = getenv("GROSR_COLLECTOR");
+    void *memory = mmap(NULL, THREADS * sizeof(*threads), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    collector = pid ? (uint32_t)strtoul(pid, NULL, 10) : 0;
+    if (memory == MAP_FAILED || pthread_key_create(&thread_key, release_thread))
+        return;
+    threads = (struct inject_thread *)memory;
+    loaded = pthread_atfork(before_fork, in_parent, in_child) == 0;
+}
+
+/* The last word must get through: a full stream is given a moment. */
+static void tell_left_out(void)
+{
+    struct inject_thread *t = inject_enter();
+    uint64_t n = dev_load_relaxed(&left_out);
+    struct timespec pause = {0, 1000000};
+
+    for (int i = 0; t && n && i < 100; i++) {
+        if (inject_note(
+                t, "process",
+                "%llu calls were left out: they came from within another one (a signal handler, a hook of "
+                "malloc), or from more than %u threads",
+                (unsigned long long)n, THREADS))
+            break;
+        nanosleep(&pause, NULL);
+    }
+    if (t)
+        inject_leave(t);
+}
+
+/* Waits for a thread that is making the session: it would be left as that of a process that died. */
+__attribute__((destructor)) static void end(void)
+{
+    if (pthread_mutex_lock(&begin_lock))
+        return;
+    bool recording = dev_load_relaxed(&state) == RECORDING;
+    if (recording)
+        tell_left_out();
+    dev_store_relaxed(&state, OFF);
+    pthread_mutex_unlock(&begin_lock);
+    if (!recording)
+        return;
+    /* Pairs with the collector's load: the last record comes before it. */
+    sys_store_release(&grosr_session_live(current.session)->state, GROSR_SESSION_CLOSED);
+    grosr_session_unlink(current.session);
+}

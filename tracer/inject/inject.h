@@ -1,0 +1,65 @@
+/*
+ * The injected library: what its parts share. It lives in processes that are not ours, so:
+ *
+ * - It records only in processes that find GROSR_COLLECTOR set, and makes the session at the first thing
+ *   there is to tell. Without a collector, or without room in /dev/shm, it says so once and does nothing from
+ *   then on.
+ * - Handlers begin with inject_enter() and end with inject_leave(). Between them the thread is busy, and what
+ *   a signal handler or a malloc hook tells on top of that is counted and left out: no lock is taken twice,
+ *   however the program nests its calls. errno is as it was.
+ * - A fork's child tells of itself in a session of its own. Locks that another thread held at the fork are
+ *   made anew; what is known of domains and names is told again.
+ * - At exit the session is closed and stays mapped: threads that still run may go on calling.
+ *
+ * A thread writes to one of a few streams, always the same, so that its records stay in order.
+ */
+#ifndef GROSR_INJECT_H
+#define GROSR_INJECT_H
+
+#include "../device.h"
+#include "../stream.h"
+
+#include <signal.h>
+
+#define INJECT_DEPTHS 16u /* domains whose depth of pushed ranges is known */
+
+struct inject_thread {
+    dev32 taken; /* 1: a thread has it */
+    uint32_t tid;
+    uint32_t stream;
+    bool named; /* the session knows its name */
+    volatile sig_atomic_t busy;
+    int saved_errno;
+    int depth[INJECT_DEPTHS];
+};
+
+/*
+ * The calling thread, ready to write records; NULL: nothing is to be recorded now. Any thread, at any time.
+ */
+struct inject_thread *inject_enter(void);
+void inject_leave(struct inject_thread *thread);
+
+/* Writes a record to the thread's stream. Between inject_enter() and inject_leave(), as all below. */
+bool inject_write(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
+
+/* The same, and it is told again in the sessions of fork's children. */
+void inject_write_fact(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
+
+/* A word to the user; topic and text end in NUL. */
+bool inject_note(struct inject_thread *thread, const char *topic, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A string that comes often: kept for ever, the same for the same text. NULL: no memory. */
+struct inject_string;
+struct inject_string *inject_string(const char *text, size_t bytes);
+
+/* Its number for a record of this thread's stream, which has been told of it; 0: there was no room. */
+uint32_t inject_string_number(struct inject_thread *thread, struct inject_string *string);
+
+/* Bytes of a string, at most GROSR_RECORD_TEXT_MAX, cut between characters. NULL has none. */
+size_t inject_text_bytes(const char *text);
+
+/* Whether this process is recorded; makes the session if it is. */
+bool inject_begin(void);
+
+#endif

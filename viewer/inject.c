@@ -1,0 +1,55 @@
+/*
+ * Finding the library and naming it to NVTX (inject.h). It lies beside the command where that was
+ * built, and in ../lib/grosr where it was installed.
+ */
+#include "inject.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIBRARY "libgrosr-inject.so"
+
+const char *inject_library(const char **why)
+{
+    static const char *const places[] = {"/" LIBRARY, "/../lib/grosr/" LIBRARY};
+    static char path[4096 + 64];
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    self[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash)
+        *slash = 0;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        snprintf(path, sizeof(path), "%s%s", self, places[i]);
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    *why = LIBRARY " is neither beside grosr nor in ../lib/grosr";
+    return NULL;
+}
+
+void inject_environment(uint32_t trace)
+{
+    static const struct {
+        uint32_t part;
+        const char *name, *what;
+    } variables[] = {
+        {GROSR_TRACE_NVTX, "NVTX_INJECTION64_PATH", "NVTX"},
+    };
+    const char *why, *library = inject_library(&why);
+
+    if (!library && trace & GROSR_TRACE_NVTX)
+        grosr_say(0, "NVTX calls are not recorded: %s", why);
+    for (size_t i = 0; library && i < sizeof(variables) / sizeof(variables[0]); i++) {
+        const char *set = getenv(variables[i].name);
+        if (!(trace & variables[i].part))
+            continue;
+        if (set && *set && strcmp(set, library))
+            grosr_say(0, "%s calls are not recorded: %s is set already, to %s", variables[i].what,
+                      variables[i].name, set);
+        else
+            setenv(variables[i].name, library, 1);
+    }
+}

@@ -1,0 +1,18 @@
+/*
+ * The library that `grosr record` has NVTX load in the program it starts (tracer/inject).
+ */
+#ifndef GROSR_VIEWER_INJECT_H
+#define GROSR_VIEWER_INJECT_H
+
+#include "options.h"
+
+/*
+ * In the child that is going to be the program: names the library in the environment, for the parts in
+ * `trace` (GROSR_TRACE_*). What cannot be recorded is said; the program is run all the same.
+ */
+void inject_environment(uint32_t trace);
+
+/* The library's path, or NULL and why there is none. */
+const char *inject_library(const char **why);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * A grosr that was built without NVTX's header has no library to inject (inject.h).
+ */
+#include "inject.h"
+
+const char *inject_library(const char **why)
+{
+    *why = "this grosr was built without the CUDA toolkit";
+    return NULL;
+}
+
+void inject_environment(uint32_t trace)
+{
+    const char *why;
+
+    inject_library(&why);
+    if (trace & GROSR_TRACE_NVTX && !(trace & GROSR_TRACE_DEFAULT))
+        grosr_say(0, "NVTX calls are not recorded: %s", why);
+}
