@@ -17,11 +17,12 @@ LEFT JOIN GROSR_WORKER w ON w.worker = t.worker;
 
 -- One row a wait; worker NULL: a host thread.
 CREATE VIEW waits AS
-SELECT w.worker, k.name AS resource, w."index", q.name AS resource_name, w.start, w.end,
-       w.end - w.start AS wait_ns, w.session
+SELECT w.worker, k.name AS resource, w."index", coalesce(q.name, n.text || ' ' || (w."index" & 0xffffffff)) AS resource_name,
+       w.start, w.end, w.end - w.start AS wait_ns, w.session
 FROM GROSR_WAIT w
 JOIN GROSR_RESOURCE_KIND k ON k.resource = w.resource
-LEFT JOIN GROSR_QUEUE q ON q.queue = w."index" AND k.name LIKE 'queue%';
+LEFT JOIN GROSR_QUEUE q ON q.queue = w."index" AND k.name LIKE 'queue%'
+LEFT JOIN GROSR_NAME n ON n.name = w."index" >> 32 AND k.name = 'named';
 
 -- Depth of each queue over time, as sampled by the collector.
 CREATE VIEW queue_depth AS
@@ -145,22 +146,28 @@ SELECT t.start, t.end, t.end - t.start AS duration_ns, 'task' AS kind, CAST(f.na
        'worker ' || t.worker AS place, w.sm, w.session
 FROM GROSR_TASK t LEFT JOIN GROSR_FUNCTION f ON f.function = t.function LEFT JOIN GROSR_WORKER w ON w.worker = t.worker
 UNION ALL
-SELECT i.start, i.end, i.end - i.start, 'wait', CAST(k.name || coalesce(' of ' || q.name, '') AS TEXT),
+SELECT i.start, i.end, i.end - i.start, 'wait',
+       CAST(coalesce(n.text || ' ' || (i."index" & 0xffffffff), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
        coalesce('worker ' || i.worker, 'host'), w.sm, i.session
 FROM GROSR_WAIT i LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = i.resource
+LEFT JOIN GROSR_NAME n ON n.name = i."index" >> 32 AND k.name = 'named'
 LEFT JOIN GROSR_QUEUE q ON q.queue = i."index" AND k.name LIKE 'queue%' LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
 UNION ALL
 SELECT i.start, i.end, i.end - i.start, 'idle', CAST('asleep' AS TEXT), 'worker ' || i.worker, w.sm, w.session
 FROM GROSR_IDLE i LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
 UNION ALL
-SELECT h.start, h.end, h.end - h.start, 'hold', CAST(k.name || ' ' || h."index" AS TEXT), 'worker ' || h.worker, w.sm,
-       w.session
+SELECT h.start, h.end, h.end - h.start, 'hold',
+       CAST(coalesce(n.text || ' ' || (h."index" & 0xffffffff), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
+       'worker ' || h.worker, w.sm, w.session
 FROM GROSR_HOLD h LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
+LEFT JOIN GROSR_NAME n ON n.name = h."index" >> 32 AND k.name = 'named'
+LEFT JOIN GROSR_QUEUE q ON q.queue = h."index" AND k.name LIKE 'queue%'
 LEFT JOIN GROSR_WORKER w ON w.worker = h.worker
 UNION ALL
-SELECT i.time, CAST(NULL AS INTEGER), NULL, 'instant', CAST(k.name AS TEXT), coalesce('worker ' || i.worker, 'host'), w.sm,
-       i.session
+SELECT i.time, CAST(NULL AS INTEGER), NULL, 'instant', CAST(coalesce(n.text, k.name) AS TEXT),
+       coalesce('worker ' || i.worker, 'host'), w.sm, i.session
 FROM GROSR_INSTANT i LEFT JOIN GROSR_EVENT_KIND k ON k.kind = i.kind LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
+LEFT JOIN GROSR_NAME n ON k.name = 'instant' AND n.name = (i.payload >> 40) + 65536 * (i.session - 1)
 UNION ALL
 SELECT c.start, c.end, c.end - c.start, 'syscall', CAST(n.value AS TEXT), 'worker ' || c.worker, w.sm, w.session
 FROM GROSR_SYSCALL c LEFT JOIN StringIds n ON n.id = c.nameId LEFT JOIN GROSR_WORKER w ON w.worker = c.worker

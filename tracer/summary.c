@@ -26,6 +26,7 @@ static const struct {
     const char *measure, *sql;
 } plain[] = {
     {"wait", "SELECT resource, \"index\", end - start, worker IS NULL FROM GROSR_WAIT"},
+    {"hold", "SELECT resource, \"index\", end - start, 0 FROM GROSR_HOLD"},
     {"range",
      "SELECT r.name, w.sm, r.end - r.start, 0 FROM GROSR_RANGE r LEFT JOIN GROSR_WORKER w USING (worker)"},
     {"api", "SELECT nameId, eventClass, end - start, coalesce(returnValue, 0) <> 0 FROM "

@@ -9,8 +9,9 @@ INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_
     (1, 100, 'app', 'cuda', 'GPU', 2, 4, 32, 0, 7000000, 90000000, 5000, 0, 0),
     (2, 100, 'app', 'process', '', 0, 0, 0, 3, 7000100, 90000100, 5000, 0, 1),
     (3, 200, 'other', 'host', 'host threads', 1, 1, 1, 3, 7001000, 90001000, 4000, 1, 0);
-INSERT INTO GROSR_EVENT_KIND VALUES (16, 'task_share', 'full', 'count:16 task:40', '');
-INSERT INTO GROSR_RESOURCE_KIND VALUES (1, 'queue_not_empty', ''), (2, 'queue_not_full', '');
+INSERT INTO GROSR_EVENT_KIND VALUES (16, 'task_share', 'full', 'count:16 task:40', ''),
+    (21, 'instant', 'spans', 'name:16 value:40', '');
+INSERT INTO GROSR_RESOURCE_KIND VALUES (1, 'queue_not_empty', ''), (2, 'queue_not_full', ''), (3, 'named', '');
 INSERT INTO GROSR_FUNCTION VALUES (0, 'add', 1), (1, 'mul', 1), (2, 'tree', 1), (3, 'add', 3);
 INSERT INTO GROSR_QUEUE VALUES (0, 'submit', 8, 1, 1), (1, 'submit', 4, 1, 3);
 
@@ -53,17 +54,20 @@ INSERT INTO GROSR_TASK (task, function, worker, enqueue, start, end, status, nex
     (0, 3, 3, 1200, 1300, 1400, 0, NULL),         --    100  100      200
     (1, 3, 3, 1200, 1500, NULL, NULL, NULL);      --    300
 
+-- Worker 2 waits from 1355 to 1360 for the fifth `lock`, which is name 3 of session 1: 3 * 2^32 + 5 = 12884901893.
 -- Worker 0: 520 to 1000 without a task, 450 of it waiting; 1050 to 2000, 800 of it waiting. Worker 1: 960 to 1100, 120 of
--- it waiting. Left of their gaps: 20, 30, 150 and 10, 20, 300, 10.
+-- it waiting. Left of their gaps: 20, 30, 150 and 10, 20, 300, 10; of worker 2's 45 and 50.
 INSERT INTO GROSR_WAIT (worker, resource, "index", start, end, session) VALUES
     (0, 1, 0, 540, 990, 1),
     (1, 1, 0, 970, 1090, 1),
     (0, 1, 0, 1100, 1900, 1),
     (NULL, 2, 0, 700, 800, 1),
+    (2, 3, 12884901893, 1355, 1360, 1),
     (2, 1, 0, 4000, NULL, 1);
 INSERT INTO GROSR_IDLE VALUES (0, 600, 980);
-INSERT INTO GROSR_HOLD VALUES (0, 1, 0, 205, 215);
-INSERT INTO GROSR_INSTANT (worker, time, kind, payload, session) VALUES (1, 455, 16, 0, 1);
+INSERT INTO GROSR_HOLD VALUES (0, 3, 12884901893, 205, 215), (1, 3, 12884901893, 1300, NULL);
+INSERT INTO GROSR_INSTANT (worker, time, kind, payload, session) VALUES (1, 455, 16, 0, 1),
+    (2, 1500, 21, 3298534883337, 1); -- name 3, value 9: 3 * 2^40 + 9
 INSERT INTO GROSR_QUEUE_SAMPLE VALUES (1000, 0, 8, 0, 0), (2000, 0, 9, 5, 5), (3000, 0, 10, 10, 10), (2000, 1, 2, 2, 1);
 
 -- In 5000 ns of the device's clock the host's goes 10 further.
@@ -74,7 +78,8 @@ INSERT INTO GROSR_CLOCK (device_ns, host, bound_ns, session, host_before, host_a
     (1005000, 5010, 50, 1, NULL, NULL, NULL, 1, 1);
 
 INSERT INTO GROSR_NAME VALUES (0, 'phase', NULL, 1), (1, 'sm__warps_active.avg.pct_of_peak_sustained_active', '%', 2),
-    (2, 'progress', NULL, 1);
+    (2, 'progress', NULL, 1),
+    (3, 'lock', NULL, 1);
 INSERT INTO GROSR_RANGE VALUES (0, 0, 210, 290, 7), (1, 0, 300, NULL, NULL);
 INSERT INTO GROSR_COUNTER VALUES (210, 1, NULL, 40), (290, 1, NULL, 60), (220, 2, 0, 3);
 INSERT INTO GROSR_NOTE VALUES (50, 2, 'cupti', 'forever withholds the records of other kernels');
