@@ -42,7 +42,12 @@ static void prepare(void)
         unlink(path);
         if (grosr_store_create(&store, path))
             abort();
-        unlink(path); /* goes with this process */
+        unlink(path); /* goes with this process; so do its companions */
+        for (size_t i = 0; i < 2; i++) {
+            char companion[sizeof(path) + 4];
+            snprintf(companion, sizeof(companion), "%s%s", path, i ? "-wal" : "-shm");
+            unlink(companion);
+        }
     }
 }
 
