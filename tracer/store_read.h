@@ -1,0 +1,18 @@
+/*
+ * What writing and reading a trace file share.
+ */
+#ifndef GROSR_STORE_READ_H
+#define GROSR_STORE_READ_H
+
+#include <sqlite3.h>
+
+/* The boundary where SQLite's codes become errno: a positive one. */
+int grosr_sqlite_errno(int code);
+
+/*
+ * Opens a database that others may be using: waits for them instead of failing, from the first statement on.
+ * SQLite's code; *db is to be closed in any case.
+ */
+int grosr_sqlite_open(const char *path, sqlite3 **db, int flags);
+
+#endif
