@@ -111,7 +111,7 @@ int grosr_bench_device_fed(const struct grosr_bench_options *o, grosr *rt, struc
 /* ---- spawn ---- */
 
 static int open_with(const struct grosr_bench_report *report, uint32_t workers, uint32_t sms,
-                     size_t shared_bytes, enum grosr_sharing sharing, grosr **rt)
+                     size_t device_bytes, enum grosr_sharing sharing, grosr **rt)
 {
     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
 
@@ -120,7 +120,7 @@ static int open_with(const struct grosr_bench_report *report, uint32_t workers, 
     options.workers = workers;
     options.sms = sms;
     options.level = GROSR_LEVEL_OFF;
-    options.shared_bytes = shared_bytes;
+    options.device_bytes = device_bytes;
     options.sharing = sharing;
     if (sharing == GROSR_SHARING_ONE_QUEUE && !grosr_bench_on_cuda(report))
         options.frames = 2 * QUEUE_MOST; /* first in, first out is breadth first: many wait */
@@ -201,12 +201,11 @@ int grosr_bench_spawn(const struct grosr_bench_options *o, struct grosr_bench_re
 static int run_chains(const struct grosr_bench_options *o, grosr *rt, uint32_t function,
                       struct grosr_bench_report *report, double *samples, uint32_t count)
 {
-    void *host, *device;
-    const sys64 *time;
+    static uint64_t time[CHAIN_STEPS];
+    void *device;
     uint32_t n = 0;
-    int err = grosr_shared(rt, &host, &device);
+    int err = grosr_device_memory(rt, &device);
 
-    time = (const sys64 *)host;
     while (!err && n < count) {
         struct grosr_task task = {
             .function = (uint16_t)function, .a = CHAIN_STEPS - 1, .b = (uint64_t)(uintptr_t)device};
@@ -216,10 +215,10 @@ static int run_chains(const struct grosr_bench_options *o, grosr *rt, uint32_t f
         if (!err)
             err = grosr_bench_wait(rt, first + 1, CHAIN_STEPS);
         report->errors += !err && result.status != 0;
+        err = err ? err : grosr_device_read(rt, time, 0, sizeof(time));
         for (uint32_t i = CHAIN_WARM; !err && i + 1 < CHAIN_STEPS && n < count; i++) {
-            uint64_t from = sys_load_relaxed(&time[i]), to = sys_load_relaxed(&time[i + 1]);
-            report->errors += to < from;
-            samples[n++] = (double)(to - from);
+            report->errors += time[i + 1] < time[i];
+            samples[n++] = (double)(time[i + 1] - time[i]);
         }
         if (!err && *o->stop)
             err = -ECANCELED;
@@ -248,7 +247,7 @@ int grosr_bench_chains(const struct grosr_bench_options *o, struct grosr_bench_r
         if (chains[i].function == GROSR_FN_RELAY && !chains[i].workers && o->workers == 1)
             continue; /* there is no other */
         err = open_with(report, chains[i].workers ? chains[i].workers : o->workers, chains[i].sms,
-                        CHAIN_STEPS * sizeof(sys64), GROSR_SHARING_ON_DEMAND, &rt);
+                        CHAIN_STEPS * sizeof(uint64_t), GROSR_SHARING_ON_DEMAND, &rt);
         if (!err)
             err = run_chains(o, rt, chains[i].function, report, samples, count);
         int closed = grosr_close(rt);

@@ -30,7 +30,7 @@ struct grosr_device {
     CUcontext context;
     CUmodule module;
     CUfunction kernel;
-    CUstream stream;
+    CUstream stream, copies;
     bool launched;
     CUdeviceptr memory[BLOCKS_MAX];
     void *host[BLOCKS_MAX];
@@ -147,6 +147,8 @@ static void free_device(struct grosr_device *d)
         }
         if (d->stream)
             grosr_cuda.stream_destroy(d->stream);
+        if (d->copies)
+            grosr_cuda.stream_destroy(d->copies);
         if (d->module && !other_with_module(d, d->fatbin))
             grosr_cuda.module_unload(d->module);
         leave();
@@ -203,6 +205,8 @@ static int load_kernel(struct grosr_device *d, const struct grosr_program *progr
         code = grosr_cuda.function_get(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, d->kernel);
     if (code == CUDA_SUCCESS)
         code = grosr_cuda.stream_create(&d->stream, CU_STREAM_NON_BLOCKING);
+    if (code == CUDA_SUCCESS)
+        code = grosr_cuda.stream_create(&d->copies, CU_STREAM_NON_BLOCKING);
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "cannot load the persistent kernel");
 }
 
@@ -264,6 +268,23 @@ static int cuda_alloc(struct grosr_device *d, size_t bytes, void **memory)
     leave();
     *memory = (void *)(uintptr_t)p;
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "cannot allocate and clear device memory");
+}
+
+/* In a stream of its own: nothing in it ever waits for the kernel. */
+static int cuda_copy(struct grosr_device *d, void *to, const void *from, size_t bytes, bool to_device)
+{
+    CUresult code = enter(d);
+
+    if (code == CUDA_SUCCESS) {
+        code = to_device ? grosr_cuda.copy_to_device((CUdeviceptr)(uintptr_t)to, from, bytes, d->copies)
+                         : grosr_cuda.copy_to_host(to, (CUdeviceptr)(uintptr_t)from, bytes, d->copies);
+        if (code == CUDA_SUCCESS)
+            code = grosr_cuda.stream_synchronize(d->copies);
+        leave();
+    }
+    return code == CUDA_SUCCESS ? 0
+                                : grosr_cuda_fail(code, to_device ? "cannot write device memory"
+                                                                  : "cannot read device memory");
 }
 
 static int cuda_alloc_shared(struct grosr_device *d, size_t bytes, void **host, void **view)
@@ -382,6 +403,7 @@ const struct grosr_device_ops grosr_device_cuda = {
     .clock_is_host = false,
     .open = cuda_open,
     .alloc = cuda_alloc,
+    .copy = cuda_copy,
     .alloc_shared = cuda_alloc_shared,
     .share = cuda_share,
     .launch = cuda_launch,

@@ -107,6 +107,14 @@ static int host_alloc(struct grosr_device *device, size_t bytes, void **memory)
     return 0;
 }
 
+static int host_copy(struct grosr_device *device, void *to, const void *from, size_t bytes, bool to_device)
+{
+    (void)device;
+    (void)to_device;
+    memcpy(to, from, bytes);
+    return 0;
+}
+
 static int host_alloc_shared(struct grosr_device *device, size_t bytes, void **host, void **view)
 {
     int err = host_alloc(device, bytes, host);
@@ -164,6 +172,7 @@ const struct grosr_device_ops grosr_device_host = {
     .clock_is_host = true,
     .open = host_open,
     .alloc = host_alloc,
+    .copy = host_copy,
     .alloc_shared = host_alloc_shared,
     .share = host_share,
     .launch = host_launch,

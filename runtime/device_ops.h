@@ -23,6 +23,10 @@ struct grosr_device_ops {
     /* Zeroed memory of the device. Freed by close. */
     int (*alloc)(struct grosr_device *device, size_t bytes, void **device_memory);
 
+    /* Copies to or from memory of the device, and waits until that is done, whether its kernel runs or not.
+     * Any thread. */
+    int (*copy)(struct grosr_device *device, void *to, const void *from, size_t bytes, bool to_device);
+
     /* Zeroed host memory that the device can reach, and where the device sees it. Freed by close. */
     int (*alloc_shared)(struct grosr_device *device, size_t bytes, void **host, void **device_view);
 

@@ -67,14 +67,14 @@ GROSR_TASK(fan)
 }
 
 /*
- * The chains: what a dependent step costs. At b, memory that the host shares, for the time of each step:
- * stores that nobody waits for.
+ * The chains: what a dependent step costs. At b, memory of the device, for the time of each step. (In memory
+ * across PCIe every fence that a step needs would wait for that store.)
  */
 GROSR_DEVICE bool grosr_chain_step(struct grosr_task_context *task)
 {
     uint32_t step = task->a >> 16;
 
-    sys_store_relaxed((sys64 *)(uintptr_t)task->b + step, dev_clock_ns());
+    dev_store_relaxed((dev64 *)(uintptr_t)task->b + step, dev_clock_ns());
     task->value = step;
     return step < (task->a & 0xffff);
 }

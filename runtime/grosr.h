@@ -112,6 +112,10 @@ struct grosr_options {
        grosr_shared(). Bytes; 0: none. */
     size_t shared_bytes;
 
+    /* Memory of the device, for what tasks share among themselves: see grosr_device_memory(). Bytes; 0: none.
+     */
+    size_t device_bytes;
+
     /* Frames for tasks that wait for others, in all; 0: the default, 2,048 a worker; at most 2^23 - 1. A task
        that finds none left is told ENOBUFS when it spawns. */
     uint32_t frames;
@@ -121,10 +125,10 @@ struct grosr_options {
     const struct grosr_program *program; /* the task functions; NULL: the built-in ones (tasks.h) */
 };
 
-#define GROSR_OPTIONS_DEFAULT                                                        \
-    {                                                                                \
-        "auto", "", 0, 0, 65536, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, 0, 0, 0, 0, \
-            GROSR_SHARING_ON_DEMAND, NULL                                            \
+#define GROSR_OPTIONS_DEFAULT                                                           \
+    {                                                                                   \
+        "auto", "", 0, 0, 65536, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, 0, 0, 0, 0, 0, \
+            GROSR_SHARING_ON_DEMAND, NULL                                               \
     }
 
 /*
@@ -259,6 +263,21 @@ int grosr_close(grosr *runtime);
  * host once it has the result. On a GPU it is host memory, across PCIe. -ENOENT: none was asked for.
  */
 int grosr_shared(grosr *runtime, void **host, void **device);
+
+/*
+ * The memory asked for with device_bytes, where tasks see it. Zero at first, 256-byte aligned, freed by
+ * grosr_close(). On a GPU it is the device's own memory, which the host does not see. -ENOENT: none was asked
+ * for.
+ */
+int grosr_device_memory(grosr *runtime, void **device);
+
+/*
+ * Copies from and to that memory, from byte `at` of it on, beside the running tasks; returns when it is done.
+ * What a task of effects WRITES wrote there is read once its result is there; what is written is visible to
+ * tasks submitted afterwards. -EINVAL: not all of it lies inside; -ENOENT as above; -EIO. Any thread.
+ */
+int grosr_device_read(grosr *runtime, void *to, size_t at, size_t bytes);
+int grosr_device_write(grosr *runtime, size_t at, const void *from, size_t bytes);
 
 /* The runtime's session, valid until grosr_close(); NULL after it. */
 const struct grosr_session *grosr_runtime_session(const grosr *runtime);

@@ -61,6 +61,8 @@ struct grosr {
     sys128 *tasks, *results;  /* the two rings */
     struct grosr_queue_words *words;
     void *shared_host, *shared_device; /* grosr_shared() */
+    unsigned char *memory;             /* grosr_device_memory() */
+    size_t memory_bytes;
     uint32_t capacity_log2;
     uint32_t ports;
     uint32_t spins;

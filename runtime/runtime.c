@@ -328,6 +328,46 @@ int grosr_shared(grosr *rt, void **host, void **device)
     return err;
 }
 
+int grosr_device_memory(grosr *rt, void **device)
+{
+    int err = grosr_enter(rt);
+
+    if (err)
+        return err;
+    if (!rt->memory)
+        err = grosr_fail(ENOENT, "the runtime was opened without device memory");
+    *device = rt->memory;
+    grosr_leave(rt);
+    return err;
+}
+
+static int copy_memory(grosr *rt, void *to, const void *from, size_t at, size_t bytes)
+{
+    int err = grosr_enter(rt);
+
+    if (err)
+        return err;
+    if (!rt->memory)
+        err = grosr_fail(ENOENT, "the runtime was opened without device memory");
+    else if (at > rt->memory_bytes || bytes > rt->memory_bytes - at)
+        err = grosr_fail(EINVAL, "bytes %zu to %zu are not inside the %zu bytes of device memory", at,
+                         at + bytes, rt->memory_bytes);
+    else if (bytes)
+        err = rt->ops->copy(rt->device, to ? to : rt->memory + at, to ? rt->memory + at : from, bytes, !to);
+    grosr_leave(rt);
+    return err;
+}
+
+int grosr_device_read(grosr *rt, void *to, size_t at, size_t bytes)
+{
+    return copy_memory(rt, to, NULL, at, bytes);
+}
+
+int grosr_device_write(grosr *rt, size_t at, const void *from, size_t bytes)
+{
+    return copy_memory(rt, NULL, from, at, bytes);
+}
+
 const struct grosr_session *grosr_runtime_session(const grosr *rt)
 {
     return dev_load_acquire(&rt->gate) & GATE_CLOSED ? NULL : rt->session;
@@ -554,6 +594,13 @@ static int launch(grosr *rt, const struct grosr_options *o)
     if (o->shared_bytes &&
         (err = rt->ops->alloc_shared(rt->device, o->shared_bytes, &rt->shared_host, &rt->shared_device)))
         return err;
+    if (o->device_bytes) {
+        void *memory;
+        if ((err = rt->ops->alloc(rt->device, o->device_bytes, &memory)))
+            return err;
+        rt->memory = (unsigned char *)memory;
+        rt->memory_bytes = o->device_bytes;
+    }
     return rt->ops->launch(rt->device, &l, o->sms);
 }
 

@@ -265,13 +265,13 @@ static inline void trouble_urgent(const char *device)
     struct grosr_result result[N + 1];
     uint32_t later = 0, wrong = 0;
     uint64_t spin_ns = UINT64_C(5000000) * trouble_lanes(device); /* a second in all */
-    void *host, *memory;
+    static uint64_t times[N + 1];
+    void *memory;
 
     o.workers = 1;
-    o.shared_bytes = (N + 1) * sizeof(sys64);
+    o.device_bytes = sizeof(times);
     grosr *rt = suite_open(&o);
-    is(grosr_shared(rt, &host, &memory), 0, "memory that tasks share with the host");
-    sys64 *times = (sys64 *)host;
+    is(grosr_device_memory(rt, &memory), 0, "memory of the device");
     uint64_t at = (uint64_t)(uintptr_t)memory;
     for (uint32_t i = 0; i <= N; i++) /* every other one notes the time */
         task[i] = i % 2 && i < N ? suite_task(GROSR_FN_SPIN, 0, spin_ns)
@@ -281,8 +281,9 @@ static inline void trouble_urgent(const char *device)
     is(grosr_drain(rt, TROUBLE_PATIENCE_NS), 0, "all end");
     for (uint32_t i = 0; i <= N; i++)
         wrong += result[i].status != 0;
+    is(grosr_device_read(rt, times, 0, sizeof(times)), 0, "the times are read");
     for (uint32_t i = 0; i < N; i += 2)
-        later += sys_load_relaxed(&times[i]) > sys_load_relaxed(&times[HIGH]);
+        later += times[i] > times[HIGH];
     is(wrong, 0, "right");
     ok(later > 0, "%u of %d ended after it", later, N / 2);
     is(grosr_close(rt), 0, "closed");
@@ -316,7 +317,49 @@ static inline void trouble_poke(const char *device, uint32_t rounds)
         }
     }
     is(wrong, 0, "each write is seen with its result");
+    is(grosr_device_memory(rt, &memory), -ENOENT, "no memory of the device unasked: %s", grosr_error());
+    is(grosr_device_read(rt, task, 0, 8), -ENOENT, "nor is it read: %s", grosr_error());
     is(grosr_close(rt), 0, "closed");
+}
+
+/* Memory of the device: what the host writes tasks find, and what tasks write the host reads, while others
+ * run. */
+static inline void trouble_memory(const char *device)
+{
+    enum { N = 4096 };
+    struct grosr_options o = suite_options(device);
+    static struct grosr_task task[N];
+    static struct grosr_result result[N];
+    static uint64_t word[N];
+    uint64_t first, wrong = 0;
+    void *memory = NULL;
+
+    o.device_bytes = sizeof(word);
+    grosr *rt = suite_open(&o);
+    is(grosr_device_memory(rt, &memory), 0, "memory of the device");
+    is((uintptr_t)memory % 256, 0, "aligned");
+    is(grosr_device_read(rt, word, 0, sizeof(word)), 0, "read");
+    for (uint32_t i = 0; i < N; i++)
+        wrong += word[i] != 0;
+    is(wrong, 0, "zero at first");
+    for (uint32_t i = 0; i < N; i++)
+        word[i] = ~(uint64_t)i;
+    is(grosr_device_write(rt, 0, word, sizeof(word)), 0, "written");
+    for (uint32_t i = 0; i < N; i++) /* every other word */
+        task[i] = suite_task(GROSR_FN_POKE, i, (uint64_t)(uintptr_t)memory + (i & ~1u) * sizeof(uint64_t));
+    is(grosr_submit(rt, task, N, result, &first), 0, "tasks that write to it");
+    is(grosr_wait(rt, first + N, TROUBLE_PATIENCE_NS), 0, "run");
+    memset(word, 0, sizeof(word));
+    is(grosr_device_read(rt, word + 1, sizeof(uint64_t), sizeof(word) - sizeof(uint64_t)), 0,
+       "all but the first word");
+    for (uint32_t i = 1; i < N; i++)
+        wrong += i % 2 ? word[i] != ~(uint64_t)i : word[i] != i && word[i] != i + 1;
+    is(wrong, 0, "has what the host wrote and what the tasks did");
+    is(grosr_device_read(rt, word, sizeof(word) - 7, 8), -EINVAL, "%s", grosr_error());
+    is(grosr_device_write(rt, sizeof(word) + 1, word, 0), -EINVAL, "%s", grosr_error());
+    is(grosr_device_write(rt, sizeof(word), word, 0), 0, "nothing, at the end");
+    is(grosr_close(rt), 0, "closed");
+    is(grosr_device_read(rt, word, 0, 8), -ESHUTDOWN, "%s", grosr_error());
 }
 
 #endif

@@ -44,6 +44,7 @@ int main(void)
         skip_all(grosr_cuda_absent());
     is(status, 0, "a task that traps ends the run, and is named");
     trouble_poke("cuda", 20);
+    trouble_memory("cuda");
     trouble_urgent("cuda");
     trouble_few_frames("cuda", 1, 5);
     trouble_few_frames("cuda", 64, 5);

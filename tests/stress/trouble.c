@@ -78,6 +78,7 @@ int main(void)
     uint32_t scale = GROSR_HOST_LANES == 1 ? 4 : 1;
 
     trouble_poke("host", 5 * scale);
+    trouble_memory("host");
     trouble_urgent("host");
     trouble_few_frames("host", 1, 5 * scale);
     if (GROSR_HOST_LANES == 1)
