@@ -111,21 +111,16 @@ GROSR_DEVICE uint32_t grosr_deque_size(const struct grosr_deque *d)
     return warp_load(&d->local->top) - warp_load(&d->local->bottom);
 }
 
-/* After lanes may have pushed: takes back refused tickets and puts the window where the top is. A collective.
- */
-GROSR_DEVICE void grosr_deque_settle(const struct grosr_deque *d)
+/* The rare part of settling. A collective. */
+GROSR_DEVICE_COLD void grosr_deque_move(struct grosr_deque d, uint32_t bottom, uint32_t mid, uint32_t top)
 {
-    struct grosr_local *l = d->local;
+    struct grosr_local *l = d.local;
 
-    dev_syncwarp();
-    uint32_t bottom = warp_load(&l->bottom), mid = warp_load(&l->mid), top = warp_load(&l->top);
-    if (top - bottom <= GROSR_DEQUE_CAPACITY && top - mid <= GROSR_WINDOW)
-        return;
     if (top - bottom > GROSR_DEQUE_CAPACITY)
         top = bottom + GROSR_DEQUE_CAPACITY;
     if (top - mid > GROSR_WINDOW) {
         for (uint32_t i = dev_lane(); i < GROSR_WINDOW; i += GROSR_LANES) {
-            struct grosr_slot *s = &d->far[(mid + i) % GROSR_DEQUE_CAPACITY];
+            struct grosr_slot *s = &d.far[(mid + i) % GROSR_DEQUE_CAPACITY];
             uint32_t k = (mid + i) % GROSR_WINDOW;
             s->what = l->what[k];
             s->b = l->b[k];
@@ -140,6 +135,18 @@ GROSR_DEVICE void grosr_deque_settle(const struct grosr_deque *d)
         warp_store(&l->top, top);
     }
     dev_syncwarp();
+}
+
+/* After lanes may have pushed: takes back refused tickets and puts the window where the top is. A collective.
+ */
+GROSR_DEVICE void grosr_deque_settle(const struct grosr_deque *d)
+{
+    const struct grosr_local *l = d->local;
+
+    dev_syncwarp();
+    uint32_t bottom = warp_load(&l->bottom), mid = warp_load(&l->mid), top = warp_load(&l->top);
+    if (top - bottom > GROSR_DEQUE_CAPACITY || top - mid > GROSR_WINDOW)
+        grosr_deque_move(*d, bottom, mid, top);
 }
 
 /* Lane 0's: sets the top, with the window below or at it. */

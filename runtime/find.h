@@ -156,32 +156,37 @@ struct grosr_look {
  */
 GROSR_DEVICE struct grosr_look grosr_worker_look(struct grosr_worker *w, struct grosr_take *take)
 {
-    enum { CONTROL, INBOX, READY, OVERFLOW, ITEMS };
+    enum { CONTROL, READY, OVERFLOW, ITEMS };
     const struct grosr_launch *launch = w->launch;
+    struct grosr_share inbox = grosr_launch_inbox(launch, w->index);
     struct grosr_look look = {};
+    struct grosr_quad slot = {};
     /* The lines that all workers look at are looked at sparingly by those who wait. */
-    bool has = grosr_deque_size(&w->deque),
-         deep = has || launch->one_queue || w->looks++ % GROSR_DEEP_LOOKS == 0;
+    bool has = grosr_deque_size(&w->deque), all = has || launch->one_queue;
+    bool deep = all || w->looks % GROSR_DEEP_LOOKS == 0, control = all || w->looks % GROSR_CONTROL_LOOKS == 0;
 
+    w->looks += !all;
     take->count = 0;
-    if (w->inbox != w->inbox_told) {
-        grosr_share_taken(grosr_launch_inbox(launch, w->index), w->inbox);
+    if (w->inbox - w->inbox_told >= GROSR_INBOX_TELL ||
+        (w->inbox != w->inbox_told && dev_backoff_is_deep(w->backoff))) {
+        grosr_share_taken(inbox, w->inbox);
         w->inbox_told = w->inbox;
     }
     for (uint32_t base = 0; base < ITEMS || base < GROSR_HUNGRY_WORDS; base += GROSR_LANES) {
         uint32_t i = base + dev_lane();
-        const struct grosr_share_ends *ends = &launch->ends[i == INBOX   ? GROSR_SHARE_INBOX + w->index
-                                                            : i == READY ? (uint32_t)GROSR_SHARE_READY
-                                                                         : (uint32_t)GROSR_SHARE_OVERFLOW];
-        const dev64 *first = i == CONTROL ? &launch->control->word : &ends->head;
-        const dev64 *second = i == CONTROL ? &launch->control->word : &ends->tail;
+        const struct grosr_share_ends *ends =
+            &launch->ends[i == READY ? (uint32_t)GROSR_SHARE_READY : (uint32_t)GROSR_SHARE_OVERFLOW];
         uint64_t x = 0, y = 0, hungry = 0;
-        if (i < ITEMS && (i < READY || deep)) {
-            x = i == INBOX ? w->inbox : dev_load_relaxed(first);
-            y = dev_load_relaxed(second);
+        if (i == CONTROL && control) {
+            x = dev_load_relaxed(&launch->control->word);
+        } else if ((i == READY || i == OVERFLOW) && deep) {
+            x = dev_load_relaxed(&ends->head);
+            y = dev_load_relaxed(&ends->tail);
         }
         if (has)
             hungry = dev_load_relaxed(&launch->control->hungry[i % GROSR_HUNGRY_WORDS]);
+        if (base == 0 && dev_lane() < GROSR_INBOX_PEEK)
+            slot = dev_load_quad_relaxed(grosr_share_slot(inbox, w->inbox + dev_lane()));
         if (base == 0 && !has)
             grosr_worker_poll(w, take);
         uint32_t there = (uint32_t)(y - x);
@@ -193,13 +198,16 @@ GROSR_DEVICE struct grosr_look grosr_worker_look(struct grosr_worker *w, struct 
             uint64_t word = dev_shfl64(x, k);
             uint32_t n = dev_shfl32(there, k);
             look.word = base + k == CONTROL ? word : look.word;
-            look.inbox = base + k == INBOX ? n : look.inbox;
             look.ready = base + k == READY ? n : look.ready;
             look.overflow = base + k == OVERFLOW ? n : look.overflow;
         }
     }
+    if (!control)
+        look.word = w->word;
+    look.inbox = grosr_share_filled(inbox, GROSR_INBOX_PEEK, w->inbox, slot);
     w->word = look.word;
     w->looked_ns = dev_clock_ns();
+    w->more = false;
     return look;
 }
 
@@ -211,7 +219,7 @@ GROSR_DEVICE void grosr_worker_leave_port(struct grosr_worker *w, uint32_t taken
     w->position += taken;
     if (dev_lane() == 0)
         grosr_queue_leave(&w->launch->queue, w->port, w->position);
-    w->again = true;
+    w->again = !w->inbox_looks;
     w->polls = 0;
 }
 
@@ -277,6 +285,10 @@ GROSR_DEVICE void grosr_worker_watch_port(struct grosr_worker *w)
     uint32_t next = w->port + 1 < q->ports ? w->port + 1 : 0;
     uint64_t position = 0;
 
+    if (w->inbox_looks) {
+        w->inbox_looks--;
+        return;
+    }
     if (w->polls && w->polls++ < GROSR_PORT_LOOKS)
         return;
     if (!w->polls)
@@ -336,9 +348,10 @@ GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_
             return has;
     }
     if (look->inbox) {
-        uint32_t want = look->inbox < GROSR_LANES ? look->inbox : GROSR_LANES;
-        struct grosr_taken taken = grosr_share_read(grosr_launch_inbox(launch, w->index), want, w->inbox);
+        struct grosr_taken taken =
+            grosr_share_read(grosr_launch_inbox(launch, w->index), GROSR_LANES, w->inbox);
         w->inbox += taken.count;
+        w->inbox_looks = GROSR_INBOX_LOOKS;
         has = grosr_worker_took(w, taken, e);
         if (dev_ballot(has))
             return has;
@@ -370,13 +383,13 @@ GROSR_DEVICE bool grosr_worker_next(struct grosr_worker *w, struct grosr_entry *
     uint64_t now = dev_shfl64(dev_clock_ns(), 0);
     w->coarse = now - w->stepped_ns > GROSR_COARSE_NS;
     w->stepped_ns = now;
-    if (now - w->looked_ns >=
-        (grosr_deque_size(&w->deque) > GROSR_LANES ? GROSR_LOOK_NS : GROSR_LOOK_SELDOM_NS)) {
+    if (w->more || now - w->looked_ns >=
+                       (grosr_deque_size(&w->deque) > GROSR_LANES ? GROSR_LOOK_NS : GROSR_LOOK_SELDOM_NS)) {
         has = grosr_worker_look_around(w, &look, e, stop);
         if (*stop)
             return false;
         if (dev_ballot(has)) {
-            w->looked_ns = 0; /* there may be more */
+            w->more = true;
             return has;
         }
     }
@@ -384,7 +397,7 @@ GROSR_DEVICE bool grosr_worker_next(struct grosr_worker *w, struct grosr_entry *
     if (dev_ballot(has))
         return has;
     grosr_worker_tell(w);
-    w->looked_ns = 0; /* nothing of its own: look at once */
+    w->more = true;
     if (look.ready) {
         struct grosr_share ready = grosr_launch_ready(launch);
         has = grosr_worker_take(w, ready, e);

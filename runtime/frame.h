@@ -194,27 +194,24 @@ GROSR_DEVICE void grosr_frame_free(const struct grosr_frames *f, struct grosr_lo
         grosr_frame_free_shared(f->free, frame);
 }
 
-/* After lanes may have freed frames: makes room in the warp's memory, and in the far part. A collective. */
-GROSR_DEVICE void grosr_frames_settle(const struct grosr_frames *f, struct grosr_local *local,
-                                      uint32_t worker)
+/* The rare part of settling: `near` is more than leaves room for a warp. A collective. */
+GROSR_DEVICE_COLD void grosr_frames_move(struct grosr_frames f, struct grosr_local *local, uint32_t worker,
+                                         uint32_t near)
 {
     const uint32_t half = GROSR_FREE_NEAR / 2;
-    uint32_t *far = &f->far[worker * GROSR_FREE_FAR];
+    uint32_t *far = &f.far[worker * GROSR_FREE_FAR];
+    uint32_t n = warp_load(&local->free_far);
 
-    dev_syncwarp();
-    uint32_t near = warp_load(&local->free_near), n = warp_load(&local->free_far);
-    if (near <= GROSR_FREE_NEAR - GROSR_LANES)
-        return;
     if (near > GROSR_FREE_NEAR) { /* what is beyond lies in the far part, or in the shared ring */
         n += near - GROSR_FREE_NEAR;
-        n = n < f->far_room ? n : f->far_room;
+        n = n < f.far_room ? n : f.far_room;
         near = GROSR_FREE_NEAR;
     }
-    while (n > f->far_room - half) {
+    while (n > f.far_room - half) {
         struct grosr_entry e = {};
         dev_syncwarp();
         e.parent = far[n - 1 - dev_lane()];
-        n -= grosr_share_put(f->free, GROSR_LANES, e);
+        n -= grosr_share_put(f.free, GROSR_LANES, e);
     }
     dev_syncwarp();
     for (uint32_t i = dev_lane(); i < half; i += GROSR_LANES)
@@ -227,9 +224,19 @@ GROSR_DEVICE void grosr_frames_settle(const struct grosr_frames *f, struct grosr
     dev_syncwarp();
 }
 
+/* After lanes may have freed frames: makes room in the warp's memory, and in the far part. A collective. */
+GROSR_DEVICE void grosr_frames_settle(const struct grosr_frames *f, struct grosr_local *local,
+                                      uint32_t worker)
+{
+    dev_syncwarp();
+    uint32_t near = warp_load(&local->free_near);
+    if (near > GROSR_FREE_NEAR - GROSR_LANES)
+        grosr_frames_move(*f, local, worker, near);
+}
+
 /* Fills an empty stack in the warp's memory: from the far part, or from the shared ring. False: there are
  * none. A collective. */
-GROSR_DEVICE bool grosr_frames_fetch(const struct grosr_frames *f, struct grosr_local *local, uint32_t worker)
+GROSR_DEVICE_COLD bool grosr_frames_fetch(struct grosr_frames f, struct grosr_local *local, uint32_t worker)
 {
     const uint32_t half = GROSR_FREE_NEAR / 2;
     uint32_t n = warp_load(&local->free_far), got, backoff = 0;
@@ -237,14 +244,14 @@ GROSR_DEVICE bool grosr_frames_fetch(const struct grosr_frames *f, struct grosr_
     got = n < half ? n : half;
     dev_syncwarp();
     for (uint32_t i = dev_lane(); i < got; i += GROSR_LANES)
-        local->free_frame[i] = f->far[worker * GROSR_FREE_FAR + n - got + i];
+        local->free_frame[i] = f.far[worker * GROSR_FREE_FAR + n - got + i];
     n -= got;
     while (!got) {
-        struct grosr_taken t = grosr_share_take(f->free, GROSR_LANES);
+        struct grosr_taken t = grosr_share_take(f.free, GROSR_LANES);
         got = t.count;
         if (dev_lane() < got)
             local->free_frame[dev_lane()] = t.e.parent;
-        if (!got && dev_shfl64(grosr_share_size(f->free), 0) == 0)
+        if (!got && dev_shfl64(grosr_share_size(f.free), 0) == 0)
             return false;
         if (!got)
             dev_backoff(&backoff); /* somebody is about to fill a slot, or was quicker */
@@ -281,7 +288,7 @@ GROSR_DEVICE void grosr_frames_refill(const struct grosr_frames *f, struct grosr
             warp_store(&local->fresh_frames, fresh - from_fresh);
         }
         dev_syncwarp();
-        if (from_stack + from_fresh < n && !grosr_frames_fetch(f, local, worker))
+        if (from_stack + from_fresh < n && !grosr_frames_fetch(*f, local, worker))
             return;
     }
 }

@@ -117,6 +117,37 @@ GROSR_DEVICE bool grosr_task_is_cancelled(const struct grosr_launch *launch, uin
 }
 
 /*
+ * Waits a moment for something in the worker's inbox that can be run at once: at most one task a lane, none
+ * for a whole warp, no range and nothing that waited in a frame. Whether this lane has got one. Anything else
+ * stays where it is. A collective.
+ */
+GROSR_DEVICE bool grosr_worker_await(struct grosr_worker *w, struct grosr_entry *e)
+{
+    struct grosr_share inbox = grosr_launch_inbox(w->launch, w->index);
+    struct grosr_taken taken = {};
+    uint32_t pause = 0;
+
+    if (w->inbox - w->inbox_told >= GROSR_INBOX_TELL) {
+        grosr_share_taken(inbox, w->inbox);
+        w->inbox_told = w->inbox;
+    }
+    for (uint32_t i = 0; !taken.count && i < GROSR_AWAIT_LOOKS; i++) {
+        taken = grosr_share_read(inbox, GROSR_INBOX_PEEK, w->inbox);
+        if (!taken.count)
+            dev_poll_pause(&pause);
+    }
+    bool mine = dev_lane() < taken.count;
+    bool other = mine && (taken.e.count != 1 || !w->frame ||
+                          grosr_task_effects(taken.e.function & ~GROSR_ENTRY_RESUMED) == GROSR_EFFECTS_WARP);
+    if (dev_ballot(other))
+        return false;
+    w->inbox += taken.count;
+    w->inbox_looks = GROSR_INBOX_LOOKS;
+    *e = mine ? taken.e : *e;
+    return mine;
+}
+
+/*
  * Runs the tasks of the lanes whose `has` is set, or, together, the one task that all lanes were given and
  * that counts as lane 0's. sum and failed are the task's children's. A collective.
  */
@@ -167,18 +198,45 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
         }
         ran += dev_popc32(mask);
         /* The short way round for tasks that all go on at once, as chains do, when nobody watches. */
-        bool on = !task.children && !status && task.next != GROSR_TASK_NOTHING && !task.next_worker &&
+        bool on = !task.children && !status && task.next != GROSR_TASK_NOTHING &&
                   grosr_task_effects(task.next) != GROSR_EFFECTS_WARP;
-        if (together || emit->level != GROSR_LEVEL_OFF || dev_ballot(has && !on) ||
-            !dev_shfl32(dev_clock_ns() - w->looked_ns < GROSR_LOOK_SELDOM_NS, 0))
+        if (together || emit->level != GROSR_LEVEL_OFF || dev_ballot(has && !on))
+            break;
+        bool away = dev_ballot(has && task.next_worker);
+        if (!dev_shfl32(dev_clock_ns() - w->looked_ns < (away ? GROSR_PASS_NS : GROSR_LOOK_SELDOM_NS), 0))
             break;
         resumed = GROSR_ENTRY_RESUMED;
-        e.function = task.function = task.next;
-        e.a = task.a = task.next_a;
-        e.b = task.b = task.next_b;
+        e.function = task.next;
+        e.a = task.next_a;
+        e.b = task.next_b;
+        if (away) {
+            /* Those that go on elsewhere; and what comes back from there, if all do and nothing else is here.
+             */
+            if (has && task.next_worker) {
+                struct grosr_entry there = e;
+                there.function |= GROSR_ENTRY_RESUMED;
+                w->given =
+                    grosr_share_put_again(grosr_launch_inbox(launch, task.next_worker - 1), there, w->given);
+                has = !w->given.ends;
+            }
+            if (dev_ballot(has) || w->told.count || grosr_deque_size(&w->deque))
+                break;
+            has = grosr_worker_await(w, &e);
+            resumed = e.function & GROSR_ENTRY_RESUMED;
+            e.function &= ~GROSR_ENTRY_RESUMED;
+            mask = dev_ballot(has);
+            if (!mask)
+                break;
+            task.number = e.number;
+            task.parent = e.parent;
+        }
+        task.function = e.function;
+        task.a = e.a;
+        task.b = e.b;
         task.sum = task.value = 0;
         task.failed = 0;
         task.next = GROSR_TASK_NOTHING;
+        task.next_worker = 0;
     }
     if (together) {
         task.children = (uint32_t)dev_sum64(task.children);
@@ -224,7 +282,8 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
     goes_on->b = task.next_b;
     if (again && task.next_worker) {
         struct grosr_share inbox = grosr_launch_inbox(launch, task.next_worker - 1);
-        again = !grosr_share_put_lane(inbox, *goes_on);
+        w->given = grosr_share_put_again(inbox, *goes_on, w->given);
+        again = !w->given.ends;
     }
     if (done && !e.parent)
         grosr_result_write(&launch->queue, e.number, task.value, status, wrote);

@@ -88,6 +88,42 @@ GROSR_DEVICE_COLD uint32_t grosr_share_put(struct grosr_share s, uint32_t n, str
     return m;
 }
 
+/*
+ * Where a lane that puts into the same ring again and again last saw its ends. It need not look at them: if
+ * nobody else has put meanwhile, the swap succeeds at once, and head only grows. By value, so that it stays
+ * in registers.
+ */
+struct grosr_share_seen {
+    const struct grosr_share_ends *ends; /* NULL: none yet, or the ring was full */
+    uint64_t head, tail;
+};
+
+/* Puts one entry, where the lane may have put before. Called by any lanes. `ends` NULL: full. */
+GROSR_DEVICE struct grosr_share_seen grosr_share_put_again(struct grosr_share s, struct grosr_entry e,
+                                                           struct grosr_share_seen seen)
+{
+    const uint64_t capacity = UINT64_C(1) << s.capacity_log2;
+    uint64_t position = seen.tail;
+
+    if (seen.ends == s.ends && position - seen.head < capacity &&
+        dev_cas_ahead(&s.ends->tail, position, position + 1) == position) {
+        dev_point("share.reserved");
+        /* Release, as in grosr_share_fill(). */
+        dev_store_quad_behind(grosr_share_slot(s, position),
+                              grosr_entry_pack(e, grosr_share_lap(s, position)));
+        seen.tail++;
+        return seen;
+    }
+    seen.head = dev_load_acquire(&s.ends->head); /* as in grosr_share_reserve() */
+    seen.ends = grosr_share_reserve(s, 1, &position) ? s.ends : NULL;
+    if (seen.ends) {
+        seen.tail = position + 1;
+        dev_point("share.reserved");
+        grosr_share_fill(s, position, e);
+    }
+    return seen;
+}
+
 /* Puts one entry; called by any lanes. False: full. */
 GROSR_DEVICE_COLD bool grosr_share_put_lane(struct grosr_share s, struct grosr_entry e)
 {
@@ -106,19 +142,27 @@ struct grosr_taken {
     uint32_t count;
 };
 
-/* Reads up to `want` slots from `head` on: those that are filled, one after the other. A collective. */
+/* How many of the first slots from `head` on, one a lane that has loaded its own into `q`, are filled, one
+ * after the other. A collective. */
+GROSR_DEVICE uint32_t grosr_share_filled(struct grosr_share s, uint32_t want, uint64_t head,
+                                         struct grosr_quad q)
+{
+    bool filled = dev_lane() < want && grosr_entry_holds(q, grosr_share_lap(s, head + dev_lane()));
+    uint32_t first_missing = dev_ffs32(~dev_ballot(filled));
+
+    return first_missing ? first_missing - 1 : GROSR_LANES;
+}
+
+/* Reads up to `want` slots from `head` on. A collective. */
 GROSR_DEVICE struct grosr_taken grosr_share_read(struct grosr_share s, uint32_t want, uint64_t head)
 {
-    struct grosr_taken taken = {};
-    bool filled = false;
+    struct grosr_taken taken;
+    struct grosr_quad q = {};
 
-    if (dev_lane() < want) {
-        struct grosr_quad q = dev_load_quad_acquire(grosr_share_slot(s, head + dev_lane()));
-        filled = grosr_entry_holds(q, grosr_share_lap(s, head + dev_lane()));
-        taken.e = grosr_entry_unpack(q);
-    }
-    uint32_t first_missing = dev_ffs32(~dev_ballot(filled));
-    taken.count = first_missing ? first_missing - 1 : GROSR_LANES;
+    if (dev_lane() < want)
+        q = dev_load_quad_acquire(grosr_share_slot(s, head + dev_lane()));
+    taken.e = grosr_entry_unpack(q);
+    taken.count = grosr_share_filled(s, want, head, q);
     return taken;
 }
 

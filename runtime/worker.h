@@ -19,6 +19,25 @@
 /* A worker that waits looks for what found no room in a deque only every so many times. */
 #define GROSR_DEEP_LOOKS 8u
 
+/* And at the control word, which all share, only every so many. */
+#define GROSR_CONTROL_LOOKS 4u
+
+/* Slots of its inbox that a worker reads in a look, a line: the look is the fetch. */
+#define GROSR_INBOX_PEEK (GROSR_LANES < 4 ? GROSR_LANES : 4u)
+
+/* A worker that has just run something from its inbox waits for more there, this many looks, before it turns
+ * to the host's ports: an answer from across PCIe takes longer than most tasks that are dealt to and fro. */
+#define GROSR_INBOX_LOOKS 8u
+
+/* One whose tasks have all gone on elsewhere looks there so often before it looks at anything else: some 8 us
+ * on an H100, in which one that has to wake up first answers too. Then both are awake, and a step to and fro
+ * takes a microsecond. After GROSR_PASS_NS it looks around all the same. */
+#define GROSR_AWAIT_LOOKS 20u
+#define GROSR_PASS_NS     20000u
+
+/* A worker says how far it has emptied its inbox when so much is new, or when it has nothing else to do. */
+#define GROSR_INBOX_TELL (1u << (GROSR_INBOX_CAPACITY_LOG2 - 2))
+
 /* A batch that takes longer is worth the price of giving each task in it to another worker. */
 #define GROSR_COARSE_NS 10000u
 
@@ -28,14 +47,17 @@ struct grosr_worker {
     struct grosr_deque deque;
     struct grosr_told told; /* children of one frame that have completed and have not been told to it */
     uint32_t index;
-    uint32_t frame;             /* this lane's, for the children of its next task */
-    uint32_t spawn_numbers;     /* of local->numbers, those that TASK_SPAWN events have told */
-    uint64_t word;              /* the control word as last seen */
-    uint64_t looked_ns;         /* when; 0: look before anything else */
-    uint64_t stepped_ns;        /* when it last looked for a batch */
-    bool coarse;                /* the last one took long: tasks are worth sharing one by one */
-    uint64_t inbox, inbox_told; /* taken from its inbox, and as far as givers know */
-    uint32_t looks;             /* with nothing of its own */
+    uint32_t frame;                /* this lane's, for the children of its next task */
+    uint32_t spawn_numbers;        /* of local->numbers, those that TASK_SPAWN events have told */
+    uint64_t word;                 /* the control word as last seen */
+    uint64_t looked_ns;            /* when */
+    bool more;                     /* there may be, or it has nothing else: it looks before anything else */
+    uint64_t stepped_ns;           /* when it last looked for a batch */
+    bool coarse;                   /* the last one took long: tasks are worth sharing one by one */
+    uint64_t inbox, inbox_told;    /* taken from its inbox, and as far as givers know */
+    uint32_t looks;                /* with nothing of its own */
+    uint32_t inbox_looks;          /* left of GROSR_INBOX_LOOKS */
+    struct grosr_share_seen given; /* this lane's, of the inbox that it last gave to */
     uint32_t port;
     uint64_t position; /* of the claimed port */
     uint32_t polls;    /* of it without fruit; 0: none claimed, else 1 + their number */

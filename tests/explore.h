@@ -466,6 +466,11 @@ GROSR_DEVICE struct grosr_quad dev_load_quad_acquire(const dev256 *p)
     return q;
 }
 
+GROSR_DEVICE struct grosr_quad dev_load_quad_relaxed(const dev256 *p)
+{
+    return dev_load_quad_acquire(p);
+}
+
 /* The words in any order: readers must not rely on one. */
 GROSR_DEVICE void dev_store_quad_release(dev256 *p, struct grosr_quad q)
 {
@@ -474,6 +479,16 @@ GROSR_DEVICE void dev_store_quad_release(dev256 *p, struct grosr_quad q)
         explore_step(&p->w[i]);
         explore_hold_back(&p->w[i], 8, q.w[i], false);
     }
+}
+
+GROSR_DEVICE uint64_t dev_cas_ahead(dev64 *p, uint64_t expected, uint64_t wanted)
+{
+    return dev_cas_relaxed(p, expected, wanted);
+}
+
+GROSR_DEVICE void dev_store_quad_behind(dev256 *p, struct grosr_quad q)
+{
+    dev_store_quad_release(p, q);
 }
 
 GROSR_DEVICE struct grosr_pair sys_load_pair_relaxed(const sys128 *p)

@@ -82,6 +82,20 @@ GROSR_DEVICE uint64_t dev_and_relaxed(dev64 *p, uint64_t x)
     return old;
 }
 
+GROSR_DEVICE struct grosr_quad dev_load_quad_relaxed(const dev256 *p)
+{
+    struct grosr_quad q;
+    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
+                 : "=l"(q.w[0]), "=l"(q.w[1])
+                 : "l"(&p->w[0])
+                 : "memory");
+    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
+                 : "=l"(q.w[2]), "=l"(q.w[3])
+                 : "l"(&p->w[2])
+                 : "memory");
+    return q;
+}
+
 /* The upper half first, so that both loads are under way before the acquire waits. */
 GROSR_DEVICE struct grosr_quad dev_load_quad_acquire(const dev256 *p)
 {
@@ -102,6 +116,25 @@ GROSR_DEVICE void dev_store_quad_release(dev256 *p, struct grosr_quad q)
     asm volatile("st.relaxed.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(&p->w[2]), "l"(q.w[2]), "l"(q.w[3])
                  : "memory");
     asm volatile("st.release.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(&p->w[0]), "l"(q.w[0]), "l"(q.w[1])
+                 : "memory");
+}
+
+/* The fence does not need the swap's answer, so it waits for the same time as that, and not for longer. */
+GROSR_DEVICE uint64_t dev_cas_ahead(dev64 *p, uint64_t expected, uint64_t wanted)
+{
+    uint64_t old;
+    asm volatile("atom.relaxed.gpu.global.cas.b64 %0, [%1], %2, %3;\n\tfence.acq_rel.gpu;"
+                 : "=l"(old)
+                 : "l"(p), "l"(expected), "l"(wanted)
+                 : "memory");
+    return old;
+}
+
+GROSR_DEVICE void dev_store_quad_behind(dev256 *p, struct grosr_quad q)
+{
+    asm volatile("st.relaxed.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(&p->w[2]), "l"(q.w[2]), "l"(q.w[3])
+                 : "memory");
+    asm volatile("st.relaxed.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(&p->w[0]), "l"(q.w[0]), "l"(q.w[1])
                  : "memory");
 }
 
@@ -219,12 +252,19 @@ GROSR_DEVICE uint64_t dev_clock_ns(void)
     return t;
 }
 
-/* 64 ns, doubling to 4 us: a warp asleep for longer would answer late, one that never sleeps takes issue
- * slots from the warps that work. */
+/*
+ * At first no sleep: what is waited for is often there within microseconds, and a warp that sleeps half as
+ * long as it has waited doubles the time of every step of a chain. Then 64 ns, doubling to 4 us: a warp
+ * asleep for longer would answer late, one that never sleeps takes issue slots from the warps that work.
+ */
+#define GROSR_BACKOFF_AWAKE 8u
+#define GROSR_BACKOFF_DEEP  (GROSR_BACKOFF_AWAKE + 6)
+
 GROSR_DEVICE void dev_backoff(uint32_t *step)
 {
-    asm volatile("nanosleep.u32 %0;" ::"r"(64u << *step));
-    if (*step < 6)
+    if (*step >= GROSR_BACKOFF_AWAKE)
+        asm volatile("nanosleep.u32 %0;" ::"r"(64u << (*step - GROSR_BACKOFF_AWAKE)));
+    if (*step < GROSR_BACKOFF_DEEP)
         ++*step;
 }
 
@@ -237,7 +277,7 @@ GROSR_DEVICE void dev_poll_pause(uint32_t *step)
 /* True once dev_backoff has reached its longest wait. */
 GROSR_DEVICE bool dev_backoff_is_deep(uint32_t step)
 {
-    return step >= 6;
+    return step >= GROSR_BACKOFF_DEEP;
 }
 
 GROSR_DEVICE uint32_t dev_sm(void)

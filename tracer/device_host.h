@@ -143,6 +143,14 @@ GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, acq_rel)
 
 #endif
 
+GROSR_DEVICE struct grosr_quad dev_load_quad_relaxed(const dev256 *p)
+{
+    struct grosr_quad q;
+    for (int i = 0; i < 4; i++)
+        q.w[i] = __atomic_load_n(&p->w[i], __ATOMIC_RELAXED);
+    return q;
+}
+
 /* w[0] first, with acquire: a reader that finds the new w[0] finds what was stored before it. */
 GROSR_DEVICE struct grosr_quad dev_load_quad_acquire(const dev256 *p)
 {
@@ -158,6 +166,16 @@ GROSR_DEVICE void dev_store_quad_release(dev256 *p, struct grosr_quad q)
     for (int i = 1; i < 4; i++)
         __atomic_store_n(&p->w[i], q.w[i], __ATOMIC_RELAXED);
     __atomic_store_n(&p->w[0], q.w[0], __ATOMIC_RELEASE);
+}
+
+GROSR_DEVICE uint64_t dev_cas_ahead(dev64 *p, uint64_t expected, uint64_t wanted)
+{
+    return dev_cas_relaxed(p, expected, wanted);
+}
+
+GROSR_DEVICE void dev_store_quad_behind(dev256 *p, struct grosr_quad q)
+{
+    dev_store_quad_release(p, q);
 }
 
 GROSR_DEVICE uint32_t warp_load(const warp32 *p)
