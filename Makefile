@@ -50,7 +50,9 @@ NVTX_NONE := runtime/marks_none.c
 LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE),$(wildcard tracer/*.c runtime/*.c)) \
              $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE))
 # The library that is injected into traced programs.
-INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c)
+CUPTI_H := $(if $(CUDA_HOME),$(firstword $(wildcard $(CUDA_HOME)/include/cupti.h $(CUDA_HOME)/extras/CUPTI/include/cupti.h)))
+INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c $(if $(CUPTI_H),\
+             $(addprefix tracer/inject/,cuda.c cuda_activity.c cuda_kernels.c cupti_library.c)))
 VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
@@ -91,7 +93,7 @@ help:
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter $(CUDA_C) $(NVTX_C) $(INJECT),$<),-isystem $(CUDA_HOME)/include) \
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter $(CUDA_C) $(NVTX_C) $(INJECT),$<),$(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(CUPTI_H)))) \
 	    -MMD -MP -c -o $@ $<
 
 $B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql)

@@ -383,7 +383,7 @@ static void begin_new(struct collector *c, uint32_t known)
 {
     for (; c->begun < known; c->begun++)
         if (!c->error)
-            failed(c, grosr_source_begin(c->source[c->begun], c->store));
+            failed(c, grosr_source_begin(c->source[c->begun], c->store, c->options->warned));
 }
 
 /* Finishes a source, all of whose events are rows; also after a failure, for the sums. */

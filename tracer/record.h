@@ -32,6 +32,13 @@ enum grosr_record_kind {
     GROSR_RECORD_NVTX_START, /* struct grosr_record_nvtx: a range begins that any thread may end */
     GROSR_RECORD_NVTX_POP,   /* struct grosr_record_nvtx_end: the thread's latest range of that domain ends */
     GROSR_RECORD_NVTX_END,   /* struct grosr_record_nvtx_end: the range of that number ends */
+    GROSR_RECORD_CUDA_CALL,  /* struct grosr_record_cuda_call: a call of an API of CUDA */
+    GROSR_RECORD_CUDA_KERNEL, /* struct grosr_record_cuda_kernel: a kernel that ran, or a persistent one */
+    GROSR_RECORD_CUDA_MEMCPY, /* struct grosr_record_cuda_op, as the next two */
+    GROSR_RECORD_CUDA_MEMSET,
+    GROSR_RECORD_CUDA_SYNC,
+    GROSR_RECORD_CUDA_DEVICE,  /* struct grosr_record_cuda_device */
+    GROSR_RECORD_CUDA_CONTEXT, /* struct grosr_record_cuda_context */
 };
 
 struct grosr_record {
@@ -107,6 +114,80 @@ struct grosr_record_nvtx_end {
     uint64_t range;  /* of END */
 };
 
+/* What CUPTI tells. Its numbers of devices, contexts, streams and correlations are those of the process. */
+#define GROSR_CUDA_CALL_TOLD 1u /* it has been told before, as one that had not returned */
+
+struct grosr_record_cuda_call {
+    struct grosr_record head;
+    uint64_t start;
+    uint64_t end; /* 0: it has not returned */
+    uint32_t tid;
+    uint32_t correlation;
+    uint32_t name; /* the number of a string */
+    int32_t result;
+    uint32_t api;   /* 0: runtime; 1: driver */
+    uint32_t flags; /* GROSR_CUDA_CALL_* */
+};
+
+enum grosr_cuda_kernel_state {
+    GROSR_CUDA_KERNEL_RAN,
+    GROSR_CUDA_KERNEL_STARTS, /* a persistent one: `end` is 0 */
+    GROSR_CUDA_KERNEL_ENDS,   /* that has been told of: `start`, `end` and `persistent` count */
+};
+
+struct grosr_record_cuda_kernel {
+    struct grosr_record head;
+    uint64_t start, end; /* 0: not known */
+    uint32_t device, context, stream;
+    uint32_t correlation;
+    uint32_t grid[3], block[3];
+    uint32_t registers_per_thread;
+    uint32_t static_shared_bytes, dynamic_shared_bytes; /* of a block */
+    uint32_t local_bytes;                               /* of a thread */
+    int64_t grid_id;
+    uint64_t graph_node; /* 0: none */
+    uint32_t state;      /* enum grosr_cuda_kernel_state */
+    /* Numbers of strings: as the linker has it, as the source has it, and without its arguments. */
+    uint32_t mangled_name, full_name, name;
+    uint64_t persistent; /* its number among the process's persistent launches, from 1; 0: it is none */
+};
+
+struct grosr_record_cuda_op {
+    struct grosr_record head;
+    uint64_t start, end;
+    uint32_t device, context, stream;
+    uint32_t correlation;
+    uint64_t bytes;
+    uint64_t graph_node; /* 0: none */
+    uint32_t kind;       /* of memcpy: CUpti_ActivityMemcpyKind; sync: CUpti_ActivitySynchronizationType */
+    uint32_t from, to;   /* CUpti_ActivityMemoryKind; of memset: `to` */
+    uint32_t value;      /* of memset: the value; of sync: the event */
+};
+
+struct grosr_record_cuda_device {
+    struct grosr_record head;
+    uint64_t memory_bytes, memory_bytes_per_s;
+    uint32_t id;
+    uint32_t sms;
+    uint32_t clock_khz;
+    uint32_t l2_bytes;
+    uint32_t major, minor; /* compute capability */
+    unsigned char uuid[16];
+    uint32_t text_bytes;
+    uint32_t unused;
+    /* its name */
+};
+
+struct grosr_record_cuda_context {
+    struct grosr_record head;
+    uint32_t context, device, null_stream, unused;
+};
+
+static_assert(sizeof(struct grosr_record_cuda_call) == 48, "call");
+static_assert(sizeof(struct grosr_record_cuda_kernel) == 120, "kernel");
+static_assert(sizeof(struct grosr_record_cuda_op) == 72, "memcpy, memset, synchronization");
+static_assert(sizeof(struct grosr_record_cuda_device) == 72, "device");
+static_assert(sizeof(struct grosr_record_cuda_context) == 24, "context");
 static_assert(sizeof(struct grosr_record_note) == 24, "note");
 static_assert(sizeof(struct grosr_record_text) == 16, "text");
 static_assert(sizeof(struct grosr_record_name) == 48, "name");

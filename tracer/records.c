@@ -5,10 +5,9 @@
  * first of its thread and domain in its list. A range's end may be read before its beginning when two
  * threads, and so two streams, are at it; it then waits there for the beginning.
  */
-#include "records.h"
+#include "records_parts.h"
 
 #include "error.h"
-#include "record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,63 +29,36 @@ struct open {
     char text[];
 };
 
-/* StringIds.id by a stream's own numbers; 0: not told. */
-struct strings {
-    int64_t *id;
-    uint32_t room;
-};
-
-struct grosr_records {
-    struct grosr_store *store;
-    struct grosr_bases bases;
-    uint32_t pid, streams;
-    struct strings *strings; /* of each stream */
-    uint64_t damaged;        /* records skipped */
-    uint64_t latest_ns;      /* the latest time in a record */
+struct grosr_records_nvtx {
     struct open *open[BUCKETS];
 };
 
 /* ---- values ---- */
 
-static struct grosr_value integer(int64_t x)
-{
-    return (struct grosr_value){.type = GROSR_VALUE_INTEGER, .integer = x};
-}
-
-static struct grosr_value integer_or_null(int64_t x, bool known)
-{
-    return (struct grosr_value){.type = known ? GROSR_VALUE_INTEGER : GROSR_VALUE_NULL, .integer = x};
-}
-
-static struct grosr_value text(const char *at, size_t bytes)
+struct grosr_value grosr_text(const char *at, size_t bytes)
 {
     return (struct grosr_value){.type = GROSR_VALUE_TEXT, .integer = (int64_t)strnlen(at, bytes), .text = at};
 }
 
-static struct grosr_value place(struct grosr_records *r, uint64_t time)
+struct grosr_value grosr_records_place(struct grosr_records *r, uint64_t time)
 {
     if (time > r->latest_ns && time < INT64_MAX)
         r->latest_ns = time;
-    return integer(grosr_timeline(&r->bases, time));
-}
-
-static struct grosr_value thread(const struct grosr_records *r, uint32_t tid)
-{
-    return integer((int64_t)((uint64_t)r->pid << 24 | (tid & 0xffffff)));
+    return grosr_integer(grosr_timeline(&r->bases, time));
 }
 
 /* ---- strings ---- */
 
-static int64_t string_id(const struct grosr_records *r, uint32_t stream, uint32_t number)
+int64_t grosr_records_string(const struct grosr_records *r, uint32_t stream, uint32_t number)
 {
-    const struct strings *s = &r->strings[stream];
+    const struct grosr_records_strings *s = &r->strings[stream];
 
     return number < s->room ? s->id[number] : 0;
 }
 
 static int add_string(struct grosr_records *r, uint32_t stream, uint32_t number, const char *at, size_t bytes)
 {
-    struct strings *s = &r->strings[stream];
+    struct grosr_records_strings *s = &r->strings[stream];
 
     if (number >= s->room) {
         uint32_t room = s->room ? s->room : 64;
@@ -111,7 +83,7 @@ static bool is_pushed(uint32_t kind)
 
 static struct open **bucket_of(struct grosr_records *r, bool pushed, uint64_t key)
 {
-    return &r->open[((key + pushed) * 0x9e3779b97f4a7c15u) >> 51];
+    return &r->nvtx->open[((key + pushed) * 0x9e3779b97f4a7c15u) >> 51];
 }
 
 static uint64_t key_of(bool pushed, uint32_t tid, uint32_t domain, uint64_t range)
@@ -164,20 +136,20 @@ static void set_payload(struct grosr_value *column, const struct grosr_record_nv
     memset(column, 0, PAYLOADS * sizeof(*column));
     switch (e->payload_type) {
     case GROSR_NVTX_UINT64:
-        column[0] = integer(bits);
+        column[0] = grosr_integer(bits);
         break;
     case GROSR_NVTX_INT64:
-        column[1] = integer(bits);
+        column[1] = grosr_integer(bits);
         break;
     case GROSR_NVTX_DOUBLE:
         memcpy(&full, &bits, sizeof(full));
         column[2] = (struct grosr_value){.type = GROSR_VALUE_REAL, .real = full};
         break;
     case GROSR_NVTX_UINT32:
-        column[3] = integer(low);
+        column[3] = grosr_integer(low);
         break;
     case GROSR_NVTX_INT32:
-        column[4] = integer((int32_t)low);
+        column[4] = grosr_integer((int32_t)low);
         break;
     case GROSR_NVTX_FLOAT:
         memcpy(&single, &low, sizeof(single));
@@ -192,7 +164,7 @@ static void set_payload(struct grosr_value *column, const struct grosr_record_nv
 static struct grosr_value ender(const struct grosr_records *r, const struct grosr_record_nvtx *begin,
                                 const struct grosr_record_nvtx_end *end)
 {
-    struct grosr_value v = thread(r, end->tid);
+    struct grosr_value v = grosr_records_thread(r, end->tid);
 
     if (end->tid == begin->tid)
         v.type = GROSR_VALUE_NULL;
@@ -214,17 +186,17 @@ static int write_event(struct grosr_records *r, const struct grosr_record_nvtx *
                : started                              ? EVENT_START_END
                                                       : EVENT_PUSH_POP;
     struct grosr_value values[11 + PAYLOADS] = {
-        place(r, e->time),
-        end ? place(r, end->time) : null,
-        integer(type),
-        integer_or_null((int64_t)e->range, started),
-        integer_or_null(e->category, e->category != 0),
-        integer_or_null(e->color, e->color != 0),
-        e->text_bytes ? text(at, e->text_bytes) : null,
-        integer_or_null(e->text, e->text != 0),
-        thread(r, e->tid),
+        grosr_records_place(r, e->time),
+        end ? grosr_records_place(r, end->time) : null,
+        grosr_integer(type),
+        grosr_integer_or_null((int64_t)e->range, started),
+        grosr_integer_or_null(e->category, e->category != 0),
+        grosr_integer_or_null(e->color, e->color != 0),
+        e->text_bytes ? grosr_text(at, e->text_bytes) : null,
+        grosr_integer_or_null(e->text, e->text != 0),
+        grosr_records_thread(r, e->tid),
         end ? ender(r, e, end) : null,
-        integer(e->domain),
+        grosr_integer(e->domain),
     };
 
     set_payload(&values[11], e);
@@ -238,7 +210,8 @@ static int close_range(struct grosr_records *r, struct open *o, const struct gro
     int err;
 
     if (o->row) {
-        const struct grosr_value values[] = {place(r, end->time), ender(r, &o->r, end), integer(o->row)};
+        const struct grosr_value values[] = {grosr_records_place(r, end->time), ender(r, &o->r, end),
+                                             grosr_integer(o->row)};
         err = grosr_store_execute(r->store, sql, values, 3, NULL);
     } else {
         err = write_event(r, &o->r, o->text, end, NULL);
@@ -250,7 +223,7 @@ static int close_range(struct grosr_records *r, struct open *o, const struct gro
 static int add_event(struct grosr_records *r, uint32_t stream, struct grosr_record_nvtx *e, const char *at)
 {
     /* From here on `text` is the file's number of the string. */
-    e->text = (uint32_t)string_id(r, stream, e->text);
+    e->text = (uint32_t)grosr_records_string(r, stream, e->text);
     if (e->head.kind == GROSR_RECORD_NVTX_MARK)
         return write_event(r, e, at, NULL, NULL);
     if (e->head.kind == GROSR_RECORD_NVTX_START) {
@@ -285,7 +258,7 @@ static int add_thread_name(struct grosr_records *r, const struct grosr_record_na
 {
     static const char forget[] = "DELETE FROM ThreadNames WHERE globalTid = ?";
     static const char sql[] = "INSERT INTO ThreadNames (nameId, globalTid) VALUES (?, ?)";
-    const struct grosr_value who = thread(r, n->tid);
+    const struct grosr_value who = grosr_records_thread(r, n->tid);
     int64_t id;
     int err = grosr_store_string(r->store, at, strnlen(at, n->text_bytes), &id);
 
@@ -293,7 +266,7 @@ static int add_thread_name(struct grosr_records *r, const struct grosr_record_na
         err = grosr_store_execute(r->store, forget, &who, 1, NULL);
     if (err)
         return err;
-    const struct grosr_value values[] = {integer(id), who};
+    const struct grosr_value values[] = {grosr_integer(id), who};
     return grosr_store_execute(r->store, sql, values, 2, NULL);
 }
 
@@ -307,9 +280,10 @@ static int add_object_name(struct grosr_records *r, const struct grosr_record_na
         r->damaged++;
         return 0;
     }
-    const struct grosr_value values[] = {
-        text(kinds[n->object], strlen(kinds[n->object])), integer((int64_t)n->handle),
-        integer_or_null(n->number, n->number >= 0), text(at, n->text_bytes), thread(r, n->tid)};
+    const struct grosr_value values[] = {grosr_text(kinds[n->object], strlen(kinds[n->object])),
+                                         grosr_integer((int64_t)n->handle),
+                                         grosr_integer_or_null(n->number, n->number >= 0),
+                                         grosr_text(at, n->text_bytes), grosr_records_thread(r, n->tid)};
     return grosr_store_execute(r->store, sql, values, 5, NULL);
 }
 
@@ -318,28 +292,28 @@ static int add_nvtx_name(struct grosr_records *r, const struct grosr_record_name
     static const char sql[] =
         "INSERT INTO NVTX_EVENTS (eventType, category, text, globalTid, domainId) VALUES (?,?,?,?,?)";
     bool domain = n->head.kind == GROSR_RECORD_NVTX_DOMAIN;
-    const struct grosr_value values[] = {integer(domain ? EVENT_DOMAIN : EVENT_CATEGORY),
-                                         integer_or_null(n->category, !domain), text(at, n->text_bytes),
-                                         thread(r, n->tid), integer(n->domain)};
+    const struct grosr_value values[] = {
+        grosr_integer(domain ? EVENT_DOMAIN : EVENT_CATEGORY), grosr_integer_or_null(n->category, !domain),
+        grosr_text(at, n->text_bytes), grosr_records_thread(r, n->tid), grosr_integer(n->domain)};
 
     return grosr_store_execute(r->store, sql, values, 5, NULL);
 }
 
 static int add_note(struct grosr_records *r, const struct grosr_record_note *n, const char *at)
 {
-    return grosr_store_note(r->store, place(r, n->time).integer, r->bases.session, at,
+    char words[1200];
+
+    if (r->warned && n->topic_bytes == 5 && !memcmp(at, "cupti", 5)) {
+        snprintf(words, sizeof(words), "process %u: %.*s", r->pid,
+                 (int)(n->text_bytes < 1100 ? n->text_bytes : 1100), at + n->topic_bytes);
+        r->warned(words);
+    }
+    return grosr_store_note(r->store, grosr_records_place(r, n->time).integer, r->bases.session, at,
                             strnlen(at, n->topic_bytes), at + n->topic_bytes,
                             strnlen(at + n->topic_bytes, n->text_bytes));
 }
 
 /* ---- records ---- */
-
-/*
- * Copies the fixed part of a record of `bytes` bytes and finds the string behind it, whose length it says
- * itself. False: it is too short.
- */
-#define FIXED(to, from, bytes) ((bytes) >= sizeof(to) && memcpy(&(to), from, sizeof(to)))
-#define HOLDS(to, bytes, text) ((text) <= (bytes) - sizeof(to))
 
 static int add_record(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
                       uint32_t bytes)
@@ -354,20 +328,20 @@ static int add_record(struct grosr_records *r, uint32_t stream, const unsigned c
 
     switch (kind) {
     case GROSR_RECORD_NOTE:
-        if (!FIXED(is.note, at, bytes) ||
-            !HOLDS(is.note, bytes, (uint32_t)is.note.topic_bytes + is.note.text_bytes))
+        if (!GROSR_FIXED(is.note, at, bytes) ||
+            !GROSR_HOLDS(is.note, bytes, (uint32_t)is.note.topic_bytes + is.note.text_bytes))
             break;
         return add_note(r, &is.note, (const char *)at + sizeof(is.note));
     case GROSR_RECORD_TEXT:
-        if (!FIXED(is.text, at, bytes) || !HOLDS(is.text, bytes, is.text.text_bytes) || !is.text.number ||
-            is.text.number >= STRINGS_MAX)
+        if (!GROSR_FIXED(is.text, at, bytes) || !GROSR_HOLDS(is.text, bytes, is.text.text_bytes) ||
+            !is.text.number || is.text.number >= STRINGS_MAX)
             break;
         return add_string(r, stream, is.text.number, (const char *)at + sizeof(is.text), is.text.text_bytes);
     case GROSR_RECORD_THREAD_NAME:
     case GROSR_RECORD_OBJECT_NAME:
     case GROSR_RECORD_NVTX_DOMAIN:
     case GROSR_RECORD_NVTX_CATEGORY:
-        if (!FIXED(is.name, at, bytes) || !HOLDS(is.name, bytes, is.name.text_bytes))
+        if (!GROSR_FIXED(is.name, at, bytes) || !GROSR_HOLDS(is.name, bytes, is.name.text_bytes))
             break;
         at += sizeof(is.name);
         return kind == GROSR_RECORD_THREAD_NAME   ? add_thread_name(r, &is.name, (const char *)at)
@@ -376,16 +350,16 @@ static int add_record(struct grosr_records *r, uint32_t stream, const unsigned c
     case GROSR_RECORD_NVTX_MARK:
     case GROSR_RECORD_NVTX_PUSH:
     case GROSR_RECORD_NVTX_START:
-        if (!FIXED(is.nvtx, at, bytes) || !HOLDS(is.nvtx, bytes, is.nvtx.text_bytes))
+        if (!GROSR_FIXED(is.nvtx, at, bytes) || !GROSR_HOLDS(is.nvtx, bytes, is.nvtx.text_bytes))
             break;
         return add_event(r, stream, &is.nvtx, (const char *)at + sizeof(is.nvtx));
     case GROSR_RECORD_NVTX_POP:
     case GROSR_RECORD_NVTX_END:
-        if (!FIXED(is.end, at, bytes))
+        if (!GROSR_FIXED(is.end, at, bytes))
             break;
         return end_range(r, &is.end);
-    default: /* of a later version */
-        return 0;
+    default: /* of CUDA, or of a later version */
+        return grosr_records_add_cuda(r, stream, at, kind, bytes);
     }
     r->damaged++;
     return 0;
@@ -397,8 +371,15 @@ int grosr_records_create(struct grosr_records **out, const struct grosr_session 
     struct grosr_records *r = (struct grosr_records *)calloc(1, sizeof(*r));
 
     if (r)
-        r->strings = (struct strings *)calloc(session->header.streams + 1u, sizeof(*r->strings));
-    if (!r || !r->strings) {
+        r->strings =
+            (struct grosr_records_strings *)calloc(session->header.streams + 1u, sizeof(*r->strings));
+    if (r)
+        r->nvtx = (struct grosr_records_nvtx *)calloc(1, sizeof(*r->nvtx));
+    if (!r || !r->strings || !r->nvtx) {
+        if (r) {
+            free(r->nvtx);
+            free(r->strings);
+        }
         free(r);
         return grosr_fail(ENOMEM, "out of memory");
     }
@@ -409,6 +390,11 @@ int grosr_records_create(struct grosr_records **out, const struct grosr_session 
     r->streams = session->header.streams;
     *out = r;
     return 0;
+}
+
+void grosr_records_warn(struct grosr_records *r, void (*warned)(const char *text))
+{
+    r->warned = warned;
 }
 
 int grosr_records_add(struct grosr_records *r, uint32_t stream, const unsigned char *bytes, size_t count)
@@ -431,7 +417,7 @@ int grosr_records_tick(struct grosr_records *r, uint64_t now_ns)
     int err = 0;
 
     for (uint32_t i = 0; i < BUCKETS; i++)
-        for (struct open *o = r->open[i]; !err && o; o = o->next)
+        for (struct open *o = r->nvtx->open[i]; !err && o; o = o->next)
             if (!o->row && o->r.head.kind != GROSR_RECORD_NVTX_END && o->r.time < now_ns &&
                 now_ns - o->r.time >= PATIENCE_NS)
                 err = write_event(r, &o->r, o->text, NULL, &o->row);
@@ -443,14 +429,16 @@ int grosr_records_finish(struct grosr_records *r)
     int err = 0;
 
     for (uint32_t i = 0; i < BUCKETS; i++)
-        for (struct open *o = r->open[i]; !err && o; o = o->next)
+        for (struct open *o = r->nvtx->open[i]; !err && o; o = o->next)
             if (!o->row && o->r.head.kind != GROSR_RECORD_NVTX_END)
                 err = write_event(r, &o->r, o->text, NULL, &o->row);
+    if (!err)
+        err = grosr_records_finish_cuda(r);
     if (!err && r->damaged) {
         char words[96];
         snprintf(words, sizeof(words), "%llu damaged records were skipped", (unsigned long long)r->damaged);
-        err = grosr_store_note(r->store, place(r, r->latest_ns).integer, r->bases.session, "records", 7,
-                               words, strlen(words));
+        err = grosr_store_note(r->store, grosr_records_place(r, r->latest_ns).integer, r->bases.session,
+                               "records", 7, words, strlen(words));
         r->damaged = 0;
     }
     return err;
@@ -461,12 +449,14 @@ void grosr_records_free(struct grosr_records *r)
     if (!r)
         return;
     for (uint32_t i = 0; i < BUCKETS; i++)
-        for (struct open *o = r->open[i], *next; o; o = next) {
+        for (struct open *o = r->nvtx->open[i], *next; o; o = next) {
             next = o->next;
             free(o);
         }
     for (uint32_t i = 0; i < r->streams; i++)
         free(r->strings[i].id);
+    grosr_records_free_cuda(r);
+    free(r->nvtx);
     free(r->strings);
     free(r);
 }

@@ -20,6 +20,9 @@ struct grosr_records;
 int grosr_records_create(struct grosr_records **records, const struct grosr_session *session,
                          const struct grosr_bases *bases, struct grosr_store *store);
 
+/* Has notes that concern the user's tracing told, each once, on the caller's thread. */
+void grosr_records_warn(struct grosr_records *records, void (*warned)(const char *text));
+
 /* Adds whole records of a stream, as grosr_stream_read() gives them. */
 int grosr_records_add(struct grosr_records *records, uint32_t stream, const unsigned char *bytes,
                       size_t count);

@@ -250,7 +250,7 @@ bool grosr_source_is_over(struct grosr_source *s, bool stop)
 
 /* ---- the writer ---- */
 
-int grosr_source_begin(struct grosr_source *s, struct grosr_store *store)
+int grosr_source_begin(struct grosr_source *s, struct grosr_store *store, void (*warned)(const char *text))
 {
     int err = grosr_store_add_session(store, s->session, &s->bases);
 
@@ -258,6 +258,8 @@ int grosr_source_begin(struct grosr_source *s, struct grosr_store *store)
         err = grosr_rows_create(&s->rows, s->session, &s->bases, &s->clock, store);
     if (!err && s->session->header.streams)
         err = grosr_records_create(&s->records, s->session, &s->bases, store);
+    if (!err && s->records)
+        grosr_records_warn(s->records, warned);
     return err;
 }
 

@@ -104,8 +104,10 @@ void grosr_source_sample(struct grosr_source *source, struct grosr_batch *batch,
  */
 bool grosr_source_is_over(struct grosr_source *source, bool stop);
 
-/* The writer: what is needed before the first row. */
-int grosr_source_begin(struct grosr_source *source, struct grosr_store *store);
+/* The writer: what is needed before the first row. `warned` (may be NULL) hears of what limits the tracing.
+ */
+int grosr_source_begin(struct grosr_source *source, struct grosr_store *store,
+                       void (*warned)(const char *text));
 
 /* The writer: rows of a run. */
 int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,

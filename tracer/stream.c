@@ -31,7 +31,8 @@ static void increment(sys64 *counter)
     sys_store_relaxed(counter, sys_load_relaxed(counter) + 1);
 }
 
-bool grosr_stream_write(struct grosr_stream_writer *w, const struct grosr_piece *pieces, unsigned n)
+static bool write_record(struct grosr_stream_writer *w, const struct grosr_piece *pieces, unsigned n,
+                         bool may_drop)
 {
     struct grosr_record head;
     size_t bytes = 0, padded;
@@ -59,9 +60,20 @@ bool grosr_stream_write(struct grosr_stream_writer *w, const struct grosr_piece 
         /* Pairs with the load in grosr_stream_read(). */
         sys_store_release(&w->stream->written_to, position + padded);
     }
-    increment(room ? &w->stream->written : &w->stream->dropped);
+    if (room || may_drop)
+        increment(room ? &w->stream->written : &w->stream->dropped);
     pthread_mutex_unlock(&w->lock);
     return room;
+}
+
+bool grosr_stream_write(struct grosr_stream_writer *w, const struct grosr_piece *pieces, unsigned n)
+{
+    return write_record(w, pieces, n, true);
+}
+
+bool grosr_stream_try_write(struct grosr_stream_writer *w, const struct grosr_piece *pieces, unsigned n)
+{
+    return write_record(w, pieces, n, false);
 }
 
 void grosr_stream_reader_open(struct grosr_stream_reader *r, const struct grosr_session *s, uint32_t stream)

@@ -41,6 +41,10 @@ struct grosr_piece {
  */
 bool grosr_stream_write(struct grosr_stream_writer *writer, const struct grosr_piece *pieces, unsigned count);
 
+/* The same, but a record for which there is no room is not dropped: the caller comes again. */
+bool grosr_stream_try_write(struct grosr_stream_writer *writer, const struct grosr_piece *pieces,
+                            unsigned count);
+
 struct grosr_stream_reader {
     struct grosr_stream *stream;
     const unsigned char *bytes;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -64,7 +65,7 @@ static pid_t start(const struct grosr_arguments *a)
     p = fork();
     if (p == 0) {
         setenv("GROSR_COLLECTOR", pid, 1);
-        inject_environment(a->trace);
+        inject_environment(a->trace, a->persistent);
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
         signal(SIGXFSZ, SIG_DFL);
@@ -111,6 +112,20 @@ static int command(const struct grosr_arguments *a, const char *path)
     return code;
 }
 
+static int check_regex(const char *text)
+{
+    regex_t regex;
+    char why[128];
+    int code = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
+
+    if (!code) {
+        regfree(&regex);
+        return GROSR_EXIT_OK;
+    }
+    regerror(code, &regex, why, sizeof(why));
+    return grosr_say(GROSR_EXIT_USAGE, "--persistent '%s' is no regular expression: %s", text, why);
+}
+
 int cmd_record(int argc, char **argv)
 {
     struct grosr_arguments a;
@@ -121,8 +136,13 @@ int cmd_record(int argc, char **argv)
         return code;
     if (!a.attach == !a.operands)
         return grosr_say(GROSR_EXIT_USAGE, "record takes either -- COMMAND or --attach PID");
+    if (a.attach && a.persistent)
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--persistent is for a program that record starts, not for --attach");
     if (a.attach && !(a.trace & GROSR_TRACE_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--trace is for a program that record starts, not for --attach");
+    if (a.persistent && (code = check_regex(a.persistent)) != GROSR_EXIT_OK)
+        return code;
     path = a.output ? a.output : GROSR_DEFAULT_TRACE;
     if (grosr_store_probe(path))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());

@@ -30,18 +30,21 @@ const char *inject_library(const char **why)
     return NULL;
 }
 
-void inject_environment(uint32_t trace)
+void inject_environment(uint32_t trace, const char *persistent)
 {
     static const struct {
         uint32_t part;
         const char *name, *what;
     } variables[] = {
+        {GROSR_TRACE_CUDA, "CUDA_INJECTION64_PATH", "CUDA"},
         {GROSR_TRACE_NVTX, "NVTX_INJECTION64_PATH", "NVTX"},
     };
     const char *why, *library = inject_library(&why);
 
-    if (!library && trace & GROSR_TRACE_NVTX)
-        grosr_say(0, "NVTX calls are not recorded: %s", why);
+    if (!library && trace & (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA))
+        grosr_say(0, "calls of NVTX and CUDA are not recorded: %s", why);
+    if (persistent)
+        setenv("GROSR_PERSISTENT", persistent, 1);
     for (size_t i = 0; library && i < sizeof(variables) / sizeof(variables[0]); i++) {
         const char *set = getenv(variables[i].name);
         if (!(trace & variables[i].part))

@@ -1,5 +1,5 @@
 /*
- * The library that `grosr record` has NVTX load in the program it starts (tracer/inject).
+ * The library that `grosr record` has NVTX and the CUDA driver load in the program it starts (tracer/inject).
  */
 #ifndef GROSR_VIEWER_INJECT_H
 #define GROSR_VIEWER_INJECT_H
@@ -8,9 +8,10 @@
 
 /*
  * In the child that is going to be the program: names the library in the environment, for the parts in
- * `trace` (GROSR_TRACE_*). What cannot be recorded is said; the program is run all the same.
+ * `trace` (GROSR_TRACE_*), and the kernels that are persistent (a regular expression; NULL: none). What
+ * cannot be recorded is said; the program is run all the same.
  */
-void inject_environment(uint32_t trace);
+void inject_environment(uint32_t trace, const char *persistent);
 
 /* The library's path, or NULL and why there is none. */
 const char *inject_library(const char **why);

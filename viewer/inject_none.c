@@ -9,11 +9,12 @@ const char *inject_library(const char **why)
     return NULL;
 }
 
-void inject_environment(uint32_t trace)
+void inject_environment(uint32_t trace, const char *persistent)
 {
     const char *why;
 
+    (void)persistent;
     inject_library(&why);
-    if (trace & GROSR_TRACE_NVTX && !(trace & GROSR_TRACE_DEFAULT))
-        grosr_say(0, "NVTX calls are not recorded: %s", why);
+    if (trace & (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA) && !(trace & GROSR_TRACE_DEFAULT))
+        grosr_say(0, "calls of NVTX and CUDA are not recorded: %s", why);
 }

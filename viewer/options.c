@@ -62,7 +62,7 @@ struct option_text {
 
 static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
-static const char *const traces[] = {"nvtx", NULL}; /* GROSR_TRACE_* */
+static const char *const traces[] = {"nvtx", "cuda", NULL}; /* GROSR_TRACE_* */
 static const char *const formats[] = {"table", "csv", "json", NULL};
 static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
@@ -71,7 +71,7 @@ static const struct grosr_arguments defaults = {
     .level = GROSR_LEVEL_SPANS,
     .ring = 0,
     .interval = 1,
-    .trace = GROSR_TRACE_NVTX | GROSR_TRACE_DEFAULT,
+    .trace = GROSR_TRACE_NVTX | GROSR_TRACE_CUDA | GROSR_TRACE_DEFAULT,
 };
 
 static const struct option_text options[] = {
@@ -108,8 +108,11 @@ static const struct option_text options[] = {
      INT32_MAX, NULL, 0},
     {"remove", 0, FLAG, RECOVER, AT(remove), NULL, "remove the session's file when all is in the trace", NULL,
      0, 0, NULL, 0},
-    {"trace", 0, SET, RECORD, AT(trace), "PARTS", "what else the program tells: nvtx or none", "nvtx", 0, 0,
-     traces, 0},
+    {"trace", 0, SET, RECORD, AT(trace), "PARTS", "what else the program tells: nvtx and cuda, or none",
+     "nvtx,cuda", 0, 0, traces, 0},
+    {"persistent", 0, STRING, RECORD, AT(persistent), "REGEX",
+     "kernels that never end, beside GROSR's own: others' records are not to wait for theirs", "none", 0, 0,
+     NULL, 0},
     {"once", 0, FLAG, TOP, AT(once), NULL, "print one sample and exit", NULL, 0, 0, NULL, 0},
     {"interval", 0, SECONDS, TOP, AT(interval), "S", "seconds between samples", NULL, 0.05, 3600, NULL, 0},
     {"format", 0, CHOICE, QUERY, AT(format), "FORMAT", "table, csv or json", NULL, 0, 0, formats, 0},

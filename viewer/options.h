@@ -23,7 +23,7 @@ enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
 enum export_format { EXPORT_PERFETTO, EXPORT_CHROME, EXPORT_CSV };
 
 /* What `record` injects into a program; bits. GROSR_TRACE_DEFAULT: as much as can be, nothing was said. */
-enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_DEFAULT = 2 };
+enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_CUDA = 2, GROSR_TRACE_DEFAULT = 4 };
 
 /* What a command line said; defaults where it said nothing. */
 struct grosr_arguments {
@@ -43,7 +43,8 @@ struct grosr_arguments {
     bool list;                    /* --list */
     uint32_t attach;              /* --attach PID; 0: not given */
     bool remove;                  /* --remove */
-    uint32_t trace;               /* --trace nvtx|none: GROSR_TRACE_* */
+    uint32_t trace;               /* --trace nvtx,cuda|none: GROSR_TRACE_* */
+    const char *persistent;       /* --persistent REGEX; NULL: not given */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */
     enum grosr_format format;     /* --format table|csv|json; --json implies json */

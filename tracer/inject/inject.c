@@ -191,6 +191,8 @@ static struct inject_thread *claim_thread(void)
     t->busy = 0;
     t->named = false;
     memset(t->depth, 0, sizeof(t->depth));
+    t->calls = t->launches_at = 0;
+    t->ours = false;
     if (pthread_setspecific(thread_key, t)) {
         release_thread(t);
         return NULL;
@@ -248,6 +250,18 @@ void inject_leave(struct inject_thread *t)
 bool inject_write(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
 {
     return grosr_stream_write(&current.writer[t->stream], pieces, count);
+}
+
+bool inject_try_write(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
+{
+    return grosr_stream_try_write(&current.writer[t->stream], pieces, count);
+}
+
+struct inject_thread *inject_thread_at(uint32_t i)
+{
+    uint32_t touched = dev_load_relaxed(&thread_turn);
+
+    return loaded && i < THREADS && i < touched ? &threads[i] : NULL;
 }
 
 void inject_write_fact(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
@@ -313,16 +327,22 @@ struct inject_string *inject_string(const char *text, size_t bytes)
     for (s = *bucket; s; s = s->next)
         if (s->bytes == bytes && !memcmp(s->text, text, bytes))
             break;
-    if (!s && (s = (struct inject_string *)malloc(sizeof(*s) + bytes))) {
+    if (!s && (s = (struct inject_string *)malloc(sizeof(*s) + bytes + 1))) {
         dev_store_relaxed(&s->told, 0);
         s->number = ++string_count;
         s->bytes = (uint32_t)bytes;
         memcpy(s->text, text, bytes);
+        s->text[bytes] = 0;
         s->next = *bucket;
         *bucket = s;
     }
     pthread_mutex_unlock(&strings_lock);
     return s;
+}
+
+const char *inject_string_text(const struct inject_string *s)
+{
+    return s->text;
 }
 
 uint32_t inject_string_number(struct inject_thread *t, struct inject_string *s)
@@ -371,14 +391,18 @@ static void in_child(void)
 
     begin_lock = facts_lock = strings_lock = unlocked;
     for (uint32_t i = 0; i < touched && i < THREADS; i++)
-        if (&threads[i] != me && dev_load_relaxed(&threads[i].taken))
+        if (&threads[i] != me && dev_load_relaxed(&threads[i].taken)) {
+            dev_store_relaxed(&threads[i].call.state, INJECT_NO_CALL);
             dev_store_relaxed(&threads[i].taken, 0);
+        }
     if (me) {
         /* What the parent's thread has pushed is its own. */
         me->tid = (uint32_t)gettid();
         me->stream = me->tid % STREAMS;
         me->named = false;
         memset(me->depth, 0, sizeof(me->depth));
+        me->calls = me->launches_at = 0;
+        dev_store_relaxed(&me->call.state, INJECT_NO_CALL);
     }
     generation++;
     dev_store_relaxed(&left_out, 0);

@@ -23,6 +23,17 @@
 
 #define INJECT_DEPTHS 16u /* domains whose depth of pushed ranges is known */
 
+/* A call of an API of CUDA that a thread is in (cuda.c). */
+enum inject_call_state { INJECT_NO_CALL, INJECT_CALL, INJECT_CALL_TELLING, INJECT_CALL_TOLD };
+
+struct inject_call {
+    dev32 state; /* enum inject_call_state; what follows is constant while it is not NO_CALL */
+    dev64 start;
+    uint32_t correlation;
+    uint32_t api;
+    struct inject_string *name;
+};
+
 struct inject_thread {
     dev32 taken; /* 1: a thread has it */
     uint32_t tid;
@@ -31,6 +42,10 @@ struct inject_thread {
     volatile sig_atomic_t busy;
     int saved_errno;
     int depth[INJECT_DEPTHS];
+    struct inject_call call; /* the outermost one */
+    uint32_t calls;          /* that it is in, one inside the other */
+    uint32_t launches_at;    /* the one of them that launches a kernel; 0: none */
+    bool ours;               /* it is the library's own: nothing of it is told */
 };
 
 /*
@@ -41,6 +56,9 @@ void inject_leave(struct inject_thread *thread);
 
 /* Writes a record to the thread's stream. Between inject_enter() and inject_leave(), as all below. */
 bool inject_write(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
+
+/* The same, but false without a loss when there is no room at the moment. */
+bool inject_try_write(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
 
 /* The same, and it is told again in the sessions of fork's children. */
 void inject_write_fact(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
@@ -53,11 +71,17 @@ bool inject_note(struct inject_thread *thread, const char *topic, const char *fo
 struct inject_string;
 struct inject_string *inject_string(const char *text, size_t bytes);
 
+/* Its text, which ends in NUL. */
+const char *inject_string_text(const struct inject_string *string);
+
 /* Its number for a record of this thread's stream, which has been told of it; 0: there was no room. */
 uint32_t inject_string_number(struct inject_thread *thread, struct inject_string *string);
 
 /* Bytes of a string, at most GROSR_RECORD_TEXT_MAX, cut between characters. NULL has none. */
 size_t inject_text_bytes(const char *text);
+
+/* The threads there are or were, by number; NULL: no more. For looking into their `call`. */
+struct inject_thread *inject_thread_at(uint32_t number);
 
 /* Whether this process is recorded; makes the session if it is. */
 bool inject_begin(void);

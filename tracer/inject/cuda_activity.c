@@ -1,0 +1,269 @@
+/*
+ * CUPTI's activity records into ours (cuda.h). CUPTI asks for buffers and gives them back filled, on threads
+ * of its own or on the program's; small ones come back soon. Times are CLOCK_MONOTONIC: CUPTI reads our
+ * clock.
+ *
+ * When the collector falls behind, its streams are full: then a buffer waits a while, which holds up CUPTI's
+ * delivery and not the program.
+ */
+#include "cuda.h"
+
+#include "../clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BUFFER_BYTES (64u * 1024)
+#define PATIENCE_NS  2000000000u /* for room in a stream, since anything was written */
+
+static dev64 dropped, kernel_ns;
+
+static void CUPTIAPI request(uint8_t **buffer, size_t *size, size_t *records)
+{
+    *buffer = (uint8_t *)aligned_alloc(8, BUFFER_BYTES);
+    *size = *buffer ? BUFFER_BYTES : 0;
+    *records = 0;
+}
+
+/* Writes a record, waiting for room. */
+static void write_patiently(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
+{
+    const struct timespec pause = {0, 200000};
+    uint64_t since = 0;
+
+    while (!inject_try_write(t, pieces, count)) {
+        uint64_t now = grosr_host_clock_ns();
+        since = since ? since : now;
+        if (now - since > PATIENCE_NS) {
+            inject_write(t, pieces, count); /* counts it as dropped */
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void write_one(struct inject_thread *t, const void *record, size_t bytes)
+{
+    const struct grosr_piece piece = {record, bytes};
+    write_patiently(t, &piece, 1);
+}
+
+static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
+{
+    const struct kernel_name *name = kernel_name(k->name ? k->name : "");
+    struct grosr_record_cuda_kernel r = {
+        .head = {0, GROSR_RECORD_CUDA_KERNEL},
+        .start = k->start,
+        .end = k->end,
+        .device = k->deviceId,
+        .context = k->contextId,
+        .stream = k->streamId,
+        .correlation = k->correlationId,
+        .grid = {(uint32_t)k->gridX, (uint32_t)k->gridY, (uint32_t)k->gridZ},
+        .block = {(uint32_t)k->blockX, (uint32_t)k->blockY, (uint32_t)k->blockZ},
+        .registers_per_thread = k->registersPerThread,
+        .static_shared_bytes = (uint32_t)k->staticSharedMemory,
+        .dynamic_shared_bytes = (uint32_t)k->dynamicSharedMemory,
+        .local_bytes = k->localMemoryPerThread,
+        .grid_id = k->gridId,
+        .graph_node = k->graphNodeId,
+        .state = GROSR_CUDA_KERNEL_RAN,
+    };
+
+    launch_recorded(k->correlationId);
+    dev_store_relaxed(&kernel_ns, grosr_host_clock_ns());
+    if (!k->start) /* spoilt by somebody's forced flush: there is nothing to place */
+        return;
+    if (name) {
+        r.mangled_name = inject_string_number(t, name->mangled);
+        r.full_name = inject_string_number(t, name->full);
+        r.name = inject_string_number(t, name->brief);
+    }
+    write_one(t, &r, sizeof(r));
+}
+
+static void add_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpy6 *m)
+{
+    const struct grosr_record_cuda_op r = {
+        .head = {0, GROSR_RECORD_CUDA_MEMCPY},
+        .start = m->start,
+        .end = m->end,
+        .device = m->deviceId,
+        .context = m->contextId,
+        .stream = m->streamId,
+        .correlation = m->correlationId,
+        .bytes = m->bytes,
+        .graph_node = m->graphNodeId,
+        .kind = m->copyKind,
+        .from = m->srcKind,
+        .to = m->dstKind,
+    };
+    write_one(t, &r, sizeof(r));
+}
+
+static void add_peer_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpyPtoP4 *m)
+{
+    const struct grosr_record_cuda_op r = {
+        .head = {0, GROSR_RECORD_CUDA_MEMCPY},
+        .start = m->start,
+        .end = m->end,
+        .device = m->deviceId,
+        .context = m->contextId,
+        .stream = m->streamId,
+        .correlation = m->correlationId,
+        .bytes = m->bytes,
+        .graph_node = m->graphNodeId,
+        .kind = m->copyKind,
+        .from = m->srcKind,
+        .to = m->dstKind,
+    };
+    write_one(t, &r, sizeof(r));
+}
+
+static void add_memset(struct inject_thread *t, const CUpti_ActivityMemset4 *m)
+{
+    const struct grosr_record_cuda_op r = {
+        .head = {0, GROSR_RECORD_CUDA_MEMSET},
+        .start = m->start,
+        .end = m->end,
+        .device = m->deviceId,
+        .context = m->contextId,
+        .stream = m->streamId,
+        .correlation = m->correlationId,
+        .bytes = m->bytes,
+        .graph_node = m->graphNodeId,
+        .to = m->memoryKind,
+        .value = m->value,
+    };
+    write_one(t, &r, sizeof(r));
+}
+
+static void add_sync(struct inject_thread *t, const CUpti_ActivitySynchronization2 *s)
+{
+    const struct grosr_record_cuda_op r = {
+        .head = {0, GROSR_RECORD_CUDA_SYNC},
+        .start = s->start,
+        .end = s->end,
+        .context = s->contextId,
+        .stream = s->streamId,
+        .correlation = s->correlationId,
+        .kind = (uint32_t)s->type,
+        .value = s->cudaEventId,
+    };
+    write_one(t, &r, sizeof(r));
+}
+
+static void add_device(struct inject_thread *t, const CUpti_ActivityDevice5 *d)
+{
+    const char *name = d->name ? d->name : "";
+    struct grosr_record_cuda_device r = {
+        .head = {0, GROSR_RECORD_CUDA_DEVICE},
+        .memory_bytes = d->globalMemorySize,
+        .memory_bytes_per_s = d->globalMemoryBandwidth * 1000,
+        .id = d->id,
+        .sms = d->numMultiprocessors,
+        .clock_khz = d->coreClockRate,
+        .l2_bytes = d->l2CacheSize,
+        .major = d->computeCapabilityMajor,
+        .minor = d->computeCapabilityMinor,
+        .text_bytes = (uint32_t)inject_text_bytes(name),
+    };
+    memcpy(r.uuid, &d->uuid, sizeof(r.uuid));
+    const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {name, r.text_bytes}};
+    write_patiently(t, pieces, 2);
+}
+
+static void add_context(struct inject_thread *t, const CUpti_ActivityContext3 *c)
+{
+    const struct grosr_record_cuda_context r = {.head = {0, GROSR_RECORD_CUDA_CONTEXT},
+                                                .context = c->contextId,
+                                                .device = c->deviceId,
+                                                .null_stream = c->nullStreamId};
+    write_one(t, &r, sizeof(r));
+}
+
+static void add(struct inject_thread *t, const CUpti_Activity *a)
+{
+    const void *record = a;
+
+    switch (a->kind) {
+    case CUPTI_ACTIVITY_KIND_KERNEL:
+    case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
+        add_kernel(t, (const CUpti_ActivityKernel10 *)record);
+        break;
+    case CUPTI_ACTIVITY_KIND_MEMCPY:
+        add_memcpy(t, (const CUpti_ActivityMemcpy6 *)record);
+        break;
+    case CUPTI_ACTIVITY_KIND_MEMCPY2:
+        add_peer_memcpy(t, (const CUpti_ActivityMemcpyPtoP4 *)record);
+        break;
+    case CUPTI_ACTIVITY_KIND_MEMSET:
+        add_memset(t, (const CUpti_ActivityMemset4 *)record);
+        break;
+    case CUPTI_ACTIVITY_KIND_SYNCHRONIZATION:
+        add_sync(t, (const CUpti_ActivitySynchronization2 *)record);
+        break;
+    case CUPTI_ACTIVITY_KIND_DEVICE:
+        add_device(t, (const CUpti_ActivityDevice5 *)record);
+        break;
+    case CUPTI_ACTIVITY_KIND_CONTEXT:
+        add_context(t, (const CUpti_ActivityContext3 *)record);
+        break;
+    default:
+        break;
+    }
+}
+
+static void CUPTIAPI complete(CUcontext context, uint32_t stream, uint8_t *buffer, size_t size, size_t valid)
+{
+    struct inject_thread *t = inject_enter();
+    CUpti_Activity *a = NULL;
+    size_t lost = 0;
+
+    (void)size;
+    while (t && cupti.next_record(buffer, valid, &a) == CUPTI_SUCCESS)
+        add(t, a);
+    if (cupti.dropped(context, stream, &lost) == CUPTI_SUCCESS && lost)
+        dev_add_relaxed(&dropped, lost);
+    if (t)
+        inject_leave(t);
+    free(buffer);
+}
+
+static uint64_t CUPTIAPI clock_ns(void)
+{
+    return grosr_host_clock_ns();
+}
+
+CUptiResult activity_start(void)
+{
+    static const CUpti_ActivityKind kinds[] = {
+        CUPTI_ACTIVITY_KIND_DEVICE,
+        CUPTI_ACTIVITY_KIND_CONTEXT,
+        CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
+        CUPTI_ACTIVITY_KIND_MEMCPY,
+        CUPTI_ACTIVITY_KIND_MEMCPY2,
+        CUPTI_ACTIVITY_KIND_MEMSET,
+        CUPTI_ACTIVITY_KIND_SYNCHRONIZATION,
+    };
+    CUptiResult code = cupti.register_callbacks(request, complete);
+
+    if (code == CUPTI_SUCCESS)
+        code = cupti.register_clock(clock_ns);
+    for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        code = cupti.enable(kinds[i]);
+    if (code == CUPTI_SUCCESS)
+        code = cupti.flush_period(50);
+    return code;
+}
+
+uint64_t activity_dropped(void)
+{
+    return dev_load_relaxed(&dropped);
+}
+
+uint64_t activity_kernel_ns(void)
+{
+    return dev_load_relaxed(&kernel_ns);
+}

@@ -1,0 +1,449 @@
+/*
+ * Kernels by name; launches of which no record has come yet; persistent kernels (cuda.h).
+ *
+ * Every launch takes `launching` for reading while it is inside the driver, a persistent one for writing, so
+ * that no other launch falls into the moment in which the activity is off. A launch may stay inside the
+ * driver for as long as the queue behind a persistent kernel is full: so both wait for at most PATIENCE_NS
+ * and then go on without the lock, at the price that a record may be missing, which is said.
+ *
+ * A persistent kernel is between two events in its stream: the first is over when it may start, the second
+ * when it has ended. The housekeeping thread asks after them and never waits.
+ */
+#include "cuda.h"
+
+#include "../clock.h"
+
+#include <dlfcn.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BUCKETS     1024u
+#define MISSING     65536u /* launches without a record that are known at a time; a power of two */
+#define PATIENCE_NS 100000000u
+#define WITHHELD_NS 2000000000u
+#define OURS        "grosr_kernel" /* the runtime's kernel, in whatever program (program_cuda.h) */
+
+/* ---- names ---- */
+
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct kernel_name *names[BUCKETS];
+static regex_t persistent_names;
+static bool has_persistent_names;
+static char *(*demangle)(const char *, char *, size_t *, int *);
+
+/*
+ * The name alone in a demangled signature: without what it returns, its scopes, template arguments and
+ * parameters. "void at::native::add<4, float>(float*)": "add".
+ */
+static void find_brief(const char *full, const char **at, size_t *bytes)
+{
+    static const char anonymous[] = "(anonymous namespace)";
+    const char *start = full, *end = NULL;
+    int depth = 0;
+
+    for (const char *p = full; *p && !end; p++) {
+        if (!strncmp(p, anonymous, sizeof(anonymous) - 1)) {
+            p += sizeof(anonymous) - 2;
+        } else if (*p == '<') {
+            if (!depth++ && p > start)
+                end = strstr(p, "(") ? end : p; /* "name<...>" without parameters */
+        } else if (*p == '>') {
+            depth -= depth > 0;
+        } else if (!depth && *p == '(') {
+            end = p;
+        } else if (!depth && (*p == ':' || *p == ' ')) {
+            start = p + 1;
+        }
+    }
+    end = end ? end : full + strlen(full);
+    const char *arguments = (const char *)memchr(start, '<', (size_t)(end - start));
+    end = arguments && arguments > start ? arguments : end;
+    *at = end > start ? start : full;
+    *bytes = end > start ? (size_t)(end - start) : strlen(full);
+}
+
+static bool is_persistent(const char *mangled, const char *full)
+{
+    return strstr(mangled, OURS) ||
+           (has_persistent_names && (!regexec(&persistent_names, mangled, 0, NULL, 0) ||
+                                     !regexec(&persistent_names, full, 0, NULL, 0)));
+}
+
+const struct kernel_name *kernel_name(const char *mangled)
+{
+    struct inject_string *s = inject_string(mangled, inject_text_bytes(mangled));
+    struct kernel_name *n = NULL;
+
+    if (!s || pthread_mutex_lock(&names_lock))
+        return NULL;
+    struct kernel_name **bucket = &names[((uintptr_t)s >> 4) % BUCKETS];
+    for (n = *bucket; n && n->mangled != s;)
+        n = n->next;
+    if (!n && (n = (struct kernel_name *)calloc(1, sizeof(*n)))) {
+        int failed = 1;
+        char *full = demangle ? demangle(mangled, NULL, NULL, &failed) : NULL;
+        const char *text = full && !failed ? full : mangled, *brief;
+        size_t bytes;
+        find_brief(text, &brief, &bytes);
+        n->mangled = s;
+        n->full = inject_string(text, inject_text_bytes(text));
+        n->brief = inject_string(brief, bytes < GROSR_RECORD_TEXT_MAX ? bytes : GROSR_RECORD_TEXT_MAX);
+        n->persistent = is_persistent(mangled, text);
+        free(full);
+        n->next = *bucket;
+        if (n->full && n->brief) {
+            *bucket = n;
+        } else {
+            free(n);
+            n = NULL;
+        }
+    }
+    pthread_mutex_unlock(&names_lock);
+    return n;
+}
+
+void kernels_start(void)
+{
+    const char *regex = getenv("GROSR_PERSISTENT");
+    void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL);
+
+    if (library)
+        *(void **)(void *)&demangle = dlsym(library, "__cxa_demangle");
+    has_persistent_names = regex && *regex && !regcomp(&persistent_names, regex, REG_EXTENDED | REG_NOSUB);
+}
+
+/* ---- launches ---- */
+
+struct missing {
+    dev64 what; /* correlation << 32 | 1: made, and no record has come; written by the launching thread */
+    uint64_t since_ns;
+    const struct kernel_name *name;
+};
+
+static struct missing missing[MISSING];
+static dev32 missing_count, crowded; /* crowded: launches made without the lock */
+static pthread_rwlock_t launching = PTHREAD_RWLOCK_INITIALIZER;
+static dev64 noted; /* the launch that was said to withhold records */
+/* Of the launch that this thread is in: whether it holds `launching`, and has the activity off. */
+static __thread bool holds, off;
+
+static struct timespec until(uint64_t ns)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    uint64_t at = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec + ns;
+    return (struct timespec){(time_t)(at / 1000000000u), (long)(at % 1000000000u)};
+}
+
+static uint64_t mark_of(uint32_t correlation)
+{
+    return (uint64_t)correlation << 32 | 1;
+}
+
+/* Before the launch: its record may come before it returns. */
+static void expect_record(const struct launch *l)
+{
+    struct missing *m = &missing[l->correlation % MISSING];
+
+    if (dev_load_relaxed(&m->what)) /* an old one that never came: forgotten */
+        return;
+    m->since_ns = grosr_host_clock_ns();
+    m->name = l->name;
+    dev_add_relaxed(&missing_count, 1);
+    dev_store_release(&m->what, mark_of(l->correlation)); /* pairs with the loads below */
+}
+
+static bool forget(uint32_t correlation)
+{
+    dev64 *what = &missing[correlation % MISSING].what;
+
+    if (dev_load_acquire(what) != mark_of(correlation) ||
+        dev_cas_acquire(what, mark_of(correlation), 0) != mark_of(correlation))
+        return false;
+    dev_add_relaxed(&missing_count, UINT32_MAX);
+    return true;
+}
+
+void launch_recorded(uint32_t correlation)
+{
+    forget(correlation);
+}
+
+uint32_t launches_missing(void)
+{
+    return dev_load_relaxed(&missing_count);
+}
+
+/* ---- persistent kernels ---- */
+
+struct persistent {
+    struct persistent *next;
+    uint64_t number, start_ns;
+    CUcontext context;
+    CUevent before, after;
+    bool started;
+};
+
+static pthread_mutex_t persistent_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct persistent *persistent;
+static uint64_t persistent_count;
+static __thread struct persistent *pending; /* of the launch that this thread is in */
+
+static struct persistent *begin_persistent(const struct launch *l)
+{
+    struct persistent *p = (struct persistent *)calloc(1, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->context = l->context;
+    if (driver.event_create(&p->before, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
+        p->before = NULL;
+    if (driver.event_create(&p->after, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
+        p->after = NULL;
+    if (p->before && driver.event_record(p->before, l->stream) != CUDA_SUCCESS) {
+        driver.event_destroy(p->before);
+        p->before = NULL;
+    }
+    return p;
+}
+
+static void free_persistent(struct persistent *p)
+{
+    if (p->before)
+        driver.event_destroy(p->before);
+    if (p->after)
+        driver.event_destroy(p->after);
+    free(p);
+}
+
+static void tell_persistent(const struct launch *l, const struct persistent *p)
+{
+    struct grosr_record_cuda_kernel r = {
+        .head = {0, GROSR_RECORD_CUDA_KERNEL},
+        .start = p->start_ns,
+        .context = l->context_id,
+        .correlation = l->correlation,
+        .grid = {l->grid[0], l->grid[1], l->grid[2]},
+        .block = {l->block[0], l->block[1], l->block[2]},
+        .dynamic_shared_bytes = l->shared_bytes,
+        .state = GROSR_CUDA_KERNEL_STARTS,
+        .persistent = p->number,
+    };
+    const struct grosr_piece piece = {&r, sizeof(r)};
+
+    cupti.stream_id(l->context, l->stream, 0, &r.stream);
+    cupti.device_id(l->context, &r.device);
+    struct inject_thread *t = inject_enter();
+    if (!t)
+        return;
+    r.mangled_name = inject_string_number(t, l->name->mangled);
+    r.full_name = inject_string_number(t, l->name->full);
+    r.name = inject_string_number(t, l->name->brief);
+    inject_write(t, &piece, 1);
+    inject_leave(t);
+}
+
+static void end_persistent(struct inject_thread *t, const struct persistent *p, uint64_t end_ns)
+{
+    struct grosr_record_cuda_kernel r = {
+        .head = {0, GROSR_RECORD_CUDA_KERNEL},
+        .start = p->start_ns,
+        .end = end_ns,
+        .state = GROSR_CUDA_KERNEL_ENDS,
+        .persistent = p->number,
+    };
+    const struct grosr_piece piece = {&r, sizeof(r)};
+
+    inject_write(t, &piece, 1);
+}
+
+/* ---- around launches ---- */
+
+void launch_enter(const struct launch *l)
+{
+    CUstreamCaptureStatus capturing = CU_STREAM_CAPTURE_STATUS_NONE;
+    struct timespec at;
+
+    pending = NULL;
+    holds = off = false;
+    if (driver.stream_capturing(l->stream, &capturing) != CUDA_SUCCESS ||
+        capturing != CU_STREAM_CAPTURE_STATUS_NONE)
+        return; /* it goes into a graph: nothing is launched */
+    if (!l->name || !l->name->persistent) {
+        holds = pthread_rwlock_tryrdlock(&launching) == 0;
+        if (!holds) {
+            at = until(PATIENCE_NS);
+            holds = pthread_rwlock_timedrdlock(&launching, &at) == 0;
+        }
+        if (!holds)
+            dev_add_relaxed(&crowded, 1);
+        expect_record(l);
+        return;
+    }
+    at = until(PATIENCE_NS);
+    holds = pthread_rwlock_timedwrlock(&launching, &at) == 0;
+    if (!holds)
+        dev_add_relaxed(&crowded, 1);
+    pending = begin_persistent(l);
+    off = true;
+    cupti.disable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
+}
+
+void launch_exit(const struct launch *l, bool succeeded)
+{
+    struct persistent *p = pending;
+
+    if (off)
+        cupti.enable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
+    if (holds)
+        pthread_rwlock_unlock(&launching);
+    holds = off = false;
+    pending = NULL;
+    if (!p) {
+        if (!succeeded)
+            forget(l->correlation);
+        return;
+    }
+    if (!succeeded) {
+        free_persistent(p);
+        return;
+    }
+    if (p->after && driver.event_record(p->after, l->stream) != CUDA_SUCCESS) {
+        driver.event_destroy(p->after);
+        p->after = NULL;
+    }
+    p->start_ns = grosr_host_clock_ns();
+    p->started = !p->before || driver.event_query(p->before) == CUDA_SUCCESS;
+    pthread_mutex_lock(&persistent_lock);
+    p->number = ++persistent_count;
+    pthread_mutex_unlock(&persistent_lock);
+    tell_persistent(l, p);
+    pthread_mutex_lock(&persistent_lock);
+    p->next = persistent;
+    persistent = p;
+    pthread_mutex_unlock(&persistent_lock);
+}
+
+/* ---- the housekeeping thread ---- */
+
+/* Whether it has ended, and when. */
+static bool has_ended(struct persistent *p, uint64_t now_ns, uint64_t *end_ns)
+{
+    CUcontext context;
+    bool ended = false;
+    float ms = 0;
+
+    if (!p->after || driver.context_push(p->context) != CUDA_SUCCESS)
+        return false;
+    if (!p->started && driver.event_query(p->before) == CUDA_SUCCESS) {
+        /* It waited for what was before it in its stream. */
+        p->started = true;
+        p->start_ns = now_ns;
+    }
+    if (driver.event_query(p->after) == CUDA_SUCCESS) {
+        ended = true;
+        *end_ns = now_ns;
+        if (p->before && driver.event_elapsed(&ms, p->before, p->after) == CUDA_SUCCESS && ms >= 0 &&
+            p->start_ns + (uint64_t)((double)ms * 1e6) < now_ns)
+            *end_ns = p->start_ns + (uint64_t)((double)ms * 1e6);
+    }
+    driver.context_pop(&context);
+    return ended;
+}
+
+static void look_after_persistent(uint64_t now_ns)
+{
+    struct persistent *ended = NULL;
+
+    pthread_mutex_lock(&persistent_lock);
+    for (struct persistent **at = &persistent, *p; (p = *at);) {
+        uint64_t end_ns = 0;
+        if (!has_ended(p, now_ns, &end_ns)) {
+            at = &p->next;
+            continue;
+        }
+        struct inject_thread *t = inject_enter();
+        if (t) {
+            end_persistent(t, p, end_ns);
+            inject_leave(t);
+        }
+        *at = p->next;
+        p->next = ended;
+        ended = p;
+    }
+    pthread_mutex_unlock(&persistent_lock);
+    while (ended) {
+        struct persistent *p = ended;
+        ended = p->next;
+        CUcontext context;
+        if (driver.context_push(p->context) == CUDA_SUCCESS) {
+            free_persistent(p);
+            driver.context_pop(&context);
+        }
+    }
+}
+
+/* The oldest launch without a record; since_ns 0: there is none. */
+static struct missing find_oldest(void)
+{
+    struct missing oldest = {{0}, 0, NULL};
+
+    for (uint32_t i = 0; i < MISSING; i++) {
+        uint64_t what = dev_load_acquire(&missing[i].what);
+        if (what && (!oldest.since_ns || missing[i].since_ns < oldest.since_ns)) {
+            oldest.since_ns = missing[i].since_ns;
+            oldest.name = missing[i].name;
+            dev_store_relaxed(&oldest.what, what);
+        }
+    }
+    return oldest;
+}
+
+static void look_after_records(uint64_t now_ns)
+{
+    uint64_t latest = activity_kernel_ns();
+
+    if (!launches_missing() || (latest && now_ns - latest < WITHHELD_NS))
+        return;
+    struct missing m = find_oldest();
+    uint64_t what = dev_load_relaxed(&m.what);
+    if (!m.since_ns || now_ns < m.since_ns + WITHHELD_NS || what == dev_load_relaxed(&noted))
+        return;
+    dev_store_relaxed(&noted, what);
+    struct inject_thread *t = inject_enter();
+    if (!t)
+        return;
+    inject_note(
+        t, "cupti",
+        "no record of a kernel has come for %.1f s; most probably %s, launched %.1f s ago, runs still, and "
+        "CUPTI withholds all until it ends. With --persistent '%s' the others come at once",
+        (double)(now_ns - (latest ? latest : m.since_ns)) / 1e9,
+        m.name ? inject_string_text(m.name->brief) : "a kernel", (double)(now_ns - m.since_ns) / 1e9,
+        m.name ? inject_string_text(m.name->brief) : "NAME");
+    inject_leave(t);
+}
+
+void kernels_tick(uint64_t now_ns)
+{
+    look_after_persistent(now_ns);
+    look_after_records(now_ns);
+}
+
+void kernels_end(struct inject_thread *t)
+{
+    uint32_t n = launches_missing(), without = dev_load_relaxed(&crowded);
+    struct missing m;
+
+    if (n) {
+        m = find_oldest();
+        inject_note(t, "cupti",
+                    "of %u launched kernels there is no record: they had not ended, %s among them", n,
+                    m.name ? inject_string_text(m.name->brief) : "one without a name");
+    }
+    if (without)
+        inject_note(t, "cupti", "%u launches could not wait for others: records of kernels may be missing",
+                    without);
+}
