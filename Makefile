@@ -93,7 +93,8 @@ help:
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(if $(filter $(CUDA_C) $(NVTX_C) $(INJECT),$<),$(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(CUPTI_H)))) \
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
+	    $(if $(filter $(CUDA_C) $(NVTX_C) $(INJECT),$<),$(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(CUPTI_H)))) \
 	    -MMD -MP -c -o $@ $<
 
 $B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql)

@@ -199,7 +199,7 @@ GROSR_DEVICE_COLD void grosr_frames_move(struct grosr_frames f, struct grosr_loc
                                          uint32_t near)
 {
     const uint32_t half = GROSR_FREE_NEAR / 2;
-    uint32_t *far = &f.far[worker * GROSR_FREE_FAR];
+    uint32_t *far = f.far + worker * GROSR_FREE_FAR;
     uint32_t n = warp_load(&local->free_far);
 
     if (near > GROSR_FREE_NEAR) { /* what is beyond lies in the far part, or in the shared ring */

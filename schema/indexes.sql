@@ -1,4 +1,16 @@
--- Made when the trace is closed: what views need to show a part of the time, a worker, a task, a launch at once, and what
+-- When the trace is closed: a runtime's kernel, of which CUPTI has no record, has stamps of its own, the first and the last
+-- of its workers. Where a process had one session of workers and one such kernel, these are exact.
+UPDATE CUPTI_ACTIVITY_KIND_KERNEL AS k
+SET start = w.start, end = coalesce(w.end, k.end)
+FROM (SELECT s.pid, min(w.start) AS start, CASE count(*) WHEN count(w.end) THEN max(w.end) END AS end
+      FROM GROSR_WORKER w JOIN GROSR_SESSION s USING (session) WHERE w.start IS NOT NULL
+      GROUP BY s.pid HAVING count(DISTINCT s.session) = 1) w
+WHERE k.persistent = 1 AND k.globalPid = w.pid << 24
+      AND k.shortName = (SELECT id FROM StringIds WHERE value = 'grosr_kernel')
+      AND (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL o
+           WHERE o.persistent = 1 AND o.globalPid = k.globalPid AND o.shortName = k.shortName) = 1;
+
+-- And then what views need to show a part of the time, a worker, a task, a launch at once, and what
 -- the summaries (tracer/summary.c) read in order.
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_START ON GROSR_TASK (start);
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_TASK ON GROSR_TASK (task, start);

@@ -31,8 +31,8 @@
  *
  *   old = dev_cas_ahead(p, expected, x)   dev_store_quad_behind(p, q)
  *       a relaxed swap, and a store by the same lane that releases what came before that swap (as
- *       dev_store_quad_release would, which comes after it): where what the swap reserves is published at once,
- *       the fence is under way together with the swap
+ *       dev_store_quad_release would, which comes after it): where what the swap reserves is published at
+ * once, the fence is under way together with the swap
  *
  * There are no stand-alone fences. A release orders everything the calling lane did before, and everything
  * other lanes of its warp did before a collective it met them at. sys_load_pair_acquire acquires when the

@@ -432,8 +432,6 @@ int grosr_records_finish(struct grosr_records *r)
         for (struct open *o = r->nvtx->open[i]; !err && o; o = o->next)
             if (!o->row && o->r.head.kind != GROSR_RECORD_NVTX_END)
                 err = write_event(r, &o->r, o->text, NULL, &o->row);
-    if (!err)
-        err = grosr_records_finish_cuda(r);
     if (!err && r->damaged) {
         char words[96];
         snprintf(words, sizeof(words), "%llu damaged records were skipped", (unsigned long long)r->damaged);

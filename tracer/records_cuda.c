@@ -277,27 +277,6 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
     return 0;
 }
 
-int grosr_records_finish_cuda(struct grosr_records *r)
-{
-    /*
-     * The kernels of a runtime, of which CUPTI has no record, have stamps of their own: the first and the
-     * last of their workers. Where the process had one session of workers and one such kernel, these are
-     * exact.
-     */
-    static const char sql[] =
-        "WITH w AS (SELECT min(w.start) AS start, CASE count(*) WHEN count(w.end) THEN max(w.end) END AS end,"
-        " count(DISTINCT w.session) AS sessions FROM GROSR_WORKER w JOIN GROSR_SESSION s ON s.session ="
-        " w.session WHERE s.pid = ?1 AND w.start IS NOT NULL)"
-        " UPDATE CUPTI_ACTIVITY_KIND_KERNEL SET start = (SELECT start FROM w),"
-        " end = coalesce((SELECT end FROM w), end)"
-        " WHERE persistent = 1 AND globalPid = ?1 << 24 AND (SELECT sessions FROM w) = 1"
-        " AND (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL WHERE persistent = 1 AND globalPid = ?1 << 24)"
-        " = 1";
-    const struct grosr_value pid = grosr_integer(r->pid);
-
-    return r->cuda ? grosr_store_execute(r->store, sql, &pid, 1, NULL) : 0;
-}
-
 void grosr_records_free_cuda(struct grosr_records *r)
 {
     for (uint32_t i = 0; r->cuda && i < BUCKETS; i++)

@@ -64,9 +64,6 @@ int64_t grosr_records_string(const struct grosr_records *r, uint32_t stream, uin
 int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
                            uint32_t bytes);
 
-/* At the end: what is left to say of CUDA. */
-int grosr_records_finish_cuda(struct grosr_records *r);
-
 void grosr_records_free_cuda(struct grosr_records *r);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * A program that knows nothing of GROSR: small kernels beside one that never ends, which the program itself
- * stops. `cupti many N` and `cupti slow N` (paced over some seconds) count what they launch; `cupti hang` waits
- * behind the kernel for two seconds; `cupti rate N` tells what a launch costs. Built and recorded by cupti.t.
+ * stops. `cupti many N` and `cupti slow N` (paced over some seconds) count what they launch; `cupti hang`
+ * waits behind the kernel for two seconds; `cupti rate N` tells what a launch costs. Built and recorded by
+ * cupti.t.
  */
 #include <cuda_runtime.h>
 
@@ -40,7 +41,8 @@ __global__ void endless(volatile uint32_t *stop)
     } while (!*stop && now - begin < 20000000000ull);
 }
 
-namespace work {
+namespace work
+{
 template <int N> __global__ void small(float *x)
 {
     float v = (float)threadIdx.x;

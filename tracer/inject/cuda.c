@@ -146,6 +146,15 @@ static bool find_launch(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
     return true;
 }
 
+/* Streams and contexts that go: nothing is asked of them from then on. */
+static void on_resource(CUpti_CallbackId id, const CUpti_ResourceData *d)
+{
+    if (id == CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING)
+        kernels_forget(NULL, d->resourceHandle.stream);
+    else if (id == CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING)
+        kernels_forget(d->context, NULL);
+}
+
 static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void *data)
 {
     const CUpti_CallbackData *d = (const CUpti_CallbackData *)data;
@@ -156,6 +165,11 @@ static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_Ca
     (void)unused;
     if (!t)
         return;
+    if (domain == CUPTI_CB_DOMAIN_RESOURCE) {
+        inject_leave(t);
+        on_resource(id, (const CUpti_ResourceData *)data);
+        return;
+    }
     if (t->ours) {
         inject_leave(t);
         return;
@@ -282,6 +296,29 @@ static void at_end(void)
     inject_leave(t);
 }
 
+static CUptiResult subscribe_to_calls(void)
+{
+    /* CUPTI itself makes these, for the names of kernels that it tells us; and streams and contexts that go.
+     */
+    static const struct {
+        uint32_t on;
+        CUpti_CallbackDomain domain;
+        CUpti_CallbackId id;
+    } callbacks[] = {
+        {0, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuKernelGetName},
+        {0, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuFuncGetName},
+        {1, CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING},
+        {1, CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING},
+    };
+    CUptiResult code = cupti.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_RUNTIME_API);
+
+    if (code == CUPTI_SUCCESS)
+        code = cupti.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API);
+    for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(callbacks) / sizeof(callbacks[0]); i++)
+        code = cupti.enable_callback(callbacks[i].on, subscriber, callbacks[i].domain, callbacks[i].id);
+    return code;
+}
+
 static void say_absent(const char *why)
 {
     struct inject_thread *t = inject_enter();
@@ -315,9 +352,7 @@ int InitializeInjection(void)
     kernels_start();
     code = activity_start();
     if (code == CUPTI_SUCCESS)
-        code = cupti.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_RUNTIME_API);
-    if (code == CUPTI_SUCCESS)
-        code = cupti.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API);
+        code = subscribe_to_calls();
     if (code != CUPTI_SUCCESS) {
         cupti.unsubscribe(subscriber);
         say_absent(cupti_text(code));

@@ -25,6 +25,8 @@
     X(subscribe, "cuptiSubscribe", (CUpti_SubscriberHandle *, CUpti_CallbackFunc, void *))          \
     X(unsubscribe, "cuptiUnsubscribe", (CUpti_SubscriberHandle))                                    \
     X(enable_domain, "cuptiEnableDomain", (uint32_t, CUpti_SubscriberHandle, CUpti_CallbackDomain)) \
+    X(enable_callback, "cuptiEnableCallback",                                                       \
+      (uint32_t, CUpti_SubscriberHandle, CUpti_CallbackDomain, CUpti_CallbackId))                   \
     X(register_callbacks, "cuptiActivityRegisterCallbacks",                                         \
       (CUpti_BuffersCallbackRequestFunc, CUpti_BuffersCallbackCompleteFunc))                        \
     X(register_clock, "cuptiActivityRegisterTimestampCallback", (CUpti_TimestampCallbackFunc))      \
@@ -51,6 +53,7 @@ struct cupti {
     X(event_elapsed, "cuEventElapsedTime", (float *, CUevent, CUevent))             \
     X(event_destroy, "cuEventDestroy_v2", (CUevent))                                \
     X(stream_capturing, "cuStreamIsCapturing", (CUstream, CUstreamCaptureStatus *)) \
+    X(stream_query, "cuStreamQuery", (CUstream))                                    \
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                             \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))
 
@@ -115,6 +118,9 @@ void launch_recorded(uint32_t correlation);
 
 /* Launches of which no record has come. */
 uint32_t launches_missing(void);
+
+/* A stream or a context (the other is NULL) is about to go. On its thread, outside inject_enter(). */
+void kernels_forget(CUcontext context, CUstream stream);
 
 /* The housekeeping thread's: persistent kernels that have ended, and records that stay away. */
 void kernels_tick(uint64_t now_ns);

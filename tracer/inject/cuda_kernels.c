@@ -120,6 +120,8 @@ struct missing {
     dev64 what; /* correlation << 32 | 1: made, and no record has come; written by the launching thread */
     uint64_t since_ns;
     const struct kernel_name *name;
+    CUcontext context;
+    CUstream stream;
 };
 
 static struct missing missing[MISSING];
@@ -152,6 +154,8 @@ static void expect_record(const struct launch *l)
         return;
     m->since_ns = grosr_host_clock_ns();
     m->name = l->name;
+    m->context = l->context;
+    m->stream = l->stream;
     dev_add_relaxed(&missing_count, 1);
     dev_store_release(&m->what, mark_of(l->correlation)); /* pairs with the loads below */
 }
@@ -181,7 +185,8 @@ uint32_t launches_missing(void)
 
 struct persistent {
     struct persistent *next;
-    uint64_t number, start_ns;
+    uint64_t number;
+    uint64_t start_ns; /* not before: the launch began then, or what was before it in its stream had ended */
     CUcontext context;
     CUevent before, after;
     bool started;
@@ -199,6 +204,7 @@ static struct persistent *begin_persistent(const struct launch *l)
     if (!p)
         return NULL;
     p->context = l->context;
+    p->start_ns = grosr_host_clock_ns();
     if (driver.event_create(&p->before, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
         p->before = NULL;
     if (driver.event_create(&p->after, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
@@ -315,7 +321,6 @@ void launch_exit(const struct launch *l, bool succeeded)
         driver.event_destroy(p->after);
         p->after = NULL;
     }
-    p->start_ns = grosr_host_clock_ns();
     p->started = !p->before || driver.event_query(p->before) == CUDA_SUCCESS;
     pthread_mutex_lock(&persistent_lock);
     p->number = ++persistent_count;
@@ -324,6 +329,54 @@ void launch_exit(const struct launch *l, bool succeeded)
     pthread_mutex_lock(&persistent_lock);
     p->next = persistent;
     persistent = p;
+    pthread_mutex_unlock(&persistent_lock);
+}
+
+/* ---- streams and contexts that have gone ---- */
+
+#define GONE 256u
+
+static struct {
+    uint64_t at_ns;
+    CUcontext context; /* gone, with all its streams; or NULL */
+    CUstream stream;   /* gone; or NULL */
+} gone[GONE];          /* the latest; under persistent_lock */
+static uint32_t gone_count;
+
+/* Of a launch. A handle may be given anew: what is launched later is asked after. */
+static bool is_gone(const struct missing *m)
+{
+    for (uint32_t i = 0; i < GONE && i < gone_count; i++)
+        if (gone[i].at_ns >= m->since_ns && ((gone[i].context && gone[i].context == m->context) ||
+                                             (gone[i].stream && gone[i].stream == m->stream)))
+            return true;
+    return false;
+}
+
+static void look_after_persistent(uint64_t now_ns);
+
+void kernels_forget(CUcontext context, CUstream stream)
+{
+    struct timespec at = until(PATIENCE_NS);
+
+    if (context) /* the last chance to hear of what ran in it */
+        look_after_persistent(grosr_host_clock_ns());
+    /* Bounded: the driver may keep the housekeeping thread, which holds the lock, waiting for this call's
+     * end. */
+    if (pthread_mutex_timedlock(&persistent_lock, &at))
+        return;
+    gone[gone_count % GONE].at_ns = grosr_host_clock_ns();
+    gone[gone_count % GONE].context = context;
+    gone[gone_count % GONE].stream = stream;
+    gone_count++;
+    for (struct persistent **p = &persistent, *found; context && (found = *p);) {
+        if (found->context == context) { /* its events go with it */
+            *p = found->next;
+            free(found);
+        } else {
+            p = &found->next;
+        }
+    }
     pthread_mutex_unlock(&persistent_lock);
 }
 
@@ -357,8 +410,10 @@ static bool has_ended(struct persistent *p, uint64_t now_ns, uint64_t *end_ns)
 static void look_after_persistent(uint64_t now_ns)
 {
     struct persistent *ended = NULL;
+    struct timespec at_most = until(PATIENCE_NS);
 
-    pthread_mutex_lock(&persistent_lock);
+    if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
+        return;
     for (struct persistent **at = &persistent, *p; (p = *at);) {
         uint64_t end_ns = 0;
         if (!has_ended(p, now_ns, &end_ns)) {
@@ -386,20 +441,46 @@ static void look_after_persistent(uint64_t now_ns)
     }
 }
 
-/* The oldest launch without a record; since_ns 0: there is none. */
-static struct missing find_oldest(void)
+/* The oldest launch without a record, of those after `after_ns`; since_ns 0: there is none. */
+static struct missing find_oldest(uint64_t after_ns)
 {
-    struct missing oldest = {{0}, 0, NULL};
+    struct missing oldest = {.since_ns = 0};
 
     for (uint32_t i = 0; i < MISSING; i++) {
-        uint64_t what = dev_load_acquire(&missing[i].what);
-        if (what && (!oldest.since_ns || missing[i].since_ns < oldest.since_ns)) {
-            oldest.since_ns = missing[i].since_ns;
-            oldest.name = missing[i].name;
+        const struct missing *m = &missing[i];
+        uint64_t what = dev_load_acquire(&m->what);
+        if (what && m->since_ns > after_ns && (!oldest.since_ns || m->since_ns < oldest.since_ns)) {
+            oldest = (struct missing){
+                .since_ns = m->since_ns, .name = m->name, .context = m->context, .stream = m->stream};
             dev_store_relaxed(&oldest.what, what);
         }
     }
     return oldest;
+}
+
+/*
+ * The launch that keeps the others' records: the oldest whose stream has not come to its end. The streams of
+ * those before it have, and so have they. Streams that go are forgotten first (kernels_forget), under the
+ * lock.
+ */
+static struct missing find_running(void)
+{
+    struct missing oldest = find_oldest(0), m = oldest;
+    CUcontext context;
+
+    pthread_mutex_lock(&persistent_lock);
+    for (uint32_t tries = 0; m.since_ns && tries < 64; tries++) {
+        bool runs = false;
+        if (m.context && !is_gone(&m) && driver.context_push(m.context) == CUDA_SUCCESS) {
+            runs = driver.stream_query(m.stream) == CUDA_ERROR_NOT_READY;
+            driver.context_pop(&context);
+        }
+        if (runs)
+            break;
+        m = find_oldest(m.since_ns);
+    }
+    pthread_mutex_unlock(&persistent_lock);
+    return m.since_ns ? m : oldest;
 }
 
 static void look_after_records(uint64_t now_ns)
@@ -408,9 +489,12 @@ static void look_after_records(uint64_t now_ns)
 
     if (!launches_missing() || (latest && now_ns - latest < WITHHELD_NS))
         return;
-    struct missing m = find_oldest();
+    struct missing m = find_oldest(0);
+    if (!m.since_ns || now_ns < m.since_ns + WITHHELD_NS)
+        return;
+    m = find_running();
     uint64_t what = dev_load_relaxed(&m.what);
-    if (!m.since_ns || now_ns < m.since_ns + WITHHELD_NS || what == dev_load_relaxed(&noted))
+    if (!m.since_ns || what == dev_load_relaxed(&noted))
         return;
     dev_store_relaxed(&noted, what);
     struct inject_thread *t = inject_enter();
@@ -438,7 +522,7 @@ void kernels_end(struct inject_thread *t)
     struct missing m;
 
     if (n) {
-        m = find_oldest();
+        m = find_oldest(0);
         inject_note(t, "cupti",
                     "of %u launched kernels there is no record: they had not ended, %s among them", n,
                     m.name ? inject_string_text(m.name->brief) : "one without a name");
