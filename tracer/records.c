@@ -17,8 +17,7 @@
 
 #define BUCKETS     8192u
 #define STRINGS_MAX (1u << 20) /* numbers of a stream's strings */
-#define OPEN_MOST   (1u << 20) /* ranges that are held; of more, which no program has, the ends are not seen \
-                                */
+#define OPEN_MOST   (1u << 18) /* ranges held; no program has more open, and their ends are not seen */
 #define PATIENCE_NS 1000000000u
 
 /* NVTX_EVENTS.eventType, as Nsight Systems numbers them. */

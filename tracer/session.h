@@ -36,6 +36,8 @@
 #define GROSR_NAMES_MAX   65536u /* of GROSR_NAME_USER: an event has 16 bits for one */
 #define GROSR_SNAPSHOTS   4096u
 #define GROSR_STREAMS_MAX 64u
+#define GROSR_QUEUES_MAX  1024u
+#define GROSR_TABLE_MAX   (1u << 18) /* entries of the name table: of functions, queues and a program's own */
 
 /* What happens to an event that finds its ring full. */
 enum grosr_overflow {

@@ -205,7 +205,7 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
              ints, 8, texts, 3);
 
     for (uint32_t i = 0; !err && (name = grosr_session_name_entry(session, i)); i++) {
-        if (sys_load_relaxed(&name->space) != GROSR_NAME_FUNCTION)
+        if (sys_load_relaxed(&name->space) != GROSR_NAME_FUNCTION || name->id >= FUNCTION_SPACE)
             continue;
         int64_t function[] = {bases->function + name->id, bases->session};
         const char *text = name->text;

@@ -121,7 +121,8 @@ static void odd_path(void)
     if (mkdir(folder, 0755) || rename(path, odd) || chmod(odd, 0644) || chmod(folder, 0555) ||
         (geteuid() == 0 && seteuid(65534))) /* root may write anywhere */
         ok(false, "%s: %s", odd, strerror(errno));
-    is(grosr_store_open_read(&db, odd), 0, "?, %% and # in a path that is opened as a URI: %s", grosr_error());
+    is(grosr_store_open_read(&db, odd), 0, "?, %% and # in a path that is opened as a URI: %s",
+       grosr_error());
     is(ask(db, "SELECT count(*) FROM GROSR_META WHERE key = 'complete'"), 1, "it is that file");
     sqlite3_close(db);
     if (getuid() == 0 && seteuid(0))

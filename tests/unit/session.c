@@ -79,6 +79,9 @@ static void bad_options(void)
     o.ring_events = 8;
     o.workers = GROSR_MAX_WORKERS + 1;
     is(grosr_session_create(&s, &o), -EINVAL, "too many workers");
+    o.workers = 1;
+    o.names = GROSR_TABLE_MAX + 1;
+    is(grosr_session_create(&s, &o), -EINVAL, "too many names");
 }
 
 /* Writes `bytes` over a copy of a good segment at `at`, and opens it. */
