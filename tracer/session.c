@@ -556,6 +556,12 @@ const char *grosr_session_name(const struct grosr_session *s, uint32_t space, ui
     return NULL;
 }
 
+void grosr_session_copy_text(char *to, const char *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+    to[bytes - 1] = 0;
+}
+
 int grosr_session_add_name(struct grosr_session *s, uint32_t space, uint32_t id, const char *text,
                            const char *unit)
 {

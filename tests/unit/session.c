@@ -84,6 +84,16 @@ static void bad_options(void)
     is(grosr_session_create(&s, &o), -EINVAL, "too many names");
 }
 
+/* A name whose owner takes its end away between the check and the copy. */
+static void endless_name(void)
+{
+    char from[GROSR_NAME_BYTES], to[GROSR_NAME_BYTES];
+
+    memset(from, 'x', sizeof(from));
+    grosr_session_copy_text(to, from, sizeof(to));
+    is(strnlen(to, sizeof(to)), GROSR_NAME_BYTES - 1, "a name without an end has one when it is copied");
+}
+
 /* Writes `bytes` over a copy of a good segment at `at`, and opens it. */
 static int open_damaged(const unsigned char *good, size_t size, size_t at, const void *bytes, size_t n)
 {
@@ -197,6 +207,7 @@ int main(void)
     life();
     reused_pid();
     bad_options();
+    endless_name();
     damaged();
     dead();
     return tap_done();
