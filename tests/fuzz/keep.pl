@@ -36,6 +36,7 @@ my (%score, $bytes, $added);
 $bytes = $added = 0;
 for my $number (keys %edges) {
     my $path = $path[$number] // next;
+    next unless @{$edges{$number}};
     $score{$path} = @{$edges{$number}} / (64 + -s $path) unless index($path, "$folder/kept/") == 0;
 }
 for my $path (sort { $score{$b} <=> $score{$a} || $a cmp $b } keys %score) {
