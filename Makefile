@@ -56,7 +56,9 @@ INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c $(if $(CUP
 VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
-FUZZED  := segment
+FUZZED  := segment chunk records trace
+# What a fuzzed function takes from the viewer.
+FUZZED_trace := $(addprefix viewer/,query.c table.c text.c json.c output.c)
 
 FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
@@ -176,10 +178,12 @@ $B/tests/%: tests/%.c $B/libgrosr.a Makefile
 	    $B/libgrosr.a $(LDLIBS_TRACER) $(LDLIBS_TEST)
 
 # A fuzzed function with the inputs that were kept.
-$B/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $B/libgrosr.a Makefile
+$B/tests/fuzz/trace: $(FUZZED_trace:%.c=$B/%.o)
+$B/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $B/libgrosr.a Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $B/libgrosr.a $(LDLIBS_TRACER)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< tests/fuzz/replay.c \
+	    $(FUZZED_$*:%.c=$B/%.o) $B/libgrosr.a $(LDLIBS_TRACER)
 
 # Programs that tests trace. They know nothing of GROSR.
 $B/tests/traced/%: tests/traced/%.c Makefile
@@ -204,14 +208,16 @@ FUZZ    ?= $(FUZZED)
 SECONDS ?= 600
 CLANG   ?= $(firstword $(shell command -v clang clang-14 clang-15 clang-16 2>/dev/null) clang)
 fuzz: $B/schema/schema.c
-	@for f in $(FUZZ); do \
-	    mkdir -p build/fuzz/$$f && \
-	    $(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	        -Ischema -o build/fuzz/fuzz-$$f tests/fuzz/$$f.c \
-	        $(filter-out $(CUDA_C),$(wildcard tracer/*.c)) $B/schema/schema.c $(LDLIBS_TRACER) && \
-	    build/fuzz/fuzz-$$f -max_total_time=$(SECONDS) -max_len=16384 -timeout=10 -verbosity=0 -print_final_stats=1 \
-	        -artifact_prefix=build/fuzz/ build/fuzz/$$f tests/fuzz/corpus/$$f && \
-	    build/fuzz/fuzz-$$f -merge=1 -max_len=16384 -verbosity=0 tests/fuzz/corpus/$$f build/fuzz/$$f || exit 1; done
+	$(foreach f,$(FUZZ),$(call fuzz,$f) &&) true
+define fuzz
+mkdir -p build/fuzz/$1 && \
+	$(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ischema \
+	    -o build/fuzz/fuzz-$1 tests/fuzz/$1.c $(FUZZED_$1) $(filter-out $(CUDA_C),$(wildcard tracer/*.c)) $B/schema/schema.c \
+	    $(LDLIBS_TRACER) && \
+	build/fuzz/fuzz-$1 -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/$1- build/fuzz/$1 tests/fuzz/corpus/$1 && \
+	tests/fuzz/keep.pl build/fuzz/fuzz-$1 tests/fuzz/corpus/$1 build/fuzz/$1
+endef
 
 bench: programs
 	$Qtests/bench/arith.pl $B/grosr $(BENCH)

@@ -12,7 +12,7 @@ extern const char grosr_sql_tables[], grosr_sql_views[], grosr_sql_indexes[];
 /* Temporary views over these (export.sql): what an export reads. */
 extern const char grosr_sql_export[];
 
-/* The views as temporary ones: for a connection to a file of an older version (grosr_store_open_read()). */
+/* The views as temporary ones: what reads a file sees these, whatever it brings (grosr_store_open_read()). */
 extern const char grosr_sql_temp_views[];
 
 struct grosr_canned_query {

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Batches that one may come after and belong before: more than there are host threads. From a damaged ring
+ * they may come in any order, and one that is farther off is left out rather than sorted in. */
+#define INTERLEAVED_MOST 4096u
+
 /* Drops batches that will not be asked for. */
 static void compact(struct grosr_batches *w)
 {
@@ -48,11 +52,11 @@ int grosr_batches_add(struct grosr_batches *w, uint64_t first, uint32_t count, i
 
     if (err)
         return err;
-    size_t at = w->count++;
-    while (at && w->batch[at - 1].first > first) { /* host threads interleave */
-        w->batch[at] = w->batch[at - 1];
-        at--;
-    }
+    size_t at = w->count;
+    for (; at && w->batch[at - 1].first > first; at--) /* host threads interleave */
+        if (w->count - at == INTERLEAVED_MOST)
+            return 0;
+    memmove(&w->batch[at + 1], &w->batch[at], (w->count++ - at) * sizeof(*w->batch));
     w->batch[at] = (struct grosr_batch){first, time, count, count};
     return 0;
 }

@@ -72,9 +72,9 @@ int durations_count(struct durations *d, const char *measure, int64_t what, int6
         d->used++;
     }
     slot->n++;
-    slot->part += part == GROSR_NULL ? 0 : part;
+    slot->part = durations_sum(slot->part, part == GROSR_NULL ? 0 : part);
     if (ns != GROSR_NULL) {
-        slot->total_ns += ns;
+        slot->total_ns = durations_sum(slot->total_ns, ns);
         slot->max_ns = ns > slot->max_ns ? ns : slot->max_ns;
     }
     return 0;
@@ -82,9 +82,9 @@ int durations_count(struct durations *d, const char *measure, int64_t what, int6
 
 const struct duration *durations_next(const struct durations *d, const struct duration *last)
 {
-    for (const struct duration *slot = last ? last + 1 : d->slots; slot < d->slots + d->size; slot++)
-        if (slot->measure)
-            return slot;
+    for (size_t i = last ? (size_t)(last - d->slots) + 1 : 0; i < d->size; i++)
+        if (d->slots[i].measure)
+            return &d->slots[i];
     return NULL;
 }
 

@@ -17,6 +17,14 @@ struct duration {
     int64_t n, total_ns, max_ns, part;
 };
 
+/* A sum that stays at the end of the range where it would leave it: only a damaged trace's does. */
+static inline int64_t durations_sum(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? -INT64_MAX : INT64_MAX) : sum;
+}
+
 /* All zero: empty. */
 struct durations {
     struct duration *slots;

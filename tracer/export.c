@@ -97,8 +97,13 @@ static void open_source(struct grosr_walk *w, struct grosr_source *s,
     s->columns = sqlite3_column_count(s->rows);
     if (s->columns > GROSR_COLUMNS + GROSR_EXPORT_ARGUMENTS)
         s->columns = GROSR_COLUMNS + GROSR_EXPORT_ARGUMENTS;
-    for (int i = GROSR_COLUMNS; i < s->columns; i++)
+    for (int i = GROSR_COLUMNS; i < s->columns; i++) {
         s->argument[i - GROSR_COLUMNS] = sqlite3_column_name(s->rows, i);
+        if (!s->argument[i - GROSR_COLUMNS]) {
+            grosr_walk_no_memory(w);
+            return;
+        }
+    }
     advance(w, s);
 }
 

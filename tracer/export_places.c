@@ -19,8 +19,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Of more workers nothing is known but their number; no machine has as many. */
+/* Of more workers nothing is known but their number, and more SMs are in no order; no machine has as many. */
 #define WORKERS_MOST (1 << 20)
+#define SMS_MOST     (1 << 20)
 
 static struct grosr_export_lanes *add_track(struct grosr_walk *w, const struct grosr_export_key *key,
                                             struct grosr_export_lanes *parent,
@@ -107,7 +108,7 @@ static struct grosr_export_lanes *sm_track(struct grosr_walk *w, int64_t session
         return lanes;
     if (sm != GROSR_NULL) {
         snprintf(name, sizeof(name), "SM %" PRId64, sm);
-        track.rank = (int32_t)(RANK_SMS + sm);
+        track.rank = sm >= 0 && sm < SMS_MOST ? (int32_t)(RANK_SMS + sm) : INT32_MAX - 1;
     }
     track.name = name;
     return add_track(w, &key, parent, &track);

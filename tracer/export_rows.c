@@ -68,7 +68,8 @@ static struct grosr_export_event *event_of(struct grosr_walk *w, struct grosr_so
     if (!e->name)
         e->name = "";
     e->arguments = 0;
-    e->role = (enum grosr_export_role)sqlite3_column_int(s->rows, GROSR_COLUMN_ROLE);
+    /* One of four, whatever a damaged trace makes of it. */
+    e->role = (enum grosr_export_role)(sqlite3_column_int(s->rows, GROSR_COLUMN_ROLE) & GROSR_FLOW_TO);
     e->flows = 0;
     if (flow != GROSR_NULL && e->role != GROSR_FLOW_NONE) {
         w->flow = flow_number(grosr_column(s->rows, GROSR_COLUMN_A), flow,

@@ -9,6 +9,9 @@
 /* Viewers keep no deeper stacks than a few hundred; what would be deeper goes to a further lane. */
 #define DEPTH_MOST 100
 
+/* What lies over each other on one track; a damaged trace's slices may do so by the million. */
+#define LANES_MOST 4096
+
 struct lane {
     struct grosr_export_track track;
     int depth;
@@ -207,6 +210,11 @@ int grosr_export_slice(struct grosr_export_tracks *t, struct grosr_export_lanes 
         if (lane->depth == 0 || (lane->depth < DEPTH_MOST && lane->end[lane->depth - 1] >= end))
             break;
         lane = NULL;
+    }
+    if (!lane && l->lanes == LANES_MOST) { /* no room for it: where it began is told */
+        event->track = grosr_export_first_lane(l);
+        t->writer->calls->instant(t->writer, event);
+        return 0;
     }
     if (!lane && !(lane = further_lane(t, l)))
         return grosr_fail(ENOMEM, "out of memory");

@@ -16,6 +16,7 @@
 
 #define BUCKETS     8192u
 #define STRINGS_MAX (1u << 20) /* numbers of a stream's strings */
+#define OPEN_MOST   (1u << 18) /* ranges held; no program has more open, and their ends are not seen */
 #define PATIENCE_NS 1000000000u
 
 /* NVTX_EVENTS.eventType, as Nsight Systems numbers them. */
@@ -31,6 +32,7 @@ struct open {
 
 struct grosr_records_nvtx {
     struct open *open[BUCKETS];
+    uint32_t held; /* in them */
 };
 
 /* ---- values ---- */
@@ -100,8 +102,10 @@ static struct open *take(struct grosr_records *r, uint32_t kind, uint64_t key)
         if (found->r.head.kind == kind &&
             key_of(is_pushed(kind), found->r.tid, found->r.domain, found->r.range) == key)
             break;
-    if (found)
+    if (found) {
         *at = found->next;
+        r->held--;
+    }
     return found;
 }
 
@@ -118,6 +122,7 @@ static int put(struct grosr_records *r, const struct grosr_record_nvtx *begin, c
     memcpy(o->text, at, begin->text_bytes);
     o->next = *bucket;
     *bucket = o;
+    r->held++;
     return 0;
 }
 
@@ -234,7 +239,7 @@ static int add_event(struct grosr_records *r, uint32_t stream, struct grosr_reco
             return write_event(r, e, at, &end, NULL);
         }
     }
-    return put(r, e, at);
+    return r->held < OPEN_MOST ? put(r, e, at) : write_event(r, e, at, NULL, NULL);
 }
 
 static int end_range(struct grosr_records *r, const struct grosr_record_nvtx_end *end)
@@ -245,7 +250,7 @@ static int end_range(struct grosr_records *r, const struct grosr_record_nvtx_end
 
     if (o)
         return close_range(r, o, end);
-    if (pushed) /* its beginning was dropped, or was before a fork */
+    if (pushed || r->held == OPEN_MOST) /* its beginning was dropped, or was before a fork */
         return 0;
     struct grosr_record_nvtx early = {
         .head = {0, GROSR_RECORD_NVTX_END}, .time = end->time, .tid = end->tid, .range = end->range};

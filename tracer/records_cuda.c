@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define BUCKETS 1024u
+#define WAITING_MOST \
+    (1u << 18) /* rows that are held; no program has more under way, and their ends are not seen */
 
 /* A row that waits for its end. */
 struct waiting {
@@ -23,6 +25,7 @@ struct waiting {
 #define KERNEL (UINT64_C(1) << 63)
 
 struct grosr_records_cuda {
+    uint32_t held;
     struct waiting *waiting[BUCKETS];
 };
 
@@ -36,10 +39,13 @@ static struct waiting **bucket_of(struct grosr_records *r, uint64_t key)
 static int put(struct grosr_records *r, uint64_t key, uint64_t start, int64_t row)
 {
     struct waiting **bucket = bucket_of(r, key);
+    if (bucket && r->cuda->held >= WAITING_MOST)
+        return 0;
     struct waiting *w = bucket ? (struct waiting *)malloc(sizeof(*w)) : NULL;
 
     if (!w)
         return grosr_fail(ENOMEM, "out of memory");
+    r->cuda->held++;
     *w = (struct waiting){*bucket, key, start, row};
     *bucket = w;
     return 0;
@@ -52,6 +58,7 @@ static int64_t take(struct grosr_records *r, uint64_t key, uint64_t start)
         struct waiting *w = *at;
         if (w->key == key && w->start == start) {
             int64_t row = w->row;
+            r->cuda->held--;
             *at = w->next;
             free(w);
             return row;

@@ -24,7 +24,8 @@ struct grosr_records {
     struct grosr_records_strings *strings; /* of each stream */
     uint64_t damaged;                      /* records skipped */
     uint64_t latest_ns;                    /* the latest time in a record */
-    struct grosr_records_nvtx *nvtx;       /* records.c's */
+    uint32_t held;                         /* ranges that are open; records.c's, like the next */
+    struct grosr_records_nvtx *nvtx;
     struct grosr_records_cuda *cuda;
 };
 

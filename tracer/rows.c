@@ -440,12 +440,17 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
 static int tell_names(struct grosr_rows *r)
 {
     const struct grosr_name *name;
+    char text[GROSR_NAME_BYTES], unit[GROSR_UNIT_BYTES];
     int err = 0;
 
-    for (; !err && (name = grosr_session_name_entry(r->session, r->names_told)); r->names_told++)
-        if (sys_load_relaxed(&name->space) == GROSR_NAME_USER)
-            err = grosr_store_name(r->store, r->base.name + name->id % GROSR_NAMES_MAX, r->base.session,
-                                   name->text, name->unit);
+    for (; !err && (name = grosr_session_name_entry(r->session, r->names_told)); r->names_told++) {
+        if (sys_load_relaxed(&name->space) != GROSR_NAME_USER)
+            continue;
+        grosr_session_copy_text(text, name->text, sizeof(text));
+        grosr_session_copy_text(unit, name->unit, sizeof(unit));
+        err = grosr_store_name(r->store, r->base.name + name->id % GROSR_NAMES_MAX, r->base.session, text,
+                               unit);
+    }
     return err;
 }
 

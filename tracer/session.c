@@ -229,6 +229,9 @@ int grosr_session_create(struct grosr_session **out, const struct grosr_session_
     if (o->workers && (o->ring_events < GROSR_RING_MIN || o->ring_events > GROSR_RING_MAX))
         return grosr_fail(EINVAL, "a ring has %u to %u events, not %u", GROSR_RING_MIN, GROSR_RING_MAX,
                           o->ring_events);
+    if (o->queue_count > GROSR_QUEUES_MAX || count_names(o) > GROSR_TABLE_MAX)
+        return grosr_fail(EINVAL, "a session has at most %u queues and %u names", GROSR_QUEUES_MAX,
+                          GROSR_TABLE_MAX);
     remove_unborn();
     memset(&layout, 0, sizeof(layout));
     layout.segment_bytes = lay_out(&layout, o);
@@ -306,8 +309,9 @@ static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
 {
     if (h->header_bytes != sizeof(*h) || h->segment_bytes != bytes || (h->workers == 0 && h->streams == 0) ||
         h->workers > GROSR_MAX_WORKERS || h->rings != h->workers + 1 || h->snapshots == 0 ||
-        h->streams > GROSR_STREAMS_MAX || !memchr(h->device, 0, sizeof(h->device)) ||
-        !memchr(h->device_name, 0, sizeof(h->device_name)) || !memchr(h->program, 0, sizeof(h->program)))
+        h->streams > GROSR_STREAMS_MAX || h->queues > GROSR_QUEUES_MAX || h->names > GROSR_TABLE_MAX ||
+        !memchr(h->device, 0, sizeof(h->device)) || !memchr(h->device_name, 0, sizeof(h->device_name)) ||
+        !memchr(h->program, 0, sizeof(h->program)))
         return false;
     return fits(bytes, h->names_at, h->names, sizeof(struct grosr_name)) &&
            fits(bytes, h->workers_at, h->workers, sizeof(struct grosr_worker_entry)) &&
@@ -550,6 +554,12 @@ const char *grosr_session_name(const struct grosr_session *s, uint32_t space, ui
         if (sys_load_relaxed(&name->space) == space && name->id == id)
             return name->text;
     return NULL;
+}
+
+void grosr_session_copy_text(char *to, const char *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+    to[bytes - 1] = 0;
 }
 
 int grosr_session_add_name(struct grosr_session *s, uint32_t space, uint32_t id, const char *text,

@@ -36,6 +36,8 @@
 #define GROSR_NAMES_MAX   65536u /* of GROSR_NAME_USER: an event has 16 bits for one */
 #define GROSR_SNAPSHOTS   4096u
 #define GROSR_STREAMS_MAX 64u
+#define GROSR_QUEUES_MAX  1024u
+#define GROSR_TABLE_MAX   (1u << 18) /* entries of the name table: of functions, queues and a program's own */
 
 /* What happens to an event that finds its ring full. */
 enum grosr_overflow {
@@ -297,7 +299,7 @@ struct grosr_queue_entry *grosr_session_queue(const struct grosr_session *sessio
 struct grosr_stream *grosr_session_stream(const struct grosr_session *session, uint32_t stream);
 struct grosr_snapshot *grosr_session_snapshot(const struct grosr_session *session, uint64_t number);
 
-/* The name, or NULL. Valid while the session is mapped. */
+/* The name, or NULL. Valid while the session is mapped; of another process's, to be copied (below). */
 const char *grosr_session_name(const struct grosr_session *session, uint32_t space, uint32_t id);
 
 /*
@@ -305,6 +307,12 @@ const char *grosr_session_name(const struct grosr_session *session, uint32_t spa
  * there.
  */
 const struct grosr_name *grosr_session_name_entry(const struct grosr_session *session, uint32_t index);
+
+/*
+ * Copies a name's text or unit, `bytes` long in the segment, NUL-terminated whatever its owner makes of it
+ * meanwhile.
+ */
+void grosr_session_copy_text(char *to, const char *from, size_t bytes);
 
 /*
  * Adds a name while readers may look; one thread of the session's owner at a time. Longer texts are cut; unit

@@ -198,6 +198,8 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
                       (int64_t)h->start_real_ns,
                       bases->worker};
     const char *texts[] = {h->program, h->device, h->device_name};
+    char copy[GROSR_NAME_BYTES];
+    const char *text = copy;
     int err =
         once(s,
              "INSERT INTO GROSR_SESSION (session, pid, sms, max_warps_per_sm, lanes, start_mono_ns,"
@@ -205,19 +207,20 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
              ints, 8, texts, 3);
 
     for (uint32_t i = 0; !err && (name = grosr_session_name_entry(session, i)); i++) {
-        if (sys_load_relaxed(&name->space) != GROSR_NAME_FUNCTION)
+        if (sys_load_relaxed(&name->space) != GROSR_NAME_FUNCTION || name->id >= FUNCTION_SPACE)
             continue;
-        int64_t function[] = {bases->function + name->id, bases->session};
-        const char *text = name->text;
+        int64_t function[] = {bases->function + name->id % FUNCTION_SPACE, bases->session};
+        grosr_session_copy_text(copy, name->text, sizeof(copy));
         err = once(s, "INSERT OR IGNORE INTO GROSR_FUNCTION (function, session, name) VALUES (?,?,?)",
                    function, 2, &text, 1);
     }
     for (uint32_t i = 0; !err && i < h->queues; i++) {
         const struct grosr_queue_layout *q = &session->queue[i];
-        const char *text = grosr_session_name(session, GROSR_NAME_QUEUE, i);
+        const char *queue_name = grosr_session_name(session, GROSR_NAME_QUEUE, i);
         int64_t queue[] = {bases->queue + i, q->capacity, q->ports, bases->session};
-        if (!text)
-            text = "";
+        *copy = 0;
+        if (queue_name)
+            grosr_session_copy_text(copy, queue_name, sizeof(copy));
         err = once(s, "INSERT INTO GROSR_QUEUE (queue, capacity, ports, session, name) VALUES (?,?,?,?,?)",
                    queue, 4, &text, 1);
     }

@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BINS_MAX 100 /* time bins, but for one more that rounding can take */
+#define BINS_MAX    100   /* time bins, but for one more that rounding can take */
+#define PLACES_MOST 16384 /* SMs; of more, which no machine has, all are as the last */
+#define TIME_MOST   (INT64_C(1) << 60)
 
 static const char *const summary_tables[] = {"GROSR_TIME_BIN",     "GROSR_DURATION",   "GROSR_SM_BUSY",
                                              "GROSR_TASK_SLOWEST", "GROSR_TASK_CHAIN", "GROSR_RANGE_TEXT"};
@@ -76,6 +78,15 @@ int64_t summary_cell(sqlite3_stmt *statement, int column)
                                                                  : sqlite3_column_int64(statement, column);
 }
 
+int64_t summary_time(sqlite3_stmt *statement, int column)
+{
+    int64_t time = summary_cell(statement, column);
+
+    if (time == GROSR_NULL)
+        return time;
+    return time < -TIME_MOST ? -TIME_MOST : time > TIME_MOST ? TIME_MOST : time;
+}
+
 int64_t summary_difference(int64_t end, int64_t start)
 {
     return end == GROSR_NULL || start == GROSR_NULL ? GROSR_NULL : (int64_t)((uint64_t)end - (uint64_t)start);
@@ -120,6 +131,8 @@ static int place_of(struct summary *s, int64_t session, int64_t sm)
     for (int i = s->n_places; i-- > 0;)
         if (s->places[i].sm == sm && s->places[i].session == session)
             return i;
+    if (s->n_places == PLACES_MOST)
+        return PLACES_MOST - 1;
     struct summary_place *more =
         (struct summary_place *)realloc(s->places, ((size_t)s->n_places + 1) * sizeof(*more));
     if (!more) {
@@ -149,8 +162,8 @@ static void read_workers(struct summary *s)
         more[s->n_workers++] =
             (struct summary_worker){.worker = summary_cell(q, 0),
                                     .sm = number_of(summary_cell(q, 1)),
-                                    .start = summary_cell(q, 2),
-                                    .end = summary_cell(q, 3),
+                                    .start = summary_time(q, 2),
+                                    .end = summary_time(q, 3),
                                     .first_worker = summary_cell(q, 4),
                                     .place = place_of(s, summary_cell(q, 5), number_of(summary_cell(q, 1)))};
     }
@@ -189,8 +202,10 @@ static void make_bins(struct summary *s)
     bool some = summary_row(s, q) && summary_cell(q, 1) != GROSR_NULL;
 
     if (some) {
-        first = summary_cell(q, 0);
-        last = summary_cell(q, 1);
+        first = summary_time(q, 0);
+        last = summary_time(q, 1);
+        if (first == GROSR_NULL) /* it is not NULL: a time that looks like it */
+            first = -TIME_MOST;
     }
     sqlite3_finalize(q);
     if (!some || last < first || s->code)
@@ -236,7 +251,7 @@ void summary_spread(const struct summary *s, int64_t *bins, int64_t start, int64
     for (int64_t bin = (start - s->bins_start) / s->bin_ns; start < end && bin < s->bins; bin++) {
         int64_t border = s->bins_start + (bin + 1) * s->bin_ns;
         int64_t until = end < border ? end : border;
-        bins[bin] += until - start;
+        bins[bin] = durations_sum(bins[bin], until - start);
         start = until;
     }
 }
@@ -356,21 +371,6 @@ static int make_table(sqlite3 *db, const char *name)
     return code;
 }
 
-/* The trace's own views see its own tables only. */
-static int make_views(sqlite3 *db)
-{
-    sqlite3_stmt *q;
-    int code = sqlite3_prepare_v2(
-        db, "SELECT 1 FROM temp.sqlite_schema WHERE type = 'view' AND name = 'tasks'", -1, &q, NULL);
-    if (code != SQLITE_OK)
-        return code;
-    code = sqlite3_step(q);
-    sqlite3_finalize(q);
-    if (code == SQLITE_DONE)
-        return sqlite3_exec(db, grosr_sql_temp_views, NULL, NULL, NULL);
-    return code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
 int grosr_summary_provide(sqlite3 *db)
 {
     bool has = false;
@@ -381,8 +381,6 @@ int grosr_summary_provide(sqlite3 *db)
     code = sqlite3_exec(db, "BEGIN; CREATE TEMP TABLE GROSR_SUMMARIES_MADE (x)", NULL, NULL, NULL);
     for (int i = 0; i < SUMMARY_TABLES && code == SQLITE_OK; i++)
         code = make_table(db, summary_tables[i]);
-    if (code == SQLITE_OK)
-        code = make_views(db);
     if (code == SQLITE_OK)
         code = make(db);
     if (code == SQLITE_OK)

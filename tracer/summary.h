@@ -18,8 +18,9 @@
 int grosr_summary_store(sqlite3 *db);
 
 /*
- * Gives a reader of a trace that has no summaries temporary ones, with temporary views that see them. Nothing
- * when the trace has its own, or when this was called before. An SQLite code.
+ * Gives a reader of a trace that has no summaries temporary ones, which the views that
+ * grosr_store_open_read() laid over the file's see. Nothing when the trace has its own, or when this was
+ * called before. An SQLite code.
  */
 int grosr_summary_provide(sqlite3 *db);
 

@@ -44,7 +44,7 @@ static void count_kernels(struct summary *s)
     int n = 0;
 
     while (summary_row(s, q)) {
-        int64_t device = summary_cell(q, 0), start = summary_cell(q, 3), end = summary_cell(q, 4);
+        int64_t device = summary_cell(q, 0), start = summary_time(q, 3), end = summary_time(q, 4);
         const struct stream key = {device, summary_cell(q, 1), summary_cell(q, 2), GROSR_NULL};
         summary_count(s, KERNEL, summary_cell(q, 5), device, summary_difference(end, start), 0);
         if (summary_cell(q, 6))
@@ -84,15 +84,15 @@ static void count_launches(struct summary *s)
                          summary_cell(call, 1) <= summary_cell(kernel, 1)))) {
             bool same =
                 begin != GROSR_NULL && summary_cell(call, 0) == id && summary_cell(call, 1) == process;
-            if (!same || summary_cell(call, 2) < begin)
-                begin = summary_cell(call, 2);
+            if (!same || summary_time(call, 2) < begin)
+                begin = summary_time(call, 2);
             id = summary_cell(call, 0);
             process = summary_cell(call, 1);
             more = summary_row(s, call);
         }
         if (begin != GROSR_NULL && id == summary_cell(kernel, 0) && process == summary_cell(kernel, 1))
             summary_count(s, LAUNCH, summary_cell(kernel, 3), summary_cell(kernel, 4),
-                          summary_cell(kernel, 2) - begin, 0);
+                          summary_difference(summary_time(kernel, 2), begin), 0);
     }
     sqlite3_finalize(kernel);
     sqlite3_finalize(call);

@@ -48,6 +48,9 @@ bool summary_row(struct summary *s, sqlite3_stmt *statement);
 /* An integer, or GROSR_NULL. */
 int64_t summary_cell(sqlite3_stmt *statement, int column);
 
+/* A time, or GROSR_NULL: within 36 years of time 0, so that no difference of two overflows. */
+int64_t summary_time(sqlite3_stmt *statement, int column);
+
 /* Runs a statement once, with integers bound. */
 void summary_insert(struct summary *s, sqlite3_stmt *statement, const int64_t *values, int n);
 

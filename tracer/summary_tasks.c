@@ -38,9 +38,9 @@ static bool count_runs(struct summary *s)
     bool suspends = false;
 
     while (summary_row(s, q)) {
-        int64_t task = summary_cell(q, 0), function = summary_cell(q, 1), enqueue = summary_cell(q, 3),
-                start = summary_cell(q, 4);
-        int64_t end = summary_cell(q, 5), status = summary_cell(q, 6), next = summary_cell(q, 7);
+        int64_t task = summary_cell(q, 0), function = summary_cell(q, 1), enqueue = summary_time(q, 3),
+                start = summary_time(q, 4);
+        int64_t end = summary_time(q, 5), status = summary_cell(q, 6), next = summary_cell(q, 7);
         int64_t run_ns = summary_difference(end, start), queued_ns = summary_difference(start, enqueue);
         const struct summary_worker *w = summary_worker(s, summary_cell(q, 2));
         int64_t sm = w ? w->sm : SUMMARY_UNKNOWN;
@@ -56,7 +56,7 @@ static bool count_runs(struct summary *s)
         }
         if (SPAWNED(task) && enqueue != GROSR_NULL) {
             summary_count(s, SPAWN, function, 0, queued_ns, 0);
-            if (w && SPAWNER(task) + w->first_worker != w->worker)
+            if (w && SPAWNER((uint64_t)task) != (uint64_t)w->worker - (uint64_t)w->first_worker)
                 summary_count(s, STOLEN, w->worker, w->sm, queued_ns, 0);
         }
     }
@@ -72,13 +72,13 @@ static int64_t waited(struct summary *s, sqlite3_stmt *q, bool *more, int64_t wo
     int64_t sum = 0;
 
     while (*more &&
-           (summary_cell(q, 0) < worker || (summary_cell(q, 0) == worker && summary_cell(q, 1) < to))) {
-        int64_t start = summary_cell(q, 1), end = summary_cell(q, 2);
+           (summary_cell(q, 0) < worker || (summary_cell(q, 0) == worker && summary_time(q, 1) < to))) {
+        int64_t start = summary_time(q, 1), end = summary_time(q, 2);
         if (summary_cell(q, 0) == worker) {
             int64_t until = end == GROSR_NULL || end > to ? to : end;
             if (start < from)
                 start = from;
-            sum += until > start ? until - start : 0;
+            sum = durations_sum(sum, until > start ? until - start : 0);
             if (end == GROSR_NULL || end > to)
                 break;
         }
@@ -104,7 +104,7 @@ static void count_gaps(struct summary *s)
     int64_t until = GROSR_NULL; /* it was in tasks until then; NULL: not known */
 
     while (summary_row(s, q)) {
-        int64_t worker = summary_cell(q, 0), start = summary_cell(q, 1), end = summary_cell(q, 2);
+        int64_t worker = summary_cell(q, 0), start = summary_time(q, 1), end = summary_time(q, 2);
         if (!w || w->worker != worker) {
             w = summary_worker(s, worker);
             until = GROSR_NULL;
@@ -159,10 +159,10 @@ static void count_chains(struct summary *s, struct longest *longest, int64_t tas
             if (i > first && before->next >= 0) {
                 int64_t away_ns = summary_difference(r->start, before->end);
                 summary_count(s, SUSPENDED, before->function, 0, away_ns, 0);
-                chain.suspended_ns += away_ns == GROSR_NULL ? 0 : away_ns;
+                chain.suspended_ns = durations_sum(chain.suspended_ns, away_ns == GROSR_NULL ? 0 : away_ns);
             }
             int64_t run_ns = summary_difference(r->end, r->start);
-            chain.run_ns += run_ns == GROSR_NULL ? 0 : run_ns;
+            chain.run_ns = durations_sum(chain.run_ns, run_ns == GROSR_NULL ? 0 : run_ns);
             chain.runs++;
             last = i;
         }
@@ -212,9 +212,9 @@ static void read_chains(struct summary *s)
         runs[n++] = (struct run){.function = summary_cell(q, 1),
                                  .session = w ? s->places[w->place].session : SUMMARY_UNKNOWN,
                                  .sm = w ? w->sm : SUMMARY_UNKNOWN,
-                                 .enqueue = summary_cell(q, 3),
-                                 .start = summary_cell(q, 4),
-                                 .end = summary_cell(q, 5),
+                                 .enqueue = summary_time(q, 3),
+                                 .start = summary_time(q, 4),
+                                 .end = summary_time(q, 5),
                                  .status = summary_cell(q, 6),
                                  .next = summary_cell(q, 7)};
     }

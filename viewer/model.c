@@ -97,7 +97,7 @@ static void sample_queues(struct model_source *s, uint64_t now)
         uint64_t oldest = grosr_session_queue_oldest(s->session, i);
 
         if (name)
-            snprintf(q->name, sizeof(q->name), "%s", name);
+            grosr_session_copy_text(q->name, name, GROSR_NAME_BYTES);
         else
             snprintf(q->name, sizeof(q->name), "queue %u", i);
         grosr_session_queue_counts(s->session, i, &q->enqueued, &q->dequeued);

@@ -246,6 +246,8 @@ static char *column_name(const struct table *t, const char *const *names, int co
     int same = 0;
     char *name;
 
+    if (!names[column]) /* SQLite was out of memory */
+        return NULL;
     if (t->format == GROSR_FORMAT_TABLE || (t->format == GROSR_FORMAT_CSV && t->to_terminal))
         return printable_copy(names[column]);
     for (int i = 0; t->format == GROSR_FORMAT_JSON && i < column; i++)

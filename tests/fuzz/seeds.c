@@ -1,10 +1,14 @@
 /*
- * Writes the inputs that fuzzing starts from: seeds FOLDER. Small segments, laid out by hand because a real
- * one has 4,096 clock snapshots.
+ * Writes the inputs that fuzzing starts from: seeds tests/fuzz/corpus. Small segments, laid out by hand
+ * because a real one has 4,096 clock snapshots; chunks; records; and corpus/trace/whole.sql once more, as a
+ * database and as rows (trace.c). What is SQL in corpus/trace was written as it is.
  */
+#include "../../schema/schema.h"
+#include "../../tracer/chunk.h"
 #include "../../tracer/record.h"
 #include "../../tracer/session.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,34 +121,240 @@ static void make(unsigned events, bool host_clock, unsigned queues, unsigned str
     h->segment_bytes = end;
 }
 
-static int save(const char *folder, const char *name)
+static const char *corpus;
+
+static void save(const char *name, const void *bytes, size_t size)
 {
     char path[1024];
 
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    snprintf(path, sizeof(path), "%s/%s", corpus, name);
     FILE *f = fopen(path, "wb");
-    if (!f || fwrite(segment, 1, (size_t)end, f) != end || fclose(f)) {
+    if (!f || fwrite(bytes, 1, size, f) != size || fclose(f)) {
         perror(path);
-        return 1;
+        exit(1);
     }
-    return 0;
+}
+
+/* ---- chunks ---- */
+
+static void save_chunk(const char *name, const struct grosr_pair *records, uint32_t count)
+{
+    static unsigned char bytes[sizeof(count) + GROSR_CHUNK_ROOM(600)];
+
+    memcpy(bytes, &count, sizeof(count));
+    save(name, bytes, sizeof(count) + grosr_chunk_encode(records, count, bytes + sizeof(count)));
+}
+
+/* Lanes that begin and end together; the same with more high bits than the dictionary takes; no order. */
+static void chunks(void)
+{
+    static struct grosr_pair records[600];
+    uint64_t time = UINT64_C(0xfffffffff000), odd = 88172645463325252u;
+
+    for (uint32_t i = 0; i < 600; i++, time += i % 64 ? 0 : 320)
+        records[i] = grosr_event_pack(0, i / 32 % 2 ? GROSR_EV_TASK_END : GROSR_EV_TASK_BEGIN, time,
+                                      grosr_payload_task(1, i / 64 * 32 + i % 32));
+    save_chunk("chunk/lanes", records, 600);
+    for (uint32_t i = 0; i < 300; i++)
+        records[i] =
+            grosr_event_pack(0, GROSR_EV_TASK_BEGIN + i % 3, 10 * i, grosr_payload_task(i, 1000 - i));
+    save_chunk("chunk/many-kinds", records, 300);
+    for (uint32_t i = 0; i < 8; i++) {
+        odd = odd * 6364136223846793005u + 1442695040888963407u;
+        records[i] = (struct grosr_pair){odd, odd * odd};
+    }
+    save_chunk("chunk/raw", records, 8);
+}
+
+/* ---- records ---- */
+
+static unsigned char stream[4096];
+static size_t stream_bytes;
+
+/* A record: its fixed part, whose header is set here, and its texts. */
+static void record(uint32_t kind, void *fixed, size_t size, const char *text)
+{
+    struct grosr_record head = {(uint32_t)((size + strlen(text) + 7) / 8 * 8), kind};
+
+    memcpy(fixed, &head, sizeof(head));
+    memset(stream + stream_bytes, 0, head.bytes);
+    memcpy(stream + stream_bytes, fixed, size);
+    memcpy(stream + stream_bytes + size, text, strlen(text));
+    stream_bytes += head.bytes;
+}
+
+static void nvtx(uint32_t kind, uint64_t time, uint32_t type, const char *words)
+{
+    struct grosr_record_nvtx r = {.time = time,
+                                  .tid = 5,
+                                  .domain = 1,
+                                  .range = 9,
+                                  .payload = 0x3ff8000000000000u,
+                                  .category = 3,
+                                  .color = 0xff00ff00u,
+                                  .text = *words ? 0 : 1,
+                                  .text_bytes = (uint16_t)strlen(words),
+                                  .payload_type = (uint16_t)type};
+    record(kind, &r, sizeof(r), words);
+}
+
+static void nvtx_end(uint32_t kind, uint64_t time)
+{
+    struct grosr_record_nvtx_end r = {.time = time, .tid = 5, .domain = 1, .range = 9};
+    record(kind, &r, sizeof(r), "");
+}
+
+/* One of each kind; the first byte leaves most of it to the first stream. */
+static void records(void)
+{
+    struct grosr_record_note note = {.time = 2000, .topic_bytes = 2, .text_bytes = 5};
+    struct grosr_record_text words = {.number = 1, .text_bytes = 6};
+
+    stream[0] = 200;
+    stream_bytes = 1;
+    record(GROSR_RECORD_NOTE, &note, sizeof(note), "a:words");
+    record(GROSR_RECORD_TEXT, &words, sizeof(words), "string");
+    for (uint32_t kind = GROSR_RECORD_THREAD_NAME; kind <= GROSR_RECORD_NVTX_CATEGORY; kind++) {
+        struct grosr_record_name name = {.tid = 5,
+                                         .object = kind == GROSR_RECORD_OBJECT_NAME ? GROSR_OBJECT_STREAM : 0,
+                                         .domain = 1,
+                                         .category = 3,
+                                         .handle = 4096,
+                                         .number = 7,
+                                         .text_bytes = 4};
+        record(kind, &name, sizeof(name), "name");
+    }
+    for (uint32_t type = GROSR_NVTX_NONE; type <= GROSR_NVTX_FLOAT; type++)
+        nvtx(GROSR_RECORD_NVTX_MARK, 3000 + type, type, type % 2 ? "mark" : "");
+    nvtx(GROSR_RECORD_NVTX_PUSH, 4000, GROSR_NVTX_NONE, "outer");
+    nvtx(GROSR_RECORD_NVTX_PUSH, 4100, GROSR_NVTX_NONE, "");
+    nvtx_end(GROSR_RECORD_NVTX_POP, 4200);
+    nvtx(GROSR_RECORD_NVTX_START, 4300, GROSR_NVTX_NONE, "range");
+    nvtx_end(GROSR_RECORD_NVTX_END, 4400);
+    nvtx_end(GROSR_RECORD_NVTX_END, 4500); /* before its beginning */
+    nvtx(GROSR_RECORD_NVTX_START, 4450, GROSR_NVTX_NONE, "late");
+    save("records/each", stream, stream_bytes);
+}
+
+/* ---- traces ---- */
+
+static unsigned char rows[65536];
+static size_t row_bytes;
+
+static void put(uint64_t value, size_t bytes)
+{
+    if (row_bytes + bytes > sizeof(rows))
+        abort();
+    memcpy(rows + row_bytes, &value, bytes);
+    row_bytes += bytes;
+}
+
+/* A value as trace.c takes it. */
+static void put_value(sqlite3_stmt *row, int column)
+{
+    int64_t integer = sqlite3_column_int64(row, column);
+    int type = sqlite3_column_type(row, column), bytes = sqlite3_column_bytes(row, column);
+    double real = sqlite3_column_double(row, column);
+    uint64_t bits;
+
+    memcpy(&bits, &real, sizeof(bits));
+    if (type == SQLITE_NULL) {
+        put(0, 1);
+    } else if (type == SQLITE_INTEGER && integer >= 0 && integer < 16) {
+        put((uint64_t)integer << 4 | 1, 1);
+    } else if (type == SQLITE_INTEGER) {
+        bool small = integer >= 0 && integer < 65536;
+        put(small ? 7 : 10, 1);
+        put((uint64_t)integer, small ? 2 : 8);
+    } else if (type == SQLITE_FLOAT) {
+        put(12, 1);
+        put(bits, 8);
+    } else {
+        const unsigned char *text = (const unsigned char *)sqlite3_column_blob(row, column);
+        put(type == SQLITE_BLOB ? 13 : 14, 1);
+        put((uint64_t)bytes, 1);
+        for (int i = 0; i < bytes; i++)
+            put(text[i], 1);
+    }
+}
+
+static void run(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        fprintf(stderr, "seeds: %s\n", sqlite3_errmsg(db));
+        exit(1);
+    }
+}
+
+static void table_rows(sqlite3 *db, const char *table, unsigned number)
+{
+    char *sql = sqlite3_mprintf("SELECT * FROM \"%w\"", table);
+    sqlite3_stmt *row = NULL;
+
+    sqlite3_prepare_v2(db, sql, -1, &row, NULL);
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        put(number, 1);
+        for (int i = 0; i < sqlite3_column_count(row); i++)
+            put_value(row, i);
+    }
+    sqlite3_finalize(row);
+    sqlite3_free(sql);
+}
+
+static void traces(void)
+{
+    static char sql[16384];
+    char path[1024], pragmas[128];
+    sqlite3_stmt *table = NULL;
+    sqlite3_int64 size;
+    sqlite3 *db = NULL;
+
+    snprintf(path, sizeof(path), "%s/trace/whole.sql", corpus);
+    FILE *f = fopen(path, "r");
+    if (!f || fread(sql, 1, sizeof(sql) - 1, f) == 0) {
+        perror(path);
+        exit(1);
+    }
+    fclose(f);
+    snprintf(pragmas, sizeof(pragmas),
+             "PRAGMA page_size=512; PRAGMA application_id=%d; PRAGMA user_version=%d", GROSR_APPLICATION_ID,
+             GROSR_SCHEMA_VERSION);
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK)
+        exit(1);
+    run(db, pragmas);
+    run(db, grosr_sql_tables);
+    run(db, sql);
+    unsigned char *bytes = sqlite3_serialize(db, "main", &size, 0);
+    if (!bytes)
+        exit(1);
+    save("trace/database", bytes, (size_t)size);
+    sqlite3_free(bytes);
+    sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid", -1, &table,
+                       NULL);
+    for (unsigned number = 0; sqlite3_step(table) == SQLITE_ROW; number++)
+        table_rows(db, (const char *)sqlite3_column_text(table, 0), number);
+    sqlite3_finalize(table);
+    sqlite3_close(db);
+    save("trace/rows", rows, row_bytes);
 }
 
 int main(int argc, char **argv)
 {
-    int failed = 0;
-
     if (argc != 2) {
-        fprintf(stderr, "usage: seeds FOLDER\n");
+        fprintf(stderr, "usage: seeds tests/fuzz/corpus\n");
         return 2;
     }
+    corpus = argv[1];
     make(0, true, 0, 0);
-    failed |= save(argv[1], "empty");
+    save("segment/empty", segment, (size_t)end);
     make(5, true, 1, 0);
-    failed |= save(argv[1], "few");
+    save("segment/few", segment, (size_t)end);
     make(40, false, 1, 0);
-    failed |= save(argv[1], "lapped");
+    save("segment/lapped", segment, (size_t)end);
     make(9, false, 2, 1);
-    failed |= save(argv[1], "streams");
-    return failed;
+    save("segment/streams", segment, (size_t)end);
+    chunks();
+    records();
+    traces();
+    return 0;
 }

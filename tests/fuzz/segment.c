@@ -4,22 +4,19 @@
  * put right, since a fuzzer learns nothing from guessing them.
  */
 #include "fuzz.h"
+#include "scratch.h"
 
 #include "../../tracer/clock.h"
 #include "../../tracer/source.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define EVENTS 65536u /* read from all rings of one segment, at most */
 
 static struct grosr_batch batch;
 static struct grosr_store *store;
-static unsigned uses;
 
 static void prepare(void)
 {
@@ -34,21 +31,7 @@ static void prepare(void)
             abort();
     }
     batch.events = batch.runs = batch.samples = batch.bytes = 0;
-    /* A new file now and then: it grows with every session. */
-    if (!store || ++uses % 256 == 0) {
-        char path[64];
-        snprintf(path, sizeof(path), "/dev/shm/grosr-fuzz-%d.db", (int)getpid());
-        grosr_store_close(store);
-        unlink(path);
-        if (grosr_store_create(&store, path))
-            abort();
-        unlink(path); /* goes with this process; so do its companions */
-        for (size_t i = 0; i < 2; i++) {
-            char companion[sizeof(path) + 4];
-            snprintf(companion, sizeof(companion), "%s%s", path, i ? "-wal" : "-shm");
-            unlink(companion);
-        }
-    }
+    store = scratch_store();
 }
 
 static void build(struct grosr_source *s)

@@ -79,9 +79,23 @@ static void bounds(void)
     free(w.batch);
 }
 
+/* Whatever the order, adding one takes a bounded number of steps. */
+static void backwards(void)
+{
+    struct grosr_batches w = window(GROSR_BATCHES_MOST);
+
+    for (uint64_t i = 0; i < 6000; i++)
+        grosr_batches_add(&w, 10000 - i, 1, (int64_t)i);
+    is(ask(&w, 10000), 0, "batches that come from the last to the first: the first to come is known");
+    is(ask(&w, 10000 - 4000), 4000, "and one that 4,000 came before");
+    is(ask(&w, 10000 - 5000), UNKNOWN, "one that belongs before 5,000 is left out");
+    free(w.batch);
+}
+
 int main(void)
 {
     answers();
+    backwards();
     bounds();
     return tap_done();
 }

@@ -170,6 +170,28 @@ static void damaged(void)
     ok(ask("SELECT count(*) FROM NVTX_EVENTS") > 200, "those that are whole become rows");
 }
 
+/* A program that ends what it never began fills a table of so many and no more; what comes then is a row. */
+static void held(void)
+{
+    struct grosr_record_nvtx_end end = {.head = {sizeof(end), GROSR_RECORD_NVTX_END}, .time = 10, .tid = 1};
+    struct grosr_record_nvtx push = {
+        .head = {0, GROSR_RECORD_NVTX_PUSH}, .time = 20, .tid = 1, .text_bytes = 4};
+    struct grosr_record_nvtx_end pop = {.head = {0, GROSR_RECORD_NVTX_POP}, .time = 30, .tid = 1};
+    struct bench b;
+    int err = 0;
+
+    open_bench(&b);
+    for (end.range = 1; !err && end.range <= 1u << 18; end.range++)
+        err = grosr_records_add(b.records, 0, (const unsigned char *)&end, sizeof(end));
+    is(err, 0, "262,144 ends without a beginning");
+    add(&b, 0, &push, sizeof(push), "more");
+    add(&b, 0, &pop, sizeof(pop), "");
+    close_bench(&b);
+    is(ask("SELECT count(*) FROM NVTX_EVENTS"), 1, "a range after them is a row");
+    is(ask("SELECT count(*) FROM NVTX_EVENTS WHERE end IS NULL AND text = 'more'"), 1,
+       "and is not held for its end");
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -177,6 +199,7 @@ int main(void)
     close(fd);
     order();
     damaged();
+    held();
     unlink(path);
     return tap_done();
 }

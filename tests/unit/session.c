@@ -79,6 +79,19 @@ static void bad_options(void)
     o.ring_events = 8;
     o.workers = GROSR_MAX_WORKERS + 1;
     is(grosr_session_create(&s, &o), -EINVAL, "too many workers");
+    o.workers = 1;
+    o.names = GROSR_TABLE_MAX + 1;
+    is(grosr_session_create(&s, &o), -EINVAL, "too many names");
+}
+
+/* A name whose owner takes its end away between the check and the copy. */
+static void endless_name(void)
+{
+    char from[GROSR_NAME_BYTES], to[GROSR_NAME_BYTES];
+
+    memset(from, 'x', sizeof(from));
+    grosr_session_copy_text(to, from, sizeof(to));
+    is(strnlen(to, sizeof(to)), GROSR_NAME_BYTES - 1, "a name without an end has one when it is copied");
 }
 
 /* Writes `bytes` over a copy of a good segment at `at`, and opens it. */
@@ -194,6 +207,7 @@ int main(void)
     life();
     reused_pid();
     bad_options();
+    endless_name();
     damaged();
     dead();
     return tap_done();

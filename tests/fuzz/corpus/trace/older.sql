@@ -1,0 +1,5 @@
+-- a file of version 1, whose tables lack columns
+PRAGMA user_version = 1;
+DROP TABLE GROSR_HOLD; DROP TABLE GROSR_QUEUE; DROP TABLE GROSR_TIME_BIN;
+CREATE TABLE GROSR_QUEUE (queue INTEGER PRIMARY KEY, name TEXT);
+INSERT INTO GROSR_QUEUE VALUES (0, 'submit');
