@@ -8,6 +8,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -224,6 +225,51 @@ static int add_first(struct collector *c)
     return err ? err : add_source(c, session, true);
 }
 
+static void tell_continued(struct collector *c)
+{
+    const struct grosr_source *s = c->source[0];
+    char text[512];
+    uint64_t unstored = 0;
+
+    for (uint32_t i = 0; i < s->session->header.rings; i++)
+        unstored += s->from[i].unstored;
+    snprintf(
+        text, sizeof(text),
+        "%s goes on where its recording was cut off; %llu events had been read but not stored, and are lost",
+        c->options->path, (unsigned long long)unstored);
+    if (c->options->warned)
+        c->options->warned(text);
+}
+
+/*
+ * The file, and the first session in it: an unfinished recording of that session goes on, anything else
+ * begins. It is committed before the first look at the rings, so that at any time the file tells how far they
+ * have been read.
+ */
+static int open_file(struct collector *c)
+{
+    struct grosr_source *s = c->source[0];
+    int64_t number;
+    int err = s->session->copy ? 0 : grosr_store_continue(&c->store, c->options->path, s->session, &number);
+
+    if (err == 1) {
+        err = grosr_source_resume(s, c->store, number);
+        if (!err)
+            err = grosr_store_count_chunks(c->store, &c->spooled, &c->spooled_ns);
+        if (!err)
+            tell_continued(c);
+    } else if (!err) {
+        err = grosr_store_create(&c->store, c->options->path);
+        if (!err)
+            err = grosr_source_begin(s, c->store);
+    }
+    if (err)
+        return err;
+    c->begun = 1;
+    collector_commit(c, grosr_host_clock_ns());
+    return c->error;
+}
+
 int grosr_collect(const struct grosr_collect_options *options, struct grosr_collect_result *result)
 {
     struct collector *c = (struct collector *)calloc(1, sizeof(*c));
@@ -241,7 +287,7 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
     if (!err)
         err = add_first(c);
     if (!err)
-        err = grosr_store_create(&c->store, options->path);
+        err = open_file(c);
     if (!err && pthread_create(&writer, NULL, collector_write, c))
         err = grosr_fail(EAGAIN, "cannot start the collector's writer thread");
     if (err) {

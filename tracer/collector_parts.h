@@ -46,6 +46,9 @@ struct collector {
 /* The writer's thread: turns batches into rows until the drainer has ended and none is left. */
 void *collector_write(void *collector);
 
+/* The writer: commits what has been added, if the last time was long ago. */
+void collector_commit(struct collector *c, uint64_t now);
+
 /* After both threads: builds what was put aside, finishes the sources and the file. */
 void collector_finish(struct collector *c);
 

@@ -121,6 +121,7 @@ static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_u
         else if (keeps_up)
             collector_failed(c, grosr_source_build(s, run->ring, run->first, b->event + run->at, run->count,
                                                    b->drained_ns));
+        grosr_source_stored(s, run, run->ring < s->session->header.rings ? b->event + run->at : NULL);
     }
     if (!keeps_up && !c->error)
         spool_batch(c, b);
@@ -146,14 +147,16 @@ static void build_chunk(struct collector *c)
     if (collector_failed(c, grosr_store_take_chunk(c->store, &ring, &first, &drained_ns, &records, &count)))
         return;
     struct grosr_source *s = source_of_ring(c, ring);
-    if (s)
+    if (s && !records)
+        grosr_rows_go_on(s->rows, ring - (uint32_t)s->bases.ring, first + count);
+    else if (s)
         collector_failed(
             c, grosr_source_build(s, ring - (uint32_t)s->bases.ring, first, records, count, drained_ns));
     free(records);
     c->built += count;
 }
 
-static void commit(struct collector *c, uint64_t now)
+void collector_commit(struct collector *c, uint64_t now)
 {
     struct grosr_ring_counts sum = {0};
 
@@ -170,6 +173,8 @@ static void commit(struct collector *c, uint64_t now)
             collector_failed(c, grosr_rows_workers(s->rows));
         if (!c->error && s->records)
             collector_failed(c, grosr_records_tick(s->records, now));
+        if (!c->error)
+            collector_failed(c, grosr_source_save(s, c->store));
     }
     if (!c->error)
         collector_failed(c, grosr_store_commit(c->store));
@@ -182,9 +187,11 @@ static void commit(struct collector *c, uint64_t now)
  */
 static void begin_new(struct collector *c, uint32_t known)
 {
-    for (; c->begun < known; c->begun++)
+    for (; c->begun < known; c->begun++) {
         if (!c->error)
             collector_failed(c, grosr_source_begin(c->source[c->begun], c->store));
+        c->committed_ns = 0; /* so that it is seen */
+    }
 }
 
 /* Finishes a source, all of whose events are rows; also after a failure, for the sums. */
@@ -309,7 +316,7 @@ void *collector_write(void *p)
         if (!o.batch && o.end)
             return NULL;
         fetch_clocks(c);
-        commit(c, now);
+        collector_commit(c, now);
         if (!o.batch) {
             work_off(c, ended, now);
             continue;
@@ -336,7 +343,7 @@ void collector_finish(struct collector *c)
             c->options->progress(c->built, c->spooled);
             told = c->built;
         }
-        commit(c, grosr_host_clock_ns());
+        collector_commit(c, grosr_host_clock_ns());
     }
     for (uint32_t i = 0; i < c->sources; i++)
         if (!c->source[i]->finished)

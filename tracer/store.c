@@ -147,13 +147,13 @@ int grosr_store_put_chunk(struct grosr_store *s, uint32_t ring, uint64_t first, 
 {
     if (s->error)
         return -s->error;
-    size_t bytes = grosr_chunk_encode(records, count, s->room);
+    size_t bytes = records ? grosr_chunk_encode(records, count, s->room) : 0;
     sqlite3_bind_int64(s->put_chunk, 1, ring);
     sqlite3_bind_int64(s->put_chunk, 2, (int64_t)first);
     sqlite3_bind_int64(s->put_chunk, 3, count);
     sqlite3_bind_int64(s->put_chunk, 4, (int64_t)drained_ns);
     sqlite3_bind_blob(s->put_chunk, 5, s->room, (int)bytes, SQLITE_STATIC);
-    s->chunk_events += count;
+    s->chunk_events += records ? count : 0;
     s->chunk_bytes += bytes;
     return store_step(s, s->put_chunk);
 }
@@ -168,6 +168,8 @@ static int unpack(struct grosr_store *s, struct grosr_pair **records, uint32_t *
     if (n < 1 || n > GROSR_CHUNK_EVENTS_MOST)
         return grosr_fail(EIO, "%s: a chunk has %lld events", s->path, (long long)n);
     *count = (uint32_t)n;
+    if (size == 0)
+        return 0;
     *records = (struct grosr_pair *)malloc(*count * sizeof(**records));
     if (!*records)
         return grosr_fail(ENOMEM, "out of memory for %u events", *count);
@@ -242,6 +244,8 @@ int grosr_store_execute(struct grosr_store *s, const char *sql, const struct gro
             sqlite3_bind_double(statement, column, v->real);
         else if (v->type == GROSR_VALUE_TEXT)
             sqlite3_bind_text(statement, column, v->text, (int)v->integer, SQLITE_STATIC);
+        else if (v->type == GROSR_VALUE_BLOB)
+            sqlite3_bind_blob(statement, column, v->text, (int)v->integer, SQLITE_STATIC);
         else
             sqlite3_bind_null(statement, column);
     }
@@ -264,9 +268,22 @@ int grosr_store_string(struct grosr_store *s, const char *text, size_t bytes, in
     return grosr_store_execute(s, sql, values, 2, NULL);
 }
 
+/* What putting events aside has taken, so that a reader can tell how well they pack. */
+static int write_chunk_books(struct grosr_store *s)
+{
+    static const char sql[] = "INSERT OR REPLACE INTO GROSR_META (key, value) VALUES ('chunk_events', ?1),"
+                              " ('chunk_raw_bytes', ?2), ('chunk_bytes', ?3)";
+    const uint64_t numbers[] = {s->chunk_events, s->chunk_events * sizeof(struct grosr_pair), s->chunk_bytes};
+    struct grosr_value values[3];
+
+    for (int i = 0; i < 3; i++)
+        values[i] = (struct grosr_value){.type = GROSR_VALUE_INTEGER, .integer = (int64_t)numbers[i]};
+    return grosr_store_execute(s, sql, values, 3, NULL);
+}
+
 int grosr_store_commit(struct grosr_store *s)
 {
-    int err = s->error ? -s->error : 0;
+    int err = s->error ? -s->error : write_chunk_books(s);
 
     for (int i = 0; !err && i < GROSR_TABLES; i++)
         err = flush_table(s, (enum grosr_table)i);
@@ -285,29 +302,12 @@ int grosr_store_clock_error(struct grosr_store *s, uint64_t bound_ns)
 int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end, bool died, bool detached)
 {
     int64_t ints[] = {end, died, detached, session};
+    int err = store_once(s, "DELETE FROM GROSR_STATE WHERE session = ?", &session, 1, NULL, 0);
+
+    if (err)
+        return err;
     return store_once(s, "UPDATE GROSR_SESSION SET end = ?, died = ?, detached = ? WHERE session = ?", ints,
                       4, NULL, 0);
-}
-
-/* What putting events aside has taken, so that a reader can tell how well they pack. */
-static int write_chunk_books(struct grosr_store *s)
-{
-    const struct {
-        const char *key;
-        uint64_t value;
-    } books[] = {
-        {"chunk_events", s->chunk_events},
-        {"chunk_raw_bytes", s->chunk_events * sizeof(struct grosr_pair)},
-        {"chunk_bytes", s->chunk_bytes},
-    };
-    int err = 0;
-
-    for (size_t i = 0; !err && i < sizeof(books) / sizeof(books[0]); i++) {
-        int64_t value = (int64_t)books[i].value;
-        err = store_once(s, "INSERT OR REPLACE INTO GROSR_META (value, key) VALUES (?,?)", &value, 1,
-                         &books[i].key, 1);
-    }
-    return err;
 }
 
 int grosr_store_finish(struct grosr_store *s, const char *error)
@@ -320,8 +320,6 @@ int grosr_store_finish(struct grosr_store *s, const char *error)
         err = store_failed(s);
     if (!err)
         err = store_sql(s, "PRAGMA analysis_limit=1000; ANALYZE");
-    if (!err)
-        err = write_chunk_books(s);
     if (!err)
         err = store_sql(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
     if (!err && error)

@@ -31,8 +31,8 @@ static const struct {
     [GROSR_TABLE_IDLE] = {"GROSR_IDLE", 3, false},
     [GROSR_TABLE_INSTANT] = {"GROSR_INSTANT", 5, false},
     [GROSR_TABLE_WORKER] = {"GROSR_WORKER", 9, true},
-    [GROSR_TABLE_RING] = {"GROSR_RING", 9, true},
-    [GROSR_TABLE_STREAM] = {"GROSR_STREAM", 5, true},
+    [GROSR_TABLE_RING] = {"GROSR_RING", 10, true},
+    [GROSR_TABLE_STREAM] = {"GROSR_STREAM", 6, true},
     [GROSR_TABLE_QUEUE_SAMPLE] = {"GROSR_QUEUE_SAMPLE", 5, false},
     [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 9, false},
     [GROSR_TABLE_RANGE] = {"GROSR_RANGE", 5, false},
@@ -190,17 +190,11 @@ static int make_way(const char *path)
     return 0;
 }
 
-int grosr_store_create(struct grosr_store **out, const char *path)
+int store_open(struct grosr_store **out, const char *path, int flags)
 {
-    const int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX; /* one thread at a time */
-    struct grosr_store *s;
-    char pragmas[256];
-    int err = make_way(path);
+    struct grosr_store *s = (struct grosr_store *)calloc(1, sizeof(*s));
+    int err;
 
-    if (err)
-        return err;
-    s = (struct grosr_store *)calloc(1, sizeof(*s));
     if (s) {
         s->path = strdup(path);
         s->room = (uint8_t *)malloc(GROSR_CHUNK_ROOM(GROSR_CHUNK_EVENTS_MOST));
@@ -209,6 +203,7 @@ int grosr_store_create(struct grosr_store **out, const char *path)
         grosr_store_close(s);
         return grosr_fail(ENOMEM, "out of memory");
     }
+    flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX; /* one thread at a time */
     if (grosr_sqlite_open(path, &s->db, flags) != SQLITE_OK) {
         int system = s->db ? sqlite3_system_errno(s->db) : 0;
         err = grosr_fail(system ? system : EACCES, "cannot create %s: %s", path,
@@ -216,21 +211,16 @@ int grosr_store_create(struct grosr_store **out, const char *path)
         grosr_store_close(s);
         return err;
     }
-    /* What makes it a trace comes in one transaction: a reader finds all of it or none. */
-    snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-             "PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF;"
-             "BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d",
-             GROSR_APPLICATION_ID, GROSR_SCHEMA_VERSION);
-    err = store_sql(s, pragmas);
-    if (!err)
-        err = store_sql(s, grosr_sql_tables);
-    if (!err)
-        err = store_sql(s, grosr_sql_views);
-    if (!err)
-        err = store_set_meta(s, "grosr_version", GROSR_VERSION);
-    if (!err)
-        err = fill_kinds(s);
+    *out = s;
+    return store_sql(s, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                        "PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF;"
+                        "BEGIN");
+}
+
+int store_prepare_all(struct grosr_store *s)
+{
+    int err = 0;
+
     for (int i = 0; !err && i < GROSR_TABLES; i++)
         err = open_table(s, (enum grosr_table)i);
     if (!err)
@@ -244,8 +234,34 @@ int grosr_store_create(struct grosr_store **out, const char *path)
                             "SELECT chunk, ring, first_position, count, drained_ns, events FROM GROSR_CHUNK"
                             " ORDER BY chunk LIMIT 1",
                             &s->first_chunk);
+    return err ? err : store_prepare(s, "DELETE FROM GROSR_CHUNK WHERE chunk = ?", &s->drop_chunk);
+}
+
+int grosr_store_create(struct grosr_store **out, const char *path)
+{
+    struct grosr_store *s = NULL;
+    char pragmas[128];
+    int err = make_way(path);
+
     if (!err)
-        err = store_prepare(s, "DELETE FROM GROSR_CHUNK WHERE chunk = ?", &s->drop_chunk);
+        err = store_open(&s, path, SQLITE_OPEN_CREATE);
+    if (!s)
+        return err;
+    /* What makes it a trace comes in one transaction: a reader finds all of it or none. */
+    snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+             GROSR_APPLICATION_ID, GROSR_SCHEMA_VERSION);
+    if (!err)
+        err = store_sql(s, pragmas);
+    if (!err)
+        err = store_sql(s, grosr_sql_tables);
+    if (!err)
+        err = store_sql(s, grosr_sql_views);
+    if (!err)
+        err = store_set_meta(s, "grosr_version", GROSR_VERSION);
+    if (!err)
+        err = fill_kinds(s);
+    if (!err)
+        err = store_prepare_all(s);
     if (!err)
         err = grosr_store_commit(s);
     if (err) {
@@ -275,5 +291,5 @@ int grosr_store_add_session(struct grosr_store *s, const struct grosr_session *s
     s->next.queue += h->queues;
     s->next.function += FUNCTION_SPACE;
     s->next.name += NAME_SPACE;
-    return err ? err : grosr_store_commit(s);
+    return err;
 }

@@ -41,6 +41,12 @@ void store_bind(sqlite3_stmt *statement, int column, int64_t value);
 /* Runs a statement once. Text arguments go to the columns after the integers. */
 int store_once(struct grosr_store *store, const char *sql, const int64_t *ints, int n_ints,
                const char *const *texts, int n_texts);
+
+/* Opens the file as the store writes it, with more flags for SQLite, and begins; prepares what it runs often.
+ */
+int store_open(struct grosr_store **store, const char *path, int flags);
+int store_prepare_all(struct grosr_store *store);
+
 int store_set_meta(struct grosr_store *store, const char *key, const char *value);
 
 #endif
