@@ -5,7 +5,7 @@
 #define GROSR_SCHEMA_H
 
 #define GROSR_APPLICATION_ID 0x47524f53 /* "GROS": PRAGMA application_id of every trace */
-#define GROSR_SCHEMA_VERSION 3          /* PRAGMA user_version */
+#define GROSR_SCHEMA_VERSION 4          /* PRAGMA user_version */
 
 extern const char grosr_sql_tables[], grosr_sql_views[], grosr_sql_indexes[];
 

@@ -68,16 +68,17 @@ CREATE TABLE GROSR_WORKER (          -- persistent warps
     session  INTEGER NOT NULL DEFAULT 1
 );
 
-CREATE TABLE GROSR_RING (            -- the books of every event ring; written = read + dropped + overwritten
+CREATE TABLE GROSR_RING (            -- the books of every event ring; written = read + dropped + overwritten + unstored
     ring        INTEGER PRIMARY KEY,
     worker      INTEGER,             -- NULL: the host's ring
     capacity    INTEGER NOT NULL,    -- events
     written     INTEGER NOT NULL,    -- by the writer's own count once closed
-    read        INTEGER NOT NULL,
+    read        INTEGER NOT NULL,    -- and stored
     dropped     INTEGER NOT NULL,
     overwritten INTEGER NOT NULL,
     closed      INTEGER NOT NULL,    -- 1: the writer closed it; 0: it was cut off, later events may be missing
-    session     INTEGER NOT NULL DEFAULT 1
+    session     INTEGER NOT NULL DEFAULT 1,
+    unstored    INTEGER NOT NULL DEFAULT 0 -- a collector had read them, and was killed before they were in the file
 );
 
 CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a task that suspends has several
@@ -119,7 +120,7 @@ CREATE TABLE GROSR_LOSS (            -- one row a gap in a ring
     position INTEGER NOT NULL,       -- in the ring's stream, where the gap is
     time     INTEGER,                -- when recording went on; NULL: it did not
     count    INTEGER NOT NULL,       -- events missing
-    reason   TEXT NOT NULL           -- 'dropped' or 'overwritten'
+    reason   TEXT NOT NULL           -- 'dropped', 'overwritten' or 'unstored'
 );
 
 CREATE TABLE GROSR_QUEUE_SAMPLE (    -- the queues' counters, as the collector saw them
@@ -149,6 +150,11 @@ CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into ro
     count          INTEGER NOT NULL,
     drained_ns     INTEGER NOT NULL, -- CLOCK_MONOTONIC when they were read from the ring
     events         BLOB NOT NULL     -- count records, packed; the first byte is the format (tracer/chunk.c)
+);
+
+CREATE TABLE GROSR_STATE (           -- of sessions being recorded: where another collector goes on if this one is killed
+    session INTEGER PRIMARY KEY,
+    state   BLOB NOT NULL            -- the collector's own words (tracer/source_state.c)
 );
 
 CREATE TABLE GROSR_RANGE (           -- what a kernel marked with grosr_begin() and grosr_end()
@@ -181,12 +187,13 @@ CREATE TABLE GROSR_NAME (            -- of ranges, instants, counters and resour
     session INTEGER NOT NULL DEFAULT 1
 );
 
-CREATE TABLE GROSR_STREAM (          -- the books of what a process told of itself; written = read + dropped
+CREATE TABLE GROSR_STREAM (          -- the books of what a process told of itself; written = read + dropped + unstored
     stream  INTEGER PRIMARY KEY,     -- (session - 1) * 64 + the session's own number of it
     session INTEGER NOT NULL,
     written INTEGER NOT NULL,        -- records
     read    INTEGER NOT NULL,
-    dropped INTEGER NOT NULL         -- the stream was full
+    dropped INTEGER NOT NULL,        -- the stream was full
+    unstored INTEGER NOT NULL DEFAULT 0 -- as in GROSR_RING
 );
 
 CREATE TABLE GROSR_NOTE (            -- what the tracer has to say, once each

@@ -229,8 +229,8 @@ unfinished AS (
         SELECT worker, session, count(*) FROM GROSR_WAIT WHERE end IS NULL GROUP BY worker, session)
     GROUP BY worker, session),
 rings AS (
-    SELECT r.ring, r.worker, r.written, r.read, r.dropped, r.overwritten,
-           r.written - r.read - r.dropped - r.overwritten AS unaccounted,
+    SELECT r.ring, r.worker, r.written, r.read, r.dropped, r.overwritten, r.unstored,
+           r.written - r.read - r.dropped - r.overwritten - r.unstored AS unaccounted,
            r.closed, coalesce(b.events, 0) AS unbuilt, coalesce(u.spans, 0) AS unfinished, s.died, s.detached, r.session
     FROM GROSR_RING r
     JOIN GROSR_SESSION s ON s.session = r.session
@@ -244,10 +244,11 @@ facts AS (
 books AS (
     SELECT * FROM rings
     UNION ALL
-    SELECT NULL, NULL, sum(written), sum(read), sum(dropped), sum(overwritten), sum(unaccounted), min(closed),
+    SELECT NULL, NULL, sum(written), sum(read), sum(dropped), sum(overwritten), sum(unstored), sum(unaccounted),
+           min(closed),
            sum(unbuilt), sum(unfinished), max(died AND NOT closed), max(detached), NULL
     FROM rings)
-SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unaccounted, b.closed, b.unbuilt,
+SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unstored, b.unaccounted, b.closed, b.unbuilt,
        b.unfinished, f.clock_error_ns,
        CASE
            WHEN f.error IS NOT NULL THEN 'collector failed: ' || f.error
@@ -256,8 +257,8 @@ SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unaccoun
            WHEN b.unaccounted THEN b.unaccounted || ' events unaccounted for'
            WHEN b.died AND NOT b.closed THEN 'process died; its last events may be missing'
            WHEN NOT b.closed AND NOT b.detached THEN 'cut off before its writer finished'
-           WHEN b.dropped + b.overwritten THEN
-               (b.dropped + b.overwritten) || ' of ' || b.written || ' events lost'
+           WHEN b.dropped + b.overwritten + b.unstored THEN
+               (b.dropped + b.overwritten + b.unstored) || ' of ' || b.written || ' events lost'
            WHEN b.detached THEN 'complete up to where recording stopped'
            ELSE 'complete'
        END AS verdict, b.session

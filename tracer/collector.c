@@ -1,61 +1,25 @@
 /*
- * Draining sessions into a trace file (collector.h): the batches between the two threads, and what each of
- * them does with the sources (source.h).
+ * Draining sessions into a trace file (collector.h): the drainer, and the beginning and the end of a
+ * recording. The writer is in collector_write.c.
  */
-#include "collector.h"
+#include "collector_parts.h"
 
 #include "error.h"
-#include "finder.h"
 #include "process.h"
-#include "source.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define COMMIT_NS         500000000u
-#define HAND_OVER_NS      20000000u  /* a batch goes to the writer at this age, or half full */
-#define SAMPLE_NS         1000000u   /* at most one sample of the queues a ms, and only when they changed */
-#define LOOK_NS           5000000u   /* between looks for new sessions */
-#define CHUNK_EVENTS      16384u     /* in one GROSR_CHUNK row */
-#define PAUSE_NS          100000u    /* between looks at the rings while there are events, at first */
-#define PAUSE_MOST_NS     1000000u   /* and when a look finds all of them nearly empty */
-#define PAUSE_EVENTS      16384u     /* after a look that finds so many, none */
-#define CLOCK_PATIENCE_NS 200000000u /* how long rows wait for the clock snapshot behind them */
-#define RUNS_MAX          (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
-
-struct collector {
-    struct grosr_store *store;
-    const struct grosr_collect_options *options;
-    struct grosr_collect_result *result;
-    struct grosr_finder finder; /* the drainer's */
-    uint32_t running;           /* sources that are not over; the drainer's */
-    uint32_t rings;             /* of all sources and their streams; the drainer's */
-
-    /* Between the threads, under `lock`. `ready` is oldest first. */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    struct grosr_batch *free, *ready, *ready_tail;
-    uint32_t ready_count;
-    bool drained;     /* the drainer has ended */
-    uint32_t sources; /* known; appended by the drainer */
-    struct grosr_source *source[GROSR_COLLECTOR_SESSIONS];
-
-    /* The writer's. */
-    uint32_t begun;                           /* of the sources */
-    uint64_t spooled, built;                  /* events put aside; of those, turned into rows */
-    uint64_t spooled_ns;                      /* when the latest of them were drained */
-    struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
-    uint64_t committed_ns;
-    struct grosr_ring_counts finished_books; /* of sources that are finished */
-    int error;
-    char error_text[512];
-
-    struct grosr_batch batches[GROSR_COLLECTOR_BATCHES];
-};
+#define HAND_OVER_NS  20000000u /* a batch goes to the writer at this age, or half full */
+#define SAMPLE_NS     1000000u  /* at most one sample of the queues a ms, and only when they changed */
+#define LOOK_NS       5000000u  /* between looks for new sessions */
+#define PAUSE_NS      100000u   /* between looks at the rings while there are events, at first */
+#define PAUSE_MOST_NS 1000000u  /* and when a look finds all of them nearly empty */
+#define PAUSE_EVENTS  16384u    /* after a look that finds so many, none */
+#define RUNS_MAX      (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
 /* ---- the drainer ---- */
 
@@ -101,6 +65,7 @@ static int add_source(struct collector *c, struct grosr_session *session, bool o
             grosr_session_close(session);
         return err;
     }
+    s->warned = c->options->warned;
     c->running++;
     c->rings += session->header.rings + session->header.streams;
     pthread_mutex_lock(&c->lock);
@@ -211,343 +176,6 @@ static void drain(struct collector *c)
     }
 }
 
-/* ---- the writer ---- */
-
-/* Notes a failure (a negative err), the first one; whether there has been any. */
-static bool failed(struct collector *c, int err)
-{
-    if (err < 0 && !c->error) {
-        c->error = err;
-        snprintf(c->error_text, sizeof(c->error_text), "%s", grosr_error());
-        if (c->options->failed)
-            c->options->failed(c->error_text);
-    }
-    return c->error != 0;
-}
-
-/*
- * Whether events drained at drained_ns can be placed: a good snapshot was taken after them, so that they lie
- * between two and not beyond one, or none is coming.
- */
-static bool clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now)
-{
-    if (now - drained_ns > CLOCK_PATIENCE_NS)
-        return true;
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished && !grosr_clock_covers(&c->source[i]->clock, drained_ns))
-            return false;
-    return true;
-}
-
-static void fetch_clocks(struct collector *c)
-{
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished)
-            failed(c, grosr_clock_fetch(&c->source[i]->clock, c->source[i]->session));
-}
-
-static void write_samples(struct collector *c, const struct grosr_batch *b)
-{
-    for (uint32_t i = 0; i < b->samples && !c->error; i++) {
-        const struct grosr_queue_sample *q = &b->sample[i];
-        const struct grosr_bases *bases = &q->source->bases;
-        int64_t values[] = {grosr_timeline(bases, (uint64_t)q->time), bases->queue + q->queue,
-                            (int64_t)q->enqueued, (int64_t)q->dequeued, (int64_t)q->completed};
-        failed(c, grosr_store_row(c->store, GROSR_TABLE_QUEUE_SAMPLE, values));
-    }
-}
-
-static void put_aside(struct collector *c, const struct grosr_batch *b, uint32_t ring, uint64_t first,
-                      uint32_t count)
-{
-    failed(c, grosr_store_put_chunk(c->store, ring, first, b->drained_ns, c->gathered, count));
-    c->spooled += count;
-    c->spooled_ns = b->drained_ns;
-}
-
-/* Puts a ring's runs of the batch aside, joined: there may be many short ones. */
-static void spool_ring(struct collector *c, const struct grosr_batch *b, struct grosr_source *s,
-                       uint32_t index)
-{
-    uint32_t ring = (uint32_t)s->bases.ring + index, n = 0;
-    uint64_t first = 0;
-
-    for (uint32_t i = s->run_of[index]; i && !c->error; i = b->run[i - 1].next) {
-        const struct grosr_run *run = &b->run[i - 1];
-        for (uint32_t done = 0, part; done < run->count && !c->error; done += part) {
-            if (n == CHUNK_EVENTS || (n && first + n != run->first + done)) {
-                put_aside(c, b, ring, first, n);
-                n = 0;
-            }
-            if (n == 0)
-                first = run->first + done;
-            part = run->count - done < CHUNK_EVENTS - n ? run->count - done : CHUNK_EVENTS - n;
-            memcpy(c->gathered + n, b->event + run->at + done, part * sizeof(*c->gathered));
-            n += part;
-        }
-    }
-    if (n && !c->error)
-        put_aside(c, b, ring, first, n);
-    s->run_of[index] = 0;
-}
-
-/* Puts a batch's events aside: of each source the host's ring first, as rows want it. */
-static void spool_batch(struct collector *c, struct grosr_batch *b)
-{
-    for (uint32_t i = b->runs; i > 0; i--) {
-        struct grosr_run *run = &b->run[i - 1];
-        if (run->ring >= run->source->session->header.rings)
-            continue;
-        run->next = run->source->run_of[run->ring];
-        run->source->run_of[run->ring] = i;
-    }
-    for (uint32_t i = 0; i < c->begun; i++) {
-        struct grosr_source *s = c->source[i];
-        for (uint32_t ring = s->finished ? 0 : s->session->header.rings; ring > 0; ring--)
-            spool_ring(c, b, s, ring - 1);
-    }
-}
-
-/* Rows of a batch, or, when the writer falls behind, its events put aside. Records become rows at once. */
-static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
-{
-    write_samples(c, b);
-    for (uint32_t i = 0; i < b->runs && !c->error; i++) {
-        const struct grosr_run *run = &b->run[i];
-        struct grosr_source *s = run->source;
-        if (run->ring >= s->session->header.rings)
-            failed(c, grosr_records_add(s->records, run->ring - s->session->header.rings, b->byte + run->at,
-                                        run->count));
-        else if (keeps_up)
-            failed(c, grosr_source_build(s, run->ring, run->first, b->event + run->at, run->count,
-                                         b->drained_ns));
-    }
-    if (!keeps_up && !c->error)
-        spool_batch(c, b);
-}
-
-/* The source of a ring by its number in the file; NULL: none. */
-static struct grosr_source *source_of_ring(const struct collector *c, uint32_t ring)
-{
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished &&
-            ring - (uint64_t)c->source[i]->bases.ring < c->source[i]->session->header.rings)
-            return c->source[i];
-    return NULL;
-}
-
-/* Turns the oldest chunk into rows. */
-static void build_chunk(struct collector *c)
-{
-    struct grosr_pair *records;
-    uint32_t ring, count;
-    uint64_t first, drained_ns;
-
-    if (failed(c, grosr_store_take_chunk(c->store, &ring, &first, &drained_ns, &records, &count)))
-        return;
-    struct grosr_source *s = source_of_ring(c, ring);
-    if (s)
-        failed(c, grosr_source_build(s, ring - (uint32_t)s->bases.ring, first, records, count, drained_ns));
-    free(records);
-    c->built += count;
-}
-
-static void commit(struct collector *c, uint64_t now)
-{
-    struct grosr_ring_counts sum = {0};
-
-    if (c->error || now - c->committed_ns < COMMIT_NS)
-        return;
-    for (uint32_t i = 0; i < c->begun && !c->error; i++) {
-        struct grosr_source *s = c->source[i];
-        if (s->finished)
-            continue;
-        failed(c, grosr_source_books(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
-        if (!c->error)
-            failed(c, grosr_source_write_clock(s, c->store, false));
-        if (!c->error)
-            failed(c, grosr_rows_workers(s->rows));
-        if (!c->error && s->records)
-            failed(c, grosr_records_tick(s->records, now));
-    }
-    if (!c->error)
-        failed(c, grosr_store_commit(c->store));
-    c->committed_ns = now;
-}
-
-/*
- * Begins sources that have come, before the first of their batches is written. `known`: as of when that batch
- * was ready.
- */
-static void begin_new(struct collector *c, uint32_t known)
-{
-    for (; c->begun < known; c->begun++)
-        if (!c->error)
-            failed(c, grosr_source_begin(c->source[c->begun], c->store, c->options->warned));
-}
-
-/* Finishes a source, all of whose events are rows; also after a failure, for the sums. */
-static void finish_source(struct collector *c, struct grosr_source *s)
-{
-    int err = 0;
-
-    if (c->error) {
-        for (uint32_t i = 0; i < s->session->header.rings; i++) {
-            c->finished_books.read += s->final[i].read;
-            c->finished_books.dropped += s->final[i].dropped;
-            c->finished_books.overwritten += s->final[i].overwritten;
-        }
-    } else {
-        err = grosr_source_books(s, c->store, true, &c->finished_books);
-        if (!err)
-            err = grosr_source_finish(s, c->store);
-        failed(c, err);
-    }
-    s->finished = true;
-    s->seen_ended = false;
-    grosr_source_release(s);
-}
-
-/*
- * Notes which sources have ended. If there is no batch to be found after that, theirs have all been written.
- * Returns whether there are any.
- */
-static bool note_ended(struct collector *c)
-{
-    bool any = false;
-
-    for (uint32_t i = 0; i < c->begun; i++) {
-        struct grosr_source *s = c->source[i];
-        s->seen_ended = !s->finished && sys_load_acquire(&s->ended); /* pairs with hand_over() */
-        any |= s->seen_ended;
-    }
-    return any;
-}
-
-/* Finishes the sources noted as ended, so that what they hold is free again. */
-static void finish_ended(struct collector *c)
-{
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (c->source[i]->seen_ended)
-            finish_source(c, c->source[i]);
-}
-
-/* What the writer finds when it looks. */
-struct outlook {
-    struct grosr_batch *batch; /* the oldest that is ready; NULL: none within a moment */
-    uint32_t waiting;          /* how many are ready */
-    uint32_t sources;
-    bool end; /* the drainer has ended */
-};
-
-static struct outlook look(struct collector *c)
-{
-    struct outlook o;
-    struct timespec until;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 2000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_mutex_lock(&c->lock);
-    if (!c->ready && !c->drained && (c->error || c->built == c->spooled))
-        pthread_cond_timedwait(&c->changed, &c->lock, &until);
-    o = (struct outlook){c->ready, c->ready_count, c->sources, c->drained};
-    pthread_mutex_unlock(&c->lock);
-    return o;
-}
-
-static void rest(void)
-{
-    struct timespec pause = {0, 1000000};
-    nanosleep(&pause, NULL);
-}
-
-static void release_ready(struct collector *c)
-{
-    pthread_mutex_lock(&c->lock);
-    struct grosr_batch *b = c->ready;
-    c->ready = b->next;
-    c->ready_count--;
-    b->next = c->free;
-    c->free = b;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
-}
-
-/* In a quiet moment: turns what was put aside into rows, or finishes sources. */
-static void work_off(struct collector *c, bool ended, uint64_t now)
-{
-    if (!c->error && c->built < c->spooled) {
-        if (clock_covers(c, c->spooled_ns, now))
-            build_chunk(c);
-        else
-            rest();
-    } else if (ended) {
-        finish_ended(c);
-    }
-}
-
-/*
- * The writer's rule: rows at once while it keeps up; when batches pile up they are put aside, and from then
- * on every batch is, until the chunks have been worked off in quiet moments. (Chunks are built in order, so
- * the latest one's clock snapshot covers them all.)
- */
-static void *write_main(void *p)
-{
-    struct collector *c = (struct collector *)p;
-
-    for (;;) {
-        dev_point("collector.write");
-        bool ended = note_ended(c); /* before the look */
-        struct outlook o = look(c);
-        uint64_t now = grosr_host_clock_ns();
-        begin_new(c, o.sources);
-        if (!o.batch && o.end)
-            return NULL;
-        fetch_clocks(c);
-        commit(c, now);
-        if (!o.batch) {
-            work_off(c, ended, now);
-            continue;
-        }
-        bool keeps_up = o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
-        if (keeps_up && !o.end && !clock_covers(c, o.batch->drained_ns, now)) {
-            rest();
-            continue;
-        }
-        if (!c->error)
-            write_batch(c, o.batch, keeps_up);
-        release_ready(c);
-    }
-}
-
-static void finish(struct collector *c)
-{
-    uint64_t told = 0;
-
-    fetch_clocks(c);
-    while (!c->error && c->built < c->spooled) {
-        build_chunk(c);
-        if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
-            c->options->progress(c->built, c->spooled);
-            told = c->built;
-        }
-        commit(c, grosr_host_clock_ns());
-    }
-    for (uint32_t i = 0; i < c->sources; i++)
-        if (!c->source[i]->finished)
-            finish_source(c, c->source[i]);
-    c->result->read = c->finished_books.read;
-    c->result->dropped = c->finished_books.dropped;
-    c->result->overwritten = c->finished_books.overwritten;
-    c->result->sessions = c->sources;
-    if (!c->error)
-        failed(c, grosr_store_finish(c->store, NULL));
-}
-
 /* ---- both ---- */
 
 static int allocate(struct collector *c)
@@ -598,6 +226,51 @@ static int add_first(struct collector *c)
     return err ? err : add_source(c, session, true);
 }
 
+static void tell_continued(struct collector *c)
+{
+    const struct grosr_source *s = c->source[0];
+    char text[512];
+    uint64_t unstored = 0;
+
+    for (uint32_t i = 0; i < s->session->header.rings; i++)
+        unstored += s->from[i].unstored;
+    snprintf(
+        text, sizeof(text),
+        "%s goes on where its recording was cut off; %llu events had been read but not stored, and are lost",
+        c->options->path, (unsigned long long)unstored);
+    if (c->options->warned)
+        c->options->warned(text);
+}
+
+/*
+ * The file, and the first session in it: an unfinished recording of that session goes on, anything else
+ * begins. It is committed before the first look at the rings, so that at any time the file tells how far they
+ * have been read.
+ */
+static int open_file(struct collector *c)
+{
+    struct grosr_source *s = c->source[0];
+    int64_t number;
+    int err = s->session->copy ? 0 : grosr_store_continue(&c->store, c->options->path, s->session, &number);
+
+    if (err == 1) {
+        err = grosr_source_resume(s, c->store, number);
+        if (!err)
+            err = grosr_store_count_chunks(c->store, &c->spooled, &c->spooled_ns);
+        if (!err)
+            tell_continued(c);
+    } else if (!err) {
+        err = grosr_store_create(&c->store, c->options->path);
+        if (!err)
+            err = grosr_source_begin(s, c->store);
+    }
+    if (err)
+        return err;
+    c->begun = 1;
+    collector_commit(c, grosr_host_clock_ns());
+    return c->error;
+}
+
 int grosr_collect(const struct grosr_collect_options *options, struct grosr_collect_result *result)
 {
     struct collector *c = (struct collector *)calloc(1, sizeof(*c));
@@ -615,8 +288,8 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
     if (!err)
         err = add_first(c);
     if (!err)
-        err = grosr_store_create(&c->store, options->path);
-    if (!err && pthread_create(&writer, NULL, write_main, c))
+        err = open_file(c);
+    if (!err && pthread_create(&writer, NULL, collector_write, c))
         err = grosr_fail(EAGAIN, "cannot start the collector's writer thread");
     if (err) {
         if (c->sources)
@@ -630,7 +303,7 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
     pthread_join(writer, NULL);
-    finish(c);
+    collector_finish(c);
 
     err = c->error;
     if (err) {

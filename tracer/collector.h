@@ -12,6 +12,10 @@
  * when lost events leave the windows of enqueue times full (batches.h). SQLite's pages, and its sorting for
  * the indexes, 64 MiB each. With one session less than 1 GiB; all of it is touched only as it fills.
  *
+ * A collector that is killed leaves a file that tells, as of the last commit, how far each ring is stored.
+ * Another one that is given the same session and file goes on there; what the killed one had read and not
+ * stored is counted.
+ *
  * A recording is of one session, or of all that a process and its descendants make. It ends when they are
  * closed and read out or their processes are gone, and, when it follows a process, that one has ended.
  */

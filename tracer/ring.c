@@ -23,6 +23,11 @@ void grosr_ring_reader_open(struct grosr_ring_reader *r, const struct grosr_sess
     r->position = sys_load_acquire(&r->ring->read_to);
     r->read = sys_load_relaxed(&r->ring->read);
     r->overwritten = sys_load_relaxed(&r->ring->overwritten);
+    /* A collector that was killed between its three stores had not given the slots free yet. */
+    if (r->overwritten > r->position)
+        r->overwritten = r->position;
+    if (r->read > r->position - r->overwritten)
+        r->read = r->position - r->overwritten;
     r->markers = r->position - r->read - r->overwritten;
 }
 

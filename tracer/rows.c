@@ -2,67 +2,19 @@
  * Events to rows (rows.h). For each ring: the spans that have begun, oldest first, the position expected
  * next, when the tasks spawned by its worker were enqueued, and the rows of such tasks that wait to be told.
  */
-#include "rows.h"
+#include "rows_parts.h"
 
-#include "batches.h"
 #include "error.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Spans of one ring that have begun. A warp has at most one task a lane, but a loss can hide ends. */
-#define OPEN_MAX 256u
-
 /* The clocks of two SMs may differ, but not by this. */
 #define CLOCK_SKEW_NS 10000u
 
 /* As far as a spawned task's number can be told from the next one of its kind. */
 #define SPAWN_REACH (UINT64_C(1) << (GROSR_TASK_SPAWN_BITS - 1))
-
-struct open_span {
-    uint32_t kind; /* the begin event's */
-    uint64_t payload;
-    uint64_t begin_ns; /* device time */
-    int64_t start;
-};
-
-/* A row of GROSR_TASK. */
-enum { TASK, FUNCTION, WORKER, ENQUEUE, START, END, STATUS, NEXT, TASK_COLUMNS };
-
-struct waiting_row {
-    uint64_t begin_ns; /* device time */
-    int64_t values[TASK_COLUMNS];
-};
-
-struct ring_state {
-    uint64_t expected; /* position of the next record */
-    int64_t worker;    /* the file's number; GROSR_NULL for the host's ring */
-    int64_t start, end;
-    int64_t sm;
-    uint64_t told; /* drops told by markers */
-
-    /* Tasks that were enqueued by what this ring tells; a worker's spawns are counted from 0, never over. */
-    struct grosr_batches enqueued;
-    uint64_t spawns;    /* the number after the latest batch's last */
-    uint64_t latest_ns; /* device time of the latest event */
-    struct waiting_row *waiting;
-    size_t waiting_count, waiting_room;
-
-    uint32_t open_count;
-    struct open_span open[OPEN_MAX]; /* oldest first */
-};
-
-struct grosr_rows {
-    const struct grosr_session *session;
-    struct grosr_clock *clock;
-    struct grosr_store *store;
-    struct ring_state *ring; /* worker i's is ring i, the host's the last */
-    struct grosr_bases base;
-    size_t spare;        /* the windows' budget */
-    size_t waiting;      /* rows, all rings */
-    uint32_t names_told; /* entries of the name table */
-};
 
 int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *session,
                       const struct grosr_bases *bases, struct grosr_clock *clock, struct grosr_store *store)
@@ -420,6 +372,11 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
         return grosr_store_row(r->store, GROSR_TABLE_INSTANT, values);
     }
     }
+}
+
+void grosr_rows_go_on(struct grosr_rows *r, uint32_t ring, uint64_t position)
+{
+    r->ring[ring].expected = position;
 }
 
 int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const struct grosr_pair *records,

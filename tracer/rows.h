@@ -13,7 +13,8 @@
  *     its task_spawn event was lost, or dates from before the recording;
  *     GROSR_ROWS_WAITING rows were waiting already;
  *     it ran after its worker had spawned 2^26 more: numbers start over after 2^27 (event.h);
- *     lost events have filled the windows (batches.h).
+ *     lost events have filled the windows (batches.h);
+ *     a collector was killed in between, and more batches were waiting for their tasks than it stores.
  *
  * It is never another task's, as long as a worker spawns no 2^27 tasks unrecorded, trace level too low, in
  * between.
@@ -21,6 +22,7 @@
 #ifndef GROSR_ROWS_H
 #define GROSR_ROWS_H
 
+#include "state.h"
 #include "store.h"
 
 #define GROSR_ROWS_WAITING ((size_t)1 << 19) /* 36 MiB */
@@ -30,6 +32,12 @@ struct grosr_rows;
 /* session, clock and store are borrowed; bases as grosr_store_add_session() gave them. */
 int grosr_rows_create(struct grosr_rows **rows, const struct grosr_session *session,
                       const struct grosr_bases *bases, struct grosr_clock *clock, struct grosr_store *store);
+
+/*
+ * The next record of a ring is at `position`: what is before it, and has not been added, is no loss that is
+ * to be told here. At first 0.
+ */
+void grosr_rows_go_on(struct grosr_rows *rows, uint32_t ring, uint64_t position);
 
 /* `first` is the position of records[0] in the ring's stream; near_ns a device time within 39 hours of the
  * events'. */
@@ -50,6 +58,10 @@ int64_t grosr_rows_time(struct grosr_rows *rows, uint64_t device_ns);
 
 /* When the latest event so far was, on the trace's timeline; GROSR_NULL: none, or the clock is not known. */
 int64_t grosr_rows_latest(struct grosr_rows *rows);
+
+/* Puts all that rows to come depend on; what was got is what was put, or `state` has failed. 0 or -ENOMEM. */
+void grosr_rows_save(const struct grosr_rows *rows, struct grosr_state *state);
+int grosr_rows_load(struct grosr_rows *rows, struct grosr_state *state);
 
 void grosr_rows_free(struct grosr_rows *rows);
 

@@ -30,7 +30,11 @@ static int allocate(struct grosr_source *s)
     s->stream = (struct grosr_stream_reader *)calloc(h->streams + 1, sizeof(*s->stream));
     s->stream_base = (uint64_t *)calloc(h->streams + 1, sizeof(*s->stream_base));
     s->run_of = (uint32_t *)calloc(h->rings, sizeof(*s->run_of));
-    return s->reader && s->base && s->final && s->latest && s->stream && s->stream_base && s->run_of
+    s->from = (struct grosr_stored *)calloc(h->rings, sizeof(*s->from));
+    s->stored = (struct grosr_stored *)calloc(h->rings, sizeof(*s->stored));
+    s->stream_stored = (struct grosr_stored *)calloc(h->streams + 1, sizeof(*s->stream_stored));
+    return s->reader && s->base && s->final && s->latest && s->stream && s->stream_base && s->run_of &&
+                   s->from && s->stored && s->stream_stored
                ? 0
                : grosr_fail(ENOMEM, "out of memory");
 }
@@ -61,6 +65,8 @@ int grosr_source_open(struct grosr_source **out, struct grosr_session *session, 
             grosr_ring_rewind(&s->reader[i], session, i);
         else if (s->reader[i].position) /* an earlier collector was here */
             grosr_ring_count(session, i, &s->base[i]);
+        s->from[i].position = session->copy ? 0 : s->reader[i].position;
+        s->stored[i] = s->from[i];
     }
     for (uint32_t i = 0; i < session->header.streams; i++) {
         grosr_stream_reader_open(&s->stream[i], session, i);
@@ -83,6 +89,9 @@ void grosr_source_release(struct grosr_source *s)
     free(s->stream);
     free(s->stream_base);
     free(s->run_of);
+    free(s->from);
+    free(s->stored);
+    free(s->stream_stored);
     grosr_records_free(s->records);
     grosr_rows_free(s->rows);
     grosr_clock_free(&s->clock);
@@ -94,6 +103,7 @@ void grosr_source_release(struct grosr_source *s)
     s->stream = NULL;
     s->stream_base = NULL;
     s->run_of = NULL;
+    s->from = s->stored = s->stream_stored = NULL;
     s->records = NULL;
     s->rows = NULL;
     s->owned = false;
@@ -147,7 +157,8 @@ static uint32_t drain_stream(struct grosr_source *s, struct grosr_batch *b, uint
         return 0;
     n = grosr_stream_read(&s->stream[stream], b->byte + b->bytes, b->bytes_max - b->bytes);
     if (n) {
-        b->run[b->runs++] = (struct grosr_run){s, rings_of(s) + stream, (uint32_t)n, b->bytes, 0, 0};
+        b->run[b->runs++] = (struct grosr_run){
+            s, rings_of(s) + stream, (uint32_t)n, b->bytes, s->stream[stream].read - before, 0};
         b->bytes += (uint32_t)n;
     }
     return (uint32_t)(s->stream[stream].read - before);
@@ -191,13 +202,13 @@ static bool all_read(const struct grosr_source *s)
     return true;
 }
 
-/* A ring's books since this recording began. */
+/* A ring's books since this recording began; what is not stored, of those read, apart. */
 static void count_ring(const struct grosr_source *s, uint32_t i, struct grosr_ring_counts *n)
 {
     const struct grosr_ring_counts *base = &s->base[i];
 
     grosr_ring_count(s->session, i, n);
-    n->read -= base->read;
+    n->read -= base->read + s->from[i].unstored;
     n->dropped -= base->dropped;
     n->overwritten = n->overwritten > base->overwritten ? n->overwritten - base->overwritten : 0;
     n->written -= base->read + base->dropped + base->overwritten;
@@ -237,7 +248,7 @@ bool grosr_source_is_over(struct grosr_source *s, bool stop)
         struct grosr_ring_counts *n = &s->final[i];
         count_ring(s, i, n);
         if (s->detached)
-            n->written = n->read + n->dropped + n->overwritten;
+            n->written = n->read + n->dropped + n->overwritten + s->from[i].unstored;
     }
     if (s->detached)
         grosr_source_detach(s);
@@ -250,17 +261,40 @@ bool grosr_source_is_over(struct grosr_source *s, bool stop)
 
 /* ---- the writer ---- */
 
-int grosr_source_begin(struct grosr_source *s, struct grosr_store *store, void (*warned)(const char *text))
+int grosr_source_create_writers(struct grosr_source *s, struct grosr_store *store)
+{
+    int err = grosr_rows_create(&s->rows, s->session, &s->bases, &s->clock, store);
+
+    if (!err && s->session->header.streams)
+        err = grosr_records_create(&s->records, s->session, &s->bases, store);
+    if (!err && s->records)
+        grosr_records_warn(s->records, s->warned);
+    return err;
+}
+
+int grosr_source_begin(struct grosr_source *s, struct grosr_store *store)
 {
     int err = grosr_store_add_session(store, s->session, &s->bases);
 
     if (!err)
-        err = grosr_rows_create(&s->rows, s->session, &s->bases, &s->clock, store);
-    if (!err && s->session->header.streams)
-        err = grosr_records_create(&s->records, s->session, &s->bases, store);
-    if (!err && s->records)
-        grosr_records_warn(s->records, warned);
+        err = grosr_source_create_writers(s, store);
+    for (uint32_t i = 0; !err && i < rings_of(s); i++)
+        grosr_rows_go_on(s->rows, i, s->from[i].position);
     return err;
+}
+
+void grosr_source_stored(struct grosr_source *s, const struct grosr_run *run, const struct grosr_pair *events)
+{
+    if (!events) {
+        s->stream_stored[run->ring - rings_of(s)].read += run->first;
+        return;
+    }
+    struct grosr_stored *stored = &s->stored[run->ring];
+    stored->overwritten += run->first - stored->position;
+    stored->position = run->first + run->count;
+    stored->read += run->count;
+    for (uint32_t i = 0; i < run->count; i++)
+        stored->read -= grosr_event_kind(events[i]) == GROSR_EV_LOST;
 }
 
 /* A time of the ring's own clock near events drained at drained_ns. The host's ring is stamped with the
@@ -286,10 +320,12 @@ static int stream_books(struct grosr_source *s, struct grosr_store *store, uint3
 {
     const struct grosr_stream *stream = grosr_session_stream(s->session, i);
     uint64_t base = s->stream_base[i];
-    int64_t values[] = {(s->bases.session - 1) * (int64_t)GROSR_STREAMS_MAX + i, s->bases.session,
+    int64_t values[] = {(s->bases.session - 1) * (int64_t)GROSR_STREAMS_MAX + i,
+                        s->bases.session,
                         (int64_t)(sys_load_relaxed(&stream->written) - base),
-                        (int64_t)(sys_load_relaxed(&stream->read) - base),
-                        (int64_t)sys_load_relaxed(&stream->dropped)};
+                        (int64_t)s->stream_stored[i].read,
+                        (int64_t)sys_load_relaxed(&stream->dropped),
+                        (int64_t)s->stream_stored[i].unstored};
 
     return grosr_store_row(store, GROSR_TABLE_STREAM, values);
 }
@@ -315,11 +351,12 @@ int grosr_source_books(struct grosr_source *s, struct grosr_store *store, bool f
                             ring->worker == GROSR_RING_HOST ? GROSR_NULL : s->bases.worker + ring->worker,
                             ring->capacity,
                             (int64_t)n.written,
-                            (int64_t)n.read,
+                            (int64_t)s->stored[i].read,
                             (int64_t)n.dropped,
                             (int64_t)n.overwritten,
                             n.closed,
-                            s->bases.session};
+                            s->bases.session,
+                            (int64_t)s->from[i].unstored};
         if (!err)
             err = grosr_store_row(store, GROSR_TABLE_RING, values);
     }

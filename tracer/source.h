@@ -24,7 +24,7 @@ struct grosr_run {
     uint32_t ring;  /* of the source's; from header.rings on: its streams */
     uint32_t count; /* events, or bytes of a stream */
     uint32_t at;    /* index of the first in the batch's events, or in its bytes */
-    uint64_t first; /* position in the ring */
+    uint64_t first; /* position in the ring; of a stream: how many records */
     uint32_t next;  /* the writer's: the ring's next run in the batch, counted from 1; 0: none */
 };
 
@@ -47,9 +47,21 @@ struct grosr_batch {
     struct grosr_queue_sample sample[GROSR_BATCH_SAMPLES];
 };
 
+/*
+ * How much of a ring is stored, as rows or put aside. What a killed collector had read and not stored is
+ * counted as unstored by the one that goes on: so a ring's read = stored + unstored, and no event is in the
+ * file twice.
+ */
+struct grosr_stored {
+    uint64_t position; /* what is before it is in the file, or in one of these counts */
+    uint64_t read, overwritten;
+    uint64_t unstored;
+};
+
 struct grosr_source {
     struct grosr_session *session;
-    bool owned; /* the collector found it, and closes it */
+    bool owned;                       /* the collector found it, and closes it */
+    void (*warned)(const char *text); /* hears of what limits the tracing; may be NULL, as it is at first */
 
     /* The drainer's. */
     struct grosr_ring_reader *reader;   /* header.rings */
@@ -57,6 +69,7 @@ struct grosr_source {
     struct grosr_queue_sample *latest;  /* header.queues */
     struct grosr_ring_counts *base;     /* the books when it began: what an earlier recording has */
     uint64_t *stream_base;              /* likewise: records read */
+    struct grosr_stored *from;          /* [header.rings] where it began reading; constant from then on */
     uint32_t next_ring, quiet;
     int level; /* to put back; -1: it was left as it is */
     bool last_pass;
@@ -73,7 +86,10 @@ struct grosr_source {
     uint64_t snapshots_written; /* of clock.taken */
     struct grosr_rows *rows;
     struct grosr_records *records;
-    uint32_t *run_of; /* [header.rings] the first run in the batch that is being put aside, from 1 */
+    struct grosr_stored *stored,
+        *stream_stored; /* [header.rings], [header.streams]; of streams no positions */
+    uint64_t saved;     /* a hash of the state that is in the file */
+    uint32_t *run_of;   /* [header.rings] the first run in the batch that is being put aside, from 1 */
     bool seen_ended, finished;
 };
 
@@ -106,8 +122,23 @@ bool grosr_source_is_over(struct grosr_source *source, bool stop);
 
 /* The writer: what is needed before the first row. `warned` (may be NULL) hears of what limits the tracing.
  */
-int grosr_source_begin(struct grosr_source *source, struct grosr_store *store,
-                       void (*warned)(const char *text));
+int grosr_source_begin(struct grosr_source *source, struct grosr_store *store);
+
+/* Of both: what turns its events and records into rows. The bases are known. */
+int grosr_source_create_writers(struct grosr_source *source, struct grosr_store *store);
+
+/*
+ * Instead of it, before the drainer's first look: goes on with session number `number` of the file, where the
+ * collector before stopped. What that one had read and not stored is counted and told in GROSR_LOSS.
+ */
+int grosr_source_resume(struct grosr_source *source, struct grosr_store *store, int64_t number);
+
+/* The writer, before each commit: what a collector needs that goes on from there. */
+int grosr_source_save(struct grosr_source *source, struct grosr_store *store);
+
+/* The writer: a run is in the file, or will be with the next commit. `events`: NULL for a run of a stream. */
+void grosr_source_stored(struct grosr_source *source, const struct grosr_run *run,
+                         const struct grosr_pair *events);
 
 /* The writer: rows of a run. */
 int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,

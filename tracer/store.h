@@ -13,6 +13,7 @@
 #include "pending.h" /* GROSR_NULL */
 #include "ring.h"
 #include "session.h"
+#include "state.h"
 
 #include <sqlite3.h>
 
@@ -22,9 +23,9 @@ enum grosr_table {
     GROSR_TABLE_IDLE,         /* worker, start, end */
     GROSR_TABLE_INSTANT,      /* worker, time, kind, payload, session */
     GROSR_TABLE_WORKER,       /* worker, sm, start, end, tasks, busy_ns, spawned, shared, session; replaces */
-    GROSR_TABLE_RING,         /* ring, worker, capacity, written, read, dropped, overwritten, closed, session;
-                                 replaces */
-    GROSR_TABLE_STREAM,       /* stream, session, written, read, dropped; replaces */
+    GROSR_TABLE_RING,         /* ring, worker, capacity, written, read, dropped, overwritten, closed, session,
+                                 unstored; replaces */
+    GROSR_TABLE_STREAM,       /* stream, session, written, read, dropped, unstored; replaces */
     GROSR_TABLE_QUEUE_SAMPLE, /* time, queue, enqueued, dequeued, completed */
     /* device_ns, host, bound_ns, session, host_before, host_after, drift_ppb, used, jump */
     GROSR_TABLE_CLOCK,
@@ -59,7 +60,26 @@ static inline int64_t grosr_timeline(const struct grosr_bases *bases, uint64_t h
  */
 int grosr_store_create(struct grosr_store **store, const char *path);
 
-/* Adds a session, what is known of it at once, and commits. */
+/*
+ * Opens a trace whose recording of this session was cut off, to go on with it: 1, and the session's number in
+ * it. 0: there is none at `path`, to be replaced or not. -EEXIST: it was being recorded with others that are
+ * not done.
+ */
+int grosr_store_continue(struct grosr_store **store, const char *path, const struct grosr_session *session,
+                         int64_t *number);
+
+/* Stores where the collector stands with a session, and reads it: state is to be freed. */
+int grosr_store_save_state(struct grosr_store *store, int64_t session, const struct grosr_state *state);
+int grosr_store_load_state(struct grosr_store *store, int64_t session, struct grosr_state *state);
+
+/* Adds the snapshots that are in the file to a clock. */
+int grosr_store_load_clock(struct grosr_store *store, const struct grosr_bases *bases,
+                           struct grosr_clock *clock);
+
+/* The events that are put aside, and when the latest of them were drained (may be NULL). */
+int grosr_store_count_chunks(struct grosr_store *store, uint64_t *events, uint64_t *drained_ns);
+
+/* Adds a session, and what is known of it at once. */
 int grosr_store_add_session(struct grosr_store *store, const struct grosr_session *session,
                             struct grosr_bases *bases);
 
@@ -84,21 +104,28 @@ int grosr_store_name(struct grosr_store *store, int64_t name, int64_t session, c
 /*
  * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), at most GROSR_CHUNK_EVENTS_MOST,
  * packed (chunk.h), and takes the oldest back, without their laps: *count 0 when there are none. The caller
- * frees *records. -EIO: what comes back is damaged.
+ * frees *records. -EIO: what comes back is damaged. `records` NULL, here and there: there are none to be had,
+ * but what is before first + count is told elsewhere.
  */
 int grosr_store_put_chunk(struct grosr_store *store, uint32_t ring, uint64_t first, uint64_t drained_ns,
                           const struct grosr_pair *records, uint32_t count);
 int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *first, uint64_t *drained_ns,
                            struct grosr_pair **records, uint32_t *count);
 
-enum grosr_value_type { GROSR_VALUE_NULL, GROSR_VALUE_INTEGER, GROSR_VALUE_REAL, GROSR_VALUE_TEXT };
+enum grosr_value_type {
+    GROSR_VALUE_NULL,
+    GROSR_VALUE_INTEGER,
+    GROSR_VALUE_REAL,
+    GROSR_VALUE_TEXT,
+    GROSR_VALUE_BLOB
+};
 
 /* A value of a row of any table. */
 struct grosr_value {
     enum grosr_value_type type;
-    int64_t integer; /* of TEXT: its bytes */
+    int64_t integer; /* of TEXT and BLOB: their bytes */
     double real;
-    const char *text; /* UTF-8, if need be not quite; not NUL-terminated */
+    const char *text; /* of TEXT: UTF-8, if need be not quite; not NUL-terminated */
 };
 
 /*

@@ -227,7 +227,7 @@ sub balanced
 {
     my ($file, $name) = @_;
     my @off = sql($file, 'SELECT * FROM trace_health WHERE unaccounted <> 0 OR unaccounted IS NULL OR ' .
-                         'written <> read + dropped + overwritten');
+                         'written <> read + dropped + overwritten + unstored');
     my $rings = value($file, 'SELECT count(*) FROM trace_health');
     ok(!@off && $rings && $rings > 1, $name) or
         diag("rings that do not balance: ", JSON::PP->new->canonical->encode(\@off));

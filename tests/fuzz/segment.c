@@ -38,7 +38,7 @@ static void build(struct grosr_source *s)
 {
     struct grosr_ring_counts sum = {0};
 
-    if (grosr_source_begin(s, store, NULL))
+    if (grosr_source_begin(s, store))
         return;
     grosr_clock_fetch(&s->clock, s->session);
     for (uint32_t i = 0; i < batch.runs; i++) {

@@ -1,0 +1,58 @@
+/*
+ * What the collector's two threads share (collector.c: the drainer, collector_write.c: the writer): the
+ * batches between them, and who uses what. Nobody else includes this.
+ */
+#ifndef GROSR_COLLECTOR_PARTS_H
+#define GROSR_COLLECTOR_PARTS_H
+
+#include "collector.h"
+#include "finder.h"
+#include "source.h"
+
+#include <pthread.h>
+
+#define CHUNK_EVENTS 16384u /* in one GROSR_CHUNK row */
+
+struct collector {
+    struct grosr_store *store;
+    const struct grosr_collect_options *options;
+    struct grosr_collect_result *result;
+    struct grosr_finder finder; /* the drainer's */
+    uint32_t running;           /* sources that are not over; the drainer's */
+    uint32_t rings;             /* of all sources and their streams; the drainer's */
+
+    /* Between the threads, under `lock`. `ready` is oldest first. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct grosr_batch *free, *ready, *ready_tail;
+    uint32_t ready_count;
+    bool drained;     /* the drainer has ended */
+    uint32_t sources; /* known; appended by the drainer */
+    struct grosr_source *source[GROSR_COLLECTOR_SESSIONS];
+
+    /* The writer's. */
+    uint32_t begun;                           /* of the sources */
+    uint64_t spooled, built;                  /* events put aside; of those, turned into rows */
+    uint64_t spooled_ns;                      /* when the latest of them were drained */
+    struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
+    uint64_t committed_ns;
+    struct grosr_ring_counts finished_books; /* of sources that are finished */
+    int error;
+    char error_text[512];
+
+    struct grosr_batch batches[GROSR_COLLECTOR_BATCHES];
+};
+
+/* The writer's thread: turns batches into rows until the drainer has ended and none is left. */
+void *collector_write(void *collector);
+
+/* The writer: commits what has been added, if the last time was long ago. */
+void collector_commit(struct collector *c, uint64_t now);
+
+/* After both threads: builds what was put aside, finishes the sources and the file. */
+void collector_finish(struct collector *c);
+
+/* Notes a failure (a negative err), the first one; whether there has been any. The writer's. */
+bool collector_failed(struct collector *c, int err);
+
+#endif

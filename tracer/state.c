@@ -1,0 +1,52 @@
+#include "state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void grosr_state_put(struct grosr_state *s, const void *from, size_t bytes)
+{
+    if (!s->failed && s->room - s->size < bytes) {
+        size_t room = 2 * s->room + bytes + 4096;
+        unsigned char *more = (unsigned char *)realloc(s->bytes, room);
+        s->failed = !more;
+        if (more) {
+            s->bytes = more;
+            s->room = room;
+        }
+    }
+    if (s->failed || !bytes)
+        return;
+    memcpy(s->bytes + s->size, from, bytes);
+    s->size += bytes;
+}
+
+bool grosr_state_get(struct grosr_state *s, void *to, size_t bytes)
+{
+    s->failed |= s->size - s->at < bytes;
+    if (s->failed) {
+        memset(to, 0, bytes);
+        return false;
+    }
+    if (bytes)
+        memcpy(to, s->bytes + s->at, bytes);
+    s->at += bytes;
+    return true;
+}
+
+uint64_t grosr_state_get_count(struct grosr_state *s, size_t size)
+{
+    uint64_t count;
+
+    grosr_state_get(s, &count, sizeof(count));
+    if (count > (s->size - s->at) / size) {
+        s->failed = true;
+        return 0;
+    }
+    return count;
+}
+
+void grosr_state_free(struct grosr_state *s)
+{
+    free(s->bytes);
+    *s = (struct grosr_state){.bytes = NULL};
+}

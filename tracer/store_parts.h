@@ -1,0 +1,52 @@
+/*
+ * What the parts of the store share (store_create.c, store.c): its state, and running statements with one
+ * sticky error. Nobody else includes this.
+ */
+#ifndef GROSR_STORE_PARTS_H
+#define GROSR_STORE_PARTS_H
+
+#include "intern.h"
+#include "store.h"
+
+#define STORE_STATEMENTS 32 /* of grosr_store_execute() */
+
+struct grosr_store {
+    sqlite3 *db;
+    char *path;
+    struct grosr_pending table[GROSR_TABLES];
+    sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk;
+    struct {
+        const char *sql;
+        sqlite3_stmt *statement;
+    } kept[STORE_STATEMENTS];
+    struct grosr_intern strings;
+    uint8_t *room;                      /* where a chunk is packed */
+    uint64_t chunk_events, chunk_bytes; /* put aside in all, and the bytes that they took */
+    struct grosr_bases next;            /* of the next session */
+    int error;                          /* sticky: the first write error */
+};
+
+/* Notes the first failure and gives up writing: the transaction under way is rolled back. Its negative errno.
+ */
+int store_failed(struct grosr_store *store);
+
+/* Each returns 0, or the error there has been before or is now. */
+int store_sql(struct grosr_store *store, const char *sql);
+int store_step(struct grosr_store *store, sqlite3_stmt *statement); /* and resets */
+int store_prepare(struct grosr_store *store, const char *sql, sqlite3_stmt **statement);
+
+/* GROSR_NULL becomes NULL. */
+void store_bind(sqlite3_stmt *statement, int column, int64_t value);
+
+/* Runs a statement once. Text arguments go to the columns after the integers. */
+int store_once(struct grosr_store *store, const char *sql, const int64_t *ints, int n_ints,
+               const char *const *texts, int n_texts);
+
+/* Opens the file as the store writes it, with more flags for SQLite, and begins; prepares what it runs often.
+ */
+int store_open(struct grosr_store **store, const char *path, int flags);
+int store_prepare_all(struct grosr_store *store);
+
+int store_set_meta(struct grosr_store *store, const char *key, const char *value);
+
+#endif
