@@ -27,12 +27,15 @@
  *   x = sys_load_relaxed(p)    x = sys_load_acquire(p)    sys_store_relaxed(p, x)    sys_store_release(p, x)
  *   pair = sys_load_pair_relaxed(p)      pair = sys_load_pair_acquire(p)
  *   sys_store_pair_relaxed(p, lo, hi)    sys_store_pair_release(p, lo, hi)
+ *   sys_store_pair_if(p, flag, lo, hi)   p + 1 = sys_append_pair_if(p, flag, lo, hi)     (relaxed)
  *   x = warp_load(p)           warp_store(p, x)     old = warp_add(p, x)     old = warp_ticket(p)
  *
  * There are no stand-alone fences. A release orders everything the calling lane did before, and everything
  * other lanes of its warp did before a collective it met them at. sys_load_pair_acquire acquires when the
  * word `lo` holds what a sys_store_pair_release stored, dev_load_quad_acquire when w[0] holds what a
- * dev_store_quad_release stored.
+ * dev_store_quad_release stored. The stores that end in `_if` are those of the lanes that pass a true flag,
+ * and no branch: for a store of one lane where all meet, a branch and the lanes' meeting after it cost more
+ * than what there is to do.
  *
  * warp_add and warp_ticket (an add of 1) may be called by any lanes at any time, diverged or not; lanes that
  * happen to call warp_ticket together share one atomic. What lanes did before a dev_syncwarp is seen after

@@ -158,6 +158,33 @@ GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
     asm volatile("st.release.sys.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(lo), "l"(hi) : "memory");
 }
 
+GROSR_DEVICE void sys_store_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    asm volatile("{\n\t"
+                 ".reg .pred q;\n\t"
+                 "setp.ne.u32 q, %3, 0;\n\t"
+                 "@q st.relaxed.sys.global.v2.u64 [%0], {%1, %2};\n\t"
+                 "}" ::"l"(p),
+                 "l"(lo), "l"(hi), "r"((uint32_t)flag)
+                 : "memory");
+}
+
+/* The address is advanced first, so that no copy of the old one has to be kept for the store. */
+GROSR_DEVICE sys128 *sys_append_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    sys128 *next;
+    asm volatile("{\n\t"
+                 ".reg .pred q;\n\t"
+                 "setp.ne.u32 q, %4, 0;\n\t"
+                 "add.u64 %0, %1, 16;\n\t"
+                 "@q st.relaxed.sys.global.v2.u64 [%0+-16], {%2, %3};\n\t"
+                 "}"
+                 : "=l"(next)
+                 : "l"(p), "l"(lo), "l"(hi), "r"((uint32_t)flag)
+                 : "memory");
+    return next;
+}
+
 GROSR_DEVICE uint32_t dev_lane(void)
 {
     uint32_t lane;

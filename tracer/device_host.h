@@ -209,6 +209,18 @@ GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
     __atomic_store_n(&p->lo, lo, __ATOMIC_RELEASE);
 }
 
+GROSR_DEVICE void sys_store_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    if (flag)
+        sys_store_pair_relaxed(p, lo, hi);
+}
+
+GROSR_DEVICE sys128 *sys_append_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    sys_store_pair_if(p, flag, lo, hi);
+    return p + 1;
+}
+
 #ifdef __cplusplus
 extern "C" {
 #endif
