@@ -502,6 +502,11 @@ GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
     sys_store_pair_relaxed(p, lo, hi);
 }
 
+GROSR_DEVICE bool dev_uniform(bool flag)
+{
+    return flag;
+}
+
 GROSR_DEVICE void sys_store_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
 {
     if (flag)

@@ -6,11 +6,11 @@
  *
  * The invariant of the fast path: `next` is always a slot that may be written. So an event is a clock read,
  * two logic operations on the upper half of each word, one 16-byte store that is predicated and not branched
- * around, and one compare of 32 bits; only when `next` reaches `limit` does the slow path run. It starts the
- * next lap and looks how far the reader is (one load across PCIe for each lap, not for each event). While the
- * ring is full, `next` stands on a scratch slot behind the ring, so that the fast path needs no second test:
- * each event lands there, and the slow path moves it into the ring if there is room by then, or counts it as
- * dropped.
+ * around, one compare of 32 bits, and a vote by which the compiler knows that the branch on it is the whole
+ * warp's. Only when `next` reaches `limit` does the slow path run. It starts the next lap and looks how far
+ * the reader is (one load across PCIe for each lap, not for each event). While the ring is full, `next`
+ * stands on a scratch slot behind the ring, so that the fast path needs no second test: each event lands
+ * there, and the slow path moves it into the ring if there is room by then, or counts it as dropped.
  *
  * Losses are exact: `dropped` is stored with every drop, and the first record after a loss is a LOST marker
  * with the number of events missing at that place.
@@ -217,7 +217,7 @@ GROSR_DEVICE void grosr_emit_at(struct grosr_emitter *e, uint32_t kind, uint64_t
     struct grosr_pair record = grosr_emit_pack(&e->at, kind, time_ns, payload);
 
     e->at.next = sys_append_pair_if(e->at.next, dev_lane() == 0, record.lo, record.hi);
-    if (grosr_emit_at_limit(&e->at))
+    if (dev_uniform(grosr_emit_at_limit(&e->at)))
         e->at = grosr_emit_slow(e->ring, e->at);
 }
 
