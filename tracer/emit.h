@@ -43,6 +43,9 @@ struct grosr_emit_ring {
     uint64_t dropped;   /* ever */
     uint64_t marked;    /* of those, told by markers */
     uint64_t markers;   /* written */
+    uint64_t read_to;   /* the reader's position, and */
+    uint32_t policy; /* enum grosr_overflow, when last looked at; AUTO: not yet. Both are the first lane's */
+    uint32_t looks;  /* that left `policy` to be as it was; likewise */
     struct grosr_ring *entry;
     struct grosr_session_header *session;
 };
@@ -57,6 +60,11 @@ struct grosr_emitter {
 /* Between looks at the reader while dropping: a look costs a PCIe round trip, a drop must not. */
 #define GROSR_DROPS_PER_LOOK 16u
 
+/* Between looks at the words of the session, which are the same for all warps, while the ring's own tell of
+ * no change: reads of one address of the host's from many SMs are served one after the other (0.5 us each on
+ * an H100, so that the 1,056 warps that ended a lap together waited half a millisecond). */
+#define GROSR_LOOKS_PER_POLICY 64u
+
 /* `ring` is memory for the slow path, which lives as long as the emitter. */
 GROSR_DEVICE void grosr_emit_open(struct grosr_emitter *e, struct grosr_emit_ring *ring,
                                   const struct grosr_trace *trace, uint32_t index)
@@ -68,6 +76,9 @@ GROSR_DEVICE void grosr_emit_open(struct grosr_emitter *e, struct grosr_emit_rin
     ring->resume = NULL;
     ring->lap_start = 0;
     ring->dropped = ring->marked = ring->markers = 0;
+    ring->read_to = 0;
+    ring->policy = GROSR_OVERFLOW_AUTO;
+    ring->looks = 0;
     e->ring = ring;
     e->level = GROSR_LEVEL_OFF;
     e->at.next = ring->slots;
@@ -96,25 +107,41 @@ GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emit_ring *r, const
 }
 
 /*
+ * Looks at the ring, and where needed at the session: at its policy when the ring is full, or when somebody
+ * reads what may be overwritten, who then wants it to be dropped. Returns the room. One lane.
+ *
+ * So a new policy comes into force a little late: that a collector came, when it has begun to read; that it
+ * went away, after some looks at a full ring. The books count what is lost meanwhile as any other loss.
+ */
+GROSR_DEVICE uint64_t grosr_emit_look(struct grosr_emit_ring *r, uint64_t position)
+{
+    /* Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to. */
+    uint64_t read_to = sys_load_acquire(&r->entry->read_to), used = position - read_to;
+    uint64_t room = used < r->capacity ? r->capacity - used : 0;
+    bool moved = read_to != r->read_to, overwrite = r->policy == GROSR_OVERFLOW_OVERWRITE;
+
+    r->read_to = read_to;
+    if (r->policy == GROSR_OVERFLOW_AUTO || (overwrite && moved) ||
+        ((overwrite || !room) && ++r->looks % GROSR_LOOKS_PER_POLICY == 0)) {
+        r->policy = sys_load_relaxed(&r->session->overflow);
+        if (r->policy == GROSR_OVERFLOW_BLOCK && sys_load_relaxed(&r->session->stop))
+            r->policy = GROSR_OVERFLOW_DROP; /* nobody waits any more */
+    }
+    return r->policy == GROSR_OVERFLOW_OVERWRITE ? r->capacity : room;
+}
+
+/*
  * How many slots from `position` on may be written now. Asks the reader; waits for it if that is the policy.
  */
-GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t position, bool may_wait,
-                                      bool alone)
+GROSR_DEVICE uint64_t grosr_emit_room(struct grosr_emit_ring *r, uint64_t position, bool may_wait, bool alone)
 {
     uint64_t room = 0;
     uint32_t step = 0;
 
     if (alone || dev_lane() == 0) {
         for (;;) {
-            uint32_t policy = sys_load_relaxed(&r->session->overflow);
-            /*
-             * Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to.
-             */
-            uint64_t used = position - sys_load_acquire(&r->entry->read_to);
-            room = used < r->capacity ? r->capacity - used : 0;
-            if (policy == GROSR_OVERFLOW_OVERWRITE)
-                room = r->capacity;
-            if (room || !may_wait || policy != GROSR_OVERFLOW_BLOCK || sys_load_relaxed(&r->session->stop))
+            room = grosr_emit_look(r, position);
+            if (room || !may_wait || r->policy != GROSR_OVERFLOW_BLOCK)
                 break;
             dev_backoff(&step);
         }
