@@ -43,7 +43,8 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 
 # Files that need the toolkit or NVTX's header in it, and what stands in for them without.
 NVTX_H    := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/include/nvtx3/nvToolsExt.h))
-CUDA_C    := tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c
+CUDA_C    := tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c \
+             runtime/bench_rig_cuda.c
 CUDA_NONE := tracer/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
 NVTX_C    := runtime/marks_nvtx.c
 NVTX_NONE := runtime/marks_none.c

@@ -2,7 +2,9 @@
  * Kernels of the CUDA baselines: the tiny task as a kernel of its own, all tasks as one static kernel, a bare
  * echo over mapped memory, a bare hop between two SMs, and a step that tells the host; one block is one task.
  * And the kernels that run beside an idle runtime, of any grid: one is bound by arithmetic, one by memory.
+ * And warps that record events, one kernel a recorder (bench_emit.h).
  */
+#include "bench_emit.h"
 #include "bench_work.h"
 
 extern "C" __global__ void bench_task(uint64_t *result, uint64_t i)
@@ -88,4 +90,25 @@ extern "C" __global__ void __launch_bounds__(256)
 #pragma unroll 4
     for (uint64_t i = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x; i < pairs; i += step)
         to[i] = from[i];
+}
+
+/* Warps are numbered across the blocks first, as workers are. */
+GROSR_DEVICE uint32_t bench_warp(void)
+{
+    return threadIdx.x / GROSR_LANES * gridDim.x + blockIdx.x;
+}
+
+#define BENCH_EMIT(name, recorder, length)                         \
+    extern "C" __global__ void __launch_bounds__(1024, 1)          \
+        bench_##name(const __grid_constant__ grosr_bench_launch l) \
+    {                                                              \
+        grosr_bench_emit_run(&l, recorder, length, bench_warp());  \
+    }
+
+GROSR_BENCH_EMIT_KERNELS(BENCH_EMIT)
+
+extern "C" __global__ void __launch_bounds__(1024, 1)
+    bench_flood(const __grid_constant__ grosr_bench_launch l)
+{
+    grosr_bench_flood_run(&l, bench_warp());
 }

@@ -27,6 +27,8 @@ enum grosr_bench_unit {
     GROSR_BENCH_EVENTS,     /* trace events a second of CPU time */
     GROSR_BENCH_ROWS,       /* rows of a trace file, likewise */
     GROSR_BENCH_BYTES,      /* that a trace event takes */
+    GROSR_BENCH_EVENT_COST, /* ns that a step takes longer with a trace event */
+    GROSR_BENCH_SHARE,      /* of events, from 0 to 1 */
     GROSR_BENCH_UNITS,
 };
 
@@ -40,6 +42,7 @@ enum grosr_bench_axis {
     GROSR_BENCH_SMS,
     GROSR_BENCH_PRODUCERS,
     GROSR_BENCH_WORKERS,
+    GROSR_BENCH_WARPS, /* on each SM; on the host device, threads */
     GROSR_BENCH_AXES,
 };
 
@@ -52,7 +55,8 @@ extern const double grosr_bench_percentile[GROSR_BENCH_PERCENTILES]; /* 1, 5, 10
 
 struct grosr_bench_options {
     const char *device;   /* "auto", "cuda", "host" */
-    uint64_t tasks;       /* in a sample; `pingpong`: round trips; `scale`: the most; 0: the experiment's */
+    uint64_t tasks;       /* in a sample; `pingpong`: round trips; `scale`: the most; `trace`: a warp's steps;
+                           * 0: the experiment's */
     uint32_t repetitions; /* samples of each series; 0: the experiment's */
     uint32_t workers;     /* 0: the device's default */
     const volatile sig_atomic_t *stop; /* nonzero: give up */
@@ -175,6 +179,9 @@ int grosr_bench_device_fed(const struct grosr_bench_options *options, grosr *rt,
 
 /* What each trace level costs (bench_tracing.c). */
 int grosr_bench_tracing(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+
+/* What one trace event costs in situ (bench_trace.c). */
+int grosr_bench_trace(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 
 /* What an idle persistent kernel costs (bench_idle.c). */
 int grosr_bench_idle(const struct grosr_bench_options *options, struct grosr_bench_report *report);

@@ -1,7 +1,9 @@
 /*
- * In place of bench_cuda.c in a build without the CUDA toolkit: there is no CUDA device, so nobody asks.
+ * In place of bench_cuda.c and bench_rig_cuda.c in a build without the CUDA toolkit: there is no CUDA device,
+ * so nobody asks.
  */
 #include "bench.h"
+#include "bench_rig.h"
 
 #include <errno.h>
 
@@ -73,4 +75,42 @@ int grosr_bench_beside_end(struct grosr_bench_beside *beside)
 void grosr_bench_beside_close(struct grosr_bench_beside *beside)
 {
     (void)beside;
+}
+
+int grosr_bench_rig_cuda_open(struct grosr_bench_rig_cuda **cuda, uint32_t ordinal,
+                              struct grosr_session *session, uint32_t warps, struct grosr_bench_launch *views,
+                              void **view, void **copy)
+{
+    (void)cuda;
+    (void)ordinal;
+    (void)session;
+    (void)warps;
+    (void)views;
+    (void)view;
+    (void)copy;
+    return absent();
+}
+
+int grosr_bench_rig_cuda_start(struct grosr_bench_rig_cuda *cuda, const struct grosr_bench_rig_run *run,
+                               const struct grosr_bench_launch *launch)
+{
+    (void)cuda;
+    (void)run;
+    (void)launch;
+    return absent();
+}
+
+int grosr_bench_rig_cuda_wait(struct grosr_bench_rig_cuda *cuda, uint64_t timeout_ns, uint32_t *result,
+                              uint64_t *span_ns)
+{
+    (void)cuda;
+    (void)timeout_ns;
+    (void)result;
+    (void)span_ns;
+    return absent();
+}
+
+void grosr_bench_rig_cuda_close(struct grosr_bench_rig_cuda *cuda)
+{
+    (void)cuda;
 }

@@ -10,23 +10,34 @@
 #include <string.h>
 
 const char *const grosr_bench_unit_name[GROSR_BENCH_UNITS] = {
-    [GROSR_BENCH_THROUGHPUT] = "tasks/s", [GROSR_BENCH_LATENCY] = "ns",    [GROSR_BENCH_WATTS] = "W",
-    [GROSR_BENCH_SLOWDOWN] = "ratio",     [GROSR_BENCH_CPU] = "CPU s/s",   [GROSR_BENCH_EVENTS] = "events/s",
-    [GROSR_BENCH_ROWS] = "rows/s",        [GROSR_BENCH_BYTES] = "B/event",
+    [GROSR_BENCH_THROUGHPUT] = "tasks/s",
+    [GROSR_BENCH_LATENCY] = "ns",
+    [GROSR_BENCH_WATTS] = "W",
+    [GROSR_BENCH_SLOWDOWN] = "ratio",
+    [GROSR_BENCH_CPU] = "CPU s/s",
+    [GROSR_BENCH_EVENTS] = "events/s",
+    [GROSR_BENCH_ROWS] = "rows/s",
+    [GROSR_BENCH_BYTES] = "B/event",
+    [GROSR_BENCH_EVENT_COST] = "ns/event",
+    [GROSR_BENCH_SHARE] = "share",
 };
 
 const char *const grosr_bench_unit_key[GROSR_BENCH_UNITS] = {
-    [GROSR_BENCH_THROUGHPUT] = "ns",   [GROSR_BENCH_LATENCY] = "ns",
-    [GROSR_BENCH_WATTS] = "w",         [GROSR_BENCH_SLOWDOWN] = "ratio",
-    [GROSR_BENCH_CPU] = "cpu_share",   [GROSR_BENCH_EVENTS] = "events_per_s",
-    [GROSR_BENCH_ROWS] = "rows_per_s", [GROSR_BENCH_BYTES] = "bytes_per_event",
+    [GROSR_BENCH_THROUGHPUT] = "ns",
+    [GROSR_BENCH_LATENCY] = "ns",
+    [GROSR_BENCH_WATTS] = "w",
+    [GROSR_BENCH_SLOWDOWN] = "ratio",
+    [GROSR_BENCH_CPU] = "cpu_share",
+    [GROSR_BENCH_EVENTS] = "events_per_s",
+    [GROSR_BENCH_ROWS] = "rows_per_s",
+    [GROSR_BENCH_BYTES] = "bytes_per_event",
+    [GROSR_BENCH_EVENT_COST] = "ns_per_event",
+    [GROSR_BENCH_SHARE] = "share",
 };
 
 const char *const grosr_bench_axis_name[GROSR_BENCH_AXES] = {
-    [GROSR_BENCH_TASKS] = "tasks",
-    [GROSR_BENCH_SMS] = "sms",
-    [GROSR_BENCH_PRODUCERS] = "producers",
-    [GROSR_BENCH_WORKERS] = "workers",
+    [GROSR_BENCH_TASKS] = "tasks",     [GROSR_BENCH_SMS] = "sms",     [GROSR_BENCH_PRODUCERS] = "producers",
+    [GROSR_BENCH_WORKERS] = "workers", [GROSR_BENCH_WARPS] = "warps",
 };
 
 const double grosr_bench_percentile[GROSR_BENCH_PERCENTILES] = {1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9};

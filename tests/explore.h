@@ -517,6 +517,23 @@ GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
     sys_store_pair_relaxed(p, lo, hi);
 }
 
+GROSR_DEVICE bool dev_uniform(bool flag)
+{
+    return flag;
+}
+
+GROSR_DEVICE void sys_store_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    if (flag)
+        sys_store_pair_relaxed(p, lo, hi);
+}
+
+GROSR_DEVICE sys128 *sys_append_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    sys_store_pair_if(p, flag, lo, hi);
+    return p + 1;
+}
+
 GROSR_DEVICE uint32_t warp_load(const warp32 *p)
 {
     return p->v;

@@ -24,9 +24,11 @@
  *   old = dev_add_relaxed(p, x)   old = dev_add_acquire(p, x)   old = dev_add_acq_rel(p, x)
  *   old = dev_or_relaxed(p, bits)                   old = dev_and_relaxed(p, bits)       (64 bits)
  *   quad = dev_load_quad_acquire(p)                 dev_store_quad_release(p, quad)
+ *   dev_store_if(p, flag, x)   (relaxed, 64 bits)
  *   x = sys_load_relaxed(p)    x = sys_load_acquire(p)    sys_store_relaxed(p, x)    sys_store_release(p, x)
  *   pair = sys_load_pair_relaxed(p)      pair = sys_load_pair_acquire(p)
  *   sys_store_pair_relaxed(p, lo, hi)    sys_store_pair_release(p, lo, hi)
+ *   sys_store_pair_if(p, flag, lo, hi)   p + 1 = sys_append_pair_if(p, flag, lo, hi)     (relaxed)
  *   x = warp_load(p)           warp_store(p, x)     old = warp_add(p, x)     old = warp_ticket(p)
  *
  *   old = dev_cas_ahead(p, expected, x)   dev_store_quad_behind(p, q)
@@ -37,7 +39,9 @@
  * There are no stand-alone fences. A release orders everything the calling lane did before, and everything
  * other lanes of its warp did before a collective it met them at. sys_load_pair_acquire acquires when the
  * word `lo` holds what a sys_store_pair_release stored, dev_load_quad_acquire when w[0] holds what a
- * dev_store_quad_release stored.
+ * dev_store_quad_release stored. The stores that end in `_if` are those of the lanes that pass a true flag,
+ * and no branch: for a store of one lane where all meet, a branch and the lanes' meeting after it cost more
+ * than what there is to do.
  *
  * warp_add and warp_ticket (an add of 1) may be called by any lanes at any time, diverged or not; lanes that
  * happen to call warp_ticket together share one atomic. What lanes did before a dev_syncwarp is seen after
@@ -50,23 +54,27 @@
  *   dev_ballot(flag)           bit i set: lane i passed a true flag
  *   dev_shfl32(x, lane)        lane `lane`'s x, in every lane; dev_shfl64 likewise
  *   dev_sum64(x)               the sum of all lanes' x, in every lane
- *   dev_syncwarp()             what lanes wrote before is visible to the others after
- *   GROSR_LANE_DEPTH           how many items a lane should handle at a time to make a warp's batch worth a
- *                              lock: 1 with 32 lanes, 16 with 1
- *   dev_popc32(m) dev_ffs32(m) dev_fls32(m)   bits set; 1 + index of the lowest, of the highest set bit, 0
- * for none (not collectives)
+ *   dev_uniform(flag)          flag, which is the same in all lanes, and the compiler knows it: after a
+ * branch on it the lanes need not meet again, which costs more than this dev_syncwarp()             what
+ * lanes wrote before is visible to the others after GROSR_LANE_DEPTH           how many items a lane should
+ * handle at a time to make a warp's batch worth a lock: 1 with 32 lanes, 16 with 1 dev_popc32(m) dev_ffs32(m)
+ * dev_fls32(m)   bits set; 1 + index of the lowest, of the highest set bit, 0 for none (not collectives)
  *
  * Time and waiting:
  *
- *   dev_clock_ns()             the device clock: ns since an epoch of its own, monotonic; step 32 ns on
- * Hopper dev_backoff(&step)         wait a little, longer with each call (the caller zeroes step when it got
- * what it waited for); on the host it yields first and sleeps later dev_backoff_is_deep(step)  whether it has
- * reached its longest wait dev_poll_pause(&step)      between polls of words across PCIe: nothing on CUDA, a
- * back-off on the host dev_sm()                   the SM that the calling warp runs on dev_point("name")
- * nothing on CUDA; on the host a place where a test may hold a thread
+ *   dev_clock_ns()             the device clock: ns since an epoch of its own, monotonic; on Hopper it steps
+ *                              by 32 ns
+ *   dev_clock_low_ns()         its lower 32 bits, which are quicker to read
+ *   dev_backoff(&step)         wait a little, longer with each call (the caller zeroes step when it got what
+ *                              it waited for); on the host it yields first and sleeps later
+ *   dev_backoff_is_deep(step)  whether it has reached its longest wait
+ *   dev_poll_pause(&step)      between polls of words across PCIe: nothing on CUDA, a back-off on the host
+ *   dev_sm()                   the SM that the calling warp runs on
+ *   dev_point("name")          nothing on CUDA; on the host a place where a test may hold a thread
  *
  * Qualifiers: GROSR_DEVICE before a function that runs on the device, GROSR_DEVICE_COLD for one off the fast
- * path (never inlined, so that it costs the fast path no registers).
+ * path (never inlined, so that it costs the fast path no registers). GROSR_DEVICE_NO_UNROLL before a loop
+ * that a GPU's compiler is to leave as it is.
  */
 #ifndef GROSR_DEVICE_H
 #define GROSR_DEVICE_H

@@ -6,11 +6,12 @@
 #ifndef GROSR_DEVICE_CUDA_H
 #define GROSR_DEVICE_CUDA_H
 
-#define GROSR_DEVICE_IS_CUDA 1
-#define GROSR_LANES          32u
-#define GROSR_LANE_DEPTH     1u
-#define GROSR_DEVICE         static __device__ __forceinline__
-#define GROSR_DEVICE_COLD    static __device__ __noinline__
+#define GROSR_DEVICE_IS_CUDA   1
+#define GROSR_LANES            32u
+#define GROSR_LANE_DEPTH       1u
+#define GROSR_DEVICE           static __device__ __forceinline__
+#define GROSR_DEVICE_COLD      static __device__ __noinline__
+#define GROSR_DEVICE_NO_UNROLL _Pragma("unroll 1")
 
 #define GROSR_PTX_WORD(family, type, word, bits, reg, scope)                                              \
     GROSR_DEVICE word family##_load_relaxed(const type *p)                                                \
@@ -191,6 +192,44 @@ GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
     asm volatile("st.release.sys.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(lo), "l"(hi) : "memory");
 }
 
+GROSR_DEVICE void sys_store_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    asm volatile("{\n\t"
+                 ".reg .pred q;\n\t"
+                 "setp.ne.u32 q, %3, 0;\n\t"
+                 "@q st.relaxed.sys.global.v2.u64 [%0], {%1, %2};\n\t"
+                 "}" ::"l"(p),
+                 "l"(lo), "l"(hi), "r"((uint32_t)flag)
+                 : "memory");
+}
+
+GROSR_DEVICE void dev_store_if(dev64 *p, bool flag, uint64_t x)
+{
+    asm volatile("{\n\t"
+                 ".reg .pred q;\n\t"
+                 "setp.ne.u32 q, %2, 0;\n\t"
+                 "@q st.relaxed.gpu.global.u64 [%0], %1;\n\t"
+                 "}" ::"l"(p),
+                 "l"(x), "r"((uint32_t)flag)
+                 : "memory");
+}
+
+/* The address is advanced first, so that no copy of the old one has to be kept for the store. */
+GROSR_DEVICE sys128 *sys_append_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    sys128 *next;
+    asm volatile("{\n\t"
+                 ".reg .pred q;\n\t"
+                 "setp.ne.u32 q, %4, 0;\n\t"
+                 "add.u64 %0, %1, 16;\n\t"
+                 "@q st.relaxed.sys.global.v2.u64 [%0+-16], {%2, %3};\n\t"
+                 "}"
+                 : "=l"(next)
+                 : "l"(p), "l"(lo), "l"(hi), "r"((uint32_t)flag)
+                 : "memory");
+    return next;
+}
+
 GROSR_DEVICE uint32_t dev_lane(void)
 {
     uint32_t lane;
@@ -201,6 +240,11 @@ GROSR_DEVICE uint32_t dev_lane(void)
 GROSR_DEVICE uint32_t dev_ballot(bool flag)
 {
     return __ballot_sync(~0u, flag);
+}
+
+GROSR_DEVICE bool dev_uniform(bool flag)
+{
+    return __any_sync(~0u, flag) != 0;
 }
 
 GROSR_DEVICE uint32_t dev_shfl32(uint32_t x, uint32_t lane)
@@ -249,6 +293,13 @@ GROSR_DEVICE uint64_t dev_clock_ns(void)
 {
     uint64_t t;
     asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t)::"memory");
+    return t;
+}
+
+GROSR_DEVICE uint32_t dev_clock_low_ns(void)
+{
+    uint32_t t;
+    asm volatile("mov.u32 %0, %%globaltimer_lo;" : "=r"(t)::"memory");
     return t;
 }
 

@@ -17,6 +17,7 @@
 #define GROSR_LANE_DEPTH  (GROSR_HOST_LANES == 1 ? 16u : 1u)
 #define GROSR_DEVICE      static inline __attribute__((unused))
 #define GROSR_DEVICE_COLD static __attribute__((noinline, unused))
+#define GROSR_DEVICE_NO_UNROLL
 
 #define GROSR_HOST_WORD(type, word)                         \
     GROSR_DEVICE word type##_load_relaxed(const type *p)    \
@@ -227,6 +228,24 @@ GROSR_DEVICE void sys_store_pair_release(sys128 *p, uint64_t lo, uint64_t hi)
     __atomic_store_n(&p->lo, lo, __ATOMIC_RELEASE);
 }
 
+GROSR_DEVICE void sys_store_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    if (flag)
+        sys_store_pair_relaxed(p, lo, hi);
+}
+
+GROSR_DEVICE void dev_store_if(dev64 *p, bool flag, uint64_t x)
+{
+    if (flag)
+        dev64_store_relaxed(p, x);
+}
+
+GROSR_DEVICE sys128 *sys_append_pair_if(sys128 *p, bool flag, uint64_t lo, uint64_t hi)
+{
+    sys_store_pair_if(p, flag, lo, hi);
+    return p + 1;
+}
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -264,6 +283,11 @@ GROSR_DEVICE void dev_syncwarp(void)
 }
 #endif
 
+GROSR_DEVICE bool dev_uniform(bool flag)
+{
+    return flag;
+}
+
 GROSR_DEVICE uint32_t dev_shfl32(uint32_t x, uint32_t lane)
 {
     return (uint32_t)dev_shfl64(x, lane);
@@ -294,6 +318,11 @@ GROSR_DEVICE uint32_t dev_fls32(uint32_t m)
  * clock is set (golden traces).
  */
 uint64_t dev_clock_ns(void);
+
+GROSR_DEVICE uint32_t dev_clock_low_ns(void)
+{
+    return (uint32_t)dev_clock_ns();
+}
 
 /*
  * A device clock unlike the host's, of which the truth is known: at host time h (CLOCK_MONOTONIC, ns) it

@@ -5,11 +5,12 @@
  * in registers and never publishes a head: the lap in each record (event.h) tells a reader how far it got.
  *
  * The invariant of the fast path: `next` is always a slot that may be written. So an event is a clock read,
- * two logic operations, one 16-byte store and one compare; only when `next` reaches `limit` does the slow
- * path run. It starts the next lap and looks how far the reader is (one load across PCIe for each lap, not
- * for each event). While the ring is full, `next` stands on a scratch slot behind the ring, so that the fast
- * path needs no second test: each event lands there, and the slow path moves it into the ring if there is
- * room by then, or counts it as dropped.
+ * two logic operations on the upper half of each word, one 16-byte store that is predicated and not branched
+ * around, one compare of 32 bits, and a vote by which the compiler knows that the branch on it is the whole
+ * warp's. Only when `next` reaches `limit` does the slow path run. It starts the next lap and looks how far
+ * the reader is (one load across PCIe for each lap, not for each event). While the ring is full, `next`
+ * stands on a scratch slot behind the ring, so that the fast path needs no second test: each event lands
+ * there, and the slow path moves it into the ring if there is room by then, or counts it as dropped.
  *
  * Losses are exact: `dropped` is stored with every drop, and the first record after a loss is a LOST marker
  * with the number of events missing at that place.
@@ -28,8 +29,10 @@
 struct grosr_cursor {
     sys128 *next;  /* a slot that may be written */
     sys128 *limit; /* when next gets here, the slow path */
-    uint64_t lap;  /* of *next, shifted into place */
+    uint32_t lap;  /* of *next, in its place in the upper half of a word */
 };
+
+#define GROSR_EMIT_LAP (UINT32_C(1) << (GROSR_LAP_SHIFT - 32)) /* one lap, in that place */
 
 /* The slow path's part of an emitter, in memory. */
 struct grosr_emit_ring {
@@ -40,6 +43,9 @@ struct grosr_emit_ring {
     uint64_t dropped;   /* ever */
     uint64_t marked;    /* of those, told by markers */
     uint64_t markers;   /* written */
+    uint64_t read_to;   /* the reader's position, and */
+    uint32_t policy; /* enum grosr_overflow, when last looked at; AUTO: not yet. Both are the first lane's */
+    uint32_t looks;  /* that left `policy` to be as it was; likewise */
     struct grosr_ring *entry;
     struct grosr_session_header *session;
 };
@@ -54,6 +60,11 @@ struct grosr_emitter {
 /* Between looks at the reader while dropping: a look costs a PCIe round trip, a drop must not. */
 #define GROSR_DROPS_PER_LOOK 16u
 
+/* Between looks at the words of the session, which are the same for all warps, while the ring's own tell of
+ * no change: reads of one address of the host's from many SMs are served one after the other (0.5 us each on
+ * an H100, so that the 1,056 warps that ended a lap together waited half a millisecond). */
+#define GROSR_LOOKS_PER_POLICY 64u
+
 /* `ring` is memory for the slow path, which lives as long as the emitter. */
 GROSR_DEVICE void grosr_emit_open(struct grosr_emitter *e, struct grosr_emit_ring *ring,
                                   const struct grosr_trace *trace, uint32_t index)
@@ -65,11 +76,28 @@ GROSR_DEVICE void grosr_emit_open(struct grosr_emitter *e, struct grosr_emit_rin
     ring->resume = NULL;
     ring->lap_start = 0;
     ring->dropped = ring->marked = ring->markers = 0;
+    ring->read_to = 0;
+    ring->policy = GROSR_OVERFLOW_AUTO;
+    ring->looks = 0;
     e->ring = ring;
     e->level = GROSR_LEVEL_OFF;
     e->at.next = ring->slots;
     e->at.limit = ring->slots + ring->capacity;
-    e->at.lap = UINT64_C(1) << GROSR_LAP_SHIFT;
+    e->at.lap = GROSR_EMIT_LAP;
+}
+
+/* A record of the lap in which the cursor is. */
+GROSR_DEVICE struct grosr_pair grosr_emit_pack(const struct grosr_cursor *c, uint32_t kind, uint64_t time_ns,
+                                               uint64_t payload)
+{
+    return grosr_event_pack((uint64_t)c->lap << 32, kind, time_ns, payload);
+}
+
+/* Whether the slow path is due. A ring is smaller than 4 GiB: where it goes on, the addresses' lower halves
+ * tell. */
+GROSR_DEVICE bool grosr_emit_at_limit(const struct grosr_cursor *c)
+{
+    return (uint32_t)(uintptr_t)c->next == (uint32_t)(uintptr_t)c->limit;
 }
 
 /* The position of *slot in the current lap. */
@@ -79,25 +107,41 @@ GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emit_ring *r, const
 }
 
 /*
+ * Looks at the ring, and where needed at the session: at its policy when the ring is full, or when somebody
+ * reads what may be overwritten, who then wants it to be dropped. Returns the room. One lane.
+ *
+ * So a new policy comes into force a little late: that a collector came, when it has begun to read; that it
+ * went away, after some looks at a full ring. The books count what is lost meanwhile as any other loss.
+ */
+GROSR_DEVICE uint64_t grosr_emit_look(struct grosr_emit_ring *r, uint64_t position)
+{
+    /* Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to. */
+    uint64_t read_to = sys_load_acquire(&r->entry->read_to), used = position - read_to;
+    uint64_t room = used < r->capacity ? r->capacity - used : 0;
+    bool moved = read_to != r->read_to, overwrite = r->policy == GROSR_OVERFLOW_OVERWRITE;
+
+    r->read_to = read_to;
+    if (r->policy == GROSR_OVERFLOW_AUTO || (overwrite && moved) ||
+        ((overwrite || !room) && ++r->looks % GROSR_LOOKS_PER_POLICY == 0)) {
+        r->policy = sys_load_relaxed(&r->session->overflow);
+        if (r->policy == GROSR_OVERFLOW_BLOCK && sys_load_relaxed(&r->session->stop))
+            r->policy = GROSR_OVERFLOW_DROP; /* nobody waits any more */
+    }
+    return r->policy == GROSR_OVERFLOW_OVERWRITE ? r->capacity : room;
+}
+
+/*
  * How many slots from `position` on may be written now. Asks the reader; waits for it if that is the policy.
  */
-GROSR_DEVICE uint64_t grosr_emit_room(const struct grosr_emit_ring *r, uint64_t position, bool may_wait,
-                                      bool alone)
+GROSR_DEVICE uint64_t grosr_emit_room(struct grosr_emit_ring *r, uint64_t position, bool may_wait, bool alone)
 {
     uint64_t room = 0;
     uint32_t step = 0;
 
     if (alone || dev_lane() == 0) {
         for (;;) {
-            uint32_t policy = sys_load_relaxed(&r->session->overflow);
-            /*
-             * Pairs with the release in grosr_ring_read(): the reader is done with the slots before read_to.
-             */
-            uint64_t used = position - sys_load_acquire(&r->entry->read_to);
-            room = used < r->capacity ? r->capacity - used : 0;
-            if (policy == GROSR_OVERFLOW_OVERWRITE)
-                room = r->capacity;
-            if (room || !may_wait || policy != GROSR_OVERFLOW_BLOCK || sys_load_relaxed(&r->session->stop))
+            room = grosr_emit_look(r, position);
+            if (room || !may_wait || r->policy != GROSR_OVERFLOW_BLOCK)
                 break;
             dev_backoff(&step);
         }
@@ -120,7 +164,7 @@ GROSR_DEVICE sys128 *grosr_emit_wrap(struct grosr_emit_ring *r, struct grosr_cur
     if (slot != r->slots + r->capacity)
         return slot;
     r->lap_start += r->capacity;
-    c->lap += UINT64_C(1) << GROSR_LAP_SHIFT;
+    c->lap += GROSR_EMIT_LAP;
     return r->slots;
 }
 
@@ -129,11 +173,11 @@ GROSR_DEVICE sys128 *grosr_emit_wrap(struct grosr_emit_ring *r, struct grosr_cur
 GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_cursor *c, uint64_t room,
                                     bool alone)
 {
-    const uint64_t lap_mask = UINT64_C(0xff) << GROSR_LAP_SHIFT;
+    const uint64_t lap_mask = ~GROSR_PAYLOAD_MASK;
     sys128 *slot = r->resume, *scratch = r->slots + r->capacity;
 
     if (r->dropped != r->marked) {
-        struct grosr_pair m = grosr_event_pack(c->lap, GROSR_EV_LOST, dev_clock_ns(), r->dropped - r->marked);
+        struct grosr_pair m = grosr_emit_pack(c, GROSR_EV_LOST, dev_clock_ns(), r->dropped - r->marked);
         r->marked = r->dropped;
         r->markers++;
         if (alone || dev_lane() == 0) {
@@ -147,7 +191,8 @@ GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_curs
         dev_syncwarp(); /* another lane may have written the record */
     if (alone || dev_lane() == 0) {
         struct grosr_pair record = sys_load_pair_relaxed(scratch);
-        sys_store_pair_relaxed(slot, (record.lo & ~lap_mask) | c->lap, (record.hi & ~lap_mask) | c->lap);
+        uint64_t lap = (uint64_t)c->lap << 32;
+        sys_store_pair_relaxed(slot, (record.lo & ~lap_mask) | lap, (record.hi & ~lap_mask) | lap);
     }
     r->resume = NULL;
     grosr_emit_go(r, c, slot + 1, room - 1);
@@ -196,11 +241,10 @@ GROSR_DEVICE_COLD struct grosr_cursor grosr_emit_slow(struct grosr_emit_ring *r,
 /* Records one event of the warp, at time_ns. */
 GROSR_DEVICE void grosr_emit_at(struct grosr_emitter *e, uint32_t kind, uint64_t payload, uint64_t time_ns)
 {
-    struct grosr_pair record = grosr_event_pack(e->at.lap, kind, time_ns, payload);
+    struct grosr_pair record = grosr_emit_pack(&e->at, kind, time_ns, payload);
 
-    if (dev_lane() == 0)
-        sys_store_pair_relaxed(e->at.next, record.lo, record.hi);
-    if (++e->at.next == e->at.limit)
+    e->at.next = sys_append_pair_if(e->at.next, dev_lane() == 0, record.lo, record.hi);
+    if (dev_uniform(grosr_emit_at_limit(&e->at)))
         e->at = grosr_emit_slow(e->ring, e->at);
 }
 
@@ -215,13 +259,13 @@ GROSR_DEVICE void grosr_emit_lanes(struct grosr_emitter *e, bool has, uint32_t k
         uint64_t fits = (uint64_t)(e->at.limit - e->at.next);
         uint32_t n = left < fits ? left : (uint32_t)fits;
         if (has && rank >= done && rank < done + n) {
-            struct grosr_pair record = grosr_event_pack(e->at.lap, kind, time_ns, payload);
+            struct grosr_pair record = grosr_emit_pack(&e->at, kind, time_ns, payload);
             sys_store_pair_relaxed(e->at.next + (rank - done), record.lo, record.hi);
         }
         e->at.next += n;
         done += n;
         left -= n;
-        if (e->at.next == e->at.limit)
+        if (grosr_emit_at_limit(&e->at))
             e->at = grosr_emit_slow(e->ring, e->at);
     }
 }
@@ -247,7 +291,7 @@ GROSR_DEVICE void grosr_emit_close(struct grosr_emitter *e)
 struct grosr_recorder {
     struct grosr_emitter emit;
     struct grosr_worker_entry *entry;
-    uint64_t sequence; /* lap of the state word, shifted */
+    uint32_t sequence; /* lap of the state word, in its place as in a cursor */
 };
 
 /* Puts an event that changes the worker's state into the state word. */
@@ -256,10 +300,9 @@ GROSR_DEVICE void grosr_record_word(struct grosr_recorder *r, uint32_t kind, uin
 {
     if (r->emit.level < GROSR_LEVEL_COUNTERS)
         return;
-    r->sequence += UINT64_C(1) << GROSR_LAP_SHIFT;
-    struct grosr_pair s = grosr_event_pack(r->sequence, kind, time_ns, payload);
-    if (dev_lane() == 0)
-        sys_store_pair_relaxed(&r->entry->state, s.lo, s.hi);
+    r->sequence += GROSR_EMIT_LAP;
+    struct grosr_pair s = grosr_event_pack((uint64_t)r->sequence << 32, kind, time_ns, payload);
+    sys_store_pair_if(&r->entry->state, dev_lane() == 0, s.lo, s.hi);
 }
 
 /* Records an event that changes the worker's state: into the state word, and into the ring at SPANS. */

@@ -31,6 +31,9 @@
 /* In `held_back`: the ring is full, and `at` is where recording goes on. */
 #define GROSR_TRACE_FULL UINT32_MAX
 
+/* In `lap`, of which every 256th is 0. */
+#define GROSR_TRACE_WRITTEN 1u
+
 /* In device memory; but for `word`, zero at first. */
 struct grosr_trace_control {
     alignas(64) dev64 word; /* device time of the next look at the session << 2 | level */
@@ -45,9 +48,9 @@ struct grosr_trace_slot {
     alignas(64) dev32 taken; /* 1: a warp has the ring */
     dev32 at;                /* slot in the lap */
     dev32 held_back;         /* slots at the lap's end that the reader had not given free yet */
-    dev64 lap;               /* shifted into place; 0: the ring has not been written yet */
+    dev32 lap;               /* as in a cursor, + GROSR_TRACE_WRITTEN; 0: the ring has not been written yet */
+    dev32 sequence;          /* of the state word */
     dev64 lap_start, dropped, marked, markers;
-    dev64 sequence; /* of the state word */
 };
 
 /* What a kernel gets. By value. */
@@ -68,7 +71,7 @@ struct grosr_tracer {
     struct grosr_emitter emit;
     struct grosr_worker_entry *entry;
     struct grosr_trace_memory *memory;
-    uint64_t sequence;  /* of the state word, shifted */
+    uint32_t sequence;  /* of the state word, as in grosr_recorder */
     uint64_t waiting;   /* the payload of the wait that has begun; 0: none */
     uint64_t polled_ns; /* when it last looked at `word` */
     bool alone;
@@ -168,7 +171,7 @@ GROSR_DEVICE_COLD uint32_t grosr_trace_take(struct grosr_trace_control *control,
 GROSR_DEVICE void grosr_trace_restore(struct grosr_emitter *e, struct grosr_emit_ring *r,
                                       const struct grosr_trace_slot *slot)
 {
-    uint64_t lap = dev_load_relaxed(&slot->lap);
+    uint32_t lap = dev_load_relaxed(&slot->lap);
     uint32_t held_back = dev_load_relaxed(&slot->held_back);
 
     if (lap == 0)
@@ -177,7 +180,7 @@ GROSR_DEVICE void grosr_trace_restore(struct grosr_emitter *e, struct grosr_emit
     r->dropped = dev_load_relaxed(&slot->dropped);
     r->marked = dev_load_relaxed(&slot->marked);
     r->markers = dev_load_relaxed(&slot->markers);
-    e->at.lap = lap;
+    e->at.lap = lap & ~GROSR_TRACE_WRITTEN;
     e->at.next = r->slots + dev_load_relaxed(&slot->at);
     e->at.limit = r->slots + r->capacity - held_back;
     if (held_back == GROSR_TRACE_FULL) {
@@ -193,7 +196,7 @@ GROSR_DEVICE void grosr_trace_save(const struct grosr_emitter *e, const struct g
 {
     const sys128 *at = r->resume ? r->resume : e->at.next;
 
-    dev_store_relaxed(&slot->lap, e->at.lap);
+    dev_store_relaxed(&slot->lap, e->at.lap | GROSR_TRACE_WRITTEN);
     dev_store_relaxed(&slot->at, (uint32_t)(at - r->slots));
     dev_store_relaxed(&slot->held_back,
                       r->resume ? GROSR_TRACE_FULL : (uint32_t)(r->slots + r->capacity - e->at.limit));
@@ -224,9 +227,9 @@ GROSR_DEVICE void grosr_trace_event(struct grosr_tracer *t, uint32_t kind, uint6
         grosr_emit_at(e, kind, payload, time_ns);
         return;
     }
-    struct grosr_pair record = grosr_event_pack(e->at.lap, kind, time_ns, payload);
-    sys_store_pair_relaxed(e->at.next, record.lo, record.hi);
-    if (++e->at.next == e->at.limit)
+    struct grosr_pair record = grosr_emit_pack(&e->at, kind, time_ns, payload);
+    e->at.next = sys_append_pair_if(e->at.next, true, record.lo, record.hi);
+    if (grosr_emit_at_limit(&e->at))
         e->at = grosr_emit_slow_alone(e->ring, e->at);
 }
 
@@ -236,10 +239,9 @@ GROSR_DEVICE void grosr_trace_state(struct grosr_tracer *t, uint32_t kind, uint6
     if (t->emit.level < GROSR_LEVEL_COUNTERS)
         return;
     uint64_t now = dev_clock_ns();
-    t->sequence += UINT64_C(1) << GROSR_LAP_SHIFT;
-    struct grosr_pair s = grosr_event_pack(t->sequence, kind, now, payload);
-    if (grosr_trace_lead(t))
-        sys_store_pair_relaxed(&t->entry->state, s.lo, s.hi);
+    t->sequence += GROSR_EMIT_LAP;
+    struct grosr_pair s = grosr_event_pack((uint64_t)t->sequence << 32, kind, now, payload);
+    sys_store_pair_if(&t->entry->state, grosr_trace_lead(t), s.lo, s.hi);
     if (t->emit.level >= GROSR_LEVEL_SPANS)
         grosr_trace_event(t, kind, payload, now);
 }
@@ -271,7 +273,8 @@ GROSR_DEVICE void grosr_trace_begin(struct grosr_tracer *t, struct grosr_trace_m
     t->emit.at.lap = 0;
     t->entry = NULL;
     t->memory = memory;
-    t->sequence = t->waiting = 0;
+    t->sequence = 0;
+    t->waiting = 0;
     t->alone = alone;
     memory->index = GROSR_NO_RING;
     t->polled_ns = dev_clock_ns();

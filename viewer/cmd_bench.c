@@ -209,6 +209,12 @@ static struct table_cell value_cell(char *text, size_t size, enum grosr_bench_un
     case GROSR_BENCH_WATTS:
         snprintf(text, size, "%.1fW", value);
         break;
+    case GROSR_BENCH_EVENT_COST: /* of noise around 0, too */
+        snprintf(text, size, "%.1fns", value);
+        break;
+    case GROSR_BENCH_SHARE:
+        snprintf(text, size, "%.1f%%", 100 * value);
+        break;
     case GROSR_BENCH_CPU:
         snprintf(text, size, "%.2f%%", 100 * value);
         break;

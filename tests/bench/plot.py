@@ -29,7 +29,7 @@ except ImportError:
     sys.exit(NO_MATPLOTLIB)
 
 # Okabe and Ito's colours, which stay apart for the colour-blind, and a violet.
-OWN = ["#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#6A3D9A"]
+OWN = ["#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#6A3D9A", "#8C8C00"]
 OTHERS = ["#D55E00", "#E69F00", "#000000", "#888888", "#A0522D"]
 DASHES = [(0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3))]
 MARKERS = "osD^vPX"
@@ -40,7 +40,12 @@ LEAST_RANGE = 6  # of a sweep's logarithmic axis
 
 AXIS_LABEL = {"tasks": "tasks", "sms": "SMs", "workers": "workers (threads)", "producers": "producer threads"}
 KEY = {"tasks/s": "ns", "ns": "ns", "W": "w", "ratio": "ratio", "CPU s/s": "cpu_share",
-       "events/s": "events_per_s", "rows/s": "rows_per_s", "B/event": "bytes_per_event"}
+       "events/s": "events_per_s", "rows/s": "rows_per_s", "B/event": "bytes_per_event", "ns/event": "ns_per_event",
+       "share": "share"}
+
+# What a ratio is, where it is not other kernels' time.
+RATIOS = {"tracing": ("time of tasks", "time at the level / time at off"),
+          "trace": ("cost of an event, geometric mean over the grid", "cost / cost of the 8-byte recorder")}
 
 plt.rcParams.update({
     "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -146,16 +151,20 @@ class Bars:
         "events/s": ("trace events", "events a second of CPU time", False, lambda r: f"{count(r.median)}/s"),
         "rows/s": ("rows of the trace file", "rows a second of CPU time", False, lambda r: f"{count(r.median)}/s"),
         "B/event": ("size", "bytes a trace event", False, lambda r: f"{r.median:.3g} B"),
+        "ns/event": ("cost of an event, geometric mean over the grid", "ns an event", False, lambda r: f"{r.median:.1f} ns"),
+        "share": ("events lost", "% of the events", False, lambda r: f"{100 * r.median:.2g} %"),
     }
 
     def __init__(self, report, unit, rows):
         self.report, self.unit = report, unit
         self.title, self.label, self.log, self.text = self.KINDS[unit]
+        if unit == "ratio":
+            self.title, self.label = RATIOS.get(report["bench"], (self.title, self.label))
         known = [r for r in rows if r.median is not None]
         if self.log:
             known.sort(key=lambda r: -r.median)
         self.rows = known + [r for r in rows if r.median is None]
-        self.factor = 100 if unit == "CPU s/s" else 1
+        self.factor = 100 if unit in ("CPU s/s", "share") else 1
         self.height = 1.15 + 0.42 * len(self.rows)
 
     def name(self, row):
@@ -288,6 +297,49 @@ class Sweep:
         ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.19), handlelength=3.2, borderaxespad=0, labelspacing=0.35)
 
 
+class Costs:
+    """What an event costs by each recorder, over warps on an SM, under the same circumstances."""
+
+    def __init__(self, report, where, rows):
+        self.report, self.where = report, where
+        self.rows = [r for r in rows if r.unit == "ns/event"]
+        self.alone = {r.x: r.median for r in rows if r.unit == "ns"}
+        self.lost = {r.x: r.median for r in rows if r.unit == "share"}
+        self.names = list(dict.fromkeys((r.name, r.baseline) for r in self.rows))
+        self.height = 3.3 + 0.19 * len(self.names)
+
+    def draw(self, ax):
+        style = styles(self.names)
+        xs = sorted({r.x for r in self.rows})
+        width = 0.84 / len(self.names)
+        for i, name in enumerate(self.names):
+            rows = [r for r in self.rows if (r.name, r.baseline) == name]
+            at = [xs.index(r.x) + (i - (len(self.names) - 1) / 2) * width for r in rows]
+            spreads = [r.spread() for r in rows]
+            ax.bar(at, [r.median for r in rows], width * 0.9, color=style[name]["color"], label=name[0].split("; ")[0],
+                   yerr=[[max(r.median - s[0], 0) for r, s in zip(rows, spreads)],
+                         [max(s[1] - r.median, 0) for r, s in zip(rows, spreads)]],
+                   error_kw={"linewidth": 0.8, "ecolor": "#222222"})
+            for x, r, s in zip(at, rows, spreads):
+                lost = self.lost.get(r.x, 0) if "read meanwhile" in r.name else 0
+                text = f"{r.median:,.0f}" if abs(r.median) >= 100 else f"{r.median:.1f}"
+                ax.annotate(text + (f", {100 * lost:.0f} % lost" if lost >= 0.005 else ""), (x, max(s[1], 0)),
+                            xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=6.5, rotation=90)
+        ax.set_yscale("symlog", linthresh=100, linscale=1.5)
+        top = max(r.spread()[1] for r in self.rows)
+        ax.set_ylim(min(0, 1.2 * min(r.median for r in self.rows)), max(4 * top, 100))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(range(len(xs)))
+        ax.set_xticklabels([f"{x:.0f}\n{duration(self.alone[x])} without" if x in self.alone else f"{x:.0f}"
+                            for x in xs])
+        ax.grid(False, axis="x")
+        ax.set_xlabel(("warps on each SM" if self.report["device"] == "cuda" else "threads") + ", and a step's time")
+        ax.set_ylabel("ns an event (log above 100)")
+        ax.set_title(heading(self.report, f"cost of an event, {self.where}"))
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.3), handlelength=1.6, borderaxespad=0, labelspacing=0.35)
+
+
 def heading(report, text):
     return f"{report['bench']}: {text}" + (f"\n{report['device_name']}" if report["among_others"] else "")
 
@@ -303,9 +355,12 @@ def time_axis(axis, limits):
 
 def panels(report):
     rows = [Row(raw) for raw in report["series"]]
+    places = [r for r in rows if r.axis == "warps"]
     # A kernel's time alone is what ratios are made from, and no step of tasks.
     rows = [r for r in rows if r.tasks or r.unit != "ns"]
     found = []
+    for where in dict.fromkeys(r.name.split("; ")[1] for r in places):
+        found.append(Costs(report, where, [r for r in places if r.name.endswith("; " + where)]))
     for axis in AXIS_LABEL:
         swept = [r for r in rows if r.axis == axis]
         if swept:

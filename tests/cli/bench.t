@@ -19,7 +19,8 @@ my %few = (    # which options make each experiment short; the others it takes n
     idle     => ['--repetitions', 2],
 );
 my %key = ('tasks/s' => 'ns', 'ns' => 'ns', 'W' => 'w', 'ratio' => 'ratio', 'CPU s/s' => 'cpu_share',
-           'events/s' => 'events_per_s', 'rows/s' => 'rows_per_s', 'B/event' => 'bytes_per_event');
+           'events/s' => 'events_per_s', 'rows/s' => 'rows_per_s', 'B/event' => 'bytes_per_event',
+           'ns/event' => 'ns_per_event', share => 'share');
 
 # ---- reports ----
 
@@ -86,6 +87,20 @@ is(named('pingpong', qr/task to task/), 4, 'pingpong: four ways from task to tas
 is(join(' ', map { named('spawn', $_) } qr/^GROSR/, qr/^one shared queue/), '4 4', 'spawn: the same trees through one queue');
 is(join(' ', map { named('tracing', qr/`$_`,/) } qw(off counters spans full)), '3 3 3 3',
    'tracing: four levels, three lengths');
+
+# ---- what an event costs ----
+
+my @trace = @{$report{trace}{series}};
+my @costs = grep { $_->{unit} eq 'ns/event' && defined $_->{axis} } @trace;
+my $is_level = qr/^(?:8-byte recorder, unbounded|GROSR at (?:off|counters|spans|spans, with state word|full, .*|spans, read meanwhile));/;
+is(join(' ', map { my $x = $_; scalar(grep { $_->{x} == $x && $_->{name} =~ $is_level } @costs) } 1, 3), '14 14',
+   'trace: the peer and GROSR at each level, with short and long steps, for 1 and 3 threads');
+is(scalar(@costs), 28, 'and nothing else');
+is(scalar(grep { $_->{name} =~ /^no recorder;/ && $_->{baseline} && $_->{unit} eq 'ns' } @trace), 4, 'beside the steps alone');
+is(scalar(grep { $_->{unit} eq 'share' && $_->{samples} == 3 && $_->{lowest_share} >= 0 && $_->{highest_share} <= 1 } @trace), 4,
+   'and the share that is lost where readers fall behind');
+my ($ratio) = grep { $_->{name} eq 'GROSR at spans / 8-byte; mean, host memory' } @trace;
+ok($ratio && ($ratio->{note} ? !$ratio->{samples} : $ratio->{median_ratio} > 0), 'and what it comes to, or why it does not');
 
 # ---- for people ----
 

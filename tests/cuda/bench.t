@@ -15,6 +15,7 @@ my %few = (
     pingpong => [['--tasks', 2000], 3],
     spawn    => [['--tasks', 1000000, '--repetitions', 3], 6],
     tracing  => [['--tasks', 20000, '--repetitions', 3], 3],
+    trace    => [['--tasks', 1024, '--repetitions', 3], 26],
     scale    => [['--tasks', 20000, '--repetitions', 3], 9],
     idle     => [['--repetitions', 3], 3],
 );
@@ -33,6 +34,12 @@ for my $name (sort keys %few) {
         cmp_ok($j->{machine}{sm_mhz_after} // 0, '>', 100, "$name: the SM clock");
     }
     no_segments($run, "$name leaves no segment");
+    if ($name eq 'trace') {
+        diag(map { sprintf("%s: %.3f\n", $_->{name}, $_->{median_ratio}) } grep { $_->{unit} eq 'ratio' && $_->{samples} }
+             @{$j->{series}});
+        is(scalar(grep { $_->{unit} eq 'ns/event' && $_->{axis} && $_->{name} =~ /^GROSR/ } @{$j->{series}}), 66,
+           'trace: six GROSR series on a grid of 12, but for one in half of it');
+    }
     next unless $name eq 'idle';
     my @beside = grep { $_->{unit} eq 'ratio' } @{$j->{series}};
     is(scalar(@beside), 6, 'idle: two kernels beside three runtimes');

@@ -56,7 +56,7 @@ none_has('CUDA built-ins likewise',
          'int i = threadIdx.x;', @layer, @entries);
 none_has('the CUDA API: in the files that talk to the driver only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
          'cuInit(0);', qw(tracer/cuda_driver.h tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c
-                          runtime/bench_cuda.c runtime/program_cuda.h));
+                          runtime/bench_cuda.c runtime/bench_rig_cuda.c runtime/program_cuda.h));
 none_has('#ifdef __CUDACC__: in tracer/device.h only', qr/__CUDACC__|__CUDA_ARCH__|__NVCC__/, '#ifdef __CUDACC__',
          'tracer/device.h');
 none_has('logic does not ask which device it is on; the entries are chosen by it', qr/\bGROSR_DEVICE_IS_CUDA\b/,

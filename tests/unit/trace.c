@@ -248,6 +248,25 @@ static void name_numbers(void)
     is(grosr_trace_close(tracing), 0, "closed");
 }
 
+/* Lap numbers come round every 256th: a ring is taken over there as anywhere else. */
+static void many_laps(void)
+{
+    const uint32_t recorders = 3000;
+    struct grosr_ring_counts c;
+
+    open_tracing(1, 8, GROSR_LEVEL_SPANS);
+    for (uint32_t i = 0; i < recorders; i++) {
+        GROSR_TRACE_WARP(t, handle, 0);
+        grosr_instant(&t, ITEM, i);
+        grosr_trace_end(&t);
+    }
+    read_ring(0);
+    is(reader.position, 3 * recorders, "1,125 laps, 3,000 warps: the reader is where the last one ended");
+    is(unaccounted(0, &c), 0, "and every event is read or overwritten");
+    ok(saw(seen_count - 1, GROSR_EV_WORKER_STOP, 0), "the last of them read");
+    is(grosr_trace_close(tracing), 0, "closed");
+}
+
 static void refusals(void)
 {
     struct grosr_trace_options o = GROSR_TRACE_OPTIONS_DEFAULT;
@@ -325,6 +344,7 @@ int main(void)
     snprintf(first, sizeof(first), "/dev/shm/grosr.%d.0", (int)getpid());
     records();
     turns();
+    many_laps();
     contention();
     levels();
     pings();
