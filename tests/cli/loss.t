@@ -43,7 +43,7 @@ sub lossy
        0, 'each ring accounts for a begin and an end of every task its worker ran');
     is(value($db, 'SELECT count(*) - count(DISTINCT task) FROM GROSR_TASK'), 0, 'no task has two rows');
     is(value($db, 'SELECT count(*) FROM tasks WHERE enqueue > start OR start > end'), 0, 'no task has its times in disorder');
-    for my $reason (qw(dropped overwritten)) {
+    for my $reason (qw(dropped overwritten unstored)) {
         is(value($db, 'SELECT count(*) FROM GROSR_RING r WHERE ' . $reason .
                       ' <> (SELECT coalesce(sum(count), 0) FROM GROSR_LOSS l WHERE l.ring = r.ring AND reason = \'' .
                       $reason . '\')'), 0, "GROSR_LOSS tells where each $reason event is missing");
