@@ -53,8 +53,8 @@ struct grosr_collect_options {
     /* Called once, on another thread, when writing fails: what went wrong. Draining goes on. May be NULL. */
     void (*failed)(const char *text);
 
-    /* Called while rows are built at the end, with the events done and to do in all. May be NULL. */
-    void (*progress)(uint64_t done, uint64_t all);
+    /* Called at the end, while rows, indexes and summaries are made. May be NULL. */
+    void (*progress)(const char *what, uint64_t done, uint64_t all);
 };
 
 /*
