@@ -10,7 +10,9 @@
  * GROSR_COLLECTOR_BATCH_BYTES of streams, 288 MiB; when all are full the rings fill, and the sessions'
  * overflow policies decide. For each session what its rows wait for, at most 36 MiB (rows.h), and 512 MiB
  * when lost events leave the windows of enqueue times full (batches.h). SQLite's pages, and its sorting for
- * the indexes, 64 MiB each. With one session less than 1 GiB; all of it is touched only as it fills.
+ * the indexes, 64 MiB each. While it commits, what another collector needs to go on (rows.h, records.h):
+ * mostly some KiB, for each session that waits for so much as twice 36 MiB. With one session less than 1 GiB;
+ * all of it is touched only as it fills.
  *
  * A collector that is killed leaves a file that tells, as of the last commit, how far each ring is stored.
  * Another one that is given the same session and file goes on there; what the killed one had read and not
@@ -51,8 +53,8 @@ struct grosr_collect_options {
     /* Called once, on another thread, when writing fails: what went wrong. Draining goes on. May be NULL. */
     void (*failed)(const char *text);
 
-    /* Called while rows are built at the end, with the events done and to do in all. May be NULL. */
-    void (*progress)(uint64_t done, uint64_t all);
+    /* Called at the end, while rows, indexes and summaries are made. May be NULL. */
+    void (*progress)(const char *what, uint64_t done, uint64_t all);
 };
 
 /*

@@ -340,7 +340,7 @@ void collector_finish(struct collector *c)
     while (!c->error && c->built < c->spooled) {
         build_chunk(c);
         if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
-            c->options->progress(c->built, c->spooled);
+            c->options->progress("building rows", c->built, c->spooled);
             told = c->built;
         }
         collector_commit(c, grosr_host_clock_ns());
@@ -353,5 +353,5 @@ void collector_finish(struct collector *c)
     c->result->overwritten = c->finished_books.overwritten;
     c->result->sessions = c->sources;
     if (!c->error)
-        collector_failed(c, grosr_store_finish(c->store, NULL));
+        collector_failed(c, grosr_store_finish(c->store, c->options->progress));
 }

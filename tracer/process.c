@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* Fields 3 (state), 4 (parent) and 22 (start time) of /proc/PID/stat. The command in field 2 may hold
  * anything. */
@@ -50,6 +51,14 @@ bool grosr_process_was(uint32_t pid, uint64_t start)
     char state;
 
     return read_stat(pid, &state, &parent, &ticks) == 0 && ticks == start;
+}
+
+bool grosr_process_exited(uint32_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    return waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == (pid_t)pid &&
+           info.si_code == CLD_EXITED;
 }
 
 bool grosr_process_descends(uint32_t pid, uint32_t ancestor)

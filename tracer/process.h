@@ -13,6 +13,9 @@ int grosr_process_start_time(uint32_t pid, uint64_t *start);
  */
 bool grosr_process_was(uint32_t pid, uint64_t start);
 
+/* Whether `pid` is a child of this process that has exited, rather than been killed; it is not waited for. */
+bool grosr_process_exited(uint32_t pid);
+
 /* Whether `pid` is `ancestor` or descends from it. */
 bool grosr_process_descends(uint32_t pid, uint32_t ancestor);
 

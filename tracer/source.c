@@ -231,8 +231,12 @@ static bool can_end(struct grosr_source *s, bool stop)
         return true;
     /* Aliveness costs a read of /proc: not at every quiet look. */
     if ((closed || s->quiet % 16 == 1) && !grosr_session_alive(s->session)) {
-        /* Its threads are gone, its context is destroyed: one more look for what was on its way. */
-        s->died = !closed;
+        /*
+         * Its threads are gone, its context is destroyed: one more look for what was on its way. A process
+         * that left by _exit() has not closed its session, but what it told of itself it told whole.
+         */
+        s->died =
+            !closed && !(s->session->header.workers == 0 && grosr_process_exited(s->session->header.pid));
         s->last_pass = true;
     }
     return false;
@@ -254,7 +258,7 @@ bool grosr_source_is_over(struct grosr_source *s, bool stop)
         grosr_source_detach(s);
     else if (s->level >= 0)
         sys_store_relaxed(&grosr_session_live(s->session)->level, (uint32_t)s->level);
-    if (s->died)
+    if (!s->detached && sys_load_relaxed(&grosr_session_live(s->session)->state) != GROSR_SESSION_CLOSED)
         grosr_session_unlink(s->session);
     return true;
 }

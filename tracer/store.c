@@ -310,20 +310,45 @@ int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end,
                       4, NULL, 0);
 }
 
-int grosr_store_finish(struct grosr_store *s, const char *error)
+/* Runs the statements of indexes.sql, one by one; `more` steps come after them. */
+static int make_indexes(struct grosr_store *s, grosr_store_progress *progress, uint64_t more)
+{
+    const char *sql = grosr_sql_indexes;
+    uint64_t done = 0, all = more;
+    int err = 0;
+
+    for (const char *at = sql; (at = strstr(at, "CREATE INDEX")) != NULL; at++)
+        all++;
+    while (!err && *sql) {
+        sqlite3_stmt *statement;
+        if (sqlite3_prepare_v2(s->db, sql, -1, &statement, &sql) != SQLITE_OK)
+            return store_failed(s);
+        if (!statement) /* white space and comments, at the end */
+            break;
+        if (progress)
+            progress("making indexes", done++, all);
+        err = store_step(s, statement);
+        sqlite3_finalize(statement);
+    }
+    if (!err && progress)
+        progress("making summaries", done, all);
+    return err;
+}
+
+int grosr_store_finish(struct grosr_store *s, grosr_store_progress *progress)
 {
     int err = grosr_store_commit(s);
 
     if (!err)
-        err = store_sql(s, grosr_sql_indexes);
+        err = make_indexes(s, progress, 1);
     if (!err && grosr_summary_store(s->db) != SQLITE_OK)
         err = store_failed(s);
     if (!err)
         err = store_sql(s, "PRAGMA analysis_limit=1000; ANALYZE");
+    if (progress)
+        progress("making summaries", 1, 1);
     if (!err)
         err = store_sql(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
-    if (!err && error)
-        err = store_set_meta(s, "collector_error", error);
     if (!err)
         err = store_sql(s, "COMMIT");
     /* One plain file. A reader that has it open now keeps it in WAL mode, which does no harm. */

@@ -151,8 +151,11 @@ int grosr_store_clock_error(struct grosr_store *store, uint64_t bound_ns);
 int grosr_store_end_session(struct grosr_store *store, int64_t session, int64_t end, bool died,
                             bool detached);
 
-/* Makes the indexes, marks the trace complete. `error`: what went wrong in collecting, or NULL. */
-int grosr_store_finish(struct grosr_store *store, const char *error);
+/* Tells how far something long is; NULL: nobody wants to know. */
+typedef void grosr_store_progress(const char *what, uint64_t done, uint64_t all);
+
+/* Makes the indexes and the summaries, marks the trace complete. */
+int grosr_store_finish(struct grosr_store *store, grosr_store_progress *progress);
 
 /* Closes the file as it is. NULL is allowed. */
 void grosr_store_close(struct grosr_store *store);

@@ -16,7 +16,7 @@ static void on_give_up(int signal)
     give_up = 1;
 }
 
-static void show_progress(uint64_t done, uint64_t all)
+static void show_progress(const char *what, uint64_t done, uint64_t all)
 {
     char bar[41];
     size_t filled = all ? (size_t)(done * (sizeof(bar) - 1) / all) : 0;
@@ -24,7 +24,7 @@ static void show_progress(uint64_t done, uint64_t all)
     memset(bar, ' ', sizeof(bar) - 1);
     memset(bar, '#', filled);
     bar[sizeof(bar) - 1] = 0;
-    fprintf(stderr, "\rbuilding rows [%s] %3d%%%s", bar, all ? (int)(done * 100 / all) : 0,
+    fprintf(stderr, "\r%s [%s] %3d%%%s", what, bar, all ? (int)(done * 100 / all) : 0,
             done == all ? "\r\033[K" : "");
     fflush(stderr);
 }

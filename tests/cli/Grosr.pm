@@ -17,11 +17,19 @@ use POSIX qw(:sys_wait_h setpgid);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw($GROSR $ROOT scratch slurp spew grosr run_it start finish ended signal_group until_true json_of
+our @EXPORT = qw($GROSR $ROOT $EVENTS_TOLD scratch slurp spew grosr run_it start finish ended signal_group until_true json_of
                  says_one_line sql value peek segments no_segments balanced integrity live quit children process_runs have);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');
 our $GROSR = abs_path($ENV{GROSR} || "$ROOT/build/release/grosr") || '';
+# All events of the workers' rings that were read can be found in the tables: a begin or an end each.
+our $EVENTS_TOLD = <<'SQL';
+SELECT (SELECT count(start) + count(end) FROM GROSR_TASK) +
+       (SELECT count(start) + count(end) FROM GROSR_WAIT WHERE worker IS NOT NULL) +
+       (SELECT count(start) + count(end) FROM GROSR_IDLE) +
+       (SELECT count(start) + count(end) FROM GROSR_WORKER) +
+       (SELECT count(*) FROM GROSR_INSTANT WHERE worker IS NOT NULL)
+SQL
 my $PATIENCE = 60;    # seconds that anything may take on a loaded machine
 my %running;          # pid => process, of what this test started
 

@@ -14,15 +14,6 @@ my $seed = $ENV{GROSR_SEED} || $$;
 srand($seed);
 note("GROSR_SEED=$seed");
 
-# What the rings' books say was stored is in the tables: of begins and ends, one each.
-my $told = <<'SQL';
-SELECT (SELECT count(start) + count(end) FROM GROSR_TASK) +
-       (SELECT count(start) + count(end) FROM GROSR_WAIT WHERE worker IS NOT NULL) +
-       (SELECT count(start) + count(end) FROM GROSR_IDLE) +
-       (SELECT count(start) + count(end) FROM GROSR_WORKER) +
-       (SELECT count(*) FROM GROSR_INSTANT WHERE worker IS NOT NULL)
-SQL
-
 sub attach
 {
     my ($run, $db, @more) = @_;
@@ -42,7 +33,7 @@ sub whole
     is(value($db, 'SELECT count(*) FROM GROSR_SESSION'), 1, 'with one session');
     is(value($db, 'SELECT count(*) FROM GROSR_CHUNK') . value($db, 'SELECT count(*) FROM GROSR_STATE'), '00',
        'nothing is left to build or to go on with');
-    is(value($db, $told), value($db, 'SELECT sum(read) FROM GROSR_RING WHERE worker IS NOT NULL'),
+    is(value($db, $EVENTS_TOLD), value($db, 'SELECT sum(read) FROM GROSR_RING WHERE worker IS NOT NULL'),
        'every event that is said to be stored is in a table');
     is(value($db, 'SELECT count(*) - count(DISTINCT task) FROM GROSR_TASK'), 0, 'no task has two rows');
     is(value($db, 'SELECT count(*) FROM tasks WHERE enqueue > start OR start > end'), 0, 'no task has its times in disorder');

@@ -3,6 +3,7 @@
  * collector's two threads and the file. At the end the file holds one row a task, and the books of every ring
  * balance.
  */
+#include "../ask.h"
 #include "../runtime_suite.h"
 
 #include "../../tracer/collector.h"
@@ -35,17 +36,7 @@ static void *collect(void *arg)
 
 static int64_t ask(const char *sql)
 {
-    sqlite3 *db;
-    sqlite3_stmt *q;
-    int64_t value = INT64_MIN;
-
-    if (grosr_store_open_read(&db, path))
-        return value;
-    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-        value = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    return value;
+    return ask_trace(path, sql);
 }
 
 static void pass(uint32_t ring_events, enum grosr_overflow overflow, uint64_t tasks, bool lossless)

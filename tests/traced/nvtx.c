@@ -306,6 +306,8 @@ int main(int argc, char **argv)
             cost();
         else if (!strcmp(what, "kill"))
             raise(SIGKILL);
+        else if (!strcmp(what, "leave"))
+            _exit(0);
         else if (!strcmp(what, "pause"))
             pause();
         else

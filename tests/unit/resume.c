@@ -2,6 +2,7 @@
  * Going on with a file whose collector was killed: with events put aside, spans open, rows waiting, and
  * events read that were not stored. A collector that is killed is one whose file is closed without an end.
  */
+#include "../ask.h"
 #include "../fixture.h"
 
 #include "../../tracer/emit.h"
@@ -101,19 +102,7 @@ static void build_chunks(void)
 
 static int64_t ask(const char *sql)
 {
-    sqlite3 *db;
-    sqlite3_stmt *q;
-    int64_t value = INT64_MIN;
-
-    if (grosr_store_open_read(&db, path))
-        return value;
-    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-        value = sqlite3_column_type(q, 0) == SQLITE_NULL ? -1 : sqlite3_column_int64(q, 0);
-    else
-        printf("# %s\n", sqlite3_errmsg(db));
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    return value;
+    return ask_trace(path, sql);
 }
 
 static void begin(void)

@@ -1,4 +1,5 @@
 /* Events become the right rows, with and without losses, and chunks put aside come back as they went. */
+#include "../ask.h"
 #include "../fixture.h"
 
 #include "../../schema/schema.h"
@@ -52,24 +53,9 @@ static void end(void)
     grosr_session_close(session);
 }
 
-/* One integer of a query; NULL is -1. */
 static int64_t ask(const char *sql)
 {
-    sqlite3 *db;
-    sqlite3_stmt *q;
-    int64_t value = INT64_MIN;
-
-    if (grosr_store_open_read(&db, path)) {
-        printf("# %s\n", grosr_error());
-        return value;
-    }
-    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-        value = sqlite3_column_type(q, 0) == SQLITE_NULL ? -1 : sqlite3_column_int64(q, 0);
-    else
-        printf("# %s\n", sqlite3_errmsg(db));
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    return value;
+    return ask_trace(path, sql);
 }
 
 static void whole(void)
