@@ -42,7 +42,8 @@ unlink($look);
 finish($p);
 is("$p->{code} $p->{stdout}", '0 ' . ($n + 1) . " launched\n", 'the program is as it was') or diag($p->{stderr});
 is($p->{stderr}, '', 'nothing is said');
-is(value($db, "SELECT count(*) || ' ' || count(DISTINCT correlation) || ' ' || sum(end IS NULL OR start = 0 OR end <= start) $kernels 'small'"),
+is(value($db, "SELECT count(*) || ' ' || count(DISTINCT correlation) || ' ' || " .
+              "sum(end IS NULL OR start = 0 OR end <= start) $kernels 'small'"),
    join(' ', $n + 1, $n + 1, 0), 'as many records as launches, none twice, none without times');
 is(value($db, "SELECT sum(launch IS NULL OR launch > start) $kernels 'small'"), 0, 'each after the call that launched it');
 is(value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMCPY') . ' ' . value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMSET'),
