@@ -201,7 +201,7 @@ $B/$(CUPTI_DOUBLE): tests/traced/cupti_double.c tests/traced/cupti_double.h Make
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -isystem $(CUDA_HOME)/include \
 	    -Wl,-soname,libcuda.so.1 -o $@ $< -ldl
 
-$B/tests/traced/cuda: tests/traced/cuda.c tests/traced/cupti_double.h $B/$(CUPTI_DOUBLE) Makefile
+$B/tests/traced/cuda: tests/traced/cuda.c tests/traced/cost.h tests/traced/cupti_double.h $B/$(CUPTI_DOUBLE) Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $B/$(CUPTI_DOUBLE) -Wl,-rpath,'$$ORIGIN/double'

@@ -124,6 +124,8 @@ for my $case (['spin', '--persistent', '^spin\('], ['spin', '--persistent', 'Z4s
     is(value($db, "SELECT count(*) FROM $kernel k JOIN $runtime r USING (correlationId) WHERE persistent = 1 AND " .
                   'k.streamId = 8 AND k.gridX = 2 AND k.gridZ = 4 AND k.blockX = 32 AND k.dynamicSharedMemory = 256'), 1,
        'its launch, stream and size are known');
+    is(value($db, "SELECT count(*) FROM api_calls WHERE name <> 'cudaLaunchKernel'"), 0,
+       'how the tracer asks after it is no call of the program');
     is(value($db, "SELECT count(*) FROM $kernel a JOIN $kernel b ON a.persistent = 1 AND b.persistent = 0 AND " .
                   'b.start BETWEEN a.start AND a.end'), 100, 'the others ran in its time');
     no_forced_flush($r);

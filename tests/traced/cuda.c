@@ -2,6 +2,7 @@
  * A program that uses CUDA, as tests/cli/cupti.t wants it, on a double of the driver and CUPTI
  * (cupti_double.h): `cuda WHAT...` does each WHAT in turn. It knows nothing of GROSR.
  */
+#include "cost.h"
 #include "cupti_double.h"
 
 #include <pthread.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SMALL "_Z5smallPfi"         /* small(float*, int) */
@@ -109,36 +109,6 @@ static void children(const char *self)
     double_memset(2, 2);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    return *(const double *)a < *(const double *)b ? -1 : *(const double *)a > *(const double *)b;
-}
-
-/* What a call costs: the median of batches with a pause in which a collector can read. */
-static void cost(void)
-{
-    enum { BATCHES = 101, CALLS = 1000 };
-    double ns[BATCHES];
-
-    for (int i = 0; i < BATCHES; i++) {
-        uint64_t start = now_ns();
-        for (int k = 0; k < CALLS; k++)
-            double_get_device();
-        ns[i] = (double)(now_ns() - start) / CALLS;
-        usleep(5000);
-    }
-    qsort(ns, BATCHES, sizeof(ns[0]), compare);
-    printf("%.1f ns a call\n", ns[BATCHES / 2]);
-}
-
 int main(int argc, char **argv)
 {
     signal(SIGUSR1, on_signal);
@@ -163,7 +133,7 @@ int main(int argc, char **argv)
         else if (!strcmp(what, "wait"))
             wait_for_signal();
         else if (!strcmp(what, "cost"))
-            cost();
+            printf("%.1f ns a call\n", cost_of(double_get_device, 1000));
         else if (!strcmp(what, "kill"))
             raise(SIGKILL);
         else
