@@ -20,6 +20,7 @@
 
 #define RECORDS 65536u
 #define KINDS   64u
+#define IDS     2048u /* of callbacks in a domain */
 #define RUNNING UINT64_MAX
 
 union record {
@@ -57,7 +58,7 @@ static uint32_t running_collected; /* kernels that run for ever and are collecte
 static uint64_t stopped_ns;        /* atomic: a signal handler sets it */
 static uint32_t correlation;       /* atomic */
 static bool enabled[KINDS], deliverer_runs;
-static bool domains[CUPTI_CB_DOMAIN_SIZE];
+static bool callbacks[CUPTI_CB_DOMAIN_SIZE][IDS];
 static size_t dropped;
 static CUpti_CallbackFunc callback;
 static void *callback_data;
@@ -223,7 +224,7 @@ static void tell(struct call *c, CUpti_ApiCallbackSite site)
 {
     c->data.callbackSite = site;
     c->data.functionReturnValue = site == CUPTI_API_EXIT ? &c->result : NULL;
-    if (callback && domains[c->domain])
+    if (callback && callbacks[c->domain][c->id])
         callback(callback_data, c->domain, c->id, &c->data);
 }
 
@@ -558,6 +559,19 @@ CUresult CUDAAPI cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *sta
     return CUDA_SUCCESS;
 }
 
+CUresult CUDAAPI cuStreamQuery(CUstream stream)
+{
+    const struct stream *s = &streams[number_of(stream)];
+    struct call c;
+
+    DRIVER(&c, cuStreamQuery, NULL, NULL, next_correlation());
+    pthread_mutex_lock(&lock);
+    bool over = !s->kernels || end_of(s->latest.end_ns) <= now_ns();
+    pthread_mutex_unlock(&lock);
+    leave(&c, over ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY);
+    return (CUresult)c.result;
+}
+
 CUresult CUDAAPI cuCtxPushCurrent_v2(CUcontext context)
 {
     struct call c;
@@ -615,7 +629,16 @@ CUptiResult CUPTIAPI cuptiEnableDomain(uint32_t enable, CUpti_SubscriberHandle s
                                        CUpti_CallbackDomain domain)
 {
     (void)subscriber;
-    domains[domain] = enable;
+    for (uint32_t id = 0; id < IDS; id++)
+        callbacks[domain][id] = enable;
+    return CUPTI_SUCCESS;
+}
+
+CUptiResult CUPTIAPI cuptiEnableCallback(uint32_t enable, CUpti_SubscriberHandle subscriber,
+                                         CUpti_CallbackDomain domain, CUpti_CallbackId id)
+{
+    (void)subscriber;
+    callbacks[domain][id] = enable;
     return CUPTI_SUCCESS;
 }
 
