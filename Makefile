@@ -67,7 +67,8 @@ LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OB
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
-TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx)
+TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) \
+                   $(if $(CUDA_HOME),$(if $(wildcard $(CUDA_HOME)/include/cupti.h),$B/tests/traced/cuda))
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
@@ -191,6 +192,19 @@ $B/tests/traced/%: tests/traced/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -isystem $(CUDA_HOME)/include -MMD -MP -MF $@.d -o $@ $< -ldl
+
+# One of them has a double of the NVIDIA driver and CUPTI, which is found by the driver's name.
+CUPTI_DOUBLE := tests/traced/double/libcuda.so.1
+$B/$(CUPTI_DOUBLE): tests/traced/cupti_double.c tests/traced/cupti_double.h Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -isystem $(CUDA_HOME)/include \
+	    -Wl,-soname,libcuda.so.1 -o $@ $< -ldl
+
+$B/tests/traced/cuda: tests/traced/cuda.c tests/traced/cost.h tests/traced/cupti_double.h $B/$(CUPTI_DOUBLE) Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $B/$(CUPTI_DOUBLE) -Wl,-rpath,'$$ORIGIN/double'
 
 tests: $(TEST_PROGRAMS) $(TRACED_PROGRAMS)
 stress: $(filter $B/tests/stress/%,$(TEST_PROGRAMS))

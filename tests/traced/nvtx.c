@@ -2,6 +2,8 @@
  * A program that marks what it does with NVTX, as tests/cli/nvtx.t wants it: `nvtx WHAT...` does each WHAT in
  * turn. It uses NVTX's header and nothing of GROSR's.
  */
+#include "cost.h"
+
 #include <nvtx3/nvToolsExt.h>
 #include <nvtx3/nvToolsExtCudaRt.h>
 
@@ -13,7 +15,6 @@
 #include <string.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static nvtxEventAttributes_t event(const char *message)
@@ -248,36 +249,10 @@ static void after_exit(void)
     nvtxMarkA("in an exit handler");
 }
 
-static uint64_t now_ns(void)
+static void push_and_pop(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    return *(const double *)a < *(const double *)b ? -1 : *(const double *)a > *(const double *)b;
-}
-
-/* What a push and its pop cost: the median of batches with a pause in which a collector can read. */
-static void cost(void)
-{
-    enum { BATCHES = 101, PAIRS = 2000 };
-    double ns[BATCHES];
-
-    for (int i = 0; i < BATCHES; i++) {
-        uint64_t start = now_ns();
-        for (int k = 0; k < PAIRS; k++) {
-            nvtxRangePushA("a range with a name");
-            nvtxRangePop();
-        }
-        ns[i] = (double)(now_ns() - start) / PAIRS;
-        usleep(5000);
-    }
-    qsort(ns, BATCHES, sizeof(ns[0]), compare);
-    printf("%.1f ns a push and pop\n", ns[BATCHES / 2]);
+    nvtxRangePushA("a range with a name");
+    nvtxRangePop();
 }
 
 int main(int argc, char **argv)
@@ -303,7 +278,7 @@ int main(int argc, char **argv)
         else if (!strcmp(what, "atexit"))
             atexit(after_exit);
         else if (!strcmp(what, "cost"))
-            cost();
+            printf("%.1f ns a push and pop\n", cost_of(push_and_pop, 2000));
         else if (!strcmp(what, "kill"))
             raise(SIGKILL);
         else if (!strcmp(what, "leave"))

@@ -1,0 +1,205 @@
+#!/usr/bin/perl
+# `grosr record` on programs that use CUDA, with a double of the driver and of CUPTI, so that no GPU is needed: kernels,
+# copies and calls, calls that do not return, persistent kernels, what withholds records, and CUPTI that cannot be had.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use File::Basename qw(dirname);
+use Grosr;
+use Test::More;
+
+my $program = dirname($GROSR) . '/tests/traced/cuda';
+my $double = dirname($GROSR) . '/tests/traced/double/libcuda.so.1';
+-x $program or plan(skip_all => 'built without CUPTI\'s header: the CUDA toolkit has it');
+my $dir = scratch();
+my $db = "$dir/c.db";
+$ENV{GROSR_CUPTI} = $double;
+delete @ENV{qw(CUPTI_DOUBLE CUDA_INJECTION64_PATH GROSR_PERSISTENT)};
+
+my ($kernel, $runtime) = map { "CUPTI_ACTIVITY_KIND_$_" } qw(KERNEL RUNTIME);
+
+# Records the program's WHATs; options and environment come first.
+sub record
+{
+    my ($env, $options, @what) = @_;
+    unlink($db);
+    return grosr({env => $env}, 'record', '-o', $db, @$options, '--', $program, @what);
+}
+
+# A recording that goes on until the program is told that its kernels may end.
+sub start_recording
+{
+    my ($options, @what) = @_;
+    unlink($db);
+    return start($GROSR, 'record', '-o', $db, @$options, '--', $program, @what);
+}
+
+sub let_end
+{
+    my ($p) = @_;
+    kill('USR1', children($p->{pid}));
+    return finish($p);
+}
+
+# Whether the file has it while the program runs.
+sub comes_live { my ($query) = @_; return until_true(sub { peek($db, $query) }, 20) }
+sub list { return join(' ', map { join('|', map { $_ // '-' } @$_) } @_) }
+sub no_forced_flush { my ($r) = @_; unlike($r->{stderr}, qr/by force/, 'nothing was flushed by force') }
+
+# ---- every kind of activity ----
+
+my $r = record({}, [], 'all');
+is("$r->{code} $r->{stdout}", "0 done\n", 'a program that uses CUDA') or diag($r->{stderr});
+is($r->{stderr}, '', 'nothing is said');
+is(value($db, 'SELECT count(*) FROM GROSR_NOTE'), 0, 'nor noted');
+is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
+is(list(map { [@$_{qw(name api return_value)}] } sql($db, 'SELECT name, api, return_value FROM api_calls ORDER BY start')),
+   'cuMemAlloc_v2|driver|0 cudaMemcpy|runtime|0 cudaMemset|runtime|0 cudaLaunchKernel|runtime|0 cudaLaunchKernel|runtime|0 ' .
+   'cudaLaunchKernel|runtime|1 cudaGetDevice|runtime|0 cudaDeviceSynchronize|runtime|0',
+   'the program\'s own calls, none of the runtime\'s in them and none of the tracer\'s');
+is(list(map { [@$_{qw(name full_name grid block shared_bytes stream persistent)}] }
+        sql($db, 'SELECT * FROM kernels ORDER BY start')),
+   'small|small(float*, int)|2x3x4|32x1x1|256|8|0 other|void ns::other<int>(int)|2x3x4|32x1x1|256|9|0',
+   'kernels; that which the driver refused is none');
+is(value($db, "SELECT s.value FROM $kernel k JOIN StringIds s ON s.id = k.mangledName ORDER BY start LIMIT 1"), '_Z5smallPfi',
+   'as the linker names them');
+is(value($db, 'SELECT group_concat(launch_latency_ns > 0 AND launch <= start) FROM kernels'), '1,1', 'each after its launch began');
+is(value($db, 'SELECT bytes || copyKind || srcKind || dstKind FROM CUPTI_ACTIVITY_KIND_MEMCPY'), '1000113', 'a copy');
+is(value($db, 'SELECT bytes || value FROM CUPTI_ACTIVITY_KIND_MEMSET'), '20005', 'a fill');
+is(value($db, 'SELECT syncType FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION WHERE streamId IS NULL AND eventId IS NULL'), 4,
+   'a wait for the context');
+is(value($db, 'SELECT count(*) FROM (SELECT correlationId AS c, start, end FROM CUPTI_ACTIVITY_KIND_MEMCPY UNION ALL ' .
+              'SELECT correlationId, start, end FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION) a ' .
+              "JOIN $runtime r ON r.correlationId = a.c WHERE r.start <= a.start AND a.start <= a.end AND a.end <= r.end"), 2,
+   'inside their calls: one clock');
+is(list(map { [@$_{qw(name smCount clockRate memoryBandwidth computeMajor uuid)}] } sql($db, 'SELECT * FROM TARGET_INFO_GPU')),
+   'Double of a GPU|132|1980000000|3352320000000|9|' . 'ab' x 16, 'the device');
+is(value($db, 'SELECT contextId || deviceId || nullStreamId FROM TARGET_INFO_CUDA_CONTEXT_INFO'), '107', 'the context');
+is(list(map { [$_->{name}] } sql($db, "SELECT name FROM timeline WHERE kind IN ('api', 'kernel') AND " .
+                                      "name IN ('cudaMemset', 'small', 'other', 'cudaDeviceSynchronize') ORDER BY start")),
+   'cudaMemset small other cudaDeviceSynchronize', 'calls and kernels interleave in the timeline');
+no_forced_flush($r);
+
+$r = record({}, [], 'many');
+is($r->{code}, 0, '10,000 kernels in two streams') or diag($r->{stderr});
+is(value($db, "SELECT count(*) || '|' || count(DISTINCT correlationId) || '|' || sum(start > 0 AND end >= start) FROM $kernel"),
+   '10000|10000|10000', 'each once, each with its times');
+is(value($db, "SELECT count(*) FROM $kernel k JOIN $runtime r USING (correlationId) WHERE r.start <= k.start"), 10000,
+   'each after its call');
+is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
+
+# ---- calls that do not return ----
+
+my $p = start_recording(['--persistent', 'spin'], 'spin', 'sync');
+ok(comes_live("SELECT count(*) = 1 FROM api_calls WHERE name = 'cudaDeviceSynchronize' AND end IS NULL AND return_value IS NULL"),
+   'a call that hangs is a row while it does');
+my $q = grosr('query', $db, 'api-pending', '--json');
+like($q->{stdout}, qr/cudaDeviceSynchronize/, 'and api-pending names it') or diag($q->{stderr});
+$r = let_end($p);
+is($r->{code}, 0, 'it returns') or diag($r->{stderr});
+is(value($db, "SELECT count(*) || '|' || sum(end - start > 100000000) || '|' || max(return_value) FROM api_calls " .
+              "WHERE name = 'cudaDeviceSynchronize'"), '1|1|0', 'and the row is completed, not doubled');
+no_forced_flush($r);
+
+$p = start_recording(['--persistent', 'spin'], 'spin', 'sync');
+comes_live("SELECT count(*) = 1 FROM api_calls WHERE name = 'cudaDeviceSynchronize' AND end IS NULL");
+kill('KILL', children($p->{pid}));
+finish($p);
+is(value($db, "SELECT count(*) FROM api_calls WHERE name = 'cudaDeviceSynchronize' AND end IS NULL"), 1,
+   'of a program that is killed, the call it hung in stays');
+
+# ---- persistent kernels ----
+
+for my $case (['spin', '--persistent', '^spin\('], ['spin', '--persistent', 'Z4spin'], ['ours']) {
+    my ($what, @options) = @$case;
+    my $title = $what . (@options ? " by $options[1]" : ', GROSR\'s own');
+    $p = start_recording(\@options, $what, 'beside', 'wait');
+    ok(comes_live("SELECT count(*) = 100 FROM $kernel WHERE persistent = 0 AND end IS NOT NULL"),
+       "$title: the others' records come while it runs");
+    ok(comes_live("SELECT count(*) = 1 FROM $kernel WHERE persistent = 1 AND end IS NULL"), 'it is a row without an end');
+    $r = let_end($p);
+    is("$r->{code} $r->{stderr}", '0 ', 'it ends, and nothing is said');
+    is(value($db, "SELECT count(*) || '|' || sum(end > start) FROM $kernel WHERE persistent = 1"), '1|1', 'its row has an end');
+    is(value($db, "SELECT count(*) FROM $kernel k JOIN $runtime r USING (correlationId) WHERE persistent = 1 AND " .
+                  'k.streamId = 8 AND k.gridX = 2 AND k.gridZ = 4 AND k.blockX = 32 AND k.dynamicSharedMemory = 256'), 1,
+       'its launch, stream and size are known');
+    is(value($db, "SELECT count(*) FROM api_calls WHERE name <> 'cudaLaunchKernel'"), 0,
+       'how the tracer asks after it is no call of the program');
+    is(value($db, "SELECT count(*) FROM $kernel a JOIN $kernel b ON a.persistent = 1 AND b.persistent = 0 AND " .
+                  'b.start BETWEEN a.start AND a.end'), 100, 'the others ran in its time');
+    no_forced_flush($r);
+}
+
+# A thread launches persistent kernels while four launch others: none falls into the moment in which no record is collected.
+$r = record({}, ['--persistent', 'spin'], 'threads');
+is("$r->{code} $r->{signal}", '0 0', 'launches in five threads, some of persistent kernels') or diag($r->{stderr});
+is(value($db, "SELECT count(*) FROM $kernel WHERE persistent = 0"), 8000, 'every other kernel has its record');
+is(value($db, "SELECT count(*) || '|' || sum(end IS NOT NULL) FROM $kernel WHERE persistent = 1"), '20|20',
+   'every persistent one its row');
+
+# ---- records that stay away ----
+
+$p = start_recording([], 'spin', 'beside', 'wait');
+ok(comes_live("SELECT count(*) = 1 FROM GROSR_NOTE WHERE topic = 'cupti' AND text LIKE '%spin%--persistent%'"),
+   'without --persistent, a note names the kernel that withholds all records');
+is(peek($db, "SELECT count(*) FROM $kernel"), 0, 'which they are: the double is as CUPTI is');
+$r = let_end($p);
+like($r->{stderr}, qr/^grosr: [^\n]*spin[^\n]*--persistent[^\n]*\n\z/, 'the user is told, in one line');
+is(value($db, "SELECT count(*) || '|' || sum(end > start) FROM $kernel"), '101|101', 'they come when it ends');
+is(value($db, 'SELECT count(*) FROM GROSR_NOTE'), 1, 'it is said once');
+no_forced_flush($r);
+
+# It ends with kernels in flight: neither doubled nor with times of zero, and their number is told.
+$r = record({}, [], 'spin', 'beside');
+is($r->{code}, 0, 'a program that ends while a kernel runs') or diag($r->{stderr});
+is(value($db, "SELECT count(*) FROM $kernel WHERE start <= 0 OR end = 0"), 0, 'no row has a time of zero');
+like(value($db, "SELECT group_concat(text) FROM GROSR_NOTE WHERE topic = 'cupti'") // '', qr/\b101 launched kernels/,
+     'a note counts those of which there is no record');
+no_forced_flush($r);
+
+# ---- what CUPTI lost, and CUPTI that cannot be had ----
+
+$r = record({CUPTI_DOUBLE => 'dropped'}, [], 'all');
+like(value($db, "SELECT text FROM GROSR_NOTE WHERE topic = 'cupti'") // '', qr/\bdropped 7 records\b/, 'CUPTI\'s drops are noted');
+like($r->{stderr}, qr/\Agrosr: [^\n]*dropped 7 records[^\n]*\n\z/, 'and said');
+
+for my $case (['missing', {GROSR_CUPTI => '/no/such/libcupti.so'}, qr{/no/such/libcupti\.so}],
+              ['something else', {GROSR_CUPTI => 'libm.so.6'}, qr/cuptiGetVersion/],
+              ['of another version', {CUPTI_DOUBLE => 'version'}, qr/\b12\.8\b/],
+              ['another profiler\'s', {CUPTI_DOUBLE => 'subscriber'}, qr/another profiler/]) {
+    my ($what, $env, $why) = @$case;
+    $r = record($env, [], 'all');
+    is("$r->{code} $r->{stdout}", "0 done\n", "CUPTI is $what: the program runs");
+    like($r->{stderr}, qr/\Agrosr: [^\n]*CUDA is not recorded: [^\n]*\n\z/, 'it is said in one line');
+    like($r->{stderr}, $why, 'with the reason');
+    like(value($db, "SELECT text FROM GROSR_NOTE WHERE topic = 'cupti'") // '', $why, 'and noted in the trace');
+    is(value($db, "SELECT (SELECT count(*) FROM $runtime) + (SELECT count(*) FROM $kernel)"), 0, 'there is nothing of CUDA');
+}
+
+# ---- what is recorded, and of whom ----
+
+$r = record({}, [], 'children');
+is($r->{code}, 0, 'children') or diag($r->{stderr});
+is(list(map { [@$_{qw(names)}] } sql($db, "SELECT group_concat(name) AS names FROM (SELECT session, name FROM api_calls " .
+                                          'ORDER BY start) GROUP BY session ORDER BY count(*), names')),
+   'cudaMemset cudaMemset cuMemAlloc_v2,cudaMemcpy,cudaMemset,cudaLaunchKernel,cudaLaunchKernel,cudaLaunchKernel,' .
+   'cudaGetDevice,cudaDeviceSynchronize', 'each process has a session with its own calls');
+is(value($db, 'SELECT group_concat(value) FROM (SELECT value FROM CUPTI_ACTIVITY_KIND_MEMSET ORDER BY 1)'), '1,2,5',
+   'and its own records');
+
+$r = record({}, ['--trace', 'nvtx'], 'all');
+like($r->{stderr}, qr/without a GROSR session/, '--trace nvtx: nothing of CUDA');
+$r = record({}, ['--trace', 'cuda'], 'all');
+is(value($db, 'SELECT count(*) FROM kernels'), 2, '--trace cuda');
+$r = record({CUDA_INJECTION64_PATH => '/no/other.so'}, [], 'all');
+like($r->{stderr}, qr{\Agrosr: CUDA calls are not recorded: CUDA_INJECTION64_PATH is set already, to /no/other.so\n},
+     'a user\'s own tool is left alone');
+says_one_line(grosr('record', '--persistent', '(', '--', 'true'), 2, qr/--persistent '\('/, 'a bad regular expression');
+says_one_line(grosr('record', '--persistent', 'spin', '--attach', $$), 2, qr/--persistent/, '--persistent with --attach');
+
+$r = record({}, [], 'cost');
+like($r->{stdout}, qr/^[\d.]+ ns a call$/m, 'what a call costs');
+diag('under the recorder, ' . $r->{stdout} =~ s/\n.*//sr);
+diag('without it, ' . run_it($program, 'cost')->{stdout} =~ s/\n.*//sr);
+done_testing();

@@ -1,0 +1,144 @@
+/*
+ * A program that uses CUDA, as tests/cli/cupti.t wants it, on a double of the driver and CUPTI
+ * (cupti_double.h): `cuda WHAT...` does each WHAT in turn. It knows nothing of GROSR.
+ */
+#include "cost.h"
+#include "cupti_double.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SMALL "_Z5smallPfi"         /* small(float*, int) */
+#define OTHER "_ZN2ns5otherIiEEvT_" /* void ns::other<int>(int) */
+#define SPIN  "_Z4spinPj"           /* spin(unsigned int*) */
+#define OURS  "grosr_kernel"        /* as GROSR's runtime calls its own */
+
+static volatile sig_atomic_t told;
+
+static void on_signal(int number)
+{
+    (void)number;
+    told = 1;
+    double_stop();
+}
+
+static void wait_for_signal(void)
+{
+    while (!told)
+        usleep(1000);
+}
+
+/* Every kind of activity. */
+static void all(void)
+{
+    double_driver_alloc();
+    double_memcpy(1000);
+    double_memset(5, 2000);
+    double_launch(1, SMALL, 1000);
+    double_launch(2, OTHER, 1000);
+    double_launch_refused(SMALL);
+    double_get_device();
+    double_synchronize();
+}
+
+static void many(void)
+{
+    for (int i = 0; i < 10000; i++)
+        double_launch(1 + (uint32_t)i % 2, SMALL, 100);
+    double_synchronize();
+}
+
+static void beside(void)
+{
+    for (int i = 0; i < 100; i++)
+        double_launch(2, SMALL, 100);
+}
+
+/* Threads that launch, one of them what runs for ever, in streams of their own. */
+enum { THREADS = 4, EACH = 2000, PERSISTENT = 20 };
+
+static void *launch_main(void *arg)
+{
+    for (int i = 0; i < EACH; i++)
+        double_launch(1 + (uint32_t)(uintptr_t)arg % 2, SMALL, 100);
+    return NULL;
+}
+
+static void *persistent_main(void *arg)
+{
+    for (int i = 0; i < PERSISTENT; i++) {
+        double_launch(3, SPIN, 1000000);
+        usleep(2000);
+    }
+    return arg;
+}
+
+static void threads(void)
+{
+    pthread_t thread[THREADS], other;
+
+    pthread_create(&other, NULL, persistent_main, NULL);
+    for (uintptr_t i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, launch_main, (void *)i);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    pthread_join(other, NULL);
+    double_synchronize();
+}
+
+/* A child that goes on as it is, and one that becomes another program. CUDA begins after the fork. */
+static void children(const char *self)
+{
+    if (fork() == 0) {
+        double_memset(1, 1);
+        exit(0);
+    }
+    while (wait(NULL) > 0)
+        ;
+    if (fork() == 0) {
+        execl(self, self, "all", (char *)NULL);
+        _exit(127);
+    }
+    while (wait(NULL) > 0)
+        ;
+    double_memset(2, 2);
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGUSR1, on_signal);
+    for (int i = 1; i < argc; i++) {
+        const char *what = argv[i];
+        if (!strcmp(what, "all"))
+            all();
+        else if (!strcmp(what, "many"))
+            many();
+        else if (!strcmp(what, "beside"))
+            beside();
+        else if (!strcmp(what, "spin"))
+            double_launch(1, SPIN, DOUBLE_FOR_EVER);
+        else if (!strcmp(what, "ours"))
+            double_launch(1, OURS, DOUBLE_FOR_EVER);
+        else if (!strcmp(what, "threads"))
+            threads();
+        else if (!strcmp(what, "children"))
+            children(argv[0]);
+        else if (!strcmp(what, "sync"))
+            double_synchronize();
+        else if (!strcmp(what, "wait"))
+            wait_for_signal();
+        else if (!strcmp(what, "cost"))
+            printf("%.1f ns a call\n", cost_of(double_get_device, 1000));
+        else if (!strcmp(what, "kill"))
+            raise(SIGKILL);
+        else
+            return 2;
+    }
+    puts("done");
+    return 0;
+}
