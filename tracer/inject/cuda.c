@@ -24,6 +24,7 @@
 
 #define TELL_AFTER_NS 100000000u
 #define TICK_NS       50000000
+#define FLUSH_TICKS   2u
 #define CBIDS         2048u /* more than CUPTI has calls of an API */
 #define END_NS        500000000u
 
@@ -231,6 +232,7 @@ static void tell_pending(struct inject_thread *t, uint64_t now)
 static void *housekeeping_main(void *unused)
 {
     const struct timespec tick = {0, TICK_NS};
+    uint32_t ticks = 0;
 
     (void)unused;
     while (dev_load_relaxed(&running)) {
@@ -239,6 +241,10 @@ static void *housekeeping_main(void *unused)
             t->ours = true;
             tell_pending(t, grosr_host_clock_ns());
             inject_leave(t);
+            /* Not by force: what is complete. CUPTI's own period leaves the latest buffer until it is full.
+             */
+            if (launches_missing() && ++ticks % FLUSH_TICKS == 0)
+                cupti.flush(0);
             kernels_tick(grosr_host_clock_ns());
         }
         nanosleep(&tick, NULL);
