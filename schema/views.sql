@@ -240,13 +240,18 @@ facts AS (
     SELECT coalesce((SELECT value FROM GROSR_META WHERE key = 'clock_error_ns'),
                     (SELECT max(bound_ns) FROM GROSR_CLOCK), 0) AS clock_error_ns,
            coalesce((SELECT value FROM GROSR_META WHERE key = 'complete'), 0) AS complete,
-           (SELECT value FROM GROSR_META WHERE key = 'collector_error') AS error),
+           (SELECT value FROM GROSR_META WHERE key = 'collector_error') AS error,
+           (SELECT sum(dropped + unstored) FROM GROSR_STREAM) AS records_lost,
+           (SELECT max(died) FROM GROSR_SESSION s
+            WHERE NOT EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.session = s.session)) AS died),
 books AS (
     SELECT * FROM rings
     UNION ALL
-    SELECT NULL, NULL, sum(written), sum(read), sum(dropped), sum(overwritten), sum(unstored), sum(unaccounted),
-           min(closed),
-           sum(unbuilt), sum(unfinished), max(died AND NOT closed), max(detached), NULL
+    SELECT NULL, NULL, coalesce(sum(written), 0), coalesce(sum(read), 0), coalesce(sum(dropped), 0),
+           coalesce(sum(overwritten), 0), coalesce(sum(unstored), 0), coalesce(sum(unaccounted), 0),
+           coalesce(min(closed), 1), coalesce(sum(unbuilt), 0), coalesce(sum(unfinished), 0),
+           max(coalesce(max(died AND NOT closed), 0), coalesce((SELECT died FROM facts), 0)),
+           coalesce(max(detached), 0), NULL
     FROM rings)
 SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unstored, b.unaccounted, b.closed, b.unbuilt,
        b.unfinished, f.clock_error_ns,
@@ -255,10 +260,11 @@ SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unstored
            WHEN NOT f.complete THEN 'being recorded, or the collector was killed'
            WHEN b.unbuilt THEN b.unbuilt || ' events stored but not in the tables'
            WHEN b.unaccounted THEN b.unaccounted || ' events unaccounted for'
-           WHEN b.died AND NOT b.closed THEN 'process died; its last events may be missing'
+           WHEN b.died AND (b.ring IS NULL OR NOT b.closed) THEN 'process died; its last events may be missing'
            WHEN NOT b.closed AND NOT b.detached THEN 'cut off before its writer finished'
            WHEN b.dropped + b.overwritten + b.unstored THEN
                (b.dropped + b.overwritten + b.unstored) || ' of ' || b.written || ' events lost'
+           WHEN b.ring IS NULL AND f.records_lost THEN f.records_lost || ' records of what processes told lost'
            WHEN b.detached THEN 'complete up to where recording stopped'
            ELSE 'complete'
        END AS verdict, b.session

@@ -16,7 +16,9 @@ my @names = map { m{([^/]+)\.sql$} } glob("$FindBin::Bin/../../schema/queries/*.
 for my $trace (@traces) {
     my ($name) = $trace =~ m{([^/]+)$};
     integrity($trace, "$name is sound");
-    balanced($trace, "$name: its books balance");
+    balanced($trace, "$name: its rings' books balance") if value($trace, 'SELECT count(*) FROM GROSR_RING');
+    is(value($trace, 'SELECT count(*) FROM GROSR_STREAM WHERE written <> read + dropped + unstored'), 0,
+       "$name: and its streams'");
     is(value($trace, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', "$name is complete");
     for my $query (@names) {
         is(grosr('query', $trace, $query)->{code}, 0, "$name: $query");
@@ -31,7 +33,20 @@ is(value($h100, 'SELECT count(*) FROM tasks WHERE enqueue <= start AND start <= 
    'h100-arith-1000: enqueue <= start <= end');
 is(value($h100, 'SELECT device FROM GROSR_SESSION'), 'cuda', 'h100-arith-1000: labelled as what it is');
 
-# It is of schema version 1, and read as one of today's, without being touched.
+# And of this one: 301 small kernels beside one that did not end, every record after the call that made it.
+my $cupti = "$FindBin::Bin/../../traces/h100-cupti.db";
+is(value($cupti, "SELECT count(*) || ' ' || count(DISTINCT correlation) FROM kernels WHERE name = 'small'"), '301 301',
+   'h100-cupti: every kernel');
+is(value($cupti, "SELECT sum(launch IS NULL OR launch > start OR start >= end) FROM kernels"), 0, 'h100-cupti: launch < start < end');
+is(value($cupti, "SELECT count(*) FROM kernels e JOIN kernels k ON k.start > e.start AND k.end < e.end WHERE e.persistent"), 300,
+   'h100-cupti: all but the first beside the persistent one');
+is(value($cupti, "SELECT name FROM TARGET_INFO_GPU"), 'NVIDIA H100 80GB HBM3', 'h100-cupti: the device');
+my $spawn = "$FindBin::Bin/../../traces/h100-spawn.db";
+is(value($spawn, 'SELECT count(DISTINCT task) FROM tasks WHERE start <= end'), 600, 'h100-spawn: every task');
+is(value($spawn, "SELECT count(*) FROM kernels k JOIN tasks t ON t.start >= k.start AND t.end <= k.end WHERE k.persistent"),
+   value($spawn, 'SELECT count(*) FROM tasks'), 'h100-spawn: each inside its kernel');
+
+# The first is of schema version 1, and read as one of today's, without being touched.
 my $new = scratch() . '/t.db';
 is(grosr('run', 'arith', '--device', 'host', '--tasks', '100', '-o', $new)->{code}, 0, 'a trace of today');
 my $digest = sha256_hex(slurp($h100));
