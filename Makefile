@@ -67,8 +67,8 @@ LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OB
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
-TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) \
-                   $(if $(CUDA_HOME),$(if $(wildcard $(CUDA_HOME)/include/cupti.h),$B/tests/traced/cuda))
+TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda) \
+                   $B/tests/traced/libnvidia-ml.so.1
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
@@ -205,6 +205,12 @@ $B/tests/traced/cuda: tests/traced/cuda.c tests/traced/cost.h tests/traced/cupti
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $B/$(CUPTI_DOUBLE) -Wl,-rpath,'$$ORIGIN/double'
+
+# What stands in for NVML in tests.
+$B/tests/traced/libnvidia-ml.so.1: tests/traced/nvml.c Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $<
 
 tests: $(TEST_PROGRAMS) $(TRACED_PROGRAMS)
 stress: $(filter $B/tests/stress/%,$(TEST_PROGRAMS))

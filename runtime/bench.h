@@ -14,7 +14,7 @@
 
 #include "bench_work.h"
 #include "grosr.h"
-#include "nvml.h"
+#include "../tracer/nvml.h"
 
 #include <signal.h>
 

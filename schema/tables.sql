@@ -180,8 +180,8 @@ CREATE TABLE GROSR_HOLD (            -- one row a hold of a resource
     end      INTEGER
 );
 
-CREATE TABLE GROSR_NAME (            -- of ranges, instants, counters and resources that programs named
-    name    INTEGER PRIMARY KEY,     -- the program's number of it, and 65536 for each session before
+CREATE TABLE GROSR_NAME (            -- of ranges, instants, counters and resources that programs named, and of GPUs' counters
+    name    INTEGER PRIMARY KEY,     -- the program's number of it, and 65536 for each session before; negative: a GPU's
     text    TEXT NOT NULL,
     unit    TEXT,                    -- of a counter's values
     session INTEGER NOT NULL DEFAULT 1

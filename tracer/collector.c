@@ -207,6 +207,7 @@ static void release(struct collector *c)
         free(c->batches[i].run);
         free(c->batches[i].byte);
     }
+    grosr_sampler_free(c->sampler);
     grosr_finder_free(&c->finder);
     grosr_store_close(c->store);
     pthread_mutex_destroy(&c->lock);

@@ -2,9 +2,11 @@
  * The collector: drains the rings and streams of sessions while their kernels run and writes the trace file.
  * It runs in a process of its own, so that whatever reached a session survives the application.
  *
- * Two threads. The drainer copies records out of the rings into batches and never touches the file: its only
- * job is that rings do not fill. The writer turns batches into rows; when it falls behind, it appends them to
- * the file packed (GROSR_CHUNK, chunk.h) and turns them into rows in quiet moments and at the end.
+ * Two threads, and one for counters of GPUs (sampler.h) while a session of a CUDA device is recorded, or a
+ * process that has told of one, or they were asked for. The drainer copies records out of the rings into
+ * batches and never touches the file: its only job is that rings do not fill. The writer turns batches into
+ * rows; when it falls behind, it appends them to the file packed (GROSR_CHUNK, chunk.h) and turns them into
+ * rows in quiet moments and at the end.
  *
  * Memory is bounded: GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events and
  * GROSR_COLLECTOR_BATCH_BYTES of streams, 288 MiB; when all are full the rings fill, and the sessions'
@@ -44,6 +46,7 @@ struct grosr_collect_options {
     const char *path;                  /* the trace file */
     struct grosr_session *session;     /* the one to record; NULL: those of `follow` */
     uint32_t follow;                   /* a process: its sessions, and its descendants', as they appear */
+    uint32_t counters;                 /* what GPUs tell of themselves: GROSR_COUNTERS_* (sampler.h) */
     int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
     const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */
 

@@ -7,6 +7,7 @@
 
 #include "collector.h"
 #include "finder.h"
+#include "sampler.h"
 #include "source.h"
 
 #include <pthread.h>
@@ -37,6 +38,9 @@ struct collector {
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;
     struct grosr_ring_counts finished_books; /* of sources that are finished */
+    struct grosr_sampler *sampler;           /* NULL: it has not been started */
+    bool sampler_failed;
+    uint32_t sampled; /* the source for which it was started */
     int error;
     char error_text[512];
 

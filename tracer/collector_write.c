@@ -156,6 +156,29 @@ static void build_chunk(struct collector *c)
     c->built += count;
 }
 
+/* Starts sampling when there is a session of a GPU to do it for, or at the first if it was asked for. */
+static void start_sampler(struct collector *c)
+{
+    uint32_t what = c->options->counters;
+
+    for (uint32_t i = 0; i < c->begun && what && !c->sampler && !c->sampler_failed; i++) {
+        const struct grosr_source *s = c->source[i];
+        if (s->session->copy || s->finished || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
+            continue;
+        c->sampled = i;
+        c->sampler_failed = grosr_sampler_start(&c->sampler, what) != 0;
+        if (c->sampler_failed && c->options->warned)
+            c->options->warned(grosr_error());
+    }
+}
+
+static void write_counters(struct collector *c)
+{
+    if (c->sampler && !c->error)
+        collector_failed(
+            c, grosr_sampler_write(c->sampler, c->store, &c->source[c->sampled]->bases, c->options->warned));
+}
+
 void collector_commit(struct collector *c, uint64_t now)
 {
     struct grosr_ring_counts sum = {0};
@@ -176,6 +199,7 @@ void collector_commit(struct collector *c, uint64_t now)
         if (!c->error)
             collector_failed(c, grosr_source_save(s, c->store));
     }
+    write_counters(c);
     if (!c->error)
         collector_failed(c, grosr_store_commit(c->store));
     c->committed_ns = now;
@@ -316,6 +340,7 @@ void *collector_write(void *p)
         if (!o.batch && o.end)
             return NULL;
         fetch_clocks(c);
+        start_sampler(c);
         collector_commit(c, now);
         if (!o.batch) {
             work_off(c, ended, now);
@@ -336,6 +361,8 @@ void collector_finish(struct collector *c)
 {
     uint64_t told = 0;
 
+    grosr_sampler_stop(c->sampler);
+    write_counters(c);
     fetch_clocks(c);
     while (!c->error && c->built < c->spooled) {
         build_chunk(c);

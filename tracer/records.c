@@ -402,6 +402,11 @@ void grosr_records_warn(struct grosr_records *r, void (*warned)(const char *text
     r->warned = warned;
 }
 
+bool grosr_records_told_gpu(const struct grosr_records *r)
+{
+    return r->told_gpu;
+}
+
 int grosr_records_add(struct grosr_records *r, uint32_t stream, const unsigned char *bytes, size_t count)
 {
     int err = 0;

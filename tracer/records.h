@@ -23,6 +23,9 @@ int grosr_records_create(struct grosr_records **records, const struct grosr_sess
 /* Has notes that concern the user's tracing told, each once, on the caller's thread. */
 void grosr_records_warn(struct grosr_records *records, void (*warned)(const char *text));
 
+/* Whether the process has told of a CUDA device. */
+bool grosr_records_told_gpu(const struct grosr_records *records);
+
 /* Adds whole records of a stream, as grosr_stream_read() gives them. */
 int grosr_records_add(struct grosr_records *records, uint32_t stream, const unsigned char *bytes,
                       size_t count);

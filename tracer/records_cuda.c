@@ -270,6 +270,7 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
             return add_op(r, &is.op);
         break;
     case GROSR_RECORD_CUDA_DEVICE:
+        r->told_gpu = true;
         if (GROSR_FIXED(is.device, at, bytes) && GROSR_HOLDS(is.device, bytes, is.device.text_bytes))
             return add_device(r, &is.device, (const char *)at + sizeof(is.device));
         break;

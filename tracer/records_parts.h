@@ -21,6 +21,7 @@ struct grosr_records {
     struct grosr_bases bases;
     void (*warned)(const char *text); /* may be NULL */
     uint32_t pid, streams;
+    bool told_gpu;
     struct grosr_records_strings *strings; /* of each stream */
     uint64_t damaged;                      /* records skipped */
     uint64_t latest_ns;                    /* the latest time in a record */

@@ -301,6 +301,11 @@ void grosr_source_stored(struct grosr_source *s, const struct grosr_run *run, co
         stored->read -= grosr_event_kind(events[i]) == GROSR_EV_LOST;
 }
 
+bool grosr_source_uses_gpu(const struct grosr_source *s)
+{
+    return !strcmp(s->session->header.device, "cuda") || (s->records && grosr_records_told_gpu(s->records));
+}
+
 /* A time of the ring's own clock near events drained at drained_ns. The host's ring is stamped with the
  * host's clock. */
 static uint64_t near_time(const struct grosr_source *s, uint32_t ring, uint64_t drained_ns)

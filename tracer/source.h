@@ -140,6 +140,9 @@ int grosr_source_save(struct grosr_source *source, struct grosr_store *store);
 void grosr_source_stored(struct grosr_source *source, const struct grosr_run *run,
                          const struct grosr_pair *events);
 
+/* The writer: whether it is a session of a CUDA device, or of a process that has told of one. */
+bool grosr_source_uses_gpu(const struct grosr_source *source);
+
 /* The writer: rows of a run. */
 int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,
                        const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);

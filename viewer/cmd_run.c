@@ -7,6 +7,7 @@
 
 #include "../runtime/workload.h"
 #include "../tracer/ring.h"
+#include "../tracer/sampler.h"
 #include "../tracer/store.h"
 
 #include <errno.h>
@@ -168,6 +169,8 @@ int cmd_run(int argc, char **argv)
         return code;
     if (a.list)
         return list_workloads();
+    if (!a.output && !(a.counters & GROSR_COUNTERS_DEFAULT))
+        return grosr_say(GROSR_EXIT_USAGE, "--counters is for a run that is recorded, with -o");
     if (a.operands != 1)
         return grosr_say(GROSR_EXIT_USAGE, "run takes one workload; `grosr run --list` names them");
     w = find_workload(a.operand[0]);
@@ -185,7 +188,7 @@ int cmd_run(int argc, char **argv)
     if (a.output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a.output))
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-        collector = collect_start(a.output);
+        collector = collect_start(a.output, a.counters);
         if (collector < 0)
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
         options.collector_pid = (uint32_t)collector;

@@ -1,0 +1,118 @@
+#!/usr/bin/perl
+# What GPUs tell of themselves beside a recording. tests/traced/nvml.c stands in for NVML: its two GPUs are known.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use File::Basename qw(dirname);
+use Grosr;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $double = dirname($GROSR) . '/tests/traced';
+-e "$double/libnvidia-ml.so.1" or plan(skip_all => 'the stand-in for NVML is not built: `make tests`');
+my $dir = scratch();
+my $db = "$dir/c.db";
+my @values = ('SM clock', 'memory clock', 'memory used', 'power', 'temperature', 'throttle reasons');
+
+# A recorded run on the host device, with the stand-in in the way the hash says.
+sub sampled
+{
+    my ($env, @arguments) = @_;
+    return grosr({env => {LD_LIBRARY_PATH => $double, %$env}}, 'run', 'arith', '--device', 'host', '--level', 'counters',
+                 '-o', $db, @arguments);
+}
+sub counted { return value($db, 'SELECT count(*) FROM GROSR_COUNTER') }
+sub notes { return join('|', map { $_->{text} } sql($db, q{SELECT text FROM GROSR_NOTE WHERE topic = 'counters'})) }
+
+# ---- rows, names and times ----
+
+my $r = sampled({}, '--seconds', '1.2', '--counters', 'nvml');
+is("$r->{code}|$r->{stderr}", '0|', 'a run with counters, of which nothing is to be said');
+my @rows = sql($db, 'counters');
+is(join('; ', map { "$_->{name} $_->{unit} $_->{min} $_->{max}" } @rows),
+   'GPU 0 SM clock MHz 1980 1980; GPU 0 memory clock MHz 2619 2619; GPU 0 memory used bytes 3221225472 3221225472; ' .
+   'GPU 0 power W 123.456 123.456; GPU 0 temperature C 41 41; GPU 0 throttle reasons mask 36 36; ' .
+   'GPU 1 SM clock MHz 2980 2980; GPU 1 memory clock MHz 3619 3619; GPU 1 memory used bytes 3221225472 3221225472; ' .
+   'GPU 1 power W 124.456 124.456; GPU 1 temperature C 1041 1041',
+   'every value of both GPUs, with its unit; what the second does not tell has no rows');
+is(join(' ', grep { $_->{samples} != $rows[0]{samples} } @rows), '', 'each as often as the others');
+my $span = value($db, 'SELECT end FROM GROSR_SESSION') * 1e-9;
+cmp_ok($rows[0]{samples}, '<=', $span * 10 + 2, 'not more than ten times a second');
+cmp_ok($rows[0]{samples}, '>=', 3, 'but again and again');
+my $time = q{SELECT c.time FROM GROSR_COUNTER c JOIN GROSR_NAME n USING (name) WHERE n.text = 'GPU 0 power'};
+my ($median) = map { $_->{gap} }
+    sql($db, "SELECT time - before AS gap FROM (SELECT time, lag(time) OVER (ORDER BY time) AS before FROM ($time)) " .
+             'WHERE before IS NOT NULL ORDER BY gap LIMIT 1 OFFSET (SELECT (count(*) - 1) / 2 FROM (' . $time . '))');
+ok($median > 50e6 && $median < 250e6, "about 100 ms apart ($median ns)");
+is(value($db, 'SELECT count(*) FROM GROSR_COUNTER WHERE time < 0 OR worker IS NOT NULL'), 0,
+   'in the session\'s time, and of no worker');
+is(value($db, 'SELECT count(*) FROM GROSR_NAME WHERE name >= 0'), 0, 'their names are not where a program\'s are');
+is(notes(), '', 'nothing is noted');
+balanced($db, 'the books balance');
+integrity($db, 'the file is sound');
+
+# ---- in a timeline ----
+
+$r = grosr('export', $db, '--format', 'chrome');
+my %tracks = map { $_->{name} => 1 } grep { $_->{ph} eq 'C' && $_->{name} =~ /^GPU/ } @{json_of($r)->{traceEvents} || []};
+is(join('; ', sort keys %tracks), join('; ', sort((map { "GPU 0 $_" } @values), map { "GPU 1 $_" } grep { !/^thr/ } @values)),
+   'each is a counter of its own when it is exported');
+
+# ---- asked for or not ----
+
+sampled({}, '--seconds', '0.3');
+is(counted(), 0, 'the host device has no GPU to be asked');
+is(notes(), '', 'of which nothing is said');
+sampled({}, '--seconds', '0.3', '--counters', 'none');
+is(counted(), 0, 'none: none');
+$r = grosr({env => {LD_LIBRARY_PATH => $double}}, 'record', '-o', $db, '--counters', 'nvml', '--', $GROSR, 'run', 'arith',
+           '--device', 'host', '--seconds', '0.3');
+is("$r->{code}|$r->{stderr}", '0|', 'record has them too');
+cmp_ok(counted(), '>', 0, 'and rows');
+says_one_line(grosr('run', 'arith', '--device', 'host', '--counters', 'nvml'), 2, qr/--counters .* -o/, 'run, not recorded: refused');
+says_one_line(sampled({}, '--counters', 'nvml,fans'), 2, qr/--counters takes nvml/, 'what there is not is refused');
+
+# ---- a reading that hangs ----
+
+my $begin = time();
+$r = sampled({GROSR_NVML_HANG => '20,2', GROSR_NVML_GPUS => 1}, '--seconds', '0.5', '--counters', 'nvml');
+my $took = time() - $begin;
+is($r->{code}, 0, 'a reading hangs for 20 s') or diag($r->{stderr});
+cmp_ok($took, '<', 18, 'the recording does not wait for it');
+is(counted(), 6, 'the reading before is there');
+is(value($db, q{SELECT value + 0 FROM GROSR_META WHERE key = 'complete'}), 1, 'the file is complete');
+balanced($db, 'and no event is missing');
+$r = sampled({GROSR_NVML_HANG => '2,2', GROSR_NVML_GPUS => 1}, '--seconds', '3', '--counters', 'nvml');
+my ($gap) = map { $_->{gap} } sql($db, "SELECT max(gap) AS gap FROM (SELECT time - lag(time) OVER (ORDER BY time) AS gap FROM ($time))");
+cmp_ok($gap, '>', 0.9e9, 'one that comes back after 2 s leaves a gap');
+is(value($db, "SELECT count(*) FROM ($time), GROSR_SESSION WHERE time < end AND time > end - 300000000") > 0, 1,
+   'after which sampling goes on');
+cmp_ok(value($db, "SELECT count(*) FROM ($time), GROSR_SESSION"), '<=', (value($db, 'SELECT end FROM GROSR_SESSION') * 1e-9 - 2) *
+       10 + 3, 'and does not make up for what was missed');
+
+# ---- what cannot be had ----
+
+for my $case ([{GROSR_NVML_INIT => 9}, qr/NVML cannot be used: its code 9/, 'NVML has no driver'],
+              [{GROSR_NVML_GPUS => 0}, qr/NVML shows none/, 'it shows no GPU'],
+              [{GROSR_NVML_GPUS => 1, GROSR_NVML_FAIL => '15,1'}, qr/GPU 0 is not sampled any more: NVML's code 15/,
+               'a GPU tells nothing']) {
+    my ($env, $text, $name) = @$case;
+    $r = sampled($env, '--seconds', '0.3', '--counters', 'nvml');
+    says_one_line($r, 0, $text, "$name: said once");
+    like(notes(), $text, 'and noted');
+    is(counted(), 0, 'no rows');
+    integrity($db, 'the rest is there');
+}
+$r = sampled({GROSR_NVML_FAIL => '15,5', GROSR_NVML_GPUS => 1}, '--seconds', '1', '--counters', 'nvml');
+says_one_line($r, 0, qr/GPU 0 is not sampled any more: NVML's code 15/, 'a GPU is lost: said once');
+is(counted(), 24, 'what it told before is there');
+SKIP: {
+    skip('there is an NVML on this machine', 3) if run_it('/bin/sh', '-c', 'ldconfig -p | grep -q libnvidia-ml.so.1')->{code} == 0;
+    $r = sampled({LD_LIBRARY_PATH => ''}, '--seconds', '0.3', '--counters', 'nvml');
+    says_one_line($r, 0, qr/libnvidia-ml\.so\.1 cannot be loaded/, 'there is no NVML: said once');
+    like(notes(), qr/libnvidia-ml\.so\.1 cannot be loaded/, 'and noted');
+    balanced($db, 'the rest is recorded');
+}
+
+done_testing();

@@ -1,0 +1,294 @@
+/*
+ * Sampling GPUs on a thread beside the collector's (sampler.h).
+ */
+#include "sampler.h"
+
+#include "error.h"
+#include "nvml.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define GPUS_MOST     64u
+#define QUEUE_SAMPLES 8192u      /* the writer comes twice a second */
+#define TOLD_MOST     4u         /* texts that wait for the writer */
+#define PATIENCE_NS   300000000u /* for the thread, at the end */
+
+/* A counter: of NVML's values of a GPU. */
+#define SLOTS_PER_GPU 8u
+#define SLOTS         (GPUS_MOST * SLOTS_PER_GPU)
+static_assert(GROSR_NVML_VALUES_COUNT <= SLOTS_PER_GPU, "every value of a GPU has a slot");
+
+struct sample {
+    uint64_t host_ns;
+    uint32_t slot;
+    double value;
+};
+
+struct grosr_sampler {
+    uint32_t what;
+
+    pthread_mutex_t lock; /* held for copying only */
+    pthread_cond_t changed;
+    uint32_t holders; /* the thread and the writer; the last one frees */
+    bool stop, ended;
+    uint32_t first, count; /* of queue */
+    uint64_t lost;         /* there was no room in it */
+    uint32_t told;
+    char text[TOLD_MOST][256];
+    struct sample queue[QUEUE_SAMPLES];
+
+    /* The thread's. */
+    grosr_nvml_device gpu[GPUS_MOST];
+    uint32_t gpus;
+
+    /* The writer's. */
+    bool named[SLOTS]; /* is in the file */
+    bool told_lost;
+};
+
+static void let_go(struct grosr_sampler *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool last = --s->holders == 0;
+    pthread_mutex_unlock(&s->lock);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
+    free(s);
+}
+
+/* ---- the thread ---- */
+
+static void put(struct grosr_sampler *s, uint64_t host_ns, uint32_t slot, double value)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->count == QUEUE_SAMPLES)
+        s->lost++;
+    else
+        s->queue[(s->first + s->count++) % QUEUE_SAMPLES] = (struct sample){host_ns, slot, value};
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void __attribute__((format(printf, 2, 3))) tell(struct grosr_sampler *s, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    pthread_mutex_lock(&s->lock);
+    if (s->told < TOLD_MOST)
+        vsnprintf(s->text[s->told++], sizeof(s->text[0]), format, args);
+    pthread_mutex_unlock(&s->lock);
+    va_end(args);
+}
+
+static void find_gpus(struct grosr_sampler *s)
+{
+    int count = grosr_nvml_count();
+
+    if (count <= 0)
+        tell(s, "no counters of GPUs are recorded: %s", count ? grosr_nvml_absent() : "NVML shows none");
+    for (uint32_t i = 0; (int)i < count && i < GPUS_MOST; i++) {
+        s->gpu[i] = grosr_nvml_at(i);
+        s->gpus = i + 1;
+        if (!s->gpu[i])
+            tell(s, "no counters of GPU %u are recorded: %s", i, grosr_nvml_absent());
+    }
+}
+
+static void read_gpus(struct grosr_sampler *s)
+{
+    double value[GROSR_NVML_VALUES_COUNT];
+
+    for (uint32_t i = 0; i < s->gpus; i++) {
+        if (!s->gpu[i])
+            continue;
+        uint64_t before = grosr_host_clock_ns();
+        int code = grosr_nvml_sample(s->gpu[i], value);
+        uint64_t time = before + (grosr_host_clock_ns() - before) / 2;
+        if (code) {
+            tell(s, "GPU %u is not sampled any more: NVML's code %d", i, code);
+            s->gpu[i] = NULL;
+        }
+        for (uint32_t k = 0; k < GROSR_NVML_VALUES_COUNT; k++)
+            if (!isnan(value[k]))
+                put(s, time, i * SLOTS_PER_GPU + k, value[k]);
+    }
+}
+
+/* Waits for a time of the host's clock; false: it is to stop. */
+static bool wait_until(struct grosr_sampler *s, uint64_t until_ns)
+{
+    struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
+
+    pthread_mutex_lock(&s->lock);
+    while (!s->stop && pthread_cond_timedwait(&s->changed, &s->lock, &until) != ETIMEDOUT)
+        ;
+    bool go_on = !s->stop;
+    pthread_mutex_unlock(&s->lock);
+    return go_on;
+}
+
+static void *sample_main(void *p)
+{
+    struct grosr_sampler *s = (struct grosr_sampler *)p;
+    uint64_t next = grosr_host_clock_ns();
+
+    if (s->what & GROSR_COUNTERS_NVML)
+        find_gpus(s);
+    do {
+        read_gpus(s);
+        /* What was missed while a call took long is not made up for. */
+        uint64_t now = grosr_host_clock_ns();
+        next += (now - next) / GROSR_SAMPLER_PERIOD_NS * GROSR_SAMPLER_PERIOD_NS + GROSR_SAMPLER_PERIOD_NS;
+    } while (wait_until(s, next));
+    pthread_mutex_lock(&s->lock);
+    s->ended = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    let_go(s);
+    return NULL;
+}
+
+/* ---- the writer ---- */
+
+int grosr_sampler_start(struct grosr_sampler **sampler, uint32_t what)
+{
+    struct grosr_sampler *s = (struct grosr_sampler *)calloc(1, sizeof(*s));
+    pthread_condattr_t monotonic;
+    pthread_attr_t detached;
+    pthread_t thread;
+
+    if (!s)
+        return grosr_fail(ENOMEM, "out of memory for counters of GPUs");
+    s->what = what;
+    s->holders = 2;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    int err = pthread_create(&thread, &detached, sample_main, s);
+    pthread_attr_destroy(&detached);
+    if (err) {
+        s->holders = 1;
+        let_go(s);
+        return grosr_fail(EAGAIN, "cannot start the thread that samples GPUs");
+    }
+    *sampler = s;
+    return 0;
+}
+
+static void name_of(uint32_t slot, char *text, size_t size, const char **unit)
+{
+    static const char *const values[][2] = {
+#define X(member, name, unit) {name, unit},
+        GROSR_NVML_VALUES(X)
+#undef X
+    };
+
+    snprintf(text, size, "GPU %u %s", slot / SLOTS_PER_GPU, values[slot % SLOTS_PER_GPU][0]);
+    *unit = values[slot % SLOTS_PER_GPU][1];
+}
+
+static int write_sample(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases,
+                        const struct sample *q)
+{
+    int64_t name = -1 - (int64_t)q->slot;
+    const struct grosr_value values[] = {
+        {.type = GROSR_VALUE_INTEGER, .integer = grosr_timeline(bases, q->host_ns)},
+        {.type = GROSR_VALUE_INTEGER, .integer = name},
+        {.type = GROSR_VALUE_REAL, .real = q->value}};
+    int err = 0;
+
+    if (!s->named[q->slot]) {
+        char text[64];
+        const char *unit;
+        name_of(q->slot, text, sizeof(text), &unit);
+        err = grosr_store_name(store, name, bases->session, text, unit);
+        s->named[q->slot] = true;
+    }
+    return err ? err
+               : grosr_store_execute(store, "INSERT INTO GROSR_COUNTER (time, name, value) VALUES (?,?,?)",
+                                     values, 3, NULL);
+}
+
+/* Takes what has come to be said; the number of texts. */
+static uint32_t take_told(struct grosr_sampler *s, char text[TOLD_MOST][256])
+{
+    pthread_mutex_lock(&s->lock);
+    uint32_t told = s->told;
+    memcpy(text, s->text, sizeof(s->text));
+    s->told = 0;
+    if (s->stop && s->lost && !s->told_lost && told < TOLD_MOST) {
+        snprintf(text[told++], sizeof(s->text[0]), "%llu values of counters were lost: they came too fast",
+                 (unsigned long long)s->lost);
+        s->told_lost = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return told;
+}
+
+/* Takes samples; how many. */
+static uint32_t take_samples(struct grosr_sampler *s, struct sample *to, uint32_t most)
+{
+    pthread_mutex_lock(&s->lock);
+    uint32_t n = s->count < most ? s->count : most;
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = s->queue[(s->first + i) % QUEUE_SAMPLES];
+    s->first = (s->first + n) % QUEUE_SAMPLES;
+    s->count -= n;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
+int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases,
+                        void (*warned)(const char *text))
+{
+    static const char topic[] = "counters";
+    char text[TOLD_MOST][256];
+    struct sample taken[256];
+    uint32_t told = take_told(s, text), n;
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < told; i++) {
+        if (warned && !(s->what & GROSR_COUNTERS_DEFAULT))
+            warned(text[i]);
+        err = grosr_store_note(store, grosr_timeline(bases, grosr_host_clock_ns()), bases->session, topic,
+                               strlen(topic), text[i], strlen(text[i]));
+    }
+    while (!err && (n = take_samples(s, taken, sizeof(taken) / sizeof(taken[0]))) > 0)
+        for (uint32_t i = 0; !err && i < n; i++)
+            err = write_sample(s, store, bases, &taken[i]);
+    return err;
+}
+
+void grosr_sampler_stop(struct grosr_sampler *s)
+{
+    uint64_t until_ns = grosr_host_clock_ns() + PATIENCE_NS;
+    struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
+
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stop = true;
+    pthread_cond_broadcast(&s->changed);
+    while (!s->ended && pthread_cond_timedwait(&s->changed, &s->lock, &until) != ETIMEDOUT)
+        ;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void grosr_sampler_free(struct grosr_sampler *s)
+{
+    if (s)
+        let_go(s);
+}
