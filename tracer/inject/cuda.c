@@ -280,20 +280,16 @@ static void at_end(void)
         nanosleep(&pause, NULL);
         cupti.flush(0);
     }
-    struct inject_thread *t = inject_enter();
-    if (t)
-        t->ours = true; /* what CUDA's own end calls */
-    if (t)
-        inject_leave(t);
-    kernels_tick(grosr_host_clock_ns());
-    dev_store_relaxed(&running, 0);
+    dev_store_relaxed(&running, 0); /* from here on no call is told, nor those that CUDA's own end makes */
     if (housekeeping) {
         struct timespec at;
         clock_gettime(CLOCK_REALTIME, &at);
         at.tv_sec += 1;
         pthread_timedjoin_np(housekeeper, NULL, &at); /* it may be inside a driver that hangs */
     }
-    if (!(t = inject_enter()))
+    kernels_tick(grosr_host_clock_ns());
+    struct inject_thread *t = inject_enter();
+    if (!t)
         return;
     kernels_end(t);
     if (activity_dropped())
