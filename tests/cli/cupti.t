@@ -89,6 +89,13 @@ is(value($db, "SELECT count(*) FROM $kernel k JOIN $runtime r USING (correlation
    'each after its call');
 is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
 
+$r = record({}, [], 'names');
+is($r->{code}, 0, 'kernels with names of many forms') or diag($r->{stderr});
+is(list(map { [@$_{qw(name full_name)}] } sql($db, 'SELECT name, full_name FROM kernels ORDER BY start')),
+   'plain_c|plain_c hide|ns::(anonymous namespace)::hide(int) ' .
+   'take|void take<(anonymous namespace)::T>((anonymous namespace)::T) operator()|ns::F::operator()(int)',
+   'of C, in and of an anonymous namespace, and an operator: the brief name is the function\'s');
+
 # ---- calls that do not return ----
 
 my $p = start_recording(['--persistent', 'spin'], 'spin', 'sync');

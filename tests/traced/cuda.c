@@ -59,6 +59,20 @@ static void beside(void)
         double_launch(2, SMALL, 100);
 }
 
+/* Kernels whose names are hard to shorten. */
+static void names(void)
+{
+    static const char *const mangled[] = {
+        "plain_c",                        /* of C: not mangled */
+        "_ZN2ns12_GLOBAL__N_14hideEi",    /* ns::(anonymous namespace)::hide(int) */
+        "_Z4takeIN12_GLOBAL__N_11TEEvT_", /* a template of such a type */
+        "_ZN2ns1FclEi"};                  /* ns::F::operator()(int) */
+
+    for (size_t i = 0; i < sizeof(mangled) / sizeof(mangled[0]); i++)
+        double_launch(1, mangled[i], 1000);
+    double_synchronize();
+}
+
 /* Threads that launch, one of them what runs for ever, in streams of their own. */
 enum { THREADS = 4, EACH = 2000, PERSISTENT = 20 };
 
@@ -120,6 +134,8 @@ int main(int argc, char **argv)
             many();
         else if (!strcmp(what, "beside"))
             beside();
+        else if (!strcmp(what, "names"))
+            names();
         else if (!strcmp(what, "spin"))
             double_launch(1, SPIN, DOUBLE_FOR_EVER);
         else if (!strcmp(what, "ours"))

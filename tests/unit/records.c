@@ -192,6 +192,97 @@ static void held(void)
        "and is not held for its end");
 }
 
+static struct grosr_record_cuda_kernel kernel_of(const struct bench *b, uint32_t state, uint64_t number,
+                                                 uint64_t start, uint64_t end)
+{
+    return (struct grosr_record_cuda_kernel){.head = {0, GROSR_RECORD_CUDA_KERNEL},
+                                             .start = (uint64_t)b->bases.origin_ns + start,
+                                             .end = end ? (uint64_t)b->bases.origin_ns + end : 0,
+                                             .state = state,
+                                             .persistent = number};
+}
+
+/* What is told of before it ends, and what ends that was never told of. */
+static void cuda_ends(void)
+{
+    struct bench b;
+
+    open_bench(&b);
+    struct grosr_record_cuda_kernel k = kernel_of(&b, GROSR_CUDA_KERNEL_ENDS, 9, 10, 20);
+    add(&b, 0, &k, sizeof(k), "");
+    k = kernel_of(&b, GROSR_CUDA_KERNEL_STARTS, 1, 100, 0);
+    add(&b, 0, &k, sizeof(k), "");
+    struct grosr_record_cuda_call c = {.head = {0, GROSR_RECORD_CUDA_CALL},
+                                       .start = (uint64_t)b.bases.origin_ns + 200,
+                                       .tid = 5,
+                                       .result = 3};
+    add(&b, 0, &c, sizeof(c), "");
+    is(grosr_store_commit(b.store), 0, "committed");
+    is(ask("SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL"), 1, "an end without a beginning is no row");
+    is(ask("SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL WHERE persistent = 1 AND end IS NULL"), 1,
+       "a persistent kernel is a row before it ends");
+    is(ask("SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME WHERE end IS NULL AND returnValue IS NULL"), 1,
+       "so is a call");
+    k = kernel_of(&b, GROSR_CUDA_KERNEL_ENDS, 1, 110, 500);
+    add(&b, 1, &k, sizeof(k), "");
+    c.end = (uint64_t)b.bases.origin_ns + 600;
+    c.flags = GROSR_CUDA_CALL_TOLD;
+    add(&b, 0, &c, sizeof(c), "");
+    c.start += 500; /* it was told of, but that was lost */
+    c.end += 500;
+    add(&b, 0, &c, sizeof(c), "");
+    close_bench(&b);
+    is(ask("SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL"), 1, "a persistent kernel has one row");
+    is(ask("SELECT start * 1000 + end FROM CUPTI_ACTIVITY_KIND_KERNEL"), 110500,
+       "with the beginning and the end that came last");
+    is(ask("SELECT end * 10 + returnValue FROM CUPTI_ACTIVITY_KIND_RUNTIME WHERE start = 200"), 6003,
+       "a call is completed with its result");
+    is(ask("SELECT end FROM CUPTI_ACTIVITY_KIND_RUNTIME WHERE start = 700"), 1100,
+       "the end of a call has its beginning, if that was lost");
+    is(ask("SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME"), 2, "each call has one row");
+}
+
+/* Each kind too short by a word, a state that there is not, a name longer than its record: all are counted.
+ */
+static void cuda_damaged(void)
+{
+    static const struct {
+        uint32_t kind;
+        size_t bytes;
+    } kinds[] = {{GROSR_RECORD_CUDA_CALL, sizeof(struct grosr_record_cuda_call)},
+                 {GROSR_RECORD_CUDA_KERNEL, sizeof(struct grosr_record_cuda_kernel)},
+                 {GROSR_RECORD_CUDA_MEMCPY, sizeof(struct grosr_record_cuda_op)},
+                 {GROSR_RECORD_CUDA_MEMSET, sizeof(struct grosr_record_cuda_op)},
+                 {GROSR_RECORD_CUDA_SYNC, sizeof(struct grosr_record_cuda_op)},
+                 {GROSR_RECORD_CUDA_DEVICE, sizeof(struct grosr_record_cuda_device)},
+                 {GROSR_RECORD_CUDA_CONTEXT, sizeof(struct grosr_record_cuda_context)}};
+    unsigned char zeros[128] = {0};
+    struct bench b;
+
+    open_bench(&b);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct grosr_record head = {0, kinds[i].kind};
+        memcpy(zeros, &head, sizeof(head));
+        add(&b, 0, zeros, kinds[i].bytes - 8, "");
+    }
+    struct grosr_record_cuda_kernel k = kernel_of(&b, GROSR_CUDA_KERNEL_ENDS + 1, 1, 1, 2);
+    add(&b, 0, &k, sizeof(k), "");
+    struct grosr_record_cuda_device d = {.head = {0, GROSR_RECORD_CUDA_DEVICE}, .text_bytes = 9};
+    add(&b, 0, &d, sizeof(d), "8 bytes.");
+    struct grosr_record_cuda_context whole = {.head = {0, GROSR_RECORD_CUDA_CONTEXT}, .context = 7};
+    add(&b, 0, &whole, sizeof(whole), "");
+    close_bench(&b);
+    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '9 %damaged%'"), 1,
+       "damaged records of CUDA are counted");
+    is(ask("SELECT (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME) + (SELECT count(*) FROM "
+           "CUPTI_ACTIVITY_KIND_KERNEL) + (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMCPY) + (SELECT "
+           "count(*) "
+           "FROM CUPTI_ACTIVITY_KIND_MEMSET) + (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION) + "
+           "(SELECT count(*) FROM TARGET_INFO_GPU)"),
+       0, "and skipped");
+    is(ask("SELECT contextId FROM TARGET_INFO_CUDA_CONTEXT_INFO"), 7, "what follows them is read");
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -200,6 +291,8 @@ int main(void)
     order();
     damaged();
     held();
+    cuda_ends();
+    cuda_damaged();
     unlink(path);
     return tap_done();
 }

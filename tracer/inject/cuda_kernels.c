@@ -39,13 +39,15 @@ static char *(*demangle)(const char *, char *, size_t *, int *);
  */
 static void find_brief(const char *full, const char **at, size_t *bytes)
 {
-    static const char anonymous[] = "(anonymous namespace)";
+    static const char anonymous[] = "(anonymous namespace)", call[] = "operator()";
     const char *start = full, *end = NULL;
     int depth = 0;
 
     for (const char *p = full; *p && !end; p++) {
         if (!strncmp(p, anonymous, sizeof(anonymous) - 1)) {
             p += sizeof(anonymous) - 2;
+        } else if (!depth && p == start && !strncmp(p, call, sizeof(call) - 1)) {
+            p += sizeof(call) - 2; /* its parameters come behind these */
         } else if (*p == '<') {
             if (!depth++ && p > start)
                 end = strstr(p, "(") ? end : p; /* "name<...>" without parameters */
