@@ -83,59 +83,30 @@ static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
     write_one(t, &r, sizeof(r));
 }
 
+/* What the records of copies and fills have in common. */
+#define OP(a, record_kind)                                                                   \
+    .head = {0, record_kind}, .start = (a)->start, .end = (a)->end, .device = (a)->deviceId, \
+    .context = (a)->contextId, .stream = (a)->streamId, .correlation = (a)->correlationId,   \
+    .bytes = (a)->bytes, .graph_node = (a)->graphNodeId
+
 static void add_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpy6 *m)
 {
-    const struct grosr_record_cuda_op r = {
-        .head = {0, GROSR_RECORD_CUDA_MEMCPY},
-        .start = m->start,
-        .end = m->end,
-        .device = m->deviceId,
-        .context = m->contextId,
-        .stream = m->streamId,
-        .correlation = m->correlationId,
-        .bytes = m->bytes,
-        .graph_node = m->graphNodeId,
-        .kind = m->copyKind,
-        .from = m->srcKind,
-        .to = m->dstKind,
-    };
+    const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMCPY), .kind = m->copyKind,
+                                           .from = m->srcKind, .to = m->dstKind};
     write_one(t, &r, sizeof(r));
 }
 
 static void add_peer_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpyPtoP4 *m)
 {
-    const struct grosr_record_cuda_op r = {
-        .head = {0, GROSR_RECORD_CUDA_MEMCPY},
-        .start = m->start,
-        .end = m->end,
-        .device = m->deviceId,
-        .context = m->contextId,
-        .stream = m->streamId,
-        .correlation = m->correlationId,
-        .bytes = m->bytes,
-        .graph_node = m->graphNodeId,
-        .kind = m->copyKind,
-        .from = m->srcKind,
-        .to = m->dstKind,
-    };
+    const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMCPY), .kind = m->copyKind,
+                                           .from = m->srcKind, .to = m->dstKind};
     write_one(t, &r, sizeof(r));
 }
 
 static void add_memset(struct inject_thread *t, const CUpti_ActivityMemset4 *m)
 {
-    const struct grosr_record_cuda_op r = {
-        .head = {0, GROSR_RECORD_CUDA_MEMSET},
-        .start = m->start,
-        .end = m->end,
-        .device = m->deviceId,
-        .context = m->contextId,
-        .stream = m->streamId,
-        .correlation = m->correlationId,
-        .bytes = m->bytes,
-        .graph_node = m->graphNodeId,
-        .to = m->memoryKind,
-        .value = m->value,
-    };
+    const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMSET), .to = m->memoryKind,
+                                           .value = m->value};
     write_one(t, &r, sizeof(r));
 }
 
