@@ -49,7 +49,8 @@ CUDA_NONE := tracer/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_c
 NVTX_C    := runtime/marks_nvtx.c
 NVTX_NONE := runtime/marks_none.c
 # CUPTI's profiler, whose header is C++'s.
-PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard $(addsuffix /cupti_pmsampling.h,$(CUDA_HOME)/include $(CUDA_HOME)/extras/CUPTI/include))))
+PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard \
+             $(addprefix $(CUDA_HOME)/,$(addsuffix /cupti_pmsampling.h,include extras/CUPTI/include)))))
 PM_CPP    := tracer/pm_sampling.cpp
 PM_NONE   := tracer/pm_sampling_none.c
 LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE),$(wildcard tracer/*.c runtime/*.c)) \

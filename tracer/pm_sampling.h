@@ -30,9 +30,8 @@ struct grosr_pm_sample {
 };
 
 /*
- * Starts sampling of a GPU, as CUDA numbers them. Needs no context, and makes none. No sample
- * that is given begins before *begun_ns, CLOCK_MONOTONIC. -ENOTSUP: `why`
- * says what is missing.
+ * Starts sampling of a GPU, as CUDA numbers them. Needs no context, and makes none. No sample that is given
+ * begins before *begun_ns, CLOCK_MONOTONIC. -ENOTSUP: `why` says what is missing.
  */
 int grosr_pm_start(struct grosr_pm **pm, uint32_t gpu, uint64_t interval_ns, uint64_t *begun_ns, char *why,
                    uint64_t why_bytes);

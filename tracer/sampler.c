@@ -57,6 +57,7 @@ struct grosr_sampler {
     bool pm_told_lost;
     uint64_t read_ns;         /* when PM samples were last read; 0: not yet */
     uint64_t begun_ns;        /* no interval began before */
+    int64_t late_ns;          /* the greatest difference of the next two so far */
     int64_t latest, earliest; /* host time less device time is not greater, and not less */
     struct grosr_pm_sample pm_sample[PM_SAMPLES];
 
@@ -165,6 +166,7 @@ static void compare_clocks(struct grosr_sampler *s, uint64_t after_ns, uint64_t 
         s->earliest = (int64_t)(s->begun_ns - s->pm_sample[0].start_ns);
     }
     s->read_ns = after_ns;
+    s->late_ns = s->latest - s->earliest > s->late_ns ? s->latest - s->earliest : s->late_ns;
 }
 
 static void read_pm(struct grosr_sampler *s)
@@ -382,7 +384,7 @@ static int note_placing(struct grosr_sampler *s, struct grosr_store *store, cons
     }
     if (!err && s->estimated) {
         pthread_mutex_lock(&s->lock);
-        double late_ms = s->ended ? (double)(s->latest - s->earliest) * 1e-6 : NAN;
+        double late_ms = s->ended ? (double)s->late_ns * 1e-6 : NAN;
         pthread_mutex_unlock(&s->lock);
         snprintf(text, sizeof(text),
                  "%llu values of SMs are placed by when they were read: up to %.1f ms later than they were",
