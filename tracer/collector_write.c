@@ -163,7 +163,7 @@ static void start_sampler(struct collector *c)
 
     for (uint32_t i = 0; i < c->begun && what && !c->sampler && !c->sampler_failed; i++) {
         const struct grosr_source *s = c->source[i];
-        if (s->session->copy || s->finished || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
+        if (s->finished || s->session->copy || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
             continue;
         c->sampled = i;
         c->sampler_failed = grosr_sampler_start(&c->sampler, c->options->sampling) != 0;
