@@ -4,10 +4,11 @@
 #include "cupti_find.h"
 
 #include <dlfcn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-void *grosr_cupti_open(int major, char *why, size_t size)
+static void *find(int major, char *why, size_t size)
 {
     static const char *const places[] = {"/lib64", "/lib", "/extras/CUPTI/lib64", "/targets/x86_64-linux/lib",
                                          "/targets/sbsa-linux/lib"};
@@ -32,4 +33,20 @@ void *grosr_cupti_open(int major, char *why, size_t size)
     if (!library)
         snprintf(why, size, "%s is not found (GROSR_CUPTI=PATH names it)", name);
     return library;
+}
+
+void *grosr_cupti_open(int major, char *why, size_t size)
+{
+    void *library = find(major, why, size);
+    int (*get_version)(uint32_t *) = NULL;
+    uint32_t version = 0;
+
+    if (!library)
+        return NULL;
+    *(void **)(void *)&get_version = dlsym(library, "cuptiGetVersion");
+    if (get_version && get_version(&version) == 0 && (int)(version / 10000) == major)
+        return library;
+    snprintf(why, size, "the CUPTI that was found has version %u.%u, and not %d", version / 10000,
+             version % 10000 / 100, major);
+    return NULL;
 }
