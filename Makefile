@@ -8,6 +8,7 @@ LANES   ?= 1
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CC      ?= cc
+CXX     ?= c++
 V       ?= 0
 
 comma := ,
@@ -48,8 +49,13 @@ CUDA_C    := tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c runt
 CUDA_NONE := tracer/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
 NVTX_C    := runtime/marks_nvtx.c
 NVTX_NONE := runtime/marks_none.c
-LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE),$(wildcard tracer/*.c runtime/*.c)) \
-             $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE))
+# CUPTI's profiler, whose header is C++'s.
+PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard \
+             $(addprefix $(CUDA_HOME)/,$(addsuffix /cupti_pmsampling.h,include extras/CUPTI/include)))))
+PM_CPP    := tracer/pm_sampling.cpp
+PM_NONE   := tracer/pm_sampling_none.c
+LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE),$(wildcard tracer/*.c runtime/*.c)) \
+             $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE)) $(if $(PM_H),,$(PM_NONE))
 # The library that is injected into traced programs.
 CUPTI_H := $(if $(CUDA_HOME),$(firstword $(wildcard $(CUDA_HOME)/include/cupti.h $(CUDA_HOME)/extras/CUPTI/include/cupti.h)))
 INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c $(if $(CUPTI_H),\
@@ -63,12 +69,12 @@ FUZZED_trace := $(addprefix viewer/,query.c table.c text.c json.c output.c)
 
 FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
-LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OBJECTS))
+LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $(if $(PM_H),$(PM_CPP:%.cpp=$B/%.o)) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OBJECTS))
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
 TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda) \
-                   $B/tests/traced/libnvidia-ml.so.1
+                   $B/tests/traced/libnvidia-ml.so.1 $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
@@ -100,6 +106,13 @@ $B/%.o: %.c Makefile
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) \
 	    $(if $(filter $(CUDA_C) $(NVTX_C) $(INJECT),$<),$(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(CUPTI_H)))) \
 	    -MMD -MP -c -o $@ $<
+
+# C++ without its library: what is linked with the C compiler.
+$B/%.o: %.cpp Makefile
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$Q$(CXX) $(CPPFLAGS) -std=c++17 -fno-exceptions -fno-rtti $(VARIANT_$(VARIANT)) -fno-sanitize=vptr -fPIC -pthread \
+	    -Wall -Wextra -Wshadow -Werror $(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(PM_H))) -MMD -MP -c -o $@ $<
 
 $B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql)
 	@mkdir -p $(@D)
@@ -211,6 +224,12 @@ $B/tests/traced/libnvidia-ml.so.1: tests/traced/nvml.c Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $<
+
+# What stands in for CUPTI's PM sampling, and for the driver below it.
+$B/tests/traced/pm/libcuda.so.1: $B/tests/traced/pm.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$Q$(CC) -shared $(LDFLAGS) -o $@ $<
 
 tests: $(TEST_PROGRAMS) $(TRACED_PROGRAMS)
 stress: $(filter $B/tests/stress/%,$(TEST_PROGRAMS))

@@ -26,6 +26,7 @@
 #ifndef GROSR_COLLECTOR_H
 #define GROSR_COLLECTOR_H
 
+#include "sampler.h"
 #include "session.h"
 
 #include <signal.h>
@@ -46,7 +47,7 @@ struct grosr_collect_options {
     const char *path;                  /* the trace file */
     struct grosr_session *session;     /* the one to record; NULL: those of `follow` */
     uint32_t follow;                   /* a process: its sessions, and its descendants', as they appear */
-    uint32_t counters;                 /* what GPUs tell of themselves: GROSR_COUNTERS_* (sampler.h) */
+    struct grosr_sampling sampling;    /* what GPUs are to tell of themselves */
     int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
     const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */
 

@@ -7,7 +7,6 @@
 
 #include "collector.h"
 #include "finder.h"
-#include "sampler.h"
 #include "source.h"
 
 #include <pthread.h>

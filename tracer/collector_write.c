@@ -159,14 +159,14 @@ static void build_chunk(struct collector *c)
 /* Starts sampling when there is a session of a GPU to do it for, or at the first if it was asked for. */
 static void start_sampler(struct collector *c)
 {
-    uint32_t what = c->options->counters;
+    uint32_t what = c->options->sampling.what;
 
     for (uint32_t i = 0; i < c->begun && what && !c->sampler && !c->sampler_failed; i++) {
         const struct grosr_source *s = c->source[i];
-        if (s->session->copy || s->finished || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
+        if (s->finished || s->session->copy || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
             continue;
         c->sampled = i;
-        c->sampler_failed = grosr_sampler_start(&c->sampler, what) != 0;
+        c->sampler_failed = grosr_sampler_start(&c->sampler, c->options->sampling) != 0;
         if (c->sampler_failed && c->options->warned)
             c->options->warned(grosr_error());
     }
@@ -174,9 +174,11 @@ static void start_sampler(struct collector *c)
 
 static void write_counters(struct collector *c)
 {
+    struct grosr_source *s = c->source[c->sampled];
+
     if (c->sampler && !c->error)
-        collector_failed(
-            c, grosr_sampler_write(c->sampler, c->store, &c->source[c->sampled]->bases, c->options->warned));
+        collector_failed(c, grosr_sampler_write(c->sampler, c->store, &s->bases,
+                                                s->finished ? NULL : &s->clock, c->options->warned));
 }
 
 void collector_commit(struct collector *c, uint64_t now)

@@ -287,8 +287,9 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
 
 void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_state *state)
 {
-    uint64_t count = r->cuda ? r->cuda->held : 0;
+    uint64_t count = r->cuda ? r->cuda->held : 0, told_gpu = r->told_gpu;
 
+    grosr_state_put(state, &told_gpu, sizeof(told_gpu));
     grosr_state_put(state, &count, sizeof(count));
     for (uint32_t i = 0; r->cuda && i < BUCKETS; i++)
         for (const struct waiting *w = r->cuda->waiting[i]; w; w = w->next) {
@@ -300,8 +301,11 @@ void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_state *
 
 int grosr_records_load_cuda(struct grosr_records *r, struct grosr_state *state)
 {
+    uint64_t told_gpu = 0;
     int err = 0;
 
+    grosr_state_get(state, &told_gpu, sizeof(told_gpu));
+    r->told_gpu = told_gpu != 0;
     for (uint64_t n = grosr_state_get_count(state, 3 * sizeof(uint64_t)); !err && !state->failed && n > 0;
          n--) {
         uint64_t key, start;

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "nvml.h"
+#include "pm_sampling.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,23 +17,28 @@
 #include <time.h>
 
 #define GPUS_MOST     64u
-#define QUEUE_SAMPLES 8192u      /* the writer comes twice a second */
+#define QUEUE_SAMPLES 16384u     /* the writer comes twice a second, for 2000 a second and some of NVML's */
+#define PM_SAMPLES    1024u      /* taken at once */
+#define DRIFT_PPM     100u       /* by which two clocks are taken to differ at most */
+#define FAR_NS        1000000000 /* a session's clock that is so far off is not that of the samples */
 #define TOLD_MOST     4u         /* texts that wait for the writer */
 #define PATIENCE_NS   300000000u /* for the thread, at the end */
 
-/* A counter: of NVML's values of a GPU. */
+/* The counters' numbers: NVML's values of each GPU, then the metrics of PM sampling. */
 #define SLOTS_PER_GPU 8u
-#define SLOTS         (GPUS_MOST * SLOTS_PER_GPU)
+#define PM_SLOT       (GPUS_MOST * SLOTS_PER_GPU)
+#define SLOTS         (PM_SLOT + GROSR_PM_METRICS_COUNT)
 static_assert(GROSR_NVML_VALUES_COUNT <= SLOTS_PER_GPU, "every value of a GPU has a slot");
 
 struct sample {
-    uint64_t host_ns;
+    uint64_t host_ns;   /* of one with a device time: as well as is known without a clock map */
+    uint64_t device_ns; /* 0: none */
     uint32_t slot;
     double value;
 };
 
 struct grosr_sampler {
-    uint32_t what;
+    struct grosr_sampling sampling;
 
     pthread_mutex_t lock; /* held for copying only */
     pthread_cond_t changed;
@@ -47,8 +53,19 @@ struct grosr_sampler {
     /* The thread's. */
     grosr_nvml_device gpu[GPUS_MOST];
     uint32_t gpus;
+    struct grosr_pm *pm; /* NULL: no PM sampling */
+    bool pm_told_lost;
+    uint64_t read_ns;         /* when PM samples were last read; 0: not yet */
+    uint64_t begun_ns;        /* no interval began before */
+    int64_t late_ns;          /* the greatest difference of the next two so far */
+    int64_t latest, earliest; /* host time less device time is not greater, and not less */
+    struct grosr_pm_sample pm_sample[PM_SAMPLES];
 
     /* The writer's. */
+    int64_t offset;             /* host time less device time, where the clock map last placed one */
+    uint64_t placed, estimated; /* PM samples, by the map and without it */
+    uint64_t worst_ns;          /* bound of the former */
+    bool stopped;
     bool named[SLOTS]; /* is in the file */
     bool told_lost;
 };
@@ -67,13 +84,13 @@ static void let_go(struct grosr_sampler *s)
 
 /* ---- the thread ---- */
 
-static void put(struct grosr_sampler *s, uint64_t host_ns, uint32_t slot, double value)
+static void put(struct grosr_sampler *s, struct sample sample)
 {
     pthread_mutex_lock(&s->lock);
     if (s->count == QUEUE_SAMPLES)
         s->lost++;
     else
-        s->queue[(s->first + s->count++) % QUEUE_SAMPLES] = (struct sample){host_ns, slot, value};
+        s->queue[(s->first + s->count++) % QUEUE_SAMPLES] = sample;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -119,8 +136,63 @@ static void read_gpus(struct grosr_sampler *s)
         }
         for (uint32_t k = 0; k < GROSR_NVML_VALUES_COUNT; k++)
             if (!isnan(value[k]))
-                put(s, time, i * SLOTS_PER_GPU + k, value[k]);
+                put(s, (struct sample){time, 0, i * SLOTS_PER_GPU + k, value[k]});
     }
+}
+
+static void start_pm(struct grosr_sampler *s)
+{
+    char why[192];
+
+    if (grosr_pm_start(&s->pm, s->sampling.gpu, GROSR_SAMPLER_PM_NS, &s->begun_ns, why, sizeof(why)))
+        tell(s, "the SMs of GPU %u are not sampled: %s", s->sampling.gpu, why);
+}
+
+/*
+ * A read that was over at after_ns had a sample that ended at device_ns, by the GPU's clock: so that was
+ * before. The read for which that says most counts, as long as the clocks have not drifted away since. What
+ * is known from the other side is that no interval began before sampling did.
+ */
+static void compare_clocks(struct grosr_sampler *s, uint64_t after_ns, uint64_t device_ns)
+{
+    int64_t latest = (int64_t)(after_ns - device_ns);
+
+    if (s->read_ns) {
+        int64_t drift = (int64_t)((after_ns - s->read_ns) / 1000000 * DRIFT_PPM);
+        s->latest = latest < s->latest + drift ? latest : s->latest + drift;
+        s->earliest -= drift;
+    } else {
+        s->latest = latest;
+        s->earliest = (int64_t)(s->begun_ns - s->pm_sample[0].start_ns);
+    }
+    s->read_ns = after_ns;
+    s->late_ns = s->latest - s->earliest > s->late_ns ? s->latest - s->earliest : s->late_ns;
+}
+
+static void read_pm(struct grosr_sampler *s)
+{
+    char why[192];
+    uint32_t count;
+    bool lost;
+
+    if (grosr_pm_read(s->pm, s->pm_sample, PM_SAMPLES, &count, &lost, why, sizeof(why))) {
+        tell(s, "the SMs of GPU %u are not sampled any more: %s", s->sampling.gpu, why);
+        grosr_pm_stop(s->pm);
+        s->pm = NULL;
+        return;
+    }
+    if (lost && !s->pm_told_lost)
+        tell(s, "samples of GPU %u's SMs were lost: they were not read in time", s->sampling.gpu);
+    s->pm_told_lost |= lost;
+    if (count)
+        compare_clocks(s, grosr_host_clock_ns(), s->pm_sample[count - 1].end_ns);
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < GROSR_PM_METRICS_COUNT; k++) {
+            const struct grosr_pm_sample *p = &s->pm_sample[i];
+            if (!isnan(p->value[k]))
+                put(s, (struct sample){p->start_ns + (uint64_t)s->latest, p->start_ns, PM_SLOT + k,
+                                       p->value[k]});
+        }
 }
 
 /* Waits for a time of the host's clock; false: it is to stop. */
@@ -141,14 +213,21 @@ static void *sample_main(void *p)
     struct grosr_sampler *s = (struct grosr_sampler *)p;
     uint64_t next = grosr_host_clock_ns();
 
-    if (s->what & GROSR_COUNTERS_NVML)
+    if (s->sampling.what & GROSR_COUNTERS_PM)
+        start_pm(s);
+    if (s->sampling.what & GROSR_COUNTERS_NVML)
         find_gpus(s);
     do {
+        if (s->pm)
+            read_pm(s);
         read_gpus(s);
         /* What was missed while a call took long is not made up for. */
         uint64_t now = grosr_host_clock_ns();
         next += (now - next) / GROSR_SAMPLER_PERIOD_NS * GROSR_SAMPLER_PERIOD_NS + GROSR_SAMPLER_PERIOD_NS;
     } while (wait_until(s, next));
+    if (s->pm)
+        read_pm(s);
+    grosr_pm_stop(s->pm);
     pthread_mutex_lock(&s->lock);
     s->ended = true;
     pthread_cond_broadcast(&s->changed);
@@ -159,7 +238,7 @@ static void *sample_main(void *p)
 
 /* ---- the writer ---- */
 
-int grosr_sampler_start(struct grosr_sampler **sampler, uint32_t what)
+int grosr_sampler_start(struct grosr_sampler **sampler, struct grosr_sampling sampling)
 {
     struct grosr_sampler *s = (struct grosr_sampler *)calloc(1, sizeof(*s));
     pthread_condattr_t monotonic;
@@ -168,7 +247,7 @@ int grosr_sampler_start(struct grosr_sampler **sampler, uint32_t what)
 
     if (!s)
         return grosr_fail(ENOMEM, "out of memory for counters of GPUs");
-    s->what = what;
+    s->sampling = sampling;
     s->holders = 2;
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -195,17 +274,50 @@ static void name_of(uint32_t slot, char *text, size_t size, const char **unit)
         GROSR_NVML_VALUES(X)
 #undef X
     };
+    static const char *const metrics[][2] = {
+#define X(metric, unit) {metric, unit},
+        GROSR_PM_METRICS(X)
+#undef X
+    };
 
+    if (slot >= PM_SLOT) {
+        snprintf(text, size, "%s", metrics[slot - PM_SLOT][0]);
+        *unit = metrics[slot - PM_SLOT][1];
+        return;
+    }
     snprintf(text, size, "GPU %u %s", slot / SLOTS_PER_GPU, values[slot % SLOTS_PER_GPU][0]);
     *unit = values[slot % SLOTS_PER_GPU][1];
 }
 
+/* A sample's host time. */
+static uint64_t place(struct grosr_sampler *s, struct grosr_clock *clock, const struct sample *q)
+{
+    uint64_t host_ns, bound_ns, worst_ns = clock ? clock->worst_ns : 0;
+
+    if (!q->device_ns)
+        return q->host_ns;
+    bool known = clock && !clock->is_host && grosr_clock_place(clock, q->device_ns, &host_ns, &bound_ns) &&
+                 llabs((int64_t)(host_ns - q->host_ns)) < FAR_NS;
+    if (clock)
+        clock->worst_ns = worst_ns; /* that is said of the session's own times */
+    if (known) {
+        s->offset = (int64_t)(host_ns - q->device_ns);
+        s->placed++;
+        s->worst_ns = bound_ns > s->worst_ns ? bound_ns : s->worst_ns;
+        return host_ns;
+    }
+    if (s->placed) /* the session has ended, and its map with it */
+        return q->device_ns + (uint64_t)s->offset;
+    s->estimated++;
+    return q->host_ns;
+}
+
 static int write_sample(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases,
-                        const struct sample *q)
+                        struct grosr_clock *clock, const struct sample *q)
 {
     int64_t name = -1 - (int64_t)q->slot;
     const struct grosr_value values[] = {
-        {.type = GROSR_VALUE_INTEGER, .integer = grosr_timeline(bases, q->host_ns)},
+        {.type = GROSR_VALUE_INTEGER, .integer = grosr_timeline(bases, place(s, clock, q))},
         {.type = GROSR_VALUE_INTEGER, .integer = name},
         {.type = GROSR_VALUE_REAL, .real = q->value}};
     int err = 0;
@@ -251,25 +363,54 @@ static uint32_t take_samples(struct grosr_sampler *s, struct sample *to, uint32_
     return n;
 }
 
-int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases,
-                        void (*warned)(const char *text))
+static int note(struct grosr_store *store, const struct grosr_bases *bases, const char *text)
 {
     static const char topic[] = "counters";
+
+    return grosr_store_note(store, grosr_timeline(bases, grosr_host_clock_ns()), bases->session, topic,
+                            strlen(topic), text, strlen(text));
+}
+
+/* At the end: how the times of PM samples are known. */
+static int note_placing(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases)
+{
+    char text[256];
+    int err = 0;
+
+    if (s->placed) {
+        snprintf(text, sizeof(text), "%llu values of SMs are placed by the session's clock, within %.3f us",
+                 (unsigned long long)s->placed, (double)s->worst_ns * 1e-3);
+        err = note(store, bases, text);
+    }
+    if (!err && s->estimated) {
+        pthread_mutex_lock(&s->lock);
+        double late_ms = s->ended ? (double)s->late_ns * 1e-6 : NAN;
+        pthread_mutex_unlock(&s->lock);
+        snprintf(text, sizeof(text),
+                 "%llu values of SMs are placed by when they were read: up to %.1f ms later than they were",
+                 (unsigned long long)s->estimated, late_ms);
+        err = note(store, bases, text);
+    }
+    return err;
+}
+
+int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases,
+                        struct grosr_clock *clock, void (*warned)(const char *text))
+{
     char text[TOLD_MOST][256];
     struct sample taken[256];
     uint32_t told = take_told(s, text), n;
     int err = 0;
 
     for (uint32_t i = 0; !err && i < told; i++) {
-        if (warned && !(s->what & GROSR_COUNTERS_DEFAULT))
+        if (warned && !(s->sampling.what & GROSR_COUNTERS_DEFAULT))
             warned(text[i]);
-        err = grosr_store_note(store, grosr_timeline(bases, grosr_host_clock_ns()), bases->session, topic,
-                               strlen(topic), text[i], strlen(text[i]));
+        err = note(store, bases, text[i]);
     }
     while (!err && (n = take_samples(s, taken, sizeof(taken) / sizeof(taken[0]))) > 0)
         for (uint32_t i = 0; !err && i < n; i++)
-            err = write_sample(s, store, bases, &taken[i]);
-    return err;
+            err = write_sample(s, store, bases, clock, &taken[i]);
+    return err || !s->stopped ? err : note_placing(s, store, bases);
 }
 
 void grosr_sampler_stop(struct grosr_sampler *s)
@@ -280,7 +421,7 @@ void grosr_sampler_stop(struct grosr_sampler *s)
     if (!s)
         return;
     pthread_mutex_lock(&s->lock);
-    s->stop = true;
+    s->stop = s->stopped = true;
     pthread_cond_broadcast(&s->changed);
     while (!s->ended && pthread_cond_timedwait(&s->changed, &s->lock, &until) != ETIMEDOUT)
         ;

@@ -7,6 +7,11 @@
  * thread that does not come back by then is left behind with what it uses.
  *
  *     every GPU that NVML shows, every 100 ms   GROSR_NVML_VALUES (nvml.h), at the middle of the reading
+ *     one GPU, every ms, read every 100 ms      GROSR_PM_METRICS (pm_sampling.h), at the start of the
+ * interval
+ *
+ * The GPU stamps the latter with its own clock. The session's clock map places them where it has one; else
+ * they are placed by when they were read, which was after they were taken. How well is noted in the file.
  *
  * The names of the counters have negative numbers in the file, which no program's have, and belong to the
  * session for which sampling began.
@@ -19,21 +24,29 @@
 /* What is sampled; bits. GROSR_COUNTERS_DEFAULT: nobody has asked for it, so what is missing is noted only.
  */
 #define GROSR_COUNTERS_NVML    1u
+#define GROSR_COUNTERS_PM      2u
 #define GROSR_COUNTERS_DEFAULT 4u
 
+struct grosr_sampling {
+    uint32_t what; /* 0: nothing */
+    uint32_t gpu;  /* for PM sampling, as CUDA numbers them */
+};
+
 #define GROSR_SAMPLER_PERIOD_NS 100000000u
+#define GROSR_SAMPLER_PM_NS     1000000u
 
 struct grosr_sampler;
 
 /* Starts sampling. -ENOMEM, -EAGAIN. All calls are the writer's. */
-int grosr_sampler_start(struct grosr_sampler **sampler, uint32_t what);
+int grosr_sampler_start(struct grosr_sampler **sampler, struct grosr_sampling sampling);
 
 /*
  * Writes the rows of what has been sampled, and notes on what cannot be, which `warned` (may be NULL) hears
- * too if it was asked for.
+ * too if it was asked for. `clock` places device times; NULL: there is none.
  */
 int grosr_sampler_write(struct grosr_sampler *sampler, struct grosr_store *store,
-                        const struct grosr_bases *bases, void (*warned)(const char *text));
+                        const struct grosr_bases *bases, struct grosr_clock *clock,
+                        void (*warned)(const char *text));
 
 /* Ends sampling; what is left can still be written. Waits for the thread, but not for long. NULL is allowed.
  */

@@ -44,8 +44,10 @@ static int attach(const struct grosr_arguments *a, const char *path)
         grosr_say(0, "process %u is dead; recording what it left", a->attach);
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
-    code = collect_session(session, 0, path, (int)a->level, a->counters, &stop, true) ? GROSR_EXIT_FAILURE
-                                                                                      : GROSR_EXIT_OK;
+    code =
+        collect_session(session, 0, path, (int)a->level, (struct grosr_sampling){a->counters, 0}, &stop, true)
+            ? GROSR_EXIT_FAILURE
+            : GROSR_EXIT_OK;
     grosr_session_close(session);
     return code;
 }
@@ -96,7 +98,8 @@ static int command(const struct grosr_arguments *a, const char *path)
     child = start(a);
     if (child < 0)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    err = collect_session(NULL, (uint32_t)child, path, (int)a->level, a->counters, &stop, false);
+    err = collect_session(NULL, (uint32_t)child, path, (int)a->level, (struct grosr_sampling){a->counters, 0},
+                          &stop, false);
     if (err)
         code = GROSR_EXIT_FAILURE;
     if (err == -ESRCH || err == -EINTR) {

@@ -70,7 +70,7 @@ int cmd_recover(int argc, char **argv)
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
     signal(SIGXFSZ, SIG_IGN);
-    err = collect_session(session, 0, path, -1, 0, &stop, true);
+    err = collect_session(session, 0, path, -1, (struct grosr_sampling){0, 0}, &stop, true);
     grosr_session_close(session);
     if (err || stop)
         return GROSR_EXIT_FAILURE;

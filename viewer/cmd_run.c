@@ -4,6 +4,7 @@
 #include "collect.h"
 #include "json.h"
 #include "options.h"
+#include "text.h"
 
 #include "../runtime/workload.h"
 #include "../tracer/ring.h"
@@ -156,6 +157,17 @@ static int run_open(const struct grosr_workload *w, const struct grosr_arguments
     return code;
 }
 
+/* What the collector samples: as for PM sampling, the GPU that the run is on. */
+static struct grosr_sampling sampling_of(const struct grosr_arguments *a)
+{
+    struct grosr_sampling s = {a->counters, 0};
+    uint64_t gpu;
+
+    if (!strncmp(a->device, "cuda:", strlen("cuda:")) && text_whole_number(a->device + strlen("cuda:"), &gpu))
+        s.gpu = (uint32_t)gpu;
+    return s;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
@@ -188,7 +200,7 @@ int cmd_run(int argc, char **argv)
     if (a.output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a.output))
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-        collector = collect_start(a.output, a.counters);
+        collector = collect_start(a.output, sampling_of(&a));
         if (collector < 0)
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
         options.collector_pid = (uint32_t)collector;

@@ -50,14 +50,14 @@ static void say_warning(const char *text)
 }
 
 int collect_session(struct grosr_session *session, uint32_t follow, const char *path, int level,
-                    uint32_t counters, volatile sig_atomic_t *stop, bool stop_on_failure)
+                    struct grosr_sampling sampling, volatile sig_atomic_t *stop, bool stop_on_failure)
 {
     struct grosr_collect_options options = {
         .session = session,
         .follow = follow,
         .path = path,
         .level = level,
-        .counters = counters,
+        .sampling = sampling,
         .stop = stop,
         .warned = say_warning,
         .failed = say_failed,
@@ -90,21 +90,21 @@ int collect_session(struct grosr_session *session, uint32_t follow, const char *
     return err;
 }
 
-static int collector_main(uint32_t parent, const char *path, uint32_t counters)
+static int collector_main(uint32_t parent, const char *path, struct grosr_sampling sampling)
 {
     struct grosr_session *session;
     int err = grosr_collector_find(&session, parent, &give_up);
 
     if (err) /* the parent has said why there is no session */
         return GROSR_EXIT_FAILURE;
-    err = collect_session(session, 0, path, -1, counters, &give_up, false);
+    err = collect_session(session, 0, path, -1, sampling, &give_up, false);
     grosr_session_close(session);
     if (!err && give_up)
         unlink(path);
     return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
 }
 
-pid_t collect_start(const char *path, uint32_t counters)
+pid_t collect_start(const char *path, struct grosr_sampling sampling)
 {
     uint32_t parent = (uint32_t)getpid();
     sigset_t usr1, before;
@@ -127,7 +127,7 @@ pid_t collect_start(const char *path, uint32_t counters)
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error to report, not a death */
     signal(SIGUSR1, on_give_up);
     sigprocmask(SIG_SETMASK, &before, NULL);
-    _exit(collector_main(parent, path, counters));
+    _exit(collector_main(parent, path, sampling));
 }
 
 int collect_wait(pid_t collector)

@@ -12,19 +12,19 @@
 
 /*
  * Collects a session, or (NULL) those of the process `follow` and its descendants, into `path` at `level`
- * (-1: as it is), with `counters` of GPUs (sampler.h) and a progress bar on a terminal, and says what went
+ * (-1: as it is), with `sampling` of GPUs and a progress bar on a terminal, and says what went
  * wrong or was lost. When writing fails it says so at once and, if stop_on_failure, detaches; otherwise it
  * goes on draining and counting to the session's end. 0 or negative errno; -ESRCH, not said: the process
  * ended without a session.
  */
 int collect_session(struct grosr_session *session, uint32_t follow, const char *path, int level,
-                    uint32_t counters, volatile sig_atomic_t *stop, bool stop_on_failure);
+                    struct grosr_sampling sampling, volatile sig_atomic_t *stop, bool stop_on_failure);
 
 /*
  * Starts a collector process for the session that this process is going to create. It ignores the terminal's
  * signals and ends with the session. The pid, or negative errno.
  */
-pid_t collect_start(const char *path, uint32_t counters);
+pid_t collect_start(const char *path, struct grosr_sampling sampling);
 
 /* Tells a collector whose session is not going to be to give up, and removes what it has written. */
 void collect_give_up(pid_t collector);

@@ -64,7 +64,7 @@ struct option_text {
 static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const traces[] = {"nvtx", "cuda", NULL}; /* GROSR_TRACE_* */
-static const char *const counters[] = {"nvml", NULL};       /* GROSR_COUNTERS_* */
+static const char *const counters[] = {"nvml", "pm", NULL}; /* GROSR_COUNTERS_* */
 static const char *const formats[] = {"table", "csv", "json", NULL};
 static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
@@ -114,7 +114,7 @@ static const struct option_text options[] = {
     {"trace", 0, SET, RECORD, AT(trace), "PARTS", "what else the program tells: nvtx and cuda, or none",
      "nvtx,cuda", 0, 0, traces, 0},
     {"counters", 0, SET, RUN | RECORD, AT(counters), "LIST",
-     "what the GPUs tell of themselves: nvml (power, clocks, temperature, ...), or none",
+     "what the GPUs tell of themselves: nvml (power, clocks, ...), pm (SM activity), or none",
      "nvml, if there is a GPU", 0, 0, counters, 0},
     {"persistent", 0, STRING, RECORD, AT(persistent), "REGEX",
      "kernels that never end, beside GROSR's own: others' records are not to wait for theirs", "none", 0, 0,

@@ -44,7 +44,7 @@ struct grosr_arguments {
     uint32_t attach;              /* --attach PID; 0: not given */
     bool remove;                  /* --remove */
     uint32_t trace;               /* --trace nvtx,cuda|none: GROSR_TRACE_* */
-    uint32_t counters;            /* --counters nvml|none: GROSR_COUNTERS_* (../tracer/sampler.h) */
+    uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (../tracer/sampler.h) */
     const char *persistent;       /* --persistent REGEX; NULL: not given */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */

@@ -59,6 +59,52 @@ my %tracks = map { $_->{name} => 1 } grep { $_->{ph} eq 'C' && $_->{name} =~ /^G
 is(join('; ', sort keys %tracks), join('; ', sort((map { "GPU 0 $_" } @values), map { "GPU 1 $_" } grep { !/^thr/ } @values)),
    'each is a counter of its own when it is exported');
 
+# ---- PM sampling ----
+
+SKIP: {
+    skip('built without CUPTI\'s headers', 25) unless -e "$double/pm/libcuda.so.1";
+    my %pm = (LD_LIBRARY_PATH => "$double/pm:$double", GROSR_CUPTI => "$double/pm/libcuda.so.1");
+    my ($warps, $cycles) = map { "SELECT c.time, c.value FROM GROSR_COUNTER c JOIN GROSR_NAME n USING (name) WHERE n.text = '$_'" }
+        'sm__warps_active.avg.pct_of_peak_sustained_active', 'sm__cycles_active.avg.pct_of_peak_sustained_elapsed';
+    $r = sampled(\%pm, '--seconds', '1', '--counters', 'pm');
+    is("$r->{code}|$r->{stderr}", '0|', 'PM sampling, of which nothing is to be said');
+    my $end = value($db, 'SELECT end FROM GROSR_SESSION');
+    my ($w) = sql($db, "SELECT count(*) AS n, min(value) AS least, max(value) AS most FROM ($warps)");
+    is("$w->{least} $w->{most}", '12.5 12.5', 'the share of the warps that are active');
+    cmp_ok($w->{n}, '>', 0.4 * $end / 1e6, 'a sample a ms, more or less all the time');
+    cmp_ok($w->{n}, '<', $end / 1e6 + 500, 'and not more');
+    is(value($db, "SELECT count(*) FROM ($cycles)"), $w->{n}, 'as many of the cycles');
+    is(value($db, "SELECT count(*) FROM ($warps) WHERE time < -1000000000"), 0, 'the sample that spans what was before is left out');
+    my $late = '((time + start_mono_ns) / 1e6 - value + 300)';
+    my ($l) = sql($db, "SELECT min(late) AS least, max(late) AS most FROM (SELECT $late - 100 * CAST($late / 100 AS INTEGER) AS late " .
+                       "FROM ($cycles), GROSR_SESSION)");
+    my ($noted) = notes() =~ /\A\d+ values of SMs are placed by when they were read: up to ([\d.]+) ms later than they were\z/;
+    ok(defined $noted, 'how well times are known is noted') or diag(notes());
+    ok($l->{least} >= 0 && $l->{most} <= $noted + 0.1, "no time is early, or later than is noted: $l->{most} ms, $noted ms") or
+        diag("$l->{least} .. $l->{most}");
+    is(join(' ', map { $_->{unit} } sql($db, 'counters')), '% %', 'per cent');
+    balanced($db, 'the books balance');
+
+    $r = sampled(\%pm, '--seconds', '0.5', '--counters', 'nvml,pm');
+    is(join(' ', map { $_->{n} } sql($db, 'SELECT count(DISTINCT name) AS n FROM GROSR_COUNTER')), 13, 'with NVML\'s');
+
+    for my $case ([{GROSR_PM_FAIL => 'enable,35'}, qr/keeps performance counters to administrators/, 'no permission'],
+                  [{GROSR_PM_FAIL => 'host,27'}, qr/CUPTI, host_initialize: CUPTI_ERROR_NOT_SUPPORTED/, 'a chip that has none'],
+                  [{GROSR_PM_NO_DEVICE => 1}, qr/there is no CUDA device: the driver's code 100/, 'no device'],
+                  [{GROSR_CUPTI => "$double/libnvidia-ml.so.1"}, qr/CUPTI that was found has version 0\.0/, 'another library']) {
+        my ($env, $text, $name) = @$case;
+        $r = sampled({%pm, %$env}, '--seconds', '0.3', '--counters', 'nvml,pm');
+        says_one_line($r, 0, $text, "$name: said once");
+        like(notes(), $text, 'and noted');
+        is(value($db, 'SELECT count(DISTINCT name) FROM GROSR_COUNTER'), 11, 'NVML\'s are there');
+    }
+    $r = sampled({%pm, GROSR_PM_FAIL => 'decode,27,3'}, '--seconds', '0.8', '--counters', 'pm');
+    says_one_line($r, 0, qr/not sampled any more: CUPTI, decode/, 'reading fails after a while: said once');
+    cmp_ok(counted(), '>', 10, 'what was read before is there');
+    $r = sampled({%pm, GROSR_PM_LOSE => 3}, '--seconds', '0.8', '--counters', 'pm');
+    says_one_line($r, 0, qr/were lost/, 'samples are lost: said once');
+}
+
 # ---- asked for or not ----
 
 sampled({}, '--seconds', '0.3');

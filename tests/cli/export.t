@@ -267,7 +267,7 @@ sub fill
         INSERT INTO GROSR_RANGE VALUES (100, 65536, 2100, 2900, 17), (100, 65536, 2200, 2900, NULL), (101, 65536, 7050, NULL, NULL);
         INSERT INTO GROSR_COUNTER VALUES (1500, 65537, NULL, 250.5), (2500, 65537, 100, 1e300);
         INSERT INTO GROSR_HOLD VALUES (100, 1, 0, 2000, 5500), (100, 2, 0, 5100, 5900);
-        INSERT INTO GROSR_RING VALUES (900, 100, 64, 10, 5, 5, 0, 1, 2);
+        INSERT INTO GROSR_RING VALUES (900, 100, 64, 10, 5, 5, 0, 1, 2, 0);
         INSERT INTO GROSR_LOSS VALUES (900, 3, 4500, 3, 'dropped'), (900, 9, NULL, 2, 'dropped'), (900, 0, NULL, 1, 'overwritten');
         INSERT INTO GROSR_NOTE VALUES (10, 2, 'cupti', 'kernel records are withheld');
         INSERT INTO StringIds VALUES (1, 'cudaLaunchKernel'), (2, 'saxpy'), (3, 'saxpy(int, float*)'), (4, 'main thread'),

@@ -59,6 +59,8 @@ sub traced
     my $p = live('--ring', '256');
     says_one_line(grosr('recover', $p->{pid}, '-o', $db), 1, qr/running.*record --attach $p->{pid}/,
                   'recover of a live process is refused');
+    ok(until_true(sub { json_of(grosr('top', $p->{pid}, '--once', '--json'))->{trace}{written} > 500000 }, 60),
+       'it has written more than its rings hold');
     kill('KILL', $p->{pid});
     finish($p);
     my ($segment) = segments($p->{pid});

@@ -20,7 +20,6 @@
 #include <cupti.h>
 
 #define CUPTI_SYMBOLS(X)                                                                            \
-    X(get_version, "cuptiGetVersion", (uint32_t *))                                                 \
     X(result_string, "cuptiGetResultString", (CUptiResult, const char **))                          \
     X(subscribe, "cuptiSubscribe", (CUpti_SubscriberHandle *, CUpti_CallbackFunc, void *))          \
     X(unsubscribe, "cuptiUnsubscribe", (CUpti_SubscriberHandle))                                    \
