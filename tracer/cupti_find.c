@@ -44,7 +44,11 @@ void *grosr_cupti_open(int major, char *why, size_t size)
     if (!library)
         return NULL;
     *(void **)(void *)&get_version = dlsym(library, "cuptiGetVersion");
-    if (get_version && get_version(&version) == 0 && (int)(version / 10000) == major)
+    if (!get_version) {
+        snprintf(why, size, "the CUPTI that was found is none: it has no cuptiGetVersion");
+        return NULL;
+    }
+    if (get_version(&version) == 0 && (int)(version / 10000) == major)
         return library;
     snprintf(why, size, "the CUPTI that was found has version %u.%u, and not %d", version / 10000,
              version % 10000 / 100, major);

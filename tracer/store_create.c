@@ -140,20 +140,25 @@ static int start_timeline(struct grosr_store *s, const struct grosr_session_head
         &real, 1, NULL, 0);
 }
 
-/* An SQLite file's application_id; 0 for a file that is no database or has none. */
-static int application_id(const char *path)
+/* Whether a file may make way for a trace: it is one, or a database that holds nothing at all, as a collector
+ * leaves it that is killed before its first commit. */
+static bool may_be_replaced(const char *path)
 {
     sqlite3 *db;
     sqlite3_stmt *statement = NULL;
-    int id = 0;
+    bool may = false;
 
     if (grosr_sqlite_open(path, &db, SQLITE_OPEN_READONLY) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "PRAGMA application_id", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db,
+                           "SELECT application_id = ?1 OR (application_id = 0 AND NOT EXISTS"
+                           " (SELECT 1 FROM sqlite_master)) FROM pragma_application_id",
+                           -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_bind_int(statement, 1, GROSR_APPLICATION_ID) == SQLITE_OK &&
         sqlite3_step(statement) == SQLITE_ROW)
-        id = sqlite3_column_int(statement, 0);
+        may = sqlite3_column_int(statement, 0) != 0;
     sqlite3_finalize(statement);
     sqlite3_close(db);
-    return id;
+    return may;
 }
 
 int grosr_store_probe(const char *path)
@@ -161,7 +166,7 @@ int grosr_store_probe(const char *path)
     struct stat st;
 
     if (stat(path, &st) == 0) {
-        if (!S_ISREG(st.st_mode) || (st.st_size && application_id(path) != GROSR_APPLICATION_ID))
+        if (!S_ISREG(st.st_mode) || (st.st_size && !may_be_replaced(path)))
             return grosr_fail(
                 EEXIST, "%s exists and is not a GROSR trace; it is left alone, choose another name", path);
         if (access(path, W_OK))
