@@ -6,8 +6,10 @@
  * those that the runtime makes of the driver. A call is told when it returns. One that takes longer than
  * TELL_AFTER_NS is told before that by the housekeeping thread, so that a program that hangs shows where:
  *
- *     NO_CALL -> CALL      its thread, entering           CALL -> NO_CALL     its thread, returning: told
- * whole CALL -> TELLING      the housekeeping thread        TELLING -> TOLD     the same, when it has told
+ *     NO_CALL -> CALL      its thread, entering
+ *     CALL -> NO_CALL      its thread, returning: told whole
+ *     CALL -> TELLING      the housekeeping thread
+ *     TELLING -> TOLD      the same, when it has told
  *     TOLD -> NO_CALL      its thread, returning: told that it has ended
  */
 #include "cuda.h"
@@ -287,11 +289,10 @@ static void at_end(void)
         at.tv_sec += 1;
         pthread_timedjoin_np(housekeeper, NULL, &at); /* it may be inside a driver that hangs */
     }
-    kernels_tick(grosr_host_clock_ns());
+    kernels_end();
     struct inject_thread *t = inject_enter();
     if (!t)
         return;
-    kernels_end(t);
     if (activity_dropped())
         inject_note(t, "cupti", "CUPTI dropped %llu records for want of buffers",
                     (unsigned long long)activity_dropped());

@@ -124,7 +124,7 @@ void kernels_forget(CUcontext context, CUstream stream);
 /* The housekeeping thread's: persistent kernels that have ended, and records that stay away. */
 void kernels_tick(uint64_t now_ns);
 
-/* At the end of the process. */
-void kernels_end(struct inject_thread *thread);
+/* At the end of the process, when the housekeeping thread has ended, or hangs: the last word on both. */
+void kernels_end(void);
 
 #endif

@@ -23,6 +23,7 @@
 #define MISSING     65536u /* launches without a record that are known at a time; a power of two */
 #define PATIENCE_NS 100000000u
 #define WITHHELD_NS 2000000000u
+#define LOOK_NS     500000000u
 #define OURS        "grosr_kernel" /* the runtime's kernel, in whatever program (program_cuda.h) */
 
 /* ---- names ---- */
@@ -450,12 +451,14 @@ static struct missing find_oldest(uint64_t after_ns)
 
     for (uint32_t i = 0; i < MISSING; i++) {
         const struct missing *m = &missing[i];
-        uint64_t what = dev_load_acquire(&m->what);
-        if (what && m->since_ns > after_ns && (!oldest.since_ns || m->since_ns < oldest.since_ns)) {
-            oldest = (struct missing){
-                .since_ns = m->since_ns, .name = m->name, .context = m->context, .stream = m->stream};
-            dev_store_relaxed(&oldest.what, what);
-        }
+        uint64_t what = dev_load_acquire(&m->what), since_ns = m->since_ns;
+        if (!what || since_ns <= after_ns || (oldest.since_ns && since_ns >= oldest.since_ns))
+            continue;
+        struct missing found = {
+            .since_ns = since_ns, .name = m->name, .context = m->context, .stream = m->stream};
+        dev_store_relaxed(&found.what, what);
+        if (dev_load_acquire(&m->what) == what) /* it has been that launch all the time */
+            oldest = found;
     }
     return oldest;
 }
@@ -468,9 +471,11 @@ static struct missing find_oldest(uint64_t after_ns)
 static struct missing find_running(void)
 {
     struct missing oldest = find_oldest(0), m = oldest;
+    struct timespec at_most = until(PATIENCE_NS);
     CUcontext context;
 
-    pthread_mutex_lock(&persistent_lock);
+    if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
+        return oldest;
     for (uint32_t tries = 0; m.since_ns && tries < 64; tries++) {
         bool runs = false;
         if (m.context && !is_gone(&m) && driver.context_push(m.context) == CUDA_SUCCESS) {
@@ -487,10 +492,12 @@ static struct missing find_running(void)
 
 static void look_after_records(uint64_t now_ns)
 {
+    static uint64_t looked_ns; /* all launches are looked at, so not at every tick */
     uint64_t latest = activity_kernel_ns();
 
-    if (!launches_missing() || (latest && now_ns - latest < WITHHELD_NS))
+    if (now_ns - looked_ns < LOOK_NS || !launches_missing() || (latest && now_ns - latest < WITHHELD_NS))
         return;
+    looked_ns = now_ns;
     struct missing m = find_oldest(0);
     if (!m.since_ns || now_ns < m.since_ns + WITHHELD_NS)
         return;
@@ -518,11 +525,15 @@ void kernels_tick(uint64_t now_ns)
     look_after_records(now_ns);
 }
 
-void kernels_end(struct inject_thread *t)
+void kernels_end(void)
 {
     uint32_t n = launches_missing(), without = dev_load_relaxed(&crowded);
     struct missing m;
 
+    look_after_persistent(grosr_host_clock_ns());
+    struct inject_thread *t = inject_enter();
+    if (!t)
+        return;
     if (n) {
         m = find_oldest(0);
         inject_note(t, "cupti",
@@ -532,4 +543,5 @@ void kernels_end(struct inject_thread *t)
     if (without)
         inject_note(t, "cupti", "%u launches could not wait for others: records of kernels may be missing",
                     without);
+    inject_leave(t);
 }
