@@ -31,7 +31,7 @@
 
 /* One whose tasks have all gone on elsewhere looks there so often before it looks at anything else: some 8 us
  * on an H100, in which one that has to wake up first answers too. Then both are awake, and a step to and fro
- * takes a microsecond. After GROSR_PASS_NS it looks around all the same. */
+ * takes half the time. After GROSR_PASS_NS it looks around all the same. */
 #define GROSR_AWAIT_LOOKS 20u
 #define GROSR_PASS_NS     20000u
 
