@@ -192,6 +192,7 @@ struct persistent {
     uint64_t start_ns; /* not before: the launch began then, or what was before it in its stream had ended */
     CUcontext context;
     CUevent before, after;
+    uint32_t stream; /* of records, where its beginning was told: its end is to come behind that */
     bool started;
 };
 
@@ -228,7 +229,7 @@ static void free_persistent(struct persistent *p)
     free(p);
 }
 
-static void tell_persistent(const struct launch *l, const struct persistent *p)
+static void tell_persistent(const struct launch *l, struct persistent *p)
 {
     struct grosr_record_cuda_kernel r = {
         .head = {0, GROSR_RECORD_CUDA_KERNEL},
@@ -252,6 +253,7 @@ static void tell_persistent(const struct launch *l, const struct persistent *p)
     r.full_name = inject_string_number(t, l->name->full);
     r.name = inject_string_number(t, l->name->brief);
     inject_write(t, &piece, 1);
+    p->stream = t->stream;
     inject_leave(t);
 }
 
@@ -266,7 +268,11 @@ static void end_persistent(struct inject_thread *t, const struct persistent *p, 
     };
     const struct grosr_piece piece = {&r, sizeof(r)};
 
+    /* Streams are read one after the other: in another one it could come before the beginning. */
+    uint32_t stream = t->stream;
+    t->stream = p->stream;
     inject_write(t, &piece, 1);
+    t->stream = stream;
 }
 
 /* ---- around launches ---- */
