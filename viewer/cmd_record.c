@@ -32,24 +32,28 @@ static void on_forward(int signal_number)
         kill(child, signal_number);
 }
 
+static struct grosr_collect_options options_of(const struct grosr_arguments *a, const char *path)
+{
+    return (struct grosr_collect_options){
+        .path = path, .level = (int)a->level, .sampling = {a->counters, 0}, .stop = &stop};
+}
+
 static int attach(const struct grosr_arguments *a, const char *path)
 {
-    struct grosr_session *session;
-    int code;
+    struct grosr_collect_options options = options_of(a, path);
+    struct grosr_collect_result result;
+    int err;
 
-    if (grosr_session_open(&session, a->attach, 0))
+    if (grosr_session_open(&options.session, a->attach, 0))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     /* What a dead process left is still worth having: its rings are read out and the segment goes. */
-    if (!grosr_session_alive(session))
+    if (!grosr_session_alive(options.session))
         grosr_say(0, "process %u is dead; recording what it left", a->attach);
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
-    code =
-        collect_session(session, 0, path, (int)a->level, (struct grosr_sampling){a->counters, 0}, &stop, true)
-            ? GROSR_EXIT_FAILURE
-            : GROSR_EXIT_OK;
-    grosr_session_close(session);
-    return code;
+    err = collect_session(options, &result, &stop);
+    grosr_session_close(options.session);
+    return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
 }
 
 /*
@@ -91,6 +95,8 @@ static pid_t start(const struct grosr_arguments *a)
 
 static int command(const struct grosr_arguments *a, const char *path)
 {
+    struct grosr_collect_options options = options_of(a, path);
+    struct grosr_collect_result result;
     int status, code = GROSR_EXIT_OK, err;
 
     signal(SIGINT, SIG_IGN); /* the terminal sends it to the program too */
@@ -98,8 +104,8 @@ static int command(const struct grosr_arguments *a, const char *path)
     child = start(a);
     if (child < 0)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    err = collect_session(NULL, (uint32_t)child, path, (int)a->level, (struct grosr_sampling){a->counters, 0},
-                          &stop, false);
+    options.follow = (uint32_t)child;
+    err = collect_session(options, &result, NULL);
     if (err)
         code = GROSR_EXIT_FAILURE;
     if (err == -ESRCH || err == -EINTR) {

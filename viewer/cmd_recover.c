@@ -42,6 +42,8 @@ static void segment_path(char *path, size_t size, const char *segment)
 int cmd_recover(int argc, char **argv)
 {
     struct grosr_arguments a;
+    struct grosr_collect_options options = {.level = -1, .stop = &stop};
+    struct grosr_collect_result result;
     struct grosr_session *session;
     char segment[4096];
     int code = grosr_parse(argc, argv, &a), err;
@@ -70,7 +72,9 @@ int cmd_recover(int argc, char **argv)
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
     signal(SIGXFSZ, SIG_IGN);
-    err = collect_session(session, 0, path, -1, (struct grosr_sampling){0, 0}, &stop, true);
+    options.path = path;
+    options.session = session;
+    err = collect_session(options, &result, &stop);
     grosr_session_close(session);
     if (err || stop)
         return GROSR_EXIT_FAILURE;

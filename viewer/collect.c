@@ -32,7 +32,7 @@ static void show_progress(const char *what, uint64_t done, uint64_t all)
 /* What say_failed(), which gets no argument of ours, has to know. */
 static struct {
     const char *path;
-    volatile sig_atomic_t *stop; /* to raise; NULL: draining goes on, so that the program is not held up */
+    volatile sig_atomic_t *stop; /* to set; NULL: draining goes on, so that the program is not held up */
     bool said;
 } current;
 
@@ -49,27 +49,19 @@ static void say_warning(const char *text)
     grosr_say(0, "%s", text);
 }
 
-int collect_session(struct grosr_session *session, uint32_t follow, const char *path, int level,
-                    struct grosr_sampling sampling, volatile sig_atomic_t *stop, bool stop_on_failure)
+int collect_session(struct grosr_collect_options options, struct grosr_collect_result *result,
+                    volatile sig_atomic_t *stop_on_failure)
 {
-    struct grosr_collect_options options = {
-        .session = session,
-        .follow = follow,
-        .path = path,
-        .level = level,
-        .sampling = sampling,
-        .stop = stop,
-        .warned = say_warning,
-        .failed = say_failed,
-        .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
-    };
-    struct grosr_collect_result result;
+    const struct grosr_session *session = options.session;
     int err;
 
-    current.path = path;
-    current.stop = stop_on_failure ? stop : NULL;
+    options.warned = say_warning;
+    options.failed = say_failed;
+    options.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
+    current.path = options.path;
+    current.stop = stop_on_failure;
     current.said = false;
-    err = grosr_collect(&options, &result);
+    err = grosr_collect(&options, result);
     if (err == -ESRCH || err == -EINTR)
         return err;
     if (err && !current.said)
@@ -77,28 +69,30 @@ int collect_session(struct grosr_session *session, uint32_t follow, const char *
     if (session && session->copy) {
         if (!err)
             grosr_say(0, "%s: %" PRIu64 " events of process %u; %" PRIu64 " older ones had been written over",
-                      path, result.read, session->header.pid, result.overwritten);
+                      options.path, result->read, session->header.pid, result->overwritten);
         return err;
     }
-    if (!err && result.died)
+    if (!err && result->died)
         grosr_say(0, "%s died; %s holds what reached its session",
-                  result.sessions > 1 ? "a recorded process" : "the recorded process", path);
-    if (result.dropped + result.overwritten)
+                  result->sessions > 1 ? "a recorded process" : "the recorded process", options.path);
+    if (result->dropped + result->overwritten)
         grosr_say(
             0, "%" PRIu64 " of %" PRIu64 " events were lost; a larger --ring or --overflow block keeps them",
-            result.dropped + result.overwritten, result.read + result.dropped + result.overwritten);
+            result->dropped + result->overwritten, result->read + result->dropped + result->overwritten);
     return err;
 }
 
 static int collector_main(uint32_t parent, const char *path, struct grosr_sampling sampling)
 {
-    struct grosr_session *session;
-    int err = grosr_collector_find(&session, parent, &give_up);
+    struct grosr_collect_options options = {
+        .path = path, .level = -1, .sampling = sampling, .stop = &give_up};
+    struct grosr_collect_result result;
+    int err = grosr_collector_find(&options.session, parent, &give_up);
 
     if (err) /* the parent has said why there is no session */
         return GROSR_EXIT_FAILURE;
-    err = collect_session(session, 0, path, -1, sampling, &give_up, false);
-    grosr_session_close(session);
+    err = collect_session(options, &result, NULL);
+    grosr_session_close(options.session);
     if (!err && give_up)
         unlink(path);
     return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;

@@ -11,14 +11,13 @@
 #define GROSR_DEFAULT_TRACE "grosr.db"
 
 /*
- * Collects a session, or (NULL) those of the process `follow` and its descendants, into `path` at `level`
- * (-1: as it is), with `sampling` of GPUs and a progress bar on a terminal, and says what went
- * wrong or was lost. When writing fails it says so at once and, if stop_on_failure, detaches; otherwise it
- * goes on draining and counting to the session's end. 0 or negative errno; -ESRCH, not said: the process
- * ended without a session.
+ * Collects as the options say, whose callbacks are set here: it says what went wrong or was lost, with a
+ * progress bar on a terminal. When writing fails it says so at once and sets *stop_on_failure, if that is not
+ * NULL; otherwise it goes on draining and counting to the session's end. 0 or negative errno; -ESRCH and
+ * -EINTR, not said: the followed process ended without a session.
  */
-int collect_session(struct grosr_session *session, uint32_t follow, const char *path, int level,
-                    struct grosr_sampling sampling, volatile sig_atomic_t *stop, bool stop_on_failure);
+int collect_session(struct grosr_collect_options options, struct grosr_collect_result *result,
+                    volatile sig_atomic_t *stop_on_failure);
 
 /*
  * Starts a collector process for the session that this process is going to create. It ignores the terminal's
