@@ -7,7 +7,8 @@
 
 CREATE TABLE GROSR_META (            -- facts about the file
     key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', 'chunk_events',
-                                     -- 'chunk_raw_bytes', 'chunk_bytes' (what events put aside took as they were, and packed)
+                                     -- 'chunk_raw_bytes', 'chunk_bytes' (what events put aside took as they were, and packed),
+                                     -- 'kept_from' (what ended before was left out, as asked), 'cut_events' (of before it)
     value
 ) WITHOUT ROWID;
 

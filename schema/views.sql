@@ -241,6 +241,8 @@ facts AS (
                     (SELECT max(bound_ns) FROM GROSR_CLOCK), 0) AS clock_error_ns,
            coalesce((SELECT value FROM GROSR_META WHERE key = 'complete'), 0) AS complete,
            (SELECT value FROM GROSR_META WHERE key = 'collector_error') AS error,
+           coalesce(' from ' || (SELECT round(value / 1e9, 3) FROM GROSR_META WHERE key = 'kept_from') || ' s on', '')
+               AS kept,
            (SELECT sum(dropped + unstored) FROM GROSR_STREAM) AS records_lost,
            (SELECT max(died) FROM GROSR_SESSION s
             WHERE NOT EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.session = s.session)) AS died),
@@ -265,8 +267,8 @@ SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unstored
            WHEN b.dropped + b.overwritten + b.unstored THEN
                (b.dropped + b.overwritten + b.unstored) || ' of ' || b.written || ' events lost'
            WHEN b.ring IS NULL AND f.records_lost THEN f.records_lost || ' records of what processes told lost'
-           WHEN b.detached THEN 'complete up to where recording stopped'
-           ELSE 'complete'
+           WHEN b.detached THEN 'complete' || f.kept || ' up to where recording stopped'
+           ELSE 'complete' || f.kept
        END AS verdict, b.session
 FROM books b, facts f;
 

@@ -16,6 +16,7 @@
 #define HAND_OVER_NS  20000000u /* a batch goes to the writer at this age, or half full */
 #define SAMPLE_NS     1000000u  /* at most one sample of the queues a ms, and only when they changed */
 #define LOOK_NS       5000000u  /* between looks for new sessions */
+#define WATCH_NS      50000000u /* between looks for stalls */
 #define PAUSE_NS      100000u   /* between looks at the rings while there are events, at first */
 #define PAUSE_MOST_NS 1000000u  /* and when a look finds all of them nearly empty */
 #define PAUSE_EVENTS  16384u    /* after a look that finds so many, none */
@@ -101,6 +102,38 @@ static void hand_over(struct collector *c, struct grosr_batch *b)
             sys_store_release(&c->source[i]->ended, 1); /* pairs with the load in note_ended() */
 }
 
+/*
+ * Looks for stalls, of what the runs from `from` on tell too. After a time without looks (the writer was
+ * behind) nothing is known of what went on meanwhile.
+ */
+static void watch(struct collector *c, const struct grosr_batch *b, uint32_t from, uint64_t now)
+{
+    bool blind = now - c->watched_ns > 4 * (uint64_t)WATCH_NS;
+
+    for (uint32_t i = from; i < b->runs; i++) {
+        const struct grosr_run *run = &b->run[i];
+        if (run->ring < run->source->session->header.rings)
+            grosr_stall_see(&run->source->stall, b->event + run->at, run->count);
+    }
+    if (now - c->watched_ns < WATCH_NS)
+        return;
+    c->watched_ns = now;
+    for (uint32_t i = 0; i < c->sources && !c->stalled; i++) {
+        struct grosr_source *s = c->source[i];
+        s->stall.moved |= blind;
+        if (s->end_ns || !grosr_stall_look(&s->stall, s->session, now, c->options->stall_ns))
+            continue;
+        c->stalled = s;
+        c->result->stalled = true;
+        grosr_stall_tell(&s->stall, s->session, now, c->result->stall, sizeof(c->result->stall));
+    }
+}
+
+static bool is_to_stop(const struct collector *c)
+{
+    return *c->options->stop || c->stalled;
+}
+
 /* One look at every source that is not over. Returns how many events and records. */
 static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool sampling)
 {
@@ -113,7 +146,7 @@ static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool samp
         if (sampling)
             grosr_source_sample(s, b, grosr_host_clock_ns());
         records += grosr_source_drain(s, b);
-        if (grosr_source_is_over(s, *c->options->stop != 0)) {
+        if (grosr_source_is_over(s, is_to_stop(c))) {
             grosr_source_sample(s, b, s->end_ns);
             c->result->died |= s->died;
             c->result->detached |= s->detached;
@@ -148,7 +181,7 @@ static void drain(struct collector *c)
 
     while (!end) {
         uint64_t now = grosr_host_clock_ns();
-        if (*c->options->stop)
+        if (is_to_stop(c))
             more = false;
         if (more && now - looked_ns >= LOOK_NS) {
             more = add_new_sources(c);
@@ -159,6 +192,8 @@ static void drain(struct collector *c)
             sampled_ns = now;
         uint32_t runs = b->runs, n = drain_pass(c, b, sampling), full = fullest(b, runs);
         b->drained_ns = grosr_host_clock_ns();
+        if (c->options->stall_ns && !is_to_stop(c))
+            watch(c, b, runs, b->drained_ns);
         quiet = n ? 0 : quiet + 1;
         end = c->running == 0 && !more;
         if (end || b->events >= b->events_max / 2 || b->bytes >= b->bytes_max / 2 ||
@@ -258,6 +293,7 @@ static int open_file(struct collector *c)
         err = grosr_source_resume(s, c->store, number);
         if (!err)
             err = grosr_store_count_chunks(c->store, &c->spooled, &c->spooled_ns);
+        s->aside = c->spooled;
         if (!err)
             tell_continued(c);
     } else if (!err) {
@@ -268,7 +304,8 @@ static int open_file(struct collector *c)
     if (err)
         return err;
     c->begun = 1;
-    collector_commit(c, grosr_host_clock_ns());
+    c->begun_ns = grosr_host_clock_ns();
+    collector_commit(c, c->begun_ns);
     return c->error;
 }
 
@@ -283,6 +320,7 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
         return grosr_fail(ENOMEM, "out of memory");
     c->options = options;
     c->result = result;
+    c->kept_from = GROSR_NULL;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
     err = allocate(c);

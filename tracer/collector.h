@@ -16,6 +16,12 @@
  * mostly some KiB, for each session that waits for so much as twice 36 MiB. With one session less than 1 GiB;
  * all of it is touched only as it fills.
  *
+ * A recording can keep its latest part only (window_ns). Then all events are put aside, and those that have
+ * grown too old go through what makes rows, which keeps what is still open and when tasks were enqueued, but
+ * makes no rows of them: what goes on when recording ends has its start, however long ago that was. Other
+ * rows are removed again. So the file holds the window and, while there is no quiet moment, half as much
+ * more; rows of events are made at the end.
+ *
  * A collector that is killed leaves a file that tells, as of the last commit, how far each ring is stored.
  * Another one that is given the same session and file goes on there; what the killed one had read and not
  * stored is counted.
@@ -39,8 +45,10 @@
 struct grosr_collect_result {
     uint64_t read, dropped, overwritten; /* events, all rings */
     uint32_t sessions;
-    bool died;     /* a process ended without closing its session */
-    bool detached; /* asked to stop while a session went on */
+    bool died;       /* a process ended without closing its session */
+    bool detached;   /* stopped while a session went on */
+    bool stalled;    /* stopped because one of them had stalled */
+    char stall[512]; /* then: which, and what is known of it */
 };
 
 struct grosr_collect_options {
@@ -50,6 +58,10 @@ struct grosr_collect_options {
     struct grosr_sampling sampling;    /* what GPUs are to tell of themselves */
     int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
     const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */
+    uint64_t window_ns;                /* keep so long before the end, or before a stall; 0: all */
+    bool since; /* leave out what ended more than since_ns before the recording began */
+    uint64_t since_ns;
+    uint64_t stall_ns; /* stop when a session has stalled for so long (stall.h); 0: do not look */
 
     /* Called when something is not as asked and recording goes on: what. On another thread. May be NULL. */
     void (*warned)(const char *text);

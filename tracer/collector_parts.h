@@ -17,9 +17,11 @@ struct collector {
     struct grosr_store *store;
     const struct grosr_collect_options *options;
     struct grosr_collect_result *result;
-    struct grosr_finder finder; /* the drainer's */
-    uint32_t running;           /* sources that are not over; the drainer's */
-    uint32_t rings;             /* of all sources and their streams; the drainer's */
+    struct grosr_finder finder;   /* the drainer's */
+    uint32_t running;             /* sources that are not over; the drainer's */
+    uint32_t rings;               /* of all sources and their streams; the drainer's */
+    uint64_t watched_ns;          /* when stalls were last looked for; the drainer's */
+    struct grosr_source *stalled; /* the one that has; NULL: none. The drainer's */
 
     /* Between the threads, under `lock`. `ready` is oldest first. */
     pthread_mutex_t lock;
@@ -34,9 +36,14 @@ struct collector {
     uint32_t begun;                           /* of the sources */
     uint64_t spooled, built;                  /* events put aside; of those, turned into rows */
     uint64_t spooled_ns;                      /* when the latest of them were drained */
+    uint64_t oldest_ns;                       /* when the oldest were that are no rows yet; 0: to be asked */
+    uint64_t begun_ns;                        /* when the recording began */
+    uint64_t from_ns;                         /* what ended before is left out, as of now; 0: nothing is */
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;
     struct grosr_ring_counts finished_books; /* of sources that are finished */
+    int64_t kept_from;                       /* of those, the latest; GROSR_NULL: nothing was left out */
+    uint64_t cut;                            /* events left out, of those */
     struct grosr_sampler *sampler;           /* NULL: it has not been started */
     bool sampler_failed;
     uint32_t sampled; /* the source for which it was started */

@@ -12,6 +12,8 @@
 #include <time.h>
 
 #define COMMIT_NS         500000000u
+#define CUT_MARGIN_NS     1000000u   /* events were before they were drained, but for the clocks' errors */
+#define STALL_MARGIN_NS   500000000u /* how long after its time a stall is noticed, at most */
 #define CLOCK_PATIENCE_NS 200000000u /* how long rows wait for the clock snapshot behind them */
 
 bool collector_failed(struct collector *c, int err)
@@ -57,26 +59,60 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
     }
 }
 
-static void put_aside(struct collector *c, const struct grosr_batch *b, uint32_t ring, uint64_t first,
-                      uint32_t count)
+/* What ended before this host time is left out when `window` before `now` is kept; 0: nothing is. */
+static uint64_t keep_from(const struct collector *c, uint64_t now, uint64_t window)
 {
-    collector_failed(c, grosr_store_put_chunk(c->store, ring, first, b->drained_ns, c->gathered, count));
+    const struct grosr_collect_options *o = c->options;
+    uint64_t since = o->since && c->begun_ns > o->since_ns ? c->begun_ns - o->since_ns : 0;
+    uint64_t from = window && now > window ? now - window : 0;
+
+    return since > from ? since : from;
+}
+
+/* What is kept while recording goes on: before a stall the whole window is to be had. */
+static uint64_t window_of(const struct collector *c)
+{
+    const struct grosr_collect_options *o = c->options;
+
+    return o->window_ns && o->stall_ns ? o->window_ns + o->stall_ns + STALL_MARGIN_NS : o->window_ns;
+}
+
+static void keep_no_more(const struct collector *c, struct grosr_source *s)
+{
+    if (c->from_ns)
+        grosr_rows_keep_from(s->rows, grosr_timeline(&s->bases, c->from_ns));
+}
+
+/* Rows of events of one ring, but of what is to be left out. */
+static void build(struct collector *c, struct grosr_source *s, uint32_t ring, uint64_t first,
+                  const struct grosr_pair *events, uint32_t count, uint64_t drained_ns)
+{
+    keep_no_more(c, s);
+    collector_failed(c, grosr_source_build(s, ring, first, events, count, drained_ns));
+}
+
+static void put_aside(struct collector *c, const struct grosr_batch *b, struct grosr_source *s, uint32_t ring,
+                      uint64_t first, uint32_t count)
+{
+    collector_failed(c, grosr_store_put_chunk(c->store, (uint32_t)s->bases.ring + ring, first, b->drained_ns,
+                                              c->gathered, count));
     c->spooled += count;
     c->spooled_ns = b->drained_ns;
+    s->aside += count;
 }
 
 /* Puts a ring's runs of the batch aside, joined: there may be many short ones. */
 static void spool_ring(struct collector *c, const struct grosr_batch *b, struct grosr_source *s,
                        uint32_t index)
 {
-    uint32_t ring = (uint32_t)s->bases.ring + index, n = 0;
     uint64_t first = 0;
+    uint32_t n = 0;
 
     for (uint32_t i = s->run_of[index]; i && !c->error; i = b->run[i - 1].next) {
         const struct grosr_run *run = &b->run[i - 1];
         for (uint32_t done = 0, part; done < run->count && !c->error; done += part) {
             if (n == CHUNK_EVENTS || (n && first + n != run->first + done)) {
-                put_aside(c, b, ring, first, n);
+                put_aside(c, b, s, index, first, n);
                 n = 0;
             }
             if (n == 0)
@@ -87,7 +123,7 @@ static void spool_ring(struct collector *c, const struct grosr_batch *b, struct 
         }
     }
     if (n && !c->error)
-        put_aside(c, b, ring, first, n);
+        put_aside(c, b, s, index, first, n);
     s->run_of[index] = 0;
 }
 
@@ -119,8 +155,7 @@ static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_u
             collector_failed(c, grosr_records_add(s->records, run->ring - s->session->header.rings,
                                                   b->byte + run->at, run->count));
         else if (keeps_up)
-            collector_failed(c, grosr_source_build(s, run->ring, run->first, b->event + run->at, run->count,
-                                                   b->drained_ns));
+            build(c, s, run->ring, run->first, b->event + run->at, run->count, b->drained_ns);
         grosr_source_stored(s, run, run->ring < s->session->header.rings ? b->event + run->at : NULL);
     }
     if (!keeps_up && !c->error)
@@ -137,8 +172,8 @@ static struct grosr_source *source_of_ring(const struct collector *c, uint32_t r
     return NULL;
 }
 
-/* Turns the oldest chunk into rows. */
-static void build_chunk(struct collector *c)
+/* Turns the oldest chunk into rows; or, if it is too old to be kept and there is no time, passes it over. */
+static void take_chunk(struct collector *c, bool in_time)
 {
     struct grosr_pair *records;
     uint32_t ring, count;
@@ -147,13 +182,40 @@ static void build_chunk(struct collector *c)
     if (collector_failed(c, grosr_store_take_chunk(c->store, &ring, &first, &drained_ns, &records, &count)))
         return;
     struct grosr_source *s = source_of_ring(c, ring);
-    if (s && !records)
-        grosr_rows_go_on(s->rows, ring - (uint32_t)s->bases.ring, first + count);
-    else if (s)
-        collector_failed(
-            c, grosr_source_build(s, ring - (uint32_t)s->bases.ring, first, records, count, drained_ns));
+    ring -= s ? (uint32_t)s->bases.ring : 0;
+    if (s && !records) {
+        grosr_rows_go_on(s->rows, ring, first + count);
+    } else if (s && in_time) {
+        build(c, s, ring, first, records, count, drained_ns);
+    } else if (s) {
+        keep_no_more(c, s);
+        collector_failed(c, grosr_source_pass_over(s, ring, first, records, count, drained_ns));
+    }
+    if (s)
+        s->aside -= count;
     free(records);
     c->built += count;
+    c->oldest_ns = 0;
+}
+
+/* Whether what was put aside first was drained before `ns`. */
+static bool oldest_is_before(struct collector *c, uint64_t ns)
+{
+    if (!c->error && c->built < c->spooled && !c->oldest_ns)
+        collector_failed(c, grosr_store_oldest_chunk(c->store, &c->oldest_ns));
+    return !c->error && c->built < c->spooled && c->oldest_ns < ns;
+}
+
+/*
+ * Of a recording that keeps its latest part: chunks that have grown too old are turned into what is known of
+ * the time before, in quiet moments. If there are none for half as long again, they are passed over.
+ */
+static void pass_over_oldest(struct collector *c, uint64_t now)
+{
+    uint64_t late = window_of(c) + window_of(c) / 2;
+
+    while (late && now > late && oldest_is_before(c, now - late))
+        take_chunk(c, false);
 }
 
 /* Starts sampling when there is a session of a GPU to do it for, or at the first if it was asked for. */
@@ -181,12 +243,13 @@ static void write_counters(struct collector *c)
                                                 s->finished ? NULL : &s->clock, c->options->warned));
 }
 
-void collector_commit(struct collector *c, uint64_t now)
+/* Whether it was time for it. */
+static bool commit(struct collector *c, uint64_t now)
 {
     struct grosr_ring_counts sum = {0};
 
     if (c->error || now - c->committed_ns < COMMIT_NS)
-        return;
+        return false;
     for (uint32_t i = 0; i < c->begun && !c->error; i++) {
         struct grosr_source *s = c->source[i];
         if (s->finished)
@@ -205,6 +268,17 @@ void collector_commit(struct collector *c, uint64_t now)
     if (!c->error)
         collector_failed(c, grosr_store_commit(c->store));
     c->committed_ns = now;
+    return true;
+}
+
+void collector_commit(struct collector *c, uint64_t now)
+{
+    c->from_ns = keep_from(c, now, window_of(c));
+    if (!commit(c, now))
+        return;
+    if (!c->error && c->options->window_ns && c->from_ns)
+        collector_failed(c, grosr_store_cut(c->store, grosr_timeline(&c->source[0]->bases, c->from_ns),
+                                            grosr_timeline(&c->source[0]->bases, now)));
 }
 
 /*
@@ -225,6 +299,12 @@ static void finish_source(struct collector *c, struct grosr_source *s)
 {
     int err = 0;
 
+    if (s->rows) {
+        keep_no_more(c, s);
+        int64_t from = grosr_rows_kept_from(s->rows);
+        c->kept_from = from > c->kept_from ? from : c->kept_from;
+        c->cut += grosr_rows_cut(s->rows);
+    }
     if (c->error) {
         for (uint32_t i = 0; i < s->session->header.rings; i++) {
             c->finished_books.read += s->final[i].read;
@@ -258,11 +338,11 @@ static bool note_ended(struct collector *c)
     return any;
 }
 
-/* Finishes the sources noted as ended, so that what they hold is free again. */
+/* Finishes the sources noted as ended, so that what they hold is free again; not those with events aside. */
 static void finish_ended(struct collector *c)
 {
     for (uint32_t i = 0; i < c->begun; i++)
-        if (c->source[i]->seen_ended)
+        if (c->source[i]->seen_ended && (c->error || !c->source[i]->aside))
             finish_source(c, c->source[i]);
 }
 
@@ -311,23 +391,34 @@ static void release_ready(struct collector *c)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* Whether the oldest chunk is to become rows now: as soon as it can be placed well, or as late as it can. */
+static bool chunk_is_due(struct collector *c, uint64_t now)
+{
+    if (c->error || c->built == c->spooled)
+        return false;
+    if (!c->options->window_ns)
+        return clock_covers(c, c->spooled_ns, now);
+    return c->from_ns > CUT_MARGIN_NS && oldest_is_before(c, c->from_ns - CUT_MARGIN_NS);
+}
+
 /* In a quiet moment: turns what was put aside into rows, or finishes sources. */
 static void work_off(struct collector *c, bool ended, uint64_t now)
 {
-    if (!c->error && c->built < c->spooled) {
-        if (clock_covers(c, c->spooled_ns, now))
-            build_chunk(c);
-        else
-            rest();
-    } else if (ended) {
-        finish_ended(c);
+    if (chunk_is_due(c, now)) {
+        take_chunk(c, true);
+        return;
     }
+    if (ended)
+        finish_ended(c);
+    if (!c->error && c->built < c->spooled)
+        rest();
 }
 
 /*
  * The writer's rule: rows at once while it keeps up; when batches pile up they are put aside, and from then
  * on every batch is, until the chunks have been worked off in quiet moments. (Chunks are built in order, so
- * the latest one's clock snapshot covers them all.)
+ * the latest one's clock snapshot covers them all.) A recording that keeps its latest part puts all aside,
+ * and most of it never becomes rows.
  */
 void *collector_write(void *p)
 {
@@ -348,7 +439,8 @@ void *collector_write(void *p)
             work_off(c, ended, now);
             continue;
         }
-        bool keeps_up = o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
+        bool keeps_up =
+            !c->options->window_ns && o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
         if (keeps_up && !o.end && !clock_covers(c, o.batch->drained_ns, now)) {
             rest();
             continue;
@@ -356,7 +448,30 @@ void *collector_write(void *p)
         if (!c->error)
             write_batch(c, o.batch, keeps_up);
         release_ready(c);
+        pass_over_oldest(c, now);
     }
+}
+
+/* When the last of the sources was over. */
+static uint64_t end_of_all(const struct collector *c)
+{
+    uint64_t end = 0;
+
+    for (uint32_t i = 0; i < c->sources; i++)
+        end = c->source[i]->end_ns > end ? c->source[i]->end_ns : end;
+    return end;
+}
+
+/* A stall that ended the recording is told in the trace. */
+static void note_stall(struct collector *c)
+{
+    const struct grosr_source *s = c->stalled;
+    static const char topic[] = "stall";
+
+    if (s && !c->error)
+        collector_failed(c,
+                         grosr_store_note(c->store, grosr_timeline(&s->bases, s->end_ns), s->bases.session,
+                                          topic, strlen(topic), c->result->stall, strlen(c->result->stall)));
 }
 
 void collector_finish(struct collector *c)
@@ -366,17 +481,21 @@ void collector_finish(struct collector *c)
     grosr_sampler_stop(c->sampler);
     write_counters(c);
     fetch_clocks(c);
+    c->from_ns = keep_from(c, c->stalled ? c->stalled->stall.since_ns : end_of_all(c), c->options->window_ns);
     while (!c->error && c->built < c->spooled) {
-        build_chunk(c);
+        take_chunk(c, true);
         if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
             c->options->progress("building rows", c->built, c->spooled);
             told = c->built;
         }
-        collector_commit(c, grosr_host_clock_ns());
+        commit(c, grosr_host_clock_ns());
     }
     for (uint32_t i = 0; i < c->sources; i++)
         if (!c->source[i]->finished)
             finish_source(c, c->source[i]);
+    note_stall(c);
+    if (!c->error && c->kept_from > 0)
+        collector_failed(c, grosr_store_cut_all(c->store, c->kept_from, c->cut));
     c->result->read = c->finished_books.read;
     c->result->dropped = c->finished_books.dropped;
     c->result->overwritten = c->finished_books.overwritten;

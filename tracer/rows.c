@@ -33,6 +33,7 @@ int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *sessi
     r->store = store;
     r->base = *bases;
     r->spare = GROSR_BATCHES_MOST;
+    r->from = GROSR_NULL;
     for (uint32_t i = 0; i < rings; i++) {
         uint32_t worker = session->ring[i].worker;
         r->ring[i].worker = worker == GROSR_RING_HOST ? GROSR_NULL : bases->worker + worker;
@@ -63,19 +64,35 @@ int64_t grosr_rows_time(struct grosr_rows *r, uint64_t device_ns)
                                                                  : GROSR_NULL;
 }
 
+/* A time of a ring on the timeline: the host stamps its own ring with its own clock. */
+static int64_t ring_time(struct grosr_rows *r, const struct ring_state *ring, uint64_t ns)
+{
+    return ring->worker == GROSR_NULL ? grosr_timeline(&r->base, ns) : grosr_rows_time(r, ns);
+}
+
 int64_t grosr_rows_latest(struct grosr_rows *r)
 {
     int64_t latest = GROSR_NULL;
 
     for (uint32_t i = 0; i < r->session->header.rings; i++) {
         const struct ring_state *ring = &r->ring[i];
-        int64_t time = !ring->latest_ns             ? GROSR_NULL
-                       : ring->worker == GROSR_NULL ? grosr_timeline(&r->base, ring->latest_ns)
-                                                    : grosr_rows_time(r, ring->latest_ns);
+        int64_t time = ring->latest_ns ? ring_time(r, ring, ring->latest_ns) : GROSR_NULL;
         if (time > latest)
             latest = time;
     }
     return latest;
+}
+
+/* Whether what ended then is too old to be stored. GROSR_NULL, a time that is not known, is not. */
+static bool is_cut(const struct grosr_rows *r, int64_t end)
+{
+    return end < r->from && end != GROSR_NULL;
+}
+
+/* The row of what ended at `end`, unless that is too old. */
+static int put_row(struct grosr_rows *r, enum grosr_table table, int64_t end, const int64_t *values)
+{
+    return is_cut(r, end) ? 0 : grosr_store_row(r->store, table, values);
 }
 
 /* The worker has spawned `count` tasks from `task` on. */
@@ -145,7 +162,7 @@ static int settle(struct grosr_rows *r, struct ring_state *source, bool at_end)
             source->latest_ns <= row->begin_ns + CLOCK_SKEW_NS)
             source->waiting[kept++] = *row;
         else
-            err = grosr_store_row(r->store, GROSR_TABLE_TASK, row->values);
+            err = put_row(r, GROSR_TABLE_TASK, row->values[END], row->values);
     }
     r->waiting -= source->waiting_count - kept;
     source->waiting_count = kept;
@@ -201,7 +218,7 @@ static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct 
             source->latest_ns <= begin->begin_ns + CLOCK_SKEW_NS && r->waiting < GROSR_ROWS_WAITING)
             return wait_for(r, source, begin->begin_ns, values);
     }
-    return grosr_store_row(r->store, GROSR_TABLE_TASK, values);
+    return put_row(r, GROSR_TABLE_TASK, end->time, values);
 }
 
 /* A resource's index in the file, where queues and names are numbered through all sessions. */
@@ -240,21 +257,21 @@ static int span_row(struct grosr_rows *r, struct ring_state *ring, const struct 
         int64_t resource = (int64_t)(payload >> GROSR_WAIT_RES_BITS);
         int64_t values[] = {ring->worker, resource,  file_index(r, payload),
                             start,        end->time, r->base.session};
-        return grosr_store_row(r->store, GROSR_TABLE_WAIT, values);
+        return put_row(r, GROSR_TABLE_WAIT, end->time, values);
     }
     case GROSR_EV_HOLD: {
         int64_t resource = (int64_t)(payload >> GROSR_WAIT_RES_BITS);
         int64_t values[] = {ring->worker, resource, file_index(r, payload), start, end->time};
-        return grosr_store_row(r->store, GROSR_TABLE_HOLD, values);
+        return put_row(r, GROSR_TABLE_HOLD, end->time, values);
     }
     case GROSR_EV_RANGE_BEGIN: {
         int64_t value = end->kind ? (int64_t)(end->payload & GROSR_VALUE_MASK) : GROSR_NULL;
         int64_t values[] = {ring->worker, file_name(r, payload), start, end->time, value};
-        return grosr_store_row(r->store, GROSR_TABLE_RANGE, values);
+        return put_row(r, GROSR_TABLE_RANGE, end->time, values);
     }
     default: {
         int64_t values[] = {ring->worker, start, end->time};
-        return grosr_store_row(r->store, GROSR_TABLE_IDLE, values);
+        return put_row(r, GROSR_TABLE_IDLE, end->time, values);
     }
     }
 }
@@ -266,7 +283,8 @@ static int begin_span(struct grosr_rows *r, struct ring_state *ring, const struc
     int err = 0;
 
     if (ring->open_count == OPEN_MAX) { /* its end was lost long ago */
-        err = span_row(r, ring, &ring->open[0], &no_end);
+        if (!is_cut(r, ring->open[0].start))
+            err = span_row(r, ring, &ring->open[0], &no_end);
         memmove(&ring->open[0], &ring->open[1], (OPEN_MAX - 1) * sizeof(ring->open[0]));
         ring->open_count--;
     }
@@ -308,10 +326,13 @@ static int end_span(struct grosr_rows *r, struct ring_state *ring, const struct 
     return span_row(r, ring, NULL, end);
 }
 
-static int loss(struct grosr_rows *r, uint32_t ring, uint64_t position, int64_t time, uint64_t count,
-                const char *reason)
+/* The row of a loss before what happened at `until`. */
+static int loss(struct grosr_rows *r, uint32_t ring, uint64_t position, int64_t until, int64_t time,
+                uint64_t count, const char *reason)
 {
-    return grosr_store_loss(r->store, (uint32_t)r->base.ring + ring, position, time, count, reason);
+    return is_cut(r, until)
+               ? 0
+               : grosr_store_loss(r->store, (uint32_t)r->base.ring + ring, position, time, count, reason);
 }
 
 static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, struct grosr_pair e,
@@ -321,10 +342,9 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     uint32_t kind = grosr_event_kind(e);
     uint64_t payload = grosr_event_payload(e);
     uint64_t device_ns = grosr_clock_extend(grosr_event_time(e), GROSR_KIND_SHIFT, near_ns);
-    int64_t time;
+    int64_t time = ring_time(r, ring, device_ns);
 
-    /* The host stamps its own ring with its own clock. */
-    time = ring->worker == GROSR_NULL ? grosr_timeline(&r->base, device_ns) : grosr_rows_time(r, device_ns);
+    r->cut += is_cut(r, time) && kind != GROSR_EV_LOST;
     if (kind != GROSR_EV_LOST) /* a marker is stamped later than the record behind it */
         ring->latest_ns = device_ns;
     switch (kind) {
@@ -362,14 +382,14 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     }
     case GROSR_EV_COUNTER: {
         int64_t values[] = {time, file_name(r, payload), ring->worker, grosr_value_of(payload)};
-        return grosr_store_row(r->store, GROSR_TABLE_COUNTER, values);
+        return put_row(r, GROSR_TABLE_COUNTER, time, values);
     }
     case GROSR_EV_LOST:
         ring->told += payload;
-        return loss(r, index, position, time, payload, "dropped");
+        return loss(r, index, position, time, time, payload, "dropped");
     default: {
         int64_t values[] = {ring->worker, time, kind, (int64_t)payload, r->base.session};
-        return grosr_store_row(r->store, GROSR_TABLE_INSTANT, values);
+        return put_row(r, GROSR_TABLE_INSTANT, time, values);
     }
     }
 }
@@ -379,18 +399,60 @@ void grosr_rows_go_on(struct grosr_rows *r, uint32_t ring, uint64_t position)
     r->ring[ring].expected = position;
 }
 
+void grosr_rows_keep_from(struct grosr_rows *r, int64_t from)
+{
+    if (from > r->from)
+        r->from = from;
+}
+
+int64_t grosr_rows_kept_from(const struct grosr_rows *r)
+{
+    return r->from;
+}
+
+uint64_t grosr_rows_cut(const struct grosr_rows *r)
+{
+    return r->cut;
+}
+
 int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const struct grosr_pair *records,
                    uint32_t count, uint64_t near_ns)
 {
+    uint64_t expected = r->ring[ring].expected;
     int err = 0;
 
-    if (first > r->ring[ring].expected)
-        err =
-            loss(r, ring, r->ring[ring].expected, GROSR_NULL, first - r->ring[ring].expected, "overwritten");
+    if (first > expected && count) {
+        uint64_t until = grosr_clock_extend(grosr_event_time(records[0]), GROSR_KIND_SHIFT, near_ns);
+        err = loss(r, ring, expected, ring_time(r, &r->ring[ring], until), GROSR_NULL, first - expected,
+                   "overwritten");
+    }
     for (uint32_t i = 0; !err && i < count; i++)
         err = add_event(r, ring, first + i, records[i], near_ns);
     r->ring[ring].expected = first + count;
     return err ? err : settle(r, &r->ring[ring], false);
+}
+
+int grosr_rows_pass_over(struct grosr_rows *r, uint32_t ring, uint64_t first,
+                         const struct grosr_pair *records, uint32_t count, uint64_t near_ns)
+{
+    struct ring_state *state = &r->ring[ring];
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < count; i++) {
+        uint32_t kind = grosr_event_kind(records[i]);
+        if (kind == GROSR_EV_LOST)
+            state->told += grosr_event_payload(records[i]);
+        else if (kind == GROSR_EV_WORKER_START || kind == GROSR_EV_WORKER_STOP)
+            err = add_event(r, ring, first + i, records[i], near_ns);
+        else
+            r->cut++;
+    }
+    if (count)
+        state->latest_ns =
+            grosr_clock_extend(grosr_event_time(records[count - 1]), GROSR_KIND_SHIFT, near_ns);
+    state->open_count = 0; /* their ends may have been among these */
+    state->expected = first + count;
+    return err ? err : settle(r, state, false);
 }
 
 /* The program's names, which it may give at any time. */
@@ -443,7 +505,8 @@ int grosr_rows_finish(struct grosr_rows *r, const struct grosr_ring_counts *fina
             err = span_row(r, ring, &ring->open[k], &no_end);
         ring->open_count = 0;
         if (!err && final[i].dropped > ring->told)
-            err = loss(r, i, ring->expected, GROSR_NULL, final[i].dropped - ring->told, "dropped");
+            err =
+                loss(r, i, ring->expected, GROSR_NULL, GROSR_NULL, final[i].dropped - ring->told, "dropped");
     }
     for (uint32_t i = 0; !err && i < r->session->header.rings; i++)
         err = settle(r, &r->ring[i], true);

@@ -44,6 +44,23 @@ void grosr_rows_go_on(struct grosr_rows *rows, uint32_t ring, uint64_t position)
 int grosr_rows_add(struct grosr_rows *rows, uint32_t ring, uint64_t first, const struct grosr_pair *records,
                    uint32_t count, uint64_t near_ns);
 
+/*
+ * From now on no row is made of what ended before `from`, on the trace's timeline, nor of losses before it;
+ * what goes on then has its row, with its start. An earlier `from` than before changes nothing.
+ */
+void grosr_rows_keep_from(struct grosr_rows *rows, int64_t from);
+
+/* That time; GROSR_NULL: everything is kept. And how many events date from before. */
+int64_t grosr_rows_kept_from(const struct grosr_rows *rows);
+uint64_t grosr_rows_cut(const struct grosr_rows *rows);
+
+/*
+ * Instead of grosr_rows_add(), for records of before `from` that there is no time for: they are counted as
+ * cut, and what had begun by then will not be known.
+ */
+int grosr_rows_pass_over(struct grosr_rows *rows, uint32_t ring, uint64_t first,
+                         const struct grosr_pair *records, uint32_t count, uint64_t near_ns);
+
 /* Writes the worker table as it stands, and the program's names that are new; may be repeated. */
 int grosr_rows_workers(struct grosr_rows *rows);
 

@@ -50,6 +50,8 @@ struct grosr_rows {
     struct grosr_store *store;
     struct ring_state *ring; /* worker i's is ring i, the host's the last */
     struct grosr_bases base;
+    int64_t from;        /* what ended before is not stored; GROSR_NULL: all is */
+    uint64_t cut;        /* events of before */
     size_t spare;        /* the windows' budget */
     size_t waiting;      /* rows, all rings */
     uint32_t names_told; /* entries of the name table */

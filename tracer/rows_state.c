@@ -51,6 +51,8 @@ void grosr_rows_save(const struct grosr_rows *r, struct grosr_state *state)
     uint32_t rings = r->session->header.rings;
     size_t share = STORED_BATCHES / rings > LEAST_BATCHES ? STORED_BATCHES / rings : LEAST_BATCHES;
 
+    grosr_state_put(state, &r->from, sizeof(r->from));
+    grosr_state_put(state, &r->cut, sizeof(r->cut));
     for (uint32_t i = 0; i < rings; i++) {
         const struct ring_state *ring = &r->ring[i];
         const struct numbers n = {ring->expected, ring->told, ring->spawns, ring->latest_ns,
@@ -83,6 +85,8 @@ int grosr_rows_load(struct grosr_rows *r, struct grosr_state *state)
 {
     int err = 0;
 
+    grosr_state_get(state, &r->from, sizeof(r->from));
+    grosr_state_get(state, &r->cut, sizeof(r->cut));
     for (uint32_t i = 0; !err && !state->failed && i < r->session->header.rings; i++) {
         struct ring_state *ring = &r->ring[i];
         struct numbers n;

@@ -325,6 +325,12 @@ int grosr_source_build(struct grosr_source *s, uint32_t ring, uint64_t first, co
     return grosr_rows_add(s->rows, ring, first, events, count, near_time(s, ring, drained_ns));
 }
 
+int grosr_source_pass_over(struct grosr_source *s, uint32_t ring, uint64_t first,
+                           const struct grosr_pair *events, uint32_t count, uint64_t drained_ns)
+{
+    return grosr_rows_pass_over(s->rows, ring, first, events, count, near_time(s, ring, drained_ns));
+}
+
 static int stream_books(struct grosr_source *s, struct grosr_store *store, uint32_t i)
 {
     const struct grosr_stream *stream = grosr_session_stream(s->session, i);

@@ -12,6 +12,7 @@
 #include "records.h"
 #include "ring.h"
 #include "rows.h"
+#include "stall.h"
 #include "stream.h"
 
 #define GROSR_BATCH_SAMPLES 64u
@@ -70,6 +71,7 @@ struct grosr_source {
     struct grosr_ring_counts *base;     /* the books when it began: what an earlier recording has */
     uint64_t *stream_base;              /* likewise: records read */
     struct grosr_stored *from;          /* [header.rings] where it began reading; constant from then on */
+    struct grosr_stall stall;
     uint32_t next_ring, quiet;
     int level; /* to put back; -1: it was left as it is */
     bool last_pass;
@@ -90,6 +92,7 @@ struct grosr_source {
         *stream_stored; /* [header.rings], [header.streams]; of streams no positions */
     uint64_t saved;     /* a hash of the state that is in the file */
     uint32_t *run_of;   /* [header.rings] the first run in the batch that is being put aside, from 1 */
+    uint64_t aside;     /* events put aside that are not rows yet */
     bool seen_ended, finished;
 };
 
@@ -146,6 +149,10 @@ bool grosr_source_uses_gpu(const struct grosr_source *source);
 /* The writer: rows of a run. */
 int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,
                        const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
+
+/* Instead of it, for events that are too old to be kept (grosr_rows_pass_over()). */
+int grosr_source_pass_over(struct grosr_source *source, uint32_t ring, uint64_t first,
+                           const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
 
 /*
  * The writer: the books of every ring and stream as they are now, or at the end; the sums are added to *sum.

@@ -209,6 +209,19 @@ int grosr_store_take_chunk(struct grosr_store *s, uint32_t *ring, uint64_t *firs
     return err;
 }
 
+int grosr_store_oldest_chunk(struct grosr_store *s, uint64_t *drained_ns)
+{
+    int code, err;
+
+    if (s->error)
+        return -s->error;
+    code = sqlite3_step(s->oldest_chunk);
+    *drained_ns = code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(s->oldest_chunk, 0) : UINT64_MAX;
+    err = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : store_failed(s);
+    sqlite3_reset(s->oldest_chunk);
+    return err;
+}
+
 /* The statement kept for `sql`, by its address; prepared if there is none yet. */
 static int keep(struct grosr_store *s, const char *sql, sqlite3_stmt **statement)
 {
@@ -367,6 +380,8 @@ void grosr_store_close(struct grosr_store *s)
     sqlite3_finalize(s->put_chunk);
     sqlite3_finalize(s->first_chunk);
     sqlite3_finalize(s->drop_chunk);
+    sqlite3_finalize(s->oldest_chunk);
+    store_close_window(s);
     for (int i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_finalize(s->kept[i].statement);
     grosr_intern_free(&s->strings);

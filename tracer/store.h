@@ -112,6 +112,18 @@ int grosr_store_put_chunk(struct grosr_store *store, uint32_t ring, uint64_t fir
 int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *first, uint64_t *drained_ns,
                            struct grosr_pair **records, uint32_t *count);
 
+/* When the oldest events that are put aside were drained; UINT64_MAX: there are none. */
+int grosr_store_oldest_chunk(struct grosr_store *store, uint64_t *drained_ns);
+
+/*
+ * Leaves out what ended before `from`, a time of the trace: of the rows that are not made of events, a part
+ * of them now and then, so that the file keeps its size while `from` goes along with `now`, and all at the
+ * end; GROSR_META then tells of it, and how many `events` date from before. The rows of a device's events are
+ * left out where they would be made (rows.h).
+ */
+int grosr_store_cut(struct grosr_store *store, int64_t from, int64_t now);
+int grosr_store_cut_all(struct grosr_store *store, int64_t from, uint64_t events);
+
 enum grosr_value_type {
     GROSR_VALUE_NULL,
     GROSR_VALUE_INTEGER,

@@ -242,6 +242,8 @@ int store_prepare_all(struct grosr_store *s)
                             "SELECT chunk, ring, first_position, count, drained_ns, events FROM GROSR_CHUNK"
                             " ORDER BY chunk LIMIT 1",
                             &s->first_chunk);
+    if (!err)
+        err = store_prepare(s, "SELECT drained_ns FROM GROSR_CHUNK ORDER BY chunk LIMIT 1", &s->oldest_chunk);
     return err ? err : store_prepare(s, "DELETE FROM GROSR_CHUNK WHERE chunk = ?", &s->drop_chunk);
 }
 

@@ -14,11 +14,12 @@ struct grosr_store {
     sqlite3 *db;
     char *path;
     struct grosr_pending table[GROSR_TABLES];
-    sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk;
+    sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk, *oldest_chunk;
     struct {
         const char *sql;
         sqlite3_stmt *statement;
     } kept[STORE_STATEMENTS];
+    struct grosr_store_window *window; /* store_window.c; NULL: nothing has been cut */
     struct grosr_intern strings;
     uint8_t *room;                      /* where a chunk is packed */
     uint64_t chunk_events, chunk_bytes; /* put aside in all, and the bytes that they took */
@@ -48,5 +49,8 @@ int store_open(struct grosr_store **store, const char *path, int flags);
 int store_prepare_all(struct grosr_store *store);
 
 int store_set_meta(struct grosr_store *store, const char *key, const char *value);
+
+/* Frees what cutting has made. */
+void store_close_window(struct grosr_store *store);
 
 #endif

@@ -193,12 +193,13 @@ static void make_bins(struct summary *s)
 {
     static const int factors[] = {1, 2, 5};
     int64_t first = 0, last = 0, width = 1, unit = 1;
-    sqlite3_stmt *q =
-        summary_prepare(s, "WITH t AS (SELECT (SELECT min(start) FROM GROSR_TASK) AS first,"
-                           " (SELECT max(start) FROM GROSR_TASK) AS last"
-                           " UNION ALL SELECT min(start), max(coalesce(end, start)) FROM GROSR_WORKER"
-                           " UNION ALL SELECT NULL, max(end) FROM GROSR_SESSION)"
-                           " SELECT coalesce(min(first), 0), max(last) FROM t");
+    sqlite3_stmt *q = summary_prepare(
+        s, "WITH t AS (SELECT (SELECT min(start) FROM GROSR_TASK) AS first,"
+           " (SELECT max(start) FROM GROSR_TASK) AS last"
+           " UNION ALL SELECT min(start), max(coalesce(end, start)) FROM GROSR_WORKER"
+           " UNION ALL SELECT NULL, max(end) FROM GROSR_SESSION)"
+           " SELECT max(coalesce(min(first), 0), coalesce((SELECT CAST(value AS INTEGER)"
+           " FROM GROSR_META WHERE key = 'kept_from'), coalesce(min(first), 0))), max(last) FROM t");
     bool some = summary_row(s, q) && summary_cell(q, 1) != GROSR_NULL;
 
     if (some) {

@@ -34,15 +34,27 @@ static void on_forward(int signal_number)
 
 static struct grosr_collect_options options_of(const struct grosr_arguments *a, const char *path)
 {
-    return (struct grosr_collect_options){
-        .path = path, .level = (int)a->level, .sampling = {a->counters, 0}, .stop = &stop};
+    return (struct grosr_collect_options){.path = path,
+                                          .level = (int)a->level,
+                                          .sampling = {a->counters, 0},
+                                          .stop = &stop,
+                                          .window_ns = (uint64_t)(a->window * 1e9),
+                                          .since = a->since >= 0,
+                                          .since_ns = a->since >= 0 ? (uint64_t)(a->since * 1e9) : 0,
+                                          .stall_ns = (uint64_t)(a->until_stall * 1e9)};
+}
+
+/* The recording has stopped, and the program goes on. */
+static int say_stall(const struct grosr_collect_result *result, const char *path)
+{
+    return grosr_say(GROSR_EXIT_FINDING, "%s; %s ends there, the process goes on", result->stall, path);
 }
 
 static int attach(const struct grosr_arguments *a, const char *path)
 {
     struct grosr_collect_options options = options_of(a, path);
     struct grosr_collect_result result;
-    int err;
+    int err, code;
 
     if (grosr_session_open(&options.session, a->attach, 0))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
@@ -53,7 +65,8 @@ static int attach(const struct grosr_arguments *a, const char *path)
     signal(SIGTERM, on_stop);
     err = collect_session(options, &result, &stop);
     grosr_session_close(options.session);
-    return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
+    code = result.stalled ? say_stall(&result, path) : GROSR_EXIT_OK;
+    return err ? GROSR_EXIT_FAILURE : code;
 }
 
 /*
@@ -108,6 +121,10 @@ static int command(const struct grosr_arguments *a, const char *path)
     err = collect_session(options, &result, NULL);
     if (err)
         code = GROSR_EXIT_FAILURE;
+    if (result.stalled) { /* then it is not waited for */
+        int said = say_stall(&result, path);
+        return err ? code : said;
+    }
     if (err == -ESRCH || err == -EINTR) {
         code = grosr_say(GROSR_EXIT_FAILURE, "%s ended without a GROSR session: nothing was recorded",
                          a->operand[0]);
@@ -149,6 +166,9 @@ int cmd_record(int argc, char **argv)
     if (a.attach && a.persistent)
         return grosr_say(GROSR_EXIT_USAGE,
                          "--persistent is for a program that record starts, not for --attach");
+    if (!a.attach && a.since >= 0)
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--since is for --attach: a program that record starts has nothing from before");
     if (a.attach && !(a.trace & GROSR_TRACE_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--trace is for a program that record starts, not for --attach");
     if (a.persistent && (code = check_regex(a.persistent)) != GROSR_EXIT_OK)

@@ -32,6 +32,8 @@ enum {
     ALL = (1 << COMMANDS) - 1,
 };
 
+#define STALL_SECONDS 5 /* of --until stall; its help says so too */
+
 enum kind {
     FLAG,    /* a bool becomes true */
     STRING,  /* const char *, not empty */
@@ -40,6 +42,7 @@ enum kind {
     SET,     /* uint32_t: a bit for each of `words`, given with commas between; or none */
     NUMBER,  /* uint32_t or uint64_t, whole, least .. most */
     SECONDS, /* double, least .. most */
+    STALL,   /* double: `stall`, or stall:SECONDS, least .. most */
     HELP,
     VERSION,
 };
@@ -73,6 +76,7 @@ static const struct grosr_arguments defaults = {
     .level = GROSR_LEVEL_SPANS,
     .ring = 0,
     .interval = 1,
+    .since = -1,
     .counters = GROSR_COUNTERS_NVML | GROSR_COUNTERS_DEFAULT,
     .trace = GROSR_TRACE_NVTX | GROSR_TRACE_CUDA | GROSR_TRACE_DEFAULT,
 };
@@ -116,6 +120,14 @@ static const struct option_text options[] = {
     {"counters", 0, SET, RUN | RECORD, AT(counters), "LIST",
      "what the GPUs tell of themselves: nvml (power, clocks, ...), pm (SM activity), or none",
      "nvml, if there is a GPU", 0, 0, counters, 0},
+    {"since", 0, SECONDS, RECORD, AT(since), "S",
+     "with --attach, leave out what ended more than S seconds before the recording began",
+     "all that the rings still hold", 0, 1e6, NULL, 0},
+    {"window", 0, SECONDS, RECORD, AT(window), "S", "keep the last S seconds only, however long it takes",
+     "all", 0.1, 1e6, NULL, 0},
+    {"until", 0, STALL, RECORD, AT(until_stall), "stall[:S]",
+     "stop when a session has stalled: when it has work and nothing has moved for S seconds, 5 if not said",
+     "its end", 0.2, 1e6, NULL, 0},
     {"persistent", 0, STRING, RECORD, AT(persistent), "REGEX",
      "kernels that never end, beside GROSR's own: others' records are not to wait for theirs", "none", 0, 0,
      NULL, 0},
@@ -265,6 +277,16 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
     case SECONDS:
         if (!text_decimal(text, &number) || number < o->least || number > o->most)
             return grosr_say(GROSR_EXIT_USAGE, "--%s takes seconds from %g to %g, not '%s'", o->name,
+                             o->least, o->most, text);
+        *(double *)at = number;
+        return 0;
+    case STALL:
+        number = STALL_SECONDS;
+        if (strcmp(text, "stall") &&
+            (strncmp(text, "stall:", strlen("stall:")) || !text_decimal(text + strlen("stall:"), &number) ||
+             number < o->least || number > o->most))
+            return grosr_say(GROSR_EXIT_USAGE,
+                             "--%s takes stall, or stall: and seconds from %g to %g, not '%s'", o->name,
                              o->least, o->most, text);
         *(double *)at = number;
         return 0;

@@ -45,6 +45,9 @@ struct grosr_arguments {
     bool remove;                  /* --remove */
     uint32_t trace;               /* --trace nvtx,cuda|none: GROSR_TRACE_* */
     uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (../tracer/sampler.h) */
+    double since;                 /* --since S; -1: not given */
+    double window;                /* --window S; 0: not given */
+    double until_stall;           /* --until stall[:S]; 0: not given */
     const char *persistent;       /* --persistent REGEX; NULL: not given */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */

@@ -53,6 +53,17 @@ static void many(void)
     double_synchronize();
 }
 
+/* For two seconds. */
+static void pace(void)
+{
+    for (int i = 0; i < 200; i++) {
+        double_launch(1, SMALL, 1000);
+        double_memset(1, 1);
+        double_synchronize();
+        usleep(10000);
+    }
+}
+
 static void beside(void)
 {
     for (int i = 0; i < 100; i++)
@@ -132,6 +143,8 @@ int main(int argc, char **argv)
             all();
         else if (!strcmp(what, "many"))
             many();
+        else if (!strcmp(what, "pace"))
+            pace();
         else if (!strcmp(what, "beside"))
             beside();
         else if (!strcmp(what, "names"))

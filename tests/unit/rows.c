@@ -392,6 +392,57 @@ static void refusals(void)
     ok(strstr(grosr_error(), "use a newer grosr"), "in words: %s", grosr_error());
 }
 
+/* What is too old has no rows, but is not forgotten. */
+static void cut(void)
+{
+    const struct grosr_pair passed[] = {
+        grosr_event_pack(0, GROSR_EV_LOST, origin, 4),
+        grosr_event_pack(0, GROSR_EV_TASK_BEGIN, 0, grosr_payload_task(0, 9)),
+    };
+    struct grosr_pair late[2];
+
+    begin();
+    for (int i = 0; i < 2; i++) {
+        late[i] = passed[i];
+        late[i].lo = (late[i].lo & ~GROSR_TIME_MASK) | ((origin + 150) & GROSR_TIME_MASK);
+    }
+    dropped_in_all = 7;
+    is(grosr_rows_kept_from(rows), GROSR_NULL, "at first everything is kept");
+    grosr_rows_keep_from(rows, 100);
+    grosr_rows_keep_from(rows, 50);
+    is(grosr_rows_kept_from(rows), 100, "the time does not go back");
+    event(2, GROSR_EV_TASK_ENQUEUE, grosr_payload_task(10, 0), 1);
+    event(0, GROSR_EV_WORKER_START, 5, 2);
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 0), 10);
+    event(0, GROSR_EV_TASK_END, grosr_payload_task(0, 0), 99); /* too old */
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 1), 20);
+    event(0, GROSR_EV_LOST, 3, 25); /* too old */
+    position[0] += 100;             /* overwritten, before what is too old */
+    event(0, GROSR_EV_API_ERROR, 1, 30);
+    event(0, GROSR_EV_TASK_END, grosr_payload_task(0, 1),
+          100); /* not too old, and known from its beginning */
+    event(0, GROSR_EV_WAIT_BEGIN, 1, 110);
+    is(grosr_rows_cut(rows), 6, "events of before are counted");
+    event(1, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 2), 30);
+    is(grosr_rows_pass_over(rows, 1, position[1], late, 2, origin), 0, "some are passed over");
+    position[1] += 2;
+    is(grosr_rows_cut(rows), 8, "and counted, but for markers");
+    event(1, GROSR_EV_TASK_END, grosr_payload_task(0, 2), 160);
+    end();
+    dropped_in_all = 0;
+    is(ask("SELECT count(*) FROM tasks"), 2, "what ended before has no row");
+    is(ask("SELECT start FROM tasks WHERE task = 1"), 20, "what ended later has its start");
+    is(ask("SELECT enqueue FROM tasks WHERE task = 1"), 1, "and its enqueue time, of before");
+    is(ask("SELECT count(*) FROM tasks WHERE task = 2 AND start IS NULL AND end = 160"), 1,
+       "but not what began before events were passed over");
+    is(ask("SELECT start FROM workers WHERE worker = 0"), 2, "a worker's life is known");
+    is(ask("SELECT count(*) FROM GROSR_INSTANT"), 0, "an instant of before is none");
+    is(ask("SELECT count(*) FROM GROSR_WAIT WHERE start = 110 AND end IS NULL"), 1, "what goes on is there");
+    is(ask("SELECT count(*) FROM GROSR_LOSS WHERE reason = 'overwritten' OR count = 3"), 0,
+       "losses of before are not told");
+    is(ask("SELECT sum(count) FROM GROSR_LOSS WHERE ring = 0"), 4, "those that no marker told are");
+}
+
 int main(void)
 {
     snprintf(path, sizeof(path), "/tmp/grosr-rows-%d.db", (int)getpid());
@@ -403,6 +454,7 @@ int main(void)
     too_many_wait();
     chunks();
     named();
+    cut();
     refusals();
     unlink(path);
     return tap_done();
