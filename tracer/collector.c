@@ -294,6 +294,7 @@ static int open_file(struct collector *c)
         if (!err)
             err = grosr_store_count_chunks(c->store, &c->spooled, &c->spooled_ns);
         s->aside = c->spooled;
+        c->latest_ns = c->spooled_ns;
         if (!err)
             tell_continued(c);
     } else if (!err) {

@@ -58,7 +58,7 @@ struct grosr_collect_options {
     struct grosr_sampling sampling;    /* what GPUs are to tell of themselves */
     int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
     const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */
-    uint64_t window_ns;                /* keep so long before the end, or before a stall; 0: all */
+    uint64_t window_ns;                /* keep so long before the last event, or before a stall; 0: all */
     bool since; /* leave out what ended more than since_ns before the recording began */
     uint64_t since_ns;
     uint64_t stall_ns; /* stop when a session has stalled for so long (stall.h); 0: do not look */

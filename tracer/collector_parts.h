@@ -38,6 +38,7 @@ struct collector {
     uint64_t spooled_ns;                      /* when the latest of them were drained */
     uint64_t oldest_ns;                       /* when the oldest were that are no rows yet; 0: to be asked */
     uint64_t begun_ns;                        /* when the recording began */
+    uint64_t latest_ns;                       /* when the latest events, records or samples were drained */
     uint64_t from_ns;                         /* what ended before is left out, as of now; 0: nothing is */
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;

@@ -59,12 +59,14 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
     }
 }
 
-/* What ended before this host time is left out when `window` before `now` is kept; 0: nothing is. */
-static uint64_t keep_from(const struct collector *c, uint64_t now, uint64_t window)
+/*
+ * What ended before this host time is left out when `window` before `end` is kept; 0: nothing is.
+ */
+static uint64_t keep_from(const struct collector *c, uint64_t end, uint64_t window)
 {
     const struct grosr_collect_options *o = c->options;
     uint64_t since = o->since && c->begun_ns > o->since_ns ? c->begun_ns - o->since_ns : 0;
-    uint64_t from = window && now > window ? now - window : 0;
+    uint64_t from = window && end > window ? end - window : 0;
 
     return since > from ? since : from;
 }
@@ -75,6 +77,12 @@ static uint64_t window_of(const struct collector *c)
     const struct grosr_collect_options *o = c->options;
 
     return o->window_ns && o->stall_ns ? o->window_ns + o->stall_ns + STALL_MARGIN_NS : o->window_ns;
+}
+
+/* Whether nothing has come for longer than what is kept. */
+static bool is_idle(const struct collector *c, uint64_t now)
+{
+    return c->options->window_ns && now > c->latest_ns + window_of(c);
 }
 
 static void keep_no_more(const struct collector *c, struct grosr_source *s)
@@ -148,6 +156,8 @@ static void spool_batch(struct collector *c, struct grosr_batch *b)
 static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
 {
     write_samples(c, b);
+    if (b->runs || b->samples)
+        c->latest_ns = b->drained_ns;
     for (uint32_t i = 0; i < b->runs && !c->error; i++) {
         const struct grosr_run *run = &b->run[i];
         struct grosr_source *s = run->source;
@@ -210,11 +220,11 @@ static bool oldest_is_before(struct collector *c, uint64_t ns)
  * Of a recording that keeps its latest part: chunks that have grown too old are turned into what is known of
  * the time before, in quiet moments. If there are none for half as long again, they are passed over.
  */
-static void pass_over_oldest(struct collector *c, uint64_t now)
+static void pass_over_oldest(struct collector *c)
 {
     uint64_t late = window_of(c) + window_of(c) / 2;
 
-    while (late && now > late && oldest_is_before(c, now - late))
+    while (late && c->latest_ns > late && oldest_is_before(c, c->latest_ns - late))
         take_chunk(c, false);
 }
 
@@ -234,13 +244,15 @@ static void start_sampler(struct collector *c)
     }
 }
 
-static void write_counters(struct collector *c)
+/* Counters are kept beside what happens: of a time without events there is no window. */
+static void write_counters(struct collector *c, uint64_t now)
 {
     struct grosr_source *s = c->source[c->sampled];
 
     if (c->sampler && !c->error)
-        collector_failed(c, grosr_sampler_write(c->sampler, c->store, &s->bases,
-                                                s->finished ? NULL : &s->clock, c->options->warned));
+        collector_failed(c,
+                         grosr_sampler_write(c->sampler, c->store, &s->bases, s->finished ? NULL : &s->clock,
+                                             !is_idle(c, now), c->options->warned));
 }
 
 /* Whether it was time for it. */
@@ -255,7 +267,7 @@ static bool commit(struct collector *c, uint64_t now)
         if (s->finished)
             continue;
         collector_failed(c, grosr_source_books(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
-        if (!c->error)
+        if (!c->error && !is_idle(c, now))
             collector_failed(c, grosr_source_write_clock(s, c->store, false));
         if (!c->error)
             collector_failed(c, grosr_rows_workers(s->rows));
@@ -264,7 +276,7 @@ static bool commit(struct collector *c, uint64_t now)
         if (!c->error)
             collector_failed(c, grosr_source_save(s, c->store));
     }
-    write_counters(c);
+    write_counters(c, now);
     if (!c->error)
         collector_failed(c, grosr_store_commit(c->store));
     c->committed_ns = now;
@@ -273,7 +285,7 @@ static bool commit(struct collector *c, uint64_t now)
 
 void collector_commit(struct collector *c, uint64_t now)
 {
-    c->from_ns = keep_from(c, now, window_of(c));
+    c->from_ns = keep_from(c, c->latest_ns, window_of(c));
     if (!commit(c, now))
         return;
     if (!c->error && c->options->window_ns && c->from_ns)
@@ -448,7 +460,7 @@ void *collector_write(void *p)
         if (!c->error)
             write_batch(c, o.batch, keeps_up);
         release_ready(c);
-        pass_over_oldest(c, now);
+        pass_over_oldest(c);
     }
 }
 
@@ -460,6 +472,16 @@ static uint64_t end_of_all(const struct collector *c)
     for (uint32_t i = 0; i < c->sources; i++)
         end = c->source[i]->end_ns > end ? c->source[i]->end_ns : end;
     return end;
+}
+
+/* What the window of the whole recording comes before: its latest event, or the moment of the stall. */
+static uint64_t window_end(const struct collector *c)
+{
+    uint64_t end = end_of_all(c);
+
+    if (c->stalled)
+        return c->stalled->stall.since_ns;
+    return c->latest_ns < end ? c->latest_ns : end;
 }
 
 /* A stall that ended the recording is told in the trace. */
@@ -479,9 +501,9 @@ void collector_finish(struct collector *c)
     uint64_t told = 0;
 
     grosr_sampler_stop(c->sampler);
-    write_counters(c);
+    write_counters(c, end_of_all(c));
     fetch_clocks(c);
-    c->from_ns = keep_from(c, c->stalled ? c->stalled->stall.since_ns : end_of_all(c), c->options->window_ns);
+    c->from_ns = keep_from(c, window_end(c), c->options->window_ns);
     while (!c->error && c->built < c->spooled) {
         take_chunk(c, true);
         if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {

@@ -395,7 +395,7 @@ static int note_placing(struct grosr_sampler *s, struct grosr_store *store, cons
 }
 
 int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases,
-                        struct grosr_clock *clock, void (*warned)(const char *text))
+                        struct grosr_clock *clock, bool rows, void (*warned)(const char *text))
 {
     char text[TOLD_MOST][256];
     struct sample taken[256];
@@ -408,7 +408,7 @@ int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, cons
         err = note(store, bases, text[i]);
     }
     while (!err && (n = take_samples(s, taken, sizeof(taken) / sizeof(taken[0]))) > 0)
-        for (uint32_t i = 0; !err && i < n; i++)
+        for (uint32_t i = 0; rows && !err && i < n; i++)
             err = write_sample(s, store, bases, clock, &taken[i]);
     return err || !s->stopped ? err : note_placing(s, store, bases);
 }

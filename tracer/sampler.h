@@ -42,10 +42,11 @@ int grosr_sampler_start(struct grosr_sampler **sampler, struct grosr_sampling sa
 
 /*
  * Writes the rows of what has been sampled, and notes on what cannot be, which `warned` (may be NULL) hears
- * too if it was asked for. `clock` places device times; NULL: there is none.
+ * too if it was asked for. `clock` places device times; NULL: there is none. Without `rows` what has been
+ * sampled is thrown away.
  */
 int grosr_sampler_write(struct grosr_sampler *sampler, struct grosr_store *store,
-                        const struct grosr_bases *bases, struct grosr_clock *clock,
+                        const struct grosr_bases *bases, struct grosr_clock *clock, bool rows,
                         void (*warned)(const char *text));
 
 /* Ends sampling; what is left can still be written. Waits for the thread, but not for long. NULL is allowed.

@@ -21,7 +21,7 @@ my $prefix = "$dir/prefix";
 my $db = "$dir/p.db";
 delete @ENV{grep { /^(MAKE|MFLAGS|VARIANT$|LANES$|V$)/ } keys %ENV};
 is(run_it('make', '-s', '-C', $ROOT, "PREFIX=$prefix", 'install')->{code}, 0, 'make install');
-for my $source ("$prefix/share/doc/grosr/example-trace/pipe.cu", "$ROOT/tests/cuda/launches.cu") {
+for my $source ("$prefix/share/doc/grosr/example-trace/pipe.cu", "$ROOT/tests/cuda/launches.cu", "$ROOT/tests/cuda/deadlock.cu") {
     my ($name) = $source =~ m{(\w+)\.cu$};
     my $r = run_it({env => {PKG_CONFIG_PATH => "$prefix/lib/pkgconfig"}}, '/bin/sh', '-c',
                    "$nvcc -O3 -std=c++17 -arch=native $source -o $dir/$name " . '$(pkg-config --cflags --libs grosr)');
@@ -87,4 +87,47 @@ is(value($db, 'WITH l AS (SELECT value AS launch, min(start) AS start, max(end) 
               ' GROUP BY value) SELECT count(*) FROM l a JOIN l b ON b.launch = a.launch + 1 WHERE b.start < a.end'), 0,
    'launches of one stream follow each other');
 balanced($db, 'the books balance');
+
+# ---- a deadlock ----
+
+$r = grosr('record', '--window', '0.3', '--until', 'stall:1', '--persistent', 'deadlock', '-o', $db, '--', "$dir/deadlock", '2000');
+says_one_line($r, 3, qr/\Agrosr: nothing has moved for 1\.[01] s in process \d+: 2 workers wait, worker 0 for lock 1; /,
+              'two blocks that take two locks in opposite orders');
+is(join(' ', map { "$_->{worker}:$_->{i}" } sql($db, 'SELECT worker, "index" & 65535 AS i FROM GROSR_HOLD WHERE end IS NULL ORDER BY 1')),
+   '0:0 1:1', 'the trace tells what each of them holds');
+is(join(' ', map { "$_->{worker}:$_->{resource_name}" } sql($db, 'SELECT worker, resource_name FROM waits WHERE end IS NULL ORDER BY 1')),
+   '0:lock 1 1:lock 0', 'and what it waits for');
+my $kept = value($db, q{SELECT value FROM GROSR_META WHERE key = 'kept_from'});
+my $stopped = value($db, 'SELECT max(start) FROM GROSR_WAIT WHERE end IS NULL');
+ok($kept > $stopped - 4e8 && $kept <= $stopped - 2e8, 'what is kept is the time before the stall')
+    or diag("kept from $kept, stalled at $stopped");
+is(value($db, "SELECT count(*) FROM GROSR_RANGE WHERE end < $kept OR start IS NULL"), 0, 'nothing older');
+cmp_ok(value($db, "SELECT count(*) " . of_name('GROSR_RANGE', 'work') . " AND end < $kept + 1e8"), '>', 100, 'from its beginning');
+is(value($db, q{SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL WHERE end IS NULL}), 1, 'the kernel has not ended')
+    if value($db, q{SELECT count(*) FROM GROSR_SESSION WHERE device = 'process'});
+balanced($db, 'the books balance');
+my $hung = value($db, q{SELECT pid FROM GROSR_SESSION WHERE program = 'deadlock' AND device = 'cuda'});
+ok(process_runs($hung), 'the program goes on');
+kill('INT', $hung);
+ok(until_true(sub { !process_runs($hung) }), 'until it is told to end');
+
+# ---- the latest part of a run at full rate ----
+
+$p = start($GROSR, 'run', 'arith', '--device', 'cuda', '--seconds', '6');
+ok(until_true(sub { segments($p->{pid}) && json_of(grosr('top', $p->{pid}, '--once', '--json'))->{tasks}{done} }), 'a run');
+$r = run_it($GROSR, 'record', '--window', '0.1', '--attach', $p->{pid}, '-o', $db);
+is($r->{code}, 0, 'of which the last tenth of a second is kept') or diag($r->{stderr});
+finish($p);
+is($p->{code}, 0, 'every result was right') or diag($p->{stderr});
+my ($end) = value($db, 'SELECT end FROM GROSR_SESSION');
+$kept = value($db, q{SELECT value FROM GROSR_META WHERE key = 'kept_from'});
+cmp_ok($kept, '<', $end - 1e8, 'and said so');
+is(value($db, "SELECT count(*) FROM tasks WHERE end < $kept"), 0, 'nothing older');
+cmp_ok(value($db, 'SELECT count(*) FROM tasks'), '>', 1e5, 'and the tasks of that time');
+my $cut = value($db, q{SELECT value FROM GROSR_META WHERE key = 'cut_events'});
+note("$cut events were left out, " . value($db, 'SELECT sum(read) FROM GROSR_RING') . ' read, ' .
+     value($db, 'SELECT sum(dropped) FROM GROSR_RING') . ' dropped; ' .
+     value($db, 'SELECT count(*) FROM tasks WHERE start IS NULL') . ' tasks without their start');
+balanced($db, 'the books balance');
+integrity($db, 'the file is sound');
 done_testing();
