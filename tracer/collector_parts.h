@@ -33,12 +33,13 @@ struct collector {
     struct grosr_source *source[GROSR_COLLECTOR_SESSIONS];
 
     /* The writer's. */
-    uint32_t begun;                           /* of the sources */
-    uint64_t spooled, built;                  /* events put aside; of those, turned into rows */
-    uint64_t spooled_ns;                      /* when the latest of them were drained */
-    uint64_t oldest_ns;                       /* when the oldest were that are no rows yet; 0: to be asked */
-    uint64_t begun_ns;                        /* when the recording began */
-    uint64_t latest_ns;                       /* when the latest events, records or samples were drained */
+    uint32_t begun;          /* of the sources */
+    uint64_t spooled, built; /* events put aside; of those, turned into rows */
+    uint64_t spooled_ns;     /* when the latest of them were drained */
+    uint64_t oldest_ns;      /* when the oldest were that are no rows yet; 0: to be asked */
+    uint64_t begun_ns;       /* when the recording began */
+    uint64_t latest_ns;      /* when the latest events or records were drained; without, samples */
+    bool events_came;
     uint64_t from_ns;                         /* what ended before is left out, as of now; 0: nothing is */
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;

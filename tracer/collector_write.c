@@ -156,7 +156,8 @@ static void spool_batch(struct collector *c, struct grosr_batch *b)
 static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
 {
     write_samples(c, b);
-    if (b->runs || b->samples)
+    c->events_came |= b->runs != 0;
+    if (b->runs || (b->samples && !c->events_came))
         c->latest_ns = b->drained_ns;
     for (uint32_t i = 0; i < b->runs && !c->error; i++) {
         const struct grosr_run *run = &b->run[i];
