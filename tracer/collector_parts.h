@@ -1,6 +1,6 @@
 /*
- * What the collector's two threads share (collector.c: the drainer, collector_write.c: the writer): the
- * batches between them, and who uses what. Nobody else includes this.
+ * What the collector's two threads share (collector.c: the drainer; collector_write.c, collector_aside.c: the
+ * writer): the batches between them, and who uses what. Nobody else includes this.
  */
 #ifndef GROSR_COLLECTOR_PARTS_H
 #define GROSR_COLLECTOR_PARTS_H
@@ -66,5 +66,41 @@ void collector_finish(struct collector *c);
 
 /* Notes a failure (a negative err), the first one; whether there has been any. The writer's. */
 bool collector_failed(struct collector *c, int err);
+
+/* ---- what is put aside, and left out: the writer's ---- */
+
+/*
+ * Whether events drained at drained_ns can be placed: a good snapshot was taken after them, so that they lie
+ * between two and not beyond one, or none is coming.
+ */
+bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now);
+
+/* Rows of events of one ring, but of what is to be left out. */
+void collector_build(struct collector *c, struct grosr_source *s, uint32_t ring, uint64_t first,
+                     const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
+
+/* Puts a batch's events aside: of each source the host's ring first, as rows want it. */
+void collector_put_aside(struct collector *c, struct grosr_batch *b);
+
+/*
+ * Takes the oldest chunk, if it is time for it, or (take_oldest, at the end) in any case, and makes rows of
+ * it, or no more of it than what is to be known of the time before the window.
+ */
+bool collector_take_due(struct collector *c, uint64_t now);
+void collector_take_oldest(struct collector *c);
+
+/* Drops chunks that are so old that there has been no time for them. */
+void collector_pass_over(struct collector *c);
+
+/* Finds what is left out from now on, and at the end; and tells it to a source's rows. */
+void collector_keep(struct collector *c);
+void collector_keep_last(struct collector *c);
+void collector_leave_out(const struct collector *c, struct grosr_source *s);
+
+/* Whether nothing has come for longer than what is kept. */
+bool collector_is_idle(const struct collector *c, uint64_t now);
+
+/* When the last of the sources was over. */
+uint64_t collector_end(const struct collector *c);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * The collector's writer (collector.h, collector_parts.h): batches into rows while it keeps up, else into
- * packed chunks, which become rows in quiet moments and at the end.
+ * packed chunks (collector_aside.c), which become rows in quiet moments and at the end.
  */
 #include "collector_parts.h"
 
@@ -11,10 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define COMMIT_NS         500000000u
-#define CUT_MARGIN_NS     1000000u   /* events were before they were drained, but for the clocks' errors */
-#define STALL_MARGIN_NS   500000000u /* how long after its time a stall is noticed, at most */
-#define CLOCK_PATIENCE_NS 200000000u /* how long rows wait for the clock snapshot behind them */
+#define COMMIT_NS 500000000u
 
 bool collector_failed(struct collector *c, int err)
 {
@@ -25,20 +22,6 @@ bool collector_failed(struct collector *c, int err)
             c->options->failed(c->error_text);
     }
     return c->error != 0;
-}
-
-/*
- * Whether events drained at drained_ns can be placed: a good snapshot was taken after them, so that they lie
- * between two and not beyond one, or none is coming.
- */
-static bool clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now)
-{
-    if (now - drained_ns > CLOCK_PATIENCE_NS)
-        return true;
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished && !grosr_clock_covers(&c->source[i]->clock, drained_ns))
-            return false;
-    return true;
 }
 
 static void fetch_clocks(struct collector *c)
@@ -59,99 +42,6 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
     }
 }
 
-/*
- * What ended before this host time is left out when `window` before `end` is kept; 0: nothing is.
- */
-static uint64_t keep_from(const struct collector *c, uint64_t end, uint64_t window)
-{
-    const struct grosr_collect_options *o = c->options;
-    uint64_t since = o->since && c->begun_ns > o->since_ns ? c->begun_ns - o->since_ns : 0;
-    uint64_t from = window && end > window ? end - window : 0;
-
-    return since > from ? since : from;
-}
-
-/* What is kept while recording goes on: before a stall the whole window is to be had. */
-static uint64_t window_of(const struct collector *c)
-{
-    const struct grosr_collect_options *o = c->options;
-
-    return o->window_ns && o->stall_ns ? o->window_ns + o->stall_ns + STALL_MARGIN_NS : o->window_ns;
-}
-
-/* Whether nothing has come for longer than what is kept. */
-static bool is_idle(const struct collector *c, uint64_t now)
-{
-    return c->options->window_ns && now > c->latest_ns + window_of(c);
-}
-
-static void keep_no_more(const struct collector *c, struct grosr_source *s)
-{
-    if (c->from_ns)
-        grosr_rows_keep_from(s->rows, grosr_timeline(&s->bases, c->from_ns));
-}
-
-/* Rows of events of one ring, but of what is to be left out. */
-static void build(struct collector *c, struct grosr_source *s, uint32_t ring, uint64_t first,
-                  const struct grosr_pair *events, uint32_t count, uint64_t drained_ns)
-{
-    keep_no_more(c, s);
-    collector_failed(c, grosr_source_build(s, ring, first, events, count, drained_ns));
-}
-
-static void put_aside(struct collector *c, const struct grosr_batch *b, struct grosr_source *s, uint32_t ring,
-                      uint64_t first, uint32_t count)
-{
-    collector_failed(c, grosr_store_put_chunk(c->store, (uint32_t)s->bases.ring + ring, first, b->drained_ns,
-                                              c->gathered, count));
-    c->spooled += count;
-    c->spooled_ns = b->drained_ns;
-    s->aside += count;
-}
-
-/* Puts a ring's runs of the batch aside, joined: there may be many short ones. */
-static void spool_ring(struct collector *c, const struct grosr_batch *b, struct grosr_source *s,
-                       uint32_t index)
-{
-    uint64_t first = 0;
-    uint32_t n = 0;
-
-    for (uint32_t i = s->run_of[index]; i && !c->error; i = b->run[i - 1].next) {
-        const struct grosr_run *run = &b->run[i - 1];
-        for (uint32_t done = 0, part; done < run->count && !c->error; done += part) {
-            if (n == CHUNK_EVENTS || (n && first + n != run->first + done)) {
-                put_aside(c, b, s, index, first, n);
-                n = 0;
-            }
-            if (n == 0)
-                first = run->first + done;
-            part = run->count - done < CHUNK_EVENTS - n ? run->count - done : CHUNK_EVENTS - n;
-            memcpy(c->gathered + n, b->event + run->at + done, part * sizeof(*c->gathered));
-            n += part;
-        }
-    }
-    if (n && !c->error)
-        put_aside(c, b, s, index, first, n);
-    s->run_of[index] = 0;
-}
-
-/* Puts a batch's events aside: of each source the host's ring first, as rows want it. */
-static void spool_batch(struct collector *c, struct grosr_batch *b)
-{
-    for (uint32_t i = b->runs; i > 0; i--) {
-        struct grosr_run *run = &b->run[i - 1];
-        if (run->ring >= run->source->session->header.rings)
-            continue;
-        run->next = run->source->run_of[run->ring];
-        run->source->run_of[run->ring] = i;
-    }
-    for (uint32_t i = 0; i < c->begun; i++) {
-        struct grosr_source *s = c->source[i];
-        for (uint32_t ring = s->finished ? 0 : s->session->header.rings; ring > 0; ring--)
-            spool_ring(c, b, s, ring - 1);
-    }
-}
-
 /* Rows of a batch, or, when the writer falls behind, its events put aside. Records become rows at once. */
 static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
 {
@@ -166,67 +56,11 @@ static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_u
             collector_failed(c, grosr_records_add(s->records, run->ring - s->session->header.rings,
                                                   b->byte + run->at, run->count));
         else if (keeps_up)
-            build(c, s, run->ring, run->first, b->event + run->at, run->count, b->drained_ns);
+            collector_build(c, s, run->ring, run->first, b->event + run->at, run->count, b->drained_ns);
         grosr_source_stored(s, run, run->ring < s->session->header.rings ? b->event + run->at : NULL);
     }
     if (!keeps_up && !c->error)
-        spool_batch(c, b);
-}
-
-/* The source of a ring by its number in the file; NULL: none. */
-static struct grosr_source *source_of_ring(const struct collector *c, uint32_t ring)
-{
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished &&
-            ring - (uint64_t)c->source[i]->bases.ring < c->source[i]->session->header.rings)
-            return c->source[i];
-    return NULL;
-}
-
-/* Turns the oldest chunk into rows; or, if it is too old to be kept and there is no time, passes it over. */
-static void take_chunk(struct collector *c, bool in_time)
-{
-    struct grosr_pair *records;
-    uint32_t ring, count;
-    uint64_t first, drained_ns;
-
-    if (collector_failed(c, grosr_store_take_chunk(c->store, &ring, &first, &drained_ns, &records, &count)))
-        return;
-    struct grosr_source *s = source_of_ring(c, ring);
-    ring -= s ? (uint32_t)s->bases.ring : 0;
-    if (s && !records) {
-        grosr_rows_go_on(s->rows, ring, first + count);
-    } else if (s && in_time) {
-        build(c, s, ring, first, records, count, drained_ns);
-    } else if (s) {
-        keep_no_more(c, s);
-        collector_failed(c, grosr_source_pass_over(s, ring, first, records, count, drained_ns));
-    }
-    if (s)
-        s->aside -= count;
-    free(records);
-    c->built += count;
-    c->oldest_ns = 0;
-}
-
-/* Whether what was put aside first was drained before `ns`. */
-static bool oldest_is_before(struct collector *c, uint64_t ns)
-{
-    if (!c->error && c->built < c->spooled && !c->oldest_ns)
-        collector_failed(c, grosr_store_oldest_chunk(c->store, &c->oldest_ns));
-    return !c->error && c->built < c->spooled && c->oldest_ns < ns;
-}
-
-/*
- * Of a recording that keeps its latest part: chunks that have grown too old are turned into what is known of
- * the time before, in quiet moments. If there are none for half as long again, they are passed over.
- */
-static void pass_over_oldest(struct collector *c)
-{
-    uint64_t late = window_of(c) + window_of(c) / 2;
-
-    while (late && c->latest_ns > late && oldest_is_before(c, c->latest_ns - late))
-        take_chunk(c, false);
+        collector_put_aside(c, b);
 }
 
 /* Starts sampling when there is a session of a GPU to do it for, or at the first if it was asked for. */
@@ -253,7 +87,7 @@ static void write_counters(struct collector *c, uint64_t now)
     if (c->sampler && !c->error)
         collector_failed(c,
                          grosr_sampler_write(c->sampler, c->store, &s->bases, s->finished ? NULL : &s->clock,
-                                             !is_idle(c, now), c->options->warned));
+                                             !collector_is_idle(c, now), c->options->warned));
 }
 
 /* Whether it was time for it. */
@@ -268,7 +102,7 @@ static bool commit(struct collector *c, uint64_t now)
         if (s->finished)
             continue;
         collector_failed(c, grosr_source_books(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
-        if (!c->error && !is_idle(c, now))
+        if (!c->error && !collector_is_idle(c, now))
             collector_failed(c, grosr_source_write_clock(s, c->store, false));
         if (!c->error)
             collector_failed(c, grosr_rows_workers(s->rows));
@@ -286,7 +120,7 @@ static bool commit(struct collector *c, uint64_t now)
 
 void collector_commit(struct collector *c, uint64_t now)
 {
-    c->from_ns = keep_from(c, c->latest_ns, window_of(c));
+    collector_keep(c);
     if (!commit(c, now))
         return;
     if (!c->error && c->options->window_ns && c->from_ns)
@@ -313,7 +147,7 @@ static void finish_source(struct collector *c, struct grosr_source *s)
     int err = 0;
 
     if (s->rows) {
-        keep_no_more(c, s);
+        collector_leave_out(c, s);
         int64_t from = grosr_rows_kept_from(s->rows);
         c->kept_from = from > c->kept_from ? from : c->kept_from;
         c->cut += grosr_rows_cut(s->rows);
@@ -404,23 +238,11 @@ static void release_ready(struct collector *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Whether the oldest chunk is to become rows now: as soon as it can be placed well, or as late as it can. */
-static bool chunk_is_due(struct collector *c, uint64_t now)
-{
-    if (c->error || c->built == c->spooled)
-        return false;
-    if (!c->options->window_ns)
-        return clock_covers(c, c->spooled_ns, now);
-    return c->from_ns > CUT_MARGIN_NS && oldest_is_before(c, c->from_ns - CUT_MARGIN_NS);
-}
-
 /* In a quiet moment: turns what was put aside into rows, or finishes sources. */
 static void work_off(struct collector *c, bool ended, uint64_t now)
 {
-    if (chunk_is_due(c, now)) {
-        take_chunk(c, true);
+    if (collector_take_due(c, now))
         return;
-    }
     if (ended)
         finish_ended(c);
     if (!c->error && c->built < c->spooled)
@@ -454,35 +276,15 @@ void *collector_write(void *p)
         }
         bool keeps_up =
             !c->options->window_ns && o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
-        if (keeps_up && !o.end && !clock_covers(c, o.batch->drained_ns, now)) {
+        if (keeps_up && !o.end && !collector_clock_covers(c, o.batch->drained_ns, now)) {
             rest();
             continue;
         }
         if (!c->error)
             write_batch(c, o.batch, keeps_up);
         release_ready(c);
-        pass_over_oldest(c);
+        collector_pass_over(c);
     }
-}
-
-/* When the last of the sources was over. */
-static uint64_t end_of_all(const struct collector *c)
-{
-    uint64_t end = 0;
-
-    for (uint32_t i = 0; i < c->sources; i++)
-        end = c->source[i]->end_ns > end ? c->source[i]->end_ns : end;
-    return end;
-}
-
-/* What the window of the whole recording comes before: its latest event, or the moment of the stall. */
-static uint64_t window_end(const struct collector *c)
-{
-    uint64_t end = end_of_all(c);
-
-    if (c->stalled)
-        return c->stalled->stall.since_ns;
-    return c->latest_ns < end ? c->latest_ns : end;
 }
 
 /* A stall that ended the recording is told in the trace. */
@@ -502,11 +304,11 @@ void collector_finish(struct collector *c)
     uint64_t told = 0;
 
     grosr_sampler_stop(c->sampler);
-    write_counters(c, end_of_all(c));
+    write_counters(c, collector_end(c));
     fetch_clocks(c);
-    c->from_ns = keep_from(c, window_end(c), c->options->window_ns);
+    collector_keep_last(c);
     while (!c->error && c->built < c->spooled) {
-        take_chunk(c, true);
+        collector_take_oldest(c);
         if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
             c->options->progress("building rows", c->built, c->spooled);
             told = c->built;

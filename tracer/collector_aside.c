@@ -1,0 +1,225 @@
+/*
+ * What the collector's writer puts aside (collector_parts.h): events packed into chunks, when they become
+ * rows, and what is left out because it is too old.
+ */
+#include "collector_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CUT_MARGIN_NS     1000000u   /* events were before they were drained, but for the clocks' errors */
+#define STALL_MARGIN_NS   500000000u /* how long after its time a stall is noticed, at most */
+#define CLOCK_PATIENCE_NS 200000000u /* how long rows wait for the clock snapshot behind them */
+
+/* ---- how far back ---- */
+
+/* What ended before this host time is left out when `window` before `end` is kept; 0: nothing is. */
+static uint64_t keep_from(const struct collector *c, uint64_t end, uint64_t window)
+{
+    const struct grosr_collect_options *o = c->options;
+    uint64_t since = o->since && c->begun_ns > o->since_ns ? c->begun_ns - o->since_ns : 0;
+    uint64_t from = window && end > window ? end - window : 0;
+
+    return since > from ? since : from;
+}
+
+/* What is kept while recording goes on: before a stall the whole window is to be had. */
+static uint64_t window_of(const struct collector *c)
+{
+    const struct grosr_collect_options *o = c->options;
+
+    return o->window_ns && o->stall_ns ? o->window_ns + o->stall_ns + STALL_MARGIN_NS : o->window_ns;
+}
+
+bool collector_is_idle(const struct collector *c, uint64_t now)
+{
+    return c->options->window_ns && now > c->latest_ns + window_of(c);
+}
+
+uint64_t collector_end(const struct collector *c)
+{
+    uint64_t end = 0;
+
+    for (uint32_t i = 0; i < c->sources; i++)
+        end = c->source[i]->end_ns > end ? c->source[i]->end_ns : end;
+    return end;
+}
+
+/* What the window of the whole recording comes before: its latest event, or the moment of the stall. */
+static uint64_t window_end(const struct collector *c)
+{
+    uint64_t end = collector_end(c);
+
+    if (c->stalled)
+        return c->stalled->stall.since_ns;
+    return c->latest_ns < end ? c->latest_ns : end;
+}
+
+void collector_keep(struct collector *c)
+{
+    c->from_ns = keep_from(c, c->latest_ns, window_of(c));
+}
+
+void collector_keep_last(struct collector *c)
+{
+    c->from_ns = keep_from(c, window_end(c), c->options->window_ns);
+}
+
+void collector_leave_out(const struct collector *c, struct grosr_source *s)
+{
+    if (c->from_ns)
+        grosr_rows_keep_from(s->rows, grosr_timeline(&s->bases, c->from_ns));
+}
+
+/* ---- putting aside ---- */
+
+static void put_aside(struct collector *c, const struct grosr_batch *b, struct grosr_source *s, uint32_t ring,
+                      uint64_t first, uint32_t count)
+{
+    collector_failed(c, grosr_store_put_chunk(c->store, (uint32_t)s->bases.ring + ring, first, b->drained_ns,
+                                              c->gathered, count));
+    c->spooled += count;
+    c->spooled_ns = b->drained_ns;
+    s->aside += count;
+}
+
+/* Puts a ring's runs of the batch aside, joined: there may be many short ones. */
+static void spool_ring(struct collector *c, const struct grosr_batch *b, struct grosr_source *s,
+                       uint32_t index)
+{
+    uint64_t first = 0;
+    uint32_t n = 0;
+
+    for (uint32_t i = s->run_of[index]; i && !c->error; i = b->run[i - 1].next) {
+        const struct grosr_run *run = &b->run[i - 1];
+        for (uint32_t done = 0, part; done < run->count && !c->error; done += part) {
+            if (n == CHUNK_EVENTS || (n && first + n != run->first + done)) {
+                put_aside(c, b, s, index, first, n);
+                n = 0;
+            }
+            if (n == 0)
+                first = run->first + done;
+            part = run->count - done < CHUNK_EVENTS - n ? run->count - done : CHUNK_EVENTS - n;
+            memcpy(c->gathered + n, b->event + run->at + done, part * sizeof(*c->gathered));
+            n += part;
+        }
+    }
+    if (n && !c->error)
+        put_aside(c, b, s, index, first, n);
+    s->run_of[index] = 0;
+}
+
+void collector_put_aside(struct collector *c, struct grosr_batch *b)
+{
+    for (uint32_t i = b->runs; i > 0; i--) {
+        struct grosr_run *run = &b->run[i - 1];
+        if (run->ring >= run->source->session->header.rings)
+            continue;
+        run->next = run->source->run_of[run->ring];
+        run->source->run_of[run->ring] = i;
+    }
+    for (uint32_t i = 0; i < c->begun; i++) {
+        struct grosr_source *s = c->source[i];
+        for (uint32_t ring = s->finished ? 0 : s->session->header.rings; ring > 0; ring--)
+            spool_ring(c, b, s, ring - 1);
+    }
+}
+
+/* ---- and taking up again ---- */
+
+bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now)
+{
+    if (now - drained_ns > CLOCK_PATIENCE_NS)
+        return true;
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (!c->source[i]->finished && !grosr_clock_covers(&c->source[i]->clock, drained_ns))
+            return false;
+    return true;
+}
+
+void collector_build(struct collector *c, struct grosr_source *s, uint32_t ring, uint64_t first,
+                     const struct grosr_pair *events, uint32_t count, uint64_t drained_ns)
+{
+    collector_leave_out(c, s);
+    collector_failed(c, grosr_source_build(s, ring, first, events, count, drained_ns));
+}
+
+/* The source of a ring by its number in the file; NULL: none. */
+static struct grosr_source *source_of_ring(const struct collector *c, uint32_t ring)
+{
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (!c->source[i]->finished &&
+            ring - (uint64_t)c->source[i]->bases.ring < c->source[i]->session->header.rings)
+            return c->source[i];
+    return NULL;
+}
+
+/* Turns the oldest chunk into rows; or, if it is too old to be kept and there is no time, passes it over. */
+static void take_chunk(struct collector *c, bool in_time)
+{
+    struct grosr_pair *records;
+    uint32_t ring, count;
+    uint64_t first, drained_ns;
+
+    if (collector_failed(c, grosr_store_take_chunk(c->store, &ring, &first, &drained_ns, &records, &count)))
+        return;
+    struct grosr_source *s = source_of_ring(c, ring);
+    ring -= s ? (uint32_t)s->bases.ring : 0;
+    if (s && !records) {
+        grosr_rows_go_on(s->rows, ring, first + count);
+    } else if (s && in_time) {
+        collector_build(c, s, ring, first, records, count, drained_ns);
+    } else if (s) {
+        collector_leave_out(c, s);
+        collector_failed(c, grosr_source_pass_over(s, ring, first, records, count, drained_ns));
+    }
+    if (s)
+        s->aside -= count;
+    free(records);
+    c->built += count;
+    c->oldest_ns = 0;
+}
+
+/* Whether what was put aside first was drained before `ns`. */
+static bool oldest_is_before(struct collector *c, uint64_t ns)
+{
+    if (!c->error && c->built < c->spooled && !c->oldest_ns)
+        collector_failed(c, grosr_store_oldest_chunk(c->store, &c->oldest_ns));
+    return !c->error && c->built < c->spooled && c->oldest_ns < ns;
+}
+
+/*
+ * Of a recording that keeps its latest part: chunks that have grown too old are turned into what is known of
+ * the time before, in quiet moments. If there are none for half as long again, they are passed over.
+ */
+void collector_pass_over(struct collector *c)
+{
+    uint64_t late = window_of(c) + window_of(c) / 2;
+
+    while (late && c->latest_ns > late && oldest_is_before(c, c->latest_ns - late))
+        take_chunk(c, false);
+}
+
+/* Whether the oldest chunk is to become rows now: as soon as it can be placed well, or as late as it can. */
+static bool chunk_is_due(struct collector *c, uint64_t now)
+{
+    if (c->error || c->built == c->spooled)
+        return false;
+    if (!c->options->window_ns)
+        return collector_clock_covers(c, c->spooled_ns, now);
+    return c->from_ns > CUT_MARGIN_NS && oldest_is_before(c, c->from_ns - CUT_MARGIN_NS);
+}
+
+bool collector_take_due(struct collector *c, uint64_t now)
+{
+    bool due = chunk_is_due(c, now);
+
+    if (due)
+        take_chunk(c, true);
+    return due;
+}
+
+void collector_take_oldest(struct collector *c)
+{
+    take_chunk(c, true);
+}
