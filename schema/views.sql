@@ -112,19 +112,20 @@ LEFT JOIN StringIds n ON n.id = a.nameId;
 CREATE VIEW ranges AS
 SELECT CAST(coalesce(e.text, t.value) AS TEXT) AS name,
        CASE e.eventType WHEN 34 THEN 'mark' WHEN 59 THEN 'push/pop' ELSE 'start/end' END AS kind,
-       e.start, e.end, e.end - e.start AS duration_ns, coalesce(d.text, dt.value) AS domain,
-       coalesce(c.text, ct.value) AS category, coalesce(e.uint64Value, e.int64Value, e.doubleValue, e.uint32Value,
+       e.start, e.end, e.end - e.start AS duration_ns,
+       (SELECT coalesce(d.text, s.value) FROM NVTX_EVENTS d LEFT JOIN StringIds s ON s.id = d.textId
+        WHERE e.domainId <> 0 AND d.domainId = e.domainId AND d.eventType = 75 AND d.start IS NULL
+              AND coalesce(d.globalTid, e.globalTid) >> 24 = e.globalTid >> 24
+        ORDER BY d.rowid DESC LIMIT 1) AS domain, -- the latest name: a program may give several
+       (SELECT coalesce(c.text, s.value) FROM NVTX_EVENTS c LEFT JOIN StringIds s ON s.id = c.textId
+        WHERE c.domainId = e.domainId AND c.category = e.category AND c.eventType = 33 AND c.start IS NULL
+              AND coalesce(c.globalTid, e.globalTid) >> 24 = e.globalTid >> 24
+        ORDER BY c.rowid DESC LIMIT 1) AS category, coalesce(e.uint64Value, e.int64Value, e.doubleValue, e.uint32Value,
        e.int32Value, e.floatValue) AS value, CAST(NULL AS INTEGER) AS worker, CAST(NULL AS INTEGER) AS sm,
        CAST(e.globalTid >> 24 AS INTEGER) AS pid, e.globalTid & 0xffffff AS tid,
        CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = e.globalTid >> 24) AS INTEGER) AS session
 FROM NVTX_EVENTS e
 LEFT JOIN StringIds t ON t.id = e.textId
-LEFT JOIN NVTX_EVENTS d ON e.domainId <> 0 AND d.domainId = e.domainId AND d.eventType = 75 AND d.start IS NULL
-                           AND coalesce(d.globalTid, e.globalTid) >> 24 = e.globalTid >> 24
-LEFT JOIN StringIds dt ON dt.id = d.textId
-LEFT JOIN NVTX_EVENTS c ON c.domainId = e.domainId AND c.category = e.category AND c.eventType = 33 AND c.start IS NULL
-                           AND coalesce(c.globalTid, e.globalTid) >> 24 = e.globalTid >> 24
-LEFT JOIN StringIds ct ON ct.id = c.textId
 WHERE e.eventType IN (34, 59, 60)
 UNION ALL
 SELECT n.text, 'kernel', r.start, r.end, r.end - r.start, NULL, NULL, +r.value, r.worker, w.sm, s.pid, NULL, w.session

@@ -9,7 +9,7 @@ named AS (
     SELECT CASE p.measure WHEN 'range' THEN 'kernel' ELSE 'nvtx' END AS kind,
            (SELECT coalesce(d.text, s.value) FROM NVTX_EVENTS d LEFT JOIN StringIds s ON s.id = d.textId
             WHERE p.domain <> 0 AND d.domainId = p.domain AND d.eventType = 75 AND d.start IS NULL
-                  AND coalesce(d.globalTid >> 24, p.pid) = p.pid) AS domain,
+                  AND coalesce(d.globalTid >> 24, p.pid) = p.pid ORDER BY d.rowid DESC LIMIT 1) AS domain,
            CASE p.measure WHEN 'range' THEN n.text ELSE coalesce(t.text, '(others)') END AS name, p.n, unfinished, total_ns, max_ns
     FROM parts p LEFT JOIN GROSR_NAME n ON n.name = p.what LEFT JOIN GROSR_RANGE_TEXT t ON t.id = p.what)
 SELECT kind, domain, name, sum(n) AS ranges, sum(unfinished) AS unfinished, sum(total_ns) AS total_ns,

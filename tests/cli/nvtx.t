@@ -41,9 +41,11 @@ is(list(map { [@$_{qw(text rangeId)}] } rows("SELECT text, rangeId FROM NVTX_EVE
 is(list(map { [@$_{qw(text domainId)}] } rows('SELECT text, domainId FROM NVTX_EVENTS WHERE eventType = 75 ORDER BY domainId')),
    'domain.A|1 domain.W|2', 'domains');
 is(list(map { [@$_{qw(category text domainId)}] } rows('SELECT category, text, domainId FROM NVTX_EVENTS WHERE eventType = 33 ' .
-                                                       'ORDER BY category')), '7|seven|0 8|eight|1', 'categories');
+                                                       'ORDER BY category, rowid')), '7|seven|0 8|8|1 8|eight|1', 'categories');
 my ($e) = rows("SELECT $text AS t, category, color, e.text FROM $events WHERE eventType = 59 AND domainId = 1");
 is(list([@$e{qw(t category color text)}]), 'registered|8|4285970688|-', 'a registered string, a category and a color');
+is(list(map { [@$_{qw(domain category)}] } rows("SELECT domain, category FROM ranges WHERE name = 'registered' AND kind = 'push/pop'")),
+   'domain.A|eight', 'of which the view has the latest name, and one row');
 is(value($db, "SELECT a.start <= b.start AND a.end <= b.end AND b.start <= a.end FROM NVTX_EVENTS a, NVTX_EVENTS b " .
               "WHERE a.domainId = 1 AND a.eventType = 59 AND b.text LIKE 'of the default domain%'"), 1,
    'ranges of two domains may cross');

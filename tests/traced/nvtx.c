@@ -47,7 +47,8 @@ static void all(void)
 
     nvtxDomainHandle_t domain = nvtxDomainCreateA("domain.A"), wide = nvtxDomainCreateW(L"domain.W");
     nvtxStringHandle_t text = nvtxDomainRegisterStringA(domain, "registered");
-    nvtxDomainNameCategoryA(domain, 8, "eight");
+    nvtxDomainNameCategoryA(domain, 8, "8");
+    nvtxDomainNameCategoryA(domain, 8, "eight"); /* renamed */
     nvtxEventAttributes_t e = event(NULL);
     e.category = 8;
     e.colorType = NVTX_COLOR_ARGB;
