@@ -175,7 +175,7 @@ void grosr_store_close(struct grosr_store *store);
 /*
  * Opens a trace for reading. Files of older schema versions look like today's, through temporary views.
  * -ENOENT: no such file; -EPROTO: not a GROSR trace, or one of a schema version that this grosr does not
- * know. The text is in grosr_error().
+ * know. The text is in grosr_error(). The connection is one thread's at a time.
  */
 int grosr_store_open_read(sqlite3 **db, const char *path);
 

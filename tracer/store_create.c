@@ -211,7 +211,7 @@ int store_open(struct grosr_store **out, const char *path, int flags)
         grosr_store_close(s);
         return grosr_fail(ENOMEM, "out of memory");
     }
-    flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX; /* one thread at a time */
+    flags |= SQLITE_OPEN_READWRITE;
     if (grosr_sqlite_open(path, &s->db, flags) != SQLITE_OK) {
         int system = s->db ? sqlite3_system_errno(s->db) : 0;
         err = grosr_fail(system ? system : EACCES, "cannot create %s: %s", path,

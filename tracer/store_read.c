@@ -41,7 +41,7 @@ int grosr_sqlite_errno(int code)
 
 int grosr_sqlite_open(const char *path, sqlite3 **db, int flags)
 {
-    int code = sqlite3_open_v2(path, db, flags, NULL);
+    int code = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (code == SQLITE_OK)
         sqlite3_busy_timeout(*db, 10000);

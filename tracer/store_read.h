@@ -11,7 +11,7 @@ int grosr_sqlite_errno(int code);
 
 /*
  * Opens a database that others may be using: waits for them instead of failing, from the first statement on.
- * SQLite's code; *db is to be closed in any case.
+ * One thread at a time has the connection. SQLite's code; *db is to be closed in any case.
  */
 int grosr_sqlite_open(const char *path, sqlite3 **db, int flags);
 

@@ -24,18 +24,15 @@ static const char *const summary_tables[] = {"GROSR_TIME_BIN",     "GROSR_DURATI
 enum { SUMMARY_TABLES = sizeof(summary_tables) / sizeof(*summary_tables) };
 
 /* Those that need no more than one query: what, which, duration, part. */
-static const struct {
-    const char *measure, *sql;
+static const struct plain {
+    const char *measure, *columns, *from;
 } plain[] = {
-    {"wait", "SELECT resource, \"index\", end - start, worker IS NULL FROM GROSR_WAIT"},
-    {"hold", "SELECT resource, \"index\", end - start, 0 FROM GROSR_HOLD"},
-    {"range",
-     "SELECT r.name, w.sm, r.end - r.start, 0 FROM GROSR_RANGE r LEFT JOIN GROSR_WORKER w USING (worker)"},
-    {"api", "SELECT nameId, eventClass, end - start, coalesce(returnValue, 0) <> 0 FROM "
-            "CUPTI_ACTIVITY_KIND_RUNTIME"},
-    {"copy", "SELECT copyKind, globalPid | deviceId, end - start, bytes FROM CUPTI_ACTIVITY_KIND_MEMCPY"},
-    {"set", "SELECT coalesce(memKind, -1), globalPid | deviceId, end - start, bytes FROM "
-            "CUPTI_ACTIVITY_KIND_MEMSET"},
+    {"wait", "resource, \"index\", end - start, worker IS NULL", "GROSR_WAIT"},
+    {"hold", "resource, \"index\", end - start, 0", "GROSR_HOLD"},
+    {"range", "r.name, w.sm, r.end - r.start, 0", "GROSR_RANGE r LEFT JOIN GROSR_WORKER w USING (worker)"},
+    {"api", "nameId, eventClass, end - start, coalesce(returnValue, 0) <> 0", "CUPTI_ACTIVITY_KIND_RUNTIME"},
+    {"copy", "copyKind, globalPid | deviceId, end - start, bytes", "CUPTI_ACTIVITY_KIND_MEMCPY"},
+    {"set", "coalesce(memKind, -1), globalPid | deviceId, end - start, bytes", "CUPTI_ACTIVITY_KIND_MEMSET"},
 };
 
 bool grosr_summary_table(const char *name)
@@ -78,13 +75,56 @@ int64_t summary_cell(sqlite3_stmt *statement, int column)
                                                                  : sqlite3_column_int64(statement, column);
 }
 
-int64_t summary_time(sqlite3_stmt *statement, int column)
+int64_t summary_near(int64_t time)
 {
-    int64_t time = summary_cell(statement, column);
-
     if (time == GROSR_NULL)
         return time;
     return time < -TIME_MOST ? -TIME_MOST : time > TIME_MOST ? TIME_MOST : time;
+}
+
+int64_t summary_time(sqlite3_stmt *statement, int column)
+{
+    return summary_near(summary_cell(statement, column));
+}
+
+struct each {
+    void (*row)(void *arg, const int64_t *cells);
+    void *arg;
+};
+
+/* An aggregate function of SQL that calls back for each row. */
+static void each_step(sqlite3_context *context, int n, sqlite3_value **value)
+{
+    const struct each *each = (const struct each *)sqlite3_user_data(context);
+    int64_t cells[SUMMARY_COLUMNS];
+
+    for (int i = 0; i < n && i < SUMMARY_COLUMNS; i++)
+        cells[i] = sqlite3_value_type(value[i]) == SQLITE_NULL ? GROSR_NULL : sqlite3_value_int64(value[i]);
+    each->row(each->arg, cells);
+}
+
+static void each_final(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+void summary_each(struct summary *s, const char *columns, const char *from,
+                  void (*row)(void *arg, const int64_t *cells), void *arg)
+{
+    struct each each = {row, arg};
+    char *sql = sqlite3_mprintf("SELECT grosr_each(%s) FROM %s", columns, from);
+
+    if (!sql)
+        summary_failed(s, SQLITE_NOMEM);
+    if (!s->code)
+        summary_failed(s, sqlite3_create_function_v2(s->db, "grosr_each", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                                     &each, NULL, each_step, each_final, NULL));
+    if (!s->code)
+        summary_failed(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+    /* Whatever became of it: it must not be called once `each` is gone. */
+    sqlite3_create_function_v2(s->db, "grosr_each", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, NULL, NULL,
+                               NULL, NULL);
+    sqlite3_free(sql);
 }
 
 int64_t summary_difference(int64_t end, int64_t start)
@@ -116,12 +156,6 @@ void summary_insert(struct summary *s, sqlite3_stmt *statement, const int64_t *v
     }
     summary_failed(s, sqlite3_step(statement));
     sqlite3_reset(statement);
-}
-
-static void execute(struct summary *s, const char *sql)
-{
-    if (!s->code)
-        summary_failed(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
 }
 
 /* ---- workers and time bins ---- */
@@ -276,15 +310,22 @@ static void write_busy(struct summary *s)
 
 /* ---- all of it ---- */
 
+struct count {
+    struct summary *summary;
+    const char *measure;
+};
+
+static void count_row(void *arg, const int64_t *cells)
+{
+    const struct count *c = (const struct count *)arg;
+
+    summary_count(c->summary, c->measure, cells[0], cells[1], cells[2], cells[3]);
+}
+
 static void count_plain(struct summary *s)
 {
-    for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
-        sqlite3_stmt *q = summary_prepare(s, plain[i].sql);
-        while (summary_row(s, q))
-            summary_count(s, plain[i].measure, summary_cell(q, 0), summary_cell(q, 1), summary_cell(q, 2),
-                          summary_cell(q, 3));
-        sqlite3_finalize(q);
-    }
+    for (const struct plain *p = plain; p < plain + sizeof(plain) / sizeof(*plain); p++)
+        summary_each(s, p->columns, p->from, count_row, &(struct count){s, p->measure});
 }
 
 static void write_durations(struct summary *s)
@@ -311,10 +352,6 @@ static int make(sqlite3 *db)
     count_plain(&s);
     write_durations(&s);
     write_busy(&s);
-    execute(
-        &s,
-        "INSERT INTO GROSR_TASK_SLOWEST SELECT * FROM GROSR_TASK WHERE end IS NOT NULL AND start IS NOT NULL"
-        " ORDER BY end - start DESC, task, start LIMIT 100");
     for (int i = 0; i < s.n_places; i++)
         free(s.places[i].life_ns);
     free(s.places);

@@ -51,6 +51,17 @@ int64_t summary_cell(sqlite3_stmt *statement, int column);
 /* A time, or GROSR_NULL: within 36 years of time 0, so that no difference of two overflows. */
 int64_t summary_time(sqlite3_stmt *statement, int column);
 
+/* A cell as summary_time() gives it. */
+int64_t summary_near(int64_t time);
+
+/*
+ * Calls `row` with the cells of each row of `columns FROM from`, at most SUMMARY_COLUMNS of them, in no
+ * order. Faster than summary_row(): the rows do not leave SQLite.
+ */
+#define SUMMARY_COLUMNS 8
+void summary_each(struct summary *s, const char *columns, const char *from,
+                  void (*row)(void *arg, const int64_t *cells), void *arg);
+
 /* Runs a statement once, with integers bound. */
 void summary_insert(struct summary *s, sqlite3_stmt *statement, const int64_t *values, int n);
 

@@ -1,6 +1,6 @@
 /*
- * Summaries of tasks: how long runs took and how long they had waited to be run, what lies between the runs
- * of a worker, and tasks that suspend as wholes.
+ * Summaries of tasks: how long runs took and how long they had waited to be run, the longest, what lies
+ * between the runs of a worker, and tasks that suspend as wholes.
  */
 #include "store.h"
 #include "summary_parts.h"
@@ -29,39 +29,108 @@ struct run {
     int64_t function, session, sm, enqueue, start, end, status, next;
 };
 
+enum { TASK, FUNCTION, WORKER, ENQUEUE, START, END, STATUS, NEXT, COLUMNS }; /* of GROSR_TASK */
+
+struct slow {
+    int64_t run_ns, column[COLUMNS];
+};
+
+/* The longest runs, in no order. */
+struct slowest {
+    struct slow run[SUMMARY_LONGEST];
+    int n, shortest; /* which of them is the next to go, once there are enough */
+};
+
+/* Longer ones come first, then lower numbers, then earlier ones. */
+static int compare_slow(const void *pa, const void *pb)
+{
+    const struct slow *a = (const struct slow *)pa, *b = (const struct slow *)pb;
+
+    if (a->run_ns != b->run_ns)
+        return a->run_ns > b->run_ns ? -1 : 1;
+    for (int i = TASK; i <= START; i += START - TASK)
+        if (a->column[i] != b->column[i])
+            return a->column[i] < b->column[i] ? -1 : 1;
+    return 0;
+}
+
+static void keep_if_slow(struct slowest *slowest, const struct slow *run)
+{
+    if (slowest->n < SUMMARY_LONGEST) {
+        slowest->run[slowest->n++] = *run;
+        if (slowest->n < SUMMARY_LONGEST)
+            return;
+    } else {
+        if (compare_slow(run, &slowest->run[slowest->shortest]) >= 0)
+            return;
+        slowest->run[slowest->shortest] = *run;
+    }
+    slowest->shortest = 0;
+    for (int i = 1; i < SUMMARY_LONGEST; i++)
+        if (compare_slow(&slowest->run[i], &slowest->run[slowest->shortest]) > 0)
+            slowest->shortest = i;
+}
+
+static void write_slowest(struct summary *s, struct slowest *slowest)
+{
+    sqlite3_stmt *out = summary_prepare(s, "INSERT INTO GROSR_TASK_SLOWEST VALUES (?,?,?,?,?,?,?,?)");
+
+    qsort(slowest->run, (size_t)slowest->n, sizeof(slowest->run[0]), compare_slow);
+    for (int i = 0; i < slowest->n; i++)
+        summary_insert(s, out, slowest->run[i].column, COLUMNS);
+    sqlite3_finalize(out);
+}
+
+struct runs {
+    struct summary *summary;
+    struct slowest slowest;
+    bool suspends; /* there are tasks that do */
+};
+
+/* One run by itself. */
+static void count_run(void *arg, const int64_t *cells)
+{
+    struct runs *runs = (struct runs *)arg;
+    struct summary *s = runs->summary;
+    struct slow run = {.column = {[TASK] = cells[TASK],
+                                  [FUNCTION] = cells[FUNCTION],
+                                  [WORKER] = cells[WORKER],
+                                  [ENQUEUE] = summary_near(cells[ENQUEUE]),
+                                  [START] = summary_near(cells[START]),
+                                  [END] = summary_near(cells[END]),
+                                  [STATUS] = cells[STATUS],
+                                  [NEXT] = cells[NEXT]}};
+    const int64_t *c = run.column;
+    int64_t queued_ns = summary_difference(c[START], c[ENQUEUE]);
+    const struct summary_worker *w = summary_worker(s, c[WORKER]);
+
+    run.run_ns = summary_difference(c[END], c[START]);
+    if (run.run_ns != GROSR_NULL)
+        keep_if_slow(&runs->slowest, &run);
+    summary_count(s, RUN, c[FUNCTION], 0, run.run_ns, 0);
+    summary_count(s, QUEUED, c[FUNCTION], summary_time_bin(s, c[START]), queued_ns, 0);
+    if (c[STATUS] != GROSR_NULL && c[STATUS])
+        summary_count(s, FAILED, c[FUNCTION], c[STATUS], run.run_ns, 0);
+    if (c[NEXT] != GROSR_NULL)
+        runs->suspends = true;
+    else if (c[ENQUEUE] != GROSR_NULL && c[END] != GROSR_NULL)
+        summary_count(s, LATENCY, c[FUNCTION], w ? w->sm : SUMMARY_UNKNOWN, c[END] - c[ENQUEUE], queued_ns);
+    if (SPAWNED(c[TASK]) && c[ENQUEUE] != GROSR_NULL) {
+        summary_count(s, SPAWN, c[FUNCTION], 0, queued_ns, 0);
+        if (w && SPAWNER((uint64_t)c[TASK]) != (uint64_t)w->worker - (uint64_t)w->first_worker)
+            summary_count(s, STOLEN, w->worker, w->sm, queued_ns, 0);
+    }
+}
+
 /* Every run by itself; whether there are tasks that suspend. */
 static bool count_runs(struct summary *s)
 {
-    sqlite3_stmt *q = summary_prepare(
-        s, "SELECT task, function, worker, enqueue, start, end, status, next FROM GROSR_TASK");
+    struct runs runs = {.summary = s};
 
-    bool suspends = false;
-
-    while (summary_row(s, q)) {
-        int64_t task = summary_cell(q, 0), function = summary_cell(q, 1), enqueue = summary_time(q, 3),
-                start = summary_time(q, 4);
-        int64_t end = summary_time(q, 5), status = summary_cell(q, 6), next = summary_cell(q, 7);
-        int64_t run_ns = summary_difference(end, start), queued_ns = summary_difference(start, enqueue);
-        const struct summary_worker *w = summary_worker(s, summary_cell(q, 2));
-        int64_t sm = w ? w->sm : SUMMARY_UNKNOWN;
-
-        summary_count(s, RUN, function, 0, run_ns, 0);
-        summary_count(s, QUEUED, function, summary_time_bin(s, start), queued_ns, 0);
-        if (status != GROSR_NULL && status)
-            summary_count(s, FAILED, function, status, run_ns, 0);
-        if (next != GROSR_NULL) {
-            suspends = true;
-        } else if (enqueue != GROSR_NULL && end != GROSR_NULL) {
-            summary_count(s, LATENCY, function, sm, end - enqueue, queued_ns);
-        }
-        if (SPAWNED(task) && enqueue != GROSR_NULL) {
-            summary_count(s, SPAWN, function, 0, queued_ns, 0);
-            if (w && SPAWNER((uint64_t)task) != (uint64_t)w->worker - (uint64_t)w->first_worker)
-                summary_count(s, STOLEN, w->worker, w->sm, queued_ns, 0);
-        }
-    }
-    sqlite3_finalize(q);
-    return suspends;
+    summary_each(s, "task, function, worker, enqueue, start, end, status, next", "GROSR_TASK", count_run,
+                 &runs);
+    write_slowest(s, &runs.slowest);
+    return runs.suspends;
 }
 
 /* How much of the time from `from` to `to` a worker waited; `q` stands at a row of its waits, which come in

@@ -14,6 +14,7 @@
 
 static char path[64];
 static volatile sig_atomic_t stop;
+static struct grosr_collect_options wanted = {.path = path, .level = -1, .stop = &stop};
 static struct grosr_collect_result collected;
 static int collect_error;
 
@@ -26,7 +27,8 @@ static void *collect(void *arg)
         collect_error = -1;
         return NULL;
     }
-    struct grosr_collect_options options = {.session = view, .path = path, .level = -1, .stop = &stop};
+    struct grosr_collect_options options = wanted;
+    options.session = view;
     collect_error = grosr_collect(&options, &collected);
     if (collect_error)
         printf("# %s\n", grosr_error());
@@ -105,7 +107,8 @@ static void hold_writer(const char *name)
         usleep(200);
 }
 
-static void behind(void)
+/* A recording whose writer is held up. Returns how many tasks ran. */
+static uint64_t fall_behind(grosr **out)
 {
     struct grosr_options o = suite_options("host");
     struct grosr_task task[64];
@@ -120,9 +123,10 @@ static void behind(void)
     o.collector_pid = (uint32_t)getpid();
     for (int i = 0; i < 64; i++)
         task[i] = suite_task(GROSR_FN_ADD, 1, 2);
+    atomic_store(&ready, 0);
     dev_point_hook_fn = hold_writer;
     pthread_create(&collector, NULL, collect, NULL);
-    rt = suite_open(&o);
+    *out = rt = suite_open(&o);
     for (; !err && atomic_load(&ready) < BEHIND; tasks += 64) {
         err = grosr_submit(rt, task, 64, NULL, NULL);
         if (!err)
@@ -133,6 +137,13 @@ static void behind(void)
     pthread_join(collector, NULL);
     dev_point_hook_fn = NULL;
     is(collect_error, 0, "collected");
+    return tasks;
+}
+
+static void behind(void)
+{
+    grosr *rt;
+    uint64_t tasks = fall_behind(&rt);
     uint64_t aside = (uint64_t)ask("SELECT value FROM GROSR_META WHERE key = 'chunk_events'");
     ok(aside >= tasks, "%" PRIu64 " events were put aside", aside);
     ok(ask("SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'") * 2 < (int64_t)aside * 16,
@@ -146,6 +157,66 @@ static void behind(void)
     grosr_close(rt);
 }
 
+/* So far behind that the oldest events are passed over: of batches of 20 ms, 30 ms are kept. */
+static void window(void)
+{
+    static const char told[] =
+        "WITH k AS (SELECT value FROM GROSR_META WHERE key = 'kept_from') SELECT count(*) FROM ("
+        " SELECT start AS time FROM GROSR_TASK UNION ALL SELECT end FROM GROSR_TASK"
+        " UNION ALL SELECT start FROM GROSR_WAIT WHERE worker IS NOT NULL"
+        " UNION ALL SELECT end FROM GROSR_WAIT WHERE worker IS NOT NULL"
+        " UNION ALL SELECT start FROM GROSR_IDLE UNION ALL SELECT end FROM GROSR_IDLE"
+        " UNION ALL SELECT start FROM GROSR_WORKER UNION ALL SELECT end FROM GROSR_WORKER), k WHERE time >= "
+        "k.value";
+    grosr *rt;
+
+    wanted.window_ns = 30000000;
+    int64_t tasks = (int64_t)fall_behind(&rt), rows = ask("SELECT count(*) FROM tasks");
+    wanted.window_ns = 0;
+    ok(rows > 0 && rows < tasks, "%" PRId64 " of them are kept", rows);
+    is(ask("SELECT count(*) FROM tasks, GROSR_META WHERE key = 'kept_from' AND end < value"), 0, "the last");
+    is(ask("SELECT count(*) FROM GROSR_CHUNK"), 0, "nothing is left aside");
+    int64_t read = ask("SELECT sum(read) FROM GROSR_RING"),
+            host = ask("SELECT read FROM GROSR_RING WHERE worker IS NULL"),
+            cut = ask("SELECT value FROM GROSR_META WHERE key = 'cut_events'"), kept = ask(told);
+    ok(kept + cut <= read && kept + cut + host >= read,
+       "%" PRId64 " events read, %" PRId64 " of the host; %" PRId64 " left out, %" PRId64 " told", read, host,
+       cut, kept);
+    is(ask("SELECT sum(start IS NULL OR end IS NULL) FROM workers"), 0, "the workers' lives are known");
+    is(ask("SELECT count(*) FROM trace_health WHERE verdict NOT LIKE 'complete from % s on' OR unaccounted "
+           "<> 0"),
+       0, "the verdict is: complete from then on");
+    grosr_close(rt);
+}
+
+/* Results that nobody asks for are a stall; the recording ends, and the rest goes on. */
+static void stall(void)
+{
+    struct grosr_options o = suite_options("host");
+    struct grosr_task task[64];
+    pthread_t collector;
+
+    wanted.stall_ns = 200000000;
+    o.workers = 3;
+    o.collector_pid = (uint32_t)getpid();
+    for (int i = 0; i < 64; i++)
+        task[i] = suite_task(GROSR_FN_ADD, 1, 2);
+    pthread_create(&collector, NULL, collect, NULL);
+    grosr *rt = suite_open(&o);
+    is(grosr_submit(rt, task, 64, NULL, NULL), 0, "tasks, whose results nobody asks for");
+    pthread_join(collector, NULL);
+    wanted.stall_ns = 0;
+    is(collect_error, 0, "the recording ends");
+    ok(collected.stalled && collected.detached, "with a stall: %s", collected.stall);
+    is(ask("SELECT count(*) FROM tasks WHERE end IS NOT NULL"), 64, "which has all tasks");
+    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'stall' AND text LIKE '% 64 submitted %'"), 1,
+       "and tells of it");
+    is(grosr_submit(rt, task, 64, NULL, NULL), 0, "others");
+    is(grosr_drain(rt, 60000000000u), 0, "go on");
+    is(grosr_finish(rt), 0, "to the end");
+    grosr_close(rt);
+}
+
 int main(void)
 {
     uint64_t scale = GROSR_HOST_LANES == 1 ? 10 : 1;
@@ -156,6 +227,8 @@ int main(void)
     pass(32, GROSR_OVERFLOW_DROP, 2000 * scale, false);
     pass(32, GROSR_OVERFLOW_OVERWRITE, 2000 * scale, false);
     behind();
+    window();
+    stall();
     unlink(path);
     return tap_done();
 }
