@@ -13,13 +13,14 @@
 #include <string.h>
 #include <time.h>
 
-#define HAND_OVER_NS  20000000u /* a batch goes to the writer at this age, or half full */
-#define SAMPLE_NS     1000000u  /* at most one sample of the queues a ms, and only when they changed */
-#define LOOK_NS       5000000u  /* between looks for new sessions */
-#define WATCH_NS      50000000u /* between looks for stalls */
-#define PAUSE_NS      100000u   /* between looks at the rings while there are events, at first */
-#define PAUSE_MOST_NS 1000000u  /* and when a look finds all of them nearly empty */
-#define PAUSE_EVENTS  16384u    /* after a look that finds so many, none */
+#define HAND_OVER_NS  20000000u  /* a batch goes to the writer at this age, or half full */
+#define SAMPLE_NS     1000000u   /* at most one sample of the queues a ms, and only when they changed */
+#define LOOK_NS       5000000u   /* between looks for new sessions */
+#define WATCH_NS      10000000u  /* between looks for stalls */
+#define BLIND_NS      200000000u /* without them, nothing is known of what went on meanwhile */
+#define PAUSE_NS      100000u    /* between looks at the rings while there are events, at first */
+#define PAUSE_MOST_NS 1000000u   /* and when a look finds all of them nearly empty */
+#define PAUSE_EVENTS  16384u     /* after a look that finds so many, none */
 #define RUNS_MAX      (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
 /* ---- the drainer ---- */
@@ -108,7 +109,7 @@ static void hand_over(struct collector *c, struct grosr_batch *b)
  */
 static void watch(struct collector *c, const struct grosr_batch *b, uint32_t from, uint64_t now)
 {
-    bool blind = now - c->watched_ns > 4 * (uint64_t)WATCH_NS;
+    bool blind = now - c->watched_ns > BLIND_NS;
 
     for (uint32_t i = from; i < b->runs; i++) {
         const struct grosr_run *run = &b->run[i];

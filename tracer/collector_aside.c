@@ -51,7 +51,7 @@ static uint64_t window_end(const struct collector *c)
     uint64_t end = collector_end(c);
 
     if (c->stalled)
-        return c->stalled->stall.since_ns;
+        return c->stalled->stall.after_ns;
     return c->latest_ns < end ? c->latest_ns : end;
 }
 

@@ -129,8 +129,11 @@ bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *ses
         return false;
     v = view_of(session);
     bool owes = v.untaken || v.uncompleted || v.in_tasks || v.in_waits || v.elsewhere;
-    if (!owes || v.torn || stall->moved || v.counters != stall->counters || !stall->since_ns)
+    if (!owes || v.torn || stall->moved || v.counters != stall->counters || !stall->since_ns) {
         stall->since_ns = now_ns;
+        stall->after_ns = stall->looked_ns ? stall->looked_ns : now_ns;
+    }
+    stall->looked_ns = now_ns;
     stall->counters = v.counters;
     stall->moved = false;
     return now_ns - stall->since_ns >= patience_ns;

@@ -18,7 +18,9 @@
 struct grosr_stall {
     uint64_t counters; /* a hash of all that counts */
     uint64_t since_ns; /* when it was last seen to move, or to owe nothing; 0: not looked at yet */
-    bool moved;        /* events have told so since the last look */
+    uint64_t after_ns; /* the look before: it moved after it, for the last time */
+    uint64_t looked_ns;
+    bool moved; /* events have told so since the last look */
 };
 
 /* Events of the session that have been drained. */
@@ -28,7 +30,7 @@ void grosr_stall_see(struct grosr_stall *stall, const struct grosr_pair *events,
 bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
                       uint64_t patience_ns);
 
-/* A line on a session that has: for how long at now_ns, what it owes, and what its workers are at. */
+/* A line on a session that has stalled: for how long at now_ns, what it owes, and what its workers are at. */
 void grosr_stall_tell(const struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
                       char *text, size_t size);
 

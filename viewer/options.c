@@ -124,7 +124,7 @@ static const struct option_text options[] = {
      "with --attach, leave out what ended more than S seconds before the recording began",
      "all that the rings still hold", 0, 1e6, NULL, 0},
     {"window", 0, SECONDS, RECORD, AT(window), "S",
-     "keep the last S seconds before the latest event only, however long it takes", "all", 0.1, 1e6, NULL, 0},
+     "keep the last S seconds before the latest event only, however long it takes", "all", 0.001, 1e6, NULL, 0},
     {"until", 0, STALL, RECORD, AT(until_stall), "stall[:S]",
      "stop when a session has stalled: when it has work and nothing has moved for S seconds, 5 if not said",
      "its end", 0.2, 1e6, NULL, 0},

@@ -165,6 +165,7 @@ static void queues(void)
               "40 tasks wait in queues, 40 submitted ones are not completed; 3 workers wait for tasks") !=
            NULL,
        "which is told");
+    ok(now - stall.since_ns == 101 * MS && stall.since_ns - stall.after_ns == 10 * MS, "with its time");
     ok(look_after(500 * MS), "and goes on");
     ok(!stalls_with(a_task_is_taken), "not while some are taken");
     ok(stalls_with(more_is_submitted), "but while more are submitted");
