@@ -165,9 +165,14 @@ static void queues(void)
               "40 tasks wait in queues, 40 submitted ones are not completed; 3 workers wait for tasks") !=
            NULL,
        "which is told");
-    ok(now - stall.since_ns == 101 * MS && stall.since_ns - stall.after_ns == 10 * MS, "with its time");
+    is(now - stall.since_ns, 100 * MS, "since it had something to do");
     ok(look_after(500 * MS), "and goes on");
     ok(!stalls_with(a_task_is_taken), "not while some are taken");
+    a_task_is_taken();
+    look_after(7 * MS);
+    ok(stalls(), "after the last of them");
+    is(now - stall.since_ns, 101 * MS, "since then");
+    is(stall.since_ns - stall.after_ns, 7 * MS, "or up to a look earlier");
     ok(stalls_with(more_is_submitted), "but while more are submitted");
     ok(stalls_with(a_worker_looks_for_tasks), "and while workers look for them");
     sys_store_relaxed(&port()->taken, sys_load_relaxed(&queue()->enqueued));
