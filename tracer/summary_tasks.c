@@ -84,7 +84,7 @@ static void write_slowest(struct summary *s, struct slowest *slowest)
 struct runs {
     struct summary *summary;
     struct slowest slowest;
-    bool suspends; /* there are tasks that do */
+    int64_t count, suspended; /* runs, and those after which their task went on or waited */
 };
 
 /* One run by itself. */
@@ -111,8 +111,9 @@ static void count_run(void *arg, const int64_t *cells)
     summary_count(s, QUEUED, c[FUNCTION], summary_time_bin(s, c[START]), queued_ns, 0);
     if (c[STATUS] != GROSR_NULL && c[STATUS])
         summary_count(s, FAILED, c[FUNCTION], c[STATUS], run.run_ns, 0);
+    runs->count++;
     if (c[NEXT] != GROSR_NULL)
-        runs->suspends = true;
+        runs->suspended++;
     else if (c[ENQUEUE] != GROSR_NULL && c[END] != GROSR_NULL)
         summary_count(s, LATENCY, c[FUNCTION], w ? w->sm : SUMMARY_UNKNOWN, c[END] - c[ENQUEUE], queued_ns);
     if (SPAWNED(c[TASK]) && c[ENQUEUE] != GROSR_NULL) {
@@ -122,15 +123,16 @@ static void count_run(void *arg, const int64_t *cells)
     }
 }
 
-/* Every run by itself; whether there are tasks that suspend. */
-static bool count_runs(struct summary *s)
+/* Every run by itself; whether there are tasks that suspend, and if so, whether they are few. */
+static bool count_runs(struct summary *s, bool *few)
 {
     struct runs runs = {.summary = s};
 
     summary_each(s, "task, function, worker, enqueue, start, end, status, next", "GROSR_TASK", count_run,
                  &runs);
     write_slowest(s, &runs.slowest);
-    return runs.suspends;
+    *few = runs.suspended < runs.count / 4;
+    return runs.suspended != 0;
 }
 
 /* How much of the time from `from` to `to` a worker waited; `q` stands at a row of its waits, which come in
@@ -251,12 +253,17 @@ static void count_chains(struct summary *s, struct longest *longest, int64_t tas
     }
 }
 
-/* Tasks that suspend: their runs together. */
-static void read_chains(struct summary *s)
+/* Tasks that suspend: their runs together. If they are few, the others are not read. */
+static void read_chains(struct summary *s, bool few)
 {
-    sqlite3_stmt *q =
-        summary_prepare(s, "SELECT task, function, worker, enqueue, start, end, status, next FROM GROSR_TASK"
-                           " ORDER BY task, start");
+    static const char all[] =
+        "SELECT task, function, worker, enqueue, start, end, status, next FROM GROSR_TASK"
+        " ORDER BY task, start";
+    static const char some[] =
+        "SELECT task, function, worker, enqueue, start, end, status, next FROM GROSR_TASK"
+        " WHERE task IN (SELECT task FROM GROSR_TASK WHERE next IS NOT NULL)"
+        " ORDER BY task, start";
+    sqlite3_stmt *q = summary_prepare(s, few ? some : all);
     struct longest longest = {.n = 0};
     struct run *runs = NULL;
     int n = 0, room = 0;
@@ -304,9 +311,9 @@ static void read_chains(struct summary *s)
 
 void summary_tasks(struct summary *s)
 {
-    bool suspends = count_runs(s);
+    bool few, suspend = count_runs(s, &few);
 
     count_gaps(s);
-    if (suspends)
-        read_chains(s);
+    if (suspend)
+        read_chains(s, few);
 }
