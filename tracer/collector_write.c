@@ -79,15 +79,25 @@ static void start_sampler(struct collector *c)
     }
 }
 
+/* The clock by which times of the sampled GPU are placed; NULL: there is none. */
+static struct grosr_clock *sampled_clock(const struct collector *c)
+{
+    struct grosr_source *own = c->source[c->sampled];
+
+    if ((own->finished || own->clock.is_host) && grosr_sampler_has_only_gpu(c->sampler))
+        for (uint32_t i = 0; i < c->begun; i++)
+            if (!c->source[i]->finished && !c->source[i]->clock.is_host && c->source[i]->clock.count)
+                return &c->source[i]->clock;
+    return own->finished ? NULL : &own->clock;
+}
+
 /* Counters are kept beside what happens: of a time without events there is no window. */
 static void write_counters(struct collector *c, uint64_t now)
 {
-    struct grosr_source *s = c->source[c->sampled];
-
     if (c->sampler && !c->error)
-        collector_failed(c,
-                         grosr_sampler_write(c->sampler, c->store, &s->bases, s->finished ? NULL : &s->clock,
-                                             !collector_is_idle(c, now), c->options->warned));
+        collector_failed(c, grosr_sampler_write(c->sampler, c->store, &c->source[c->sampled]->bases,
+                                                sampled_clock(c), !collector_is_idle(c, now),
+                                                c->options->warned));
 }
 
 /* Whether it was time for it. */

@@ -77,12 +77,14 @@ struct grosr_pm {
     memset(&name, 0, sizeof(name)); \
     name.structSize = type##_Params_STRUCT_SIZE
 
-/* The library, and the driver that it works through. */
-static bool load(char *why, uint64_t size)
+/* The library, and the driver that it works through. *only: the driver shows one GPU. */
+static bool load(bool *only, char *why, uint64_t size)
 {
     void *library = grosr_cupti_open(CUPTI_API_VERSION / 10000, why, size);
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     int (*initialize_driver)(unsigned) = NULL;
+    int (*count_devices)(int *) = NULL;
+    int devices = 0;
 
     if (!library)
         return false;
@@ -94,14 +96,17 @@ static bool load(char *why, uint64_t size)
     }
     SYMBOLS(X)
 #undef X
-    if (driver)
+    if (driver) {
         *(void **)(void *)&initialize_driver = dlsym(driver, "cuInit");
+        *(void **)(void *)&count_devices = dlsym(driver, "cuDeviceGetCount");
+    }
     int code = initialize_driver ? initialize_driver(0) : -1;
     if (code)
         snprintf(why, size,
                  initialize_driver ? "there is no CUDA device: the driver's code %d"
                                    : "libcuda.so.1 cannot be loaded",
                  code);
+    *only = code == 0 && count_devices && count_devices(&devices) == 0 && devices == 1;
     return code == 0;
 }
 
@@ -210,13 +215,13 @@ static bool start(struct grosr_pm *pm, uint32_t gpu, uint64_t interval_ns, uint6
     return pm->started;
 }
 
-int grosr_pm_start(struct grosr_pm **out, uint32_t gpu, uint64_t interval_ns, uint64_t *begun_ns, char *why,
-                   uint64_t size)
+int grosr_pm_start(struct grosr_pm **out, uint32_t gpu, uint64_t interval_ns, uint64_t *begun_ns, bool *only,
+                   char *why, uint64_t size)
 {
     struct grosr_pm *pm = (struct grosr_pm *)calloc(1, sizeof(*pm));
 
     snprintf(why, size, "out of memory");
-    if (pm && load(why, size) && describe_chip(pm, gpu, why, size) && configure(pm, why, size) &&
+    if (pm && load(only, why, size) && describe_chip(pm, gpu, why, size) && configure(pm, why, size) &&
         start(pm, gpu, interval_ns, begun_ns, why, size)) {
         *out = pm;
         return 0;

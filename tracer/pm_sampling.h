@@ -31,10 +31,10 @@ struct grosr_pm_sample {
 
 /*
  * Starts sampling of a GPU, as CUDA numbers them. Needs no context, and makes none. No sample that is given
- * begins before *begun_ns, CLOCK_MONOTONIC. -ENOTSUP: `why` says what is missing.
+ * begins before *begun_ns, CLOCK_MONOTONIC. *only: CUDA shows no other. -ENOTSUP: `why` says what is missing.
  */
-int grosr_pm_start(struct grosr_pm **pm, uint32_t gpu, uint64_t interval_ns, uint64_t *begun_ns, char *why,
-                   uint64_t why_bytes);
+int grosr_pm_start(struct grosr_pm **pm, uint32_t gpu, uint64_t interval_ns, uint64_t *begun_ns, bool *only,
+                   char *why, uint64_t why_bytes);
 
 /*
  * The samples that have come since the last call, oldest first, `most` at most: *count. *lost: some before

@@ -6,13 +6,14 @@
 #include <errno.h>
 #include <stdio.h>
 
-int grosr_pm_start(struct grosr_pm **pm, uint32_t gpu, uint64_t interval_ns, uint64_t *begun_ns, char *why,
-                   uint64_t why_bytes)
+int grosr_pm_start(struct grosr_pm **pm, uint32_t gpu, uint64_t interval_ns, uint64_t *begun_ns, bool *only,
+                   char *why, uint64_t why_bytes)
 {
     (void)pm;
     (void)gpu;
     (void)interval_ns;
     (void)begun_ns;
+    (void)only;
     snprintf(why, why_bytes, "this grosr was built without CUPTI");
     return -ENOTSUP;
 }

@@ -44,6 +44,7 @@ struct grosr_sampler {
     pthread_cond_t changed;
     uint32_t holders; /* the thread and the writer; the last one frees */
     bool stop, ended;
+    bool only_gpu;         /* all GPU clocks that sessions have are the one of the samples */
     uint32_t first, count; /* of queue */
     uint64_t lost;         /* there was no room in it */
     uint32_t told;
@@ -144,8 +145,13 @@ static void start_pm(struct grosr_sampler *s)
 {
     char why[192];
 
-    if (grosr_pm_start(&s->pm, s->sampling.gpu, GROSR_SAMPLER_PM_NS, &s->begun_ns, why, sizeof(why)))
+    bool only = false;
+
+    if (grosr_pm_start(&s->pm, s->sampling.gpu, GROSR_SAMPLER_PM_NS, &s->begun_ns, &only, why, sizeof(why)))
         tell(s, "the SMs of GPU %u are not sampled: %s", s->sampling.gpu, why);
+    pthread_mutex_lock(&s->lock);
+    s->only_gpu = s->pm && only;
+    pthread_mutex_unlock(&s->lock);
 }
 
 /*
@@ -378,7 +384,7 @@ static int note_placing(struct grosr_sampler *s, struct grosr_store *store, cons
     int err = 0;
 
     if (s->placed) {
-        snprintf(text, sizeof(text), "%llu values of SMs are placed by the session's clock, within %.3f us",
+        snprintf(text, sizeof(text), "%llu values of SMs are placed by a session's clock, within %.3f us",
                  (unsigned long long)s->placed, (double)s->worst_ns * 1e-3);
         err = note(store, bases, text);
     }
@@ -411,6 +417,14 @@ int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, cons
         for (uint32_t i = 0; rows && !err && i < n; i++)
             err = write_sample(s, store, bases, clock, &taken[i]);
     return err || !s->stopped ? err : note_placing(s, store, bases);
+}
+
+bool grosr_sampler_has_only_gpu(struct grosr_sampler *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool only = s->only_gpu;
+    pthread_mutex_unlock(&s->lock);
+    return only;
 }
 
 void grosr_sampler_stop(struct grosr_sampler *s)

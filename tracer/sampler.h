@@ -49,6 +49,9 @@ int grosr_sampler_write(struct grosr_sampler *sampler, struct grosr_store *store
                         const struct grosr_bases *bases, struct grosr_clock *clock, bool rows,
                         void (*warned)(const char *text));
 
+/* Whether the SMs sampled are those of the only GPU that CUDA shows: then any session's GPU clock is its. */
+bool grosr_sampler_has_only_gpu(struct grosr_sampler *sampler);
+
 /* Ends sampling; what is left can still be written. Waits for the thread, but not for long. NULL is allowed.
  */
 void grosr_sampler_stop(struct grosr_sampler *sampler);

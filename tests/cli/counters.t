@@ -62,7 +62,7 @@ is(join('; ', sort keys %tracks), join('; ', sort((map { "GPU 0 $_" } @values), 
 # ---- PM sampling ----
 
 SKIP: {
-    skip('built without CUPTI\'s headers', 25) unless -e "$double/pm/libcuda.so.1";
+    skip('built without CUPTI\'s headers', 34) unless -e "$double/pm/libcuda.so.1";
     my %pm = (LD_LIBRARY_PATH => "$double/pm:$double", GROSR_CUPTI => "$double/pm/libcuda.so.1");
     my ($warps, $cycles) = map { "SELECT c.time, c.value FROM GROSR_COUNTER c JOIN GROSR_NAME n USING (name) WHERE n.text = '$_'" }
         'sm__warps_active.avg.pct_of_peak_sustained_active', 'sm__cycles_active.avg.pct_of_peak_sustained_elapsed';
@@ -84,6 +84,25 @@ SKIP: {
         diag("$l->{least} .. $l->{most}");
     is(join(' ', map { $_->{unit} } sql($db, 'counters')), '% %', 'per cent');
     balanced($db, 'the books balance');
+
+    # A session whose clock is the GPU's, alone or behind one without any.
+    my %clock = (%pm, GROSR_HOST_CLOCK => '900000000000000000,0');
+    for my $alone (1, 0) {
+        $r = $alone ? sampled(\%clock, '--seconds', '1', '--counters', 'pm')
+                    : grosr({env => \%clock}, 'record', '--level', 'counters', '--counters', 'pm', '-o', $db, '--', $GROSR, 'run',
+                            'arith', '--device', 'host', '--seconds', '1');
+        is("$r->{code}|$r->{stderr}", '0|', $alone ? 'with the GPU\'s clock' : 'with that of a later session');
+        is(value($db, 'SELECT device FROM GROSR_SESSION WHERE session = 1'), $alone ? 'host' : 'process', 'of this one');
+        my ($placed, $bound) = notes() =~ /(\d+) values of SMs are placed by a session's clock, within ([\d.]+) us/;
+        cmp_ok($placed // 0, '>', 300, 'most values are placed by it') or diag(notes());
+        my ($m) = map { $_->{late} } sql($db, "SELECT late FROM (SELECT $late - 100 * CAST($late / 100 AS INTEGER) AS late " .
+            "FROM ($cycles), GROSR_SESSION WHERE session = 1) ORDER BY late LIMIT 1 OFFSET (SELECT count(*) / 2 FROM ($cycles))");
+        my $off = $m > 50 ? 100 - $m : $m;
+        ok(defined $bound && $off * 1000 <= $bound + 1, "and right to its bound: $off ms, " . ($bound // '?') . ' us');
+    }
+    $r = grosr({env => {%clock, GROSR_PM_DEVICES => 2}}, 'record', '--level', 'counters', '--counters', 'pm', '-o', $db, '--', $GROSR,
+               'run', 'arith', '--device', 'host', '--seconds', '0.5');
+    unlike(notes(), qr/a session's clock/, 'but not where another GPU might be meant');
 
     $r = sampled(\%pm, '--seconds', '0.5', '--counters', 'nvml,pm');
     is(join(' ', map { $_->{n} } sql($db, 'SELECT count(DISTINCT name) AS n FROM GROSR_COUNTER')), 13, 'with NVML\'s');

@@ -59,8 +59,8 @@ if ($r->{stderr}) {
     my $wanted = value($db, 'SELECT 100.0 * (SELECT count(*) FROM workers) / sms / max_warps_per_sm FROM GROSR_SESSION');
     my $got = value($db, "SELECT avg(value) $of AND text = '$warps'") // 0;
     ok($got > 0.9 * $wanted && $got < 1.1 * $wanted + 5, "with the workers' warps: $got % counted, $wanted % known");
-    my ($bound) = notes() =~ /values of SMs are placed by the session's clock, within ([\d.]+) us/;
-    ok(defined $bound && $bound < 1000, 'placed by the session\'s clock, within less than a sample') or diag(notes());
+    my ($bound) = notes() =~ /values of SMs are placed by a session's clock, within ([\d.]+) us/;
+    ok(defined $bound && $bound < 1000, 'placed by a session\'s clock, within less than a sample') or diag(notes());
 }
 balanced($db, 'the books balance');
 integrity($db, 'the file is sound');
