@@ -68,7 +68,7 @@ struct grosr_sampler {
     uint64_t worst_ns;          /* bound of the former */
     bool stopped;
     bool named[SLOTS]; /* is in the file */
-    bool told_lost;
+    bool told_lost, placing_told;
 };
 
 static void let_go(struct grosr_sampler *s)
@@ -416,7 +416,10 @@ int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, cons
     while (!err && (n = take_samples(s, taken, sizeof(taken) / sizeof(taken[0]))) > 0)
         for (uint32_t i = 0; rows && !err && i < n; i++)
             err = write_sample(s, store, bases, clock, &taken[i]);
-    return err || !s->stopped ? err : note_placing(s, store, bases);
+    if (err || !s->stopped || s->placing_told)
+        return err;
+    s->placing_told = true;
+    return note_placing(s, store, bases);
 }
 
 bool grosr_sampler_has_only_gpu(struct grosr_sampler *s)

@@ -10,8 +10,9 @@
  *     one GPU, every ms, read every 100 ms      GROSR_PM_METRICS (pm_sampling.h), at the start of the
  * interval
  *
- * The GPU stamps the latter with its own clock. The session's clock map places them where it has one; else
- * they are placed by when they were read, which was after they were taken. How well is noted in the file.
+ * The GPU stamps the latter with its own clock. The session's clock map places them where it has one, or,
+ * where there is but one GPU, that of any session; else they are placed by when they were read, which was
+ * after they were taken. How well is noted in the file.
  *
  * The names of the counters have negative numbers in the file, which no program's have, and belong to the
  * session for which sampling began.
