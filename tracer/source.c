@@ -331,16 +331,20 @@ int grosr_source_pass_over(struct grosr_source *s, uint32_t ring, uint64_t first
     return grosr_rows_pass_over(s->rows, ring, first, events, count, near_time(s, ring, drained_ns));
 }
 
-static int stream_books(struct grosr_source *s, struct grosr_store *store, uint32_t i)
+/* Of one that was detached from, the books close where the reading stopped, as those of rings do. */
+static int stream_books(struct grosr_source *s, struct grosr_store *store, uint32_t i, bool final)
 {
     const struct grosr_stream *stream = grosr_session_stream(s->session, i);
-    uint64_t base = s->stream_base[i];
+    const struct grosr_stored *stored = &s->stream_stored[i];
+    uint64_t dropped = sys_load_relaxed(&stream->dropped);
+    uint64_t had_room = final && s->detached ? stored->read + stored->unstored
+                                             : sys_load_relaxed(&stream->written) - s->stream_base[i];
     int64_t values[] = {(s->bases.session - 1) * (int64_t)GROSR_STREAMS_MAX + i,
                         s->bases.session,
-                        (int64_t)(sys_load_relaxed(&stream->written) - base),
-                        (int64_t)s->stream_stored[i].read,
-                        (int64_t)sys_load_relaxed(&stream->dropped),
-                        (int64_t)s->stream_stored[i].unstored};
+                        (int64_t)(had_room + dropped),
+                        (int64_t)stored->read,
+                        (int64_t)dropped,
+                        (int64_t)stored->unstored};
 
     return grosr_store_row(store, GROSR_TABLE_STREAM, values);
 }
@@ -376,7 +380,7 @@ int grosr_source_books(struct grosr_source *s, struct grosr_store *store, bool f
             err = grosr_store_row(store, GROSR_TABLE_RING, values);
     }
     for (uint32_t i = 0; !err && i < s->session->header.streams; i++)
-        err = stream_books(s, store, i);
+        err = stream_books(s, store, i, final);
     return err;
 }
 

@@ -230,12 +230,13 @@ sub value
     return $row ? (values %$row)[0] : undef;
 }
 
-# The books of every ring, and of all together, balance.
+# The books of every ring, of all together, and of every stream of records, balance.
 sub balanced
 {
     my ($file, $name) = @_;
     my @off = sql($file, 'SELECT * FROM trace_health WHERE unaccounted <> 0 OR unaccounted IS NULL OR ' .
                          'written <> read + dropped + overwritten + unstored');
+    push @off, sql($file, 'SELECT * FROM GROSR_STREAM WHERE written <> read + dropped + unstored');
     my $rings = value($file, 'SELECT count(*) FROM trace_health');
     ok(!@off && $rings && $rings > 1, $name) or
         diag("rings that do not balance: ", JSON::PP->new->canonical->encode(\@off));
