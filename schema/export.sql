@@ -28,7 +28,7 @@ FROM tasks t
 WHERE t.start IS NOT NULL;
 
 CREATE TEMP VIEW export_waits AS     -- b: the worker; NULL: a host thread
-SELECT start, end, 'wait ' || resource AS name, session AS a, worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role,
+SELECT start, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) AS name, session AS a, worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role,
        "index", resource_name
 FROM waits
 WHERE start IS NOT NULL;
@@ -45,19 +45,17 @@ FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name
 WHERE r.start IS NOT NULL;
 
 CREATE TEMP VIEW export_holds AS     -- b: the worker
-SELECT h.start, h.end, 'hold ' || coalesce(k.name, h.resource) AS name, w.session AS a, h.worker AS b, NULL AS c, NULL AS d,
-       NULL AS flow, 0 AS role, h."index"
-FROM GROSR_HOLD h
-LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
-LEFT JOIN GROSR_WORKER w ON w.worker = h.worker
-WHERE h.start IS NOT NULL;
+SELECT start, end, 'hold ' || iif(resource = 'named', coalesce(resource_name, resource), resource) AS name, session AS a,
+       worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role, "index", resource_name
+FROM holds
+WHERE start IS NOT NULL;
 
 CREATE TEMP VIEW export_ends AS      -- ends of what began unseen; b: the worker
 SELECT end AS start, end, coalesce(function, 'task') || ' ended' AS name, session AS a, worker AS b, NULL AS c, NULL AS d,
        NULL AS flow, 0 AS role, task, status, next, 'not recorded' AS start_time
 FROM tasks WHERE start IS NULL AND end IS NOT NULL
 UNION ALL
-SELECT end, end, 'wait ' || resource || ' ended', session, worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
+SELECT end, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM waits WHERE start IS NULL AND end IS NOT NULL
 UNION ALL
 SELECT i.end, i.end, 'idle ended', w.session, i.worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
@@ -66,8 +64,9 @@ UNION ALL
 SELECT r.end, r.end, coalesce(n.text, 'range') || ' ended', n.session, r.worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name WHERE r.start IS NULL AND r.end IS NOT NULL
 UNION ALL
-SELECT h.end, h.end, 'hold ended', w.session, h.worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
-FROM GROSR_HOLD h LEFT JOIN GROSR_WORKER w ON w.worker = h.worker WHERE h.start IS NULL AND h.end IS NOT NULL;
+SELECT end, end, 'hold ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker, NULL,
+       NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
+FROM holds WHERE start IS NULL AND end IS NOT NULL;
 
 CREATE TEMP VIEW export_instants AS  -- b: the worker; NULL: a host thread. `fields` says what `payload` holds
 SELECT i.time AS start, i.time AS end, coalesce(k.name, 'event ' || i.kind) AS name, i.session AS a, i.worker AS b, NULL AS c,

@@ -24,6 +24,16 @@ JOIN GROSR_RESOURCE_KIND k ON k.resource = w.resource
 LEFT JOIN GROSR_QUEUE q ON q.queue = w."index" AND k.name LIKE 'queue%'
 LEFT JOIN GROSR_NAME n ON n.name = w."index" >> 32 AND k.name = 'named';
 
+-- One row a hold of a resource; the columns are those of `waits`.
+CREATE VIEW holds AS
+SELECT h.worker, k.name AS resource, h."index", coalesce(q.name, n.text || ' ' || (h."index" & 0xffffffff)) AS resource_name,
+       h.start, h.end, h.end - h.start AS hold_ns, w.session
+FROM GROSR_HOLD h
+JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
+LEFT JOIN GROSR_QUEUE q ON q.queue = h."index" AND k.name LIKE 'queue%'
+LEFT JOIN GROSR_NAME n ON n.name = h."index" >> 32 AND k.name = 'named'
+LEFT JOIN GROSR_WORKER w ON w.worker = h.worker;
+
 -- Depth of each queue over time, as sampled by the collector.
 CREATE VIEW queue_depth AS
 SELECT s.time, q.name AS queue, s.enqueued - s.dequeued AS depth, q.capacity, s.enqueued, s.dequeued, s.completed, q.session

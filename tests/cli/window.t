@@ -114,8 +114,8 @@ says_one_line($p, 3, qr/\Agrosr: nothing has moved for 0\.[78] s in process \d+:
               'two warps that take two locks in opposite orders');
 $program = value($db, 'SELECT pid FROM GROSR_SESSION');
 ok(process_runs($program), 'the program goes on');
-is(join(' ', map { "$_->{worker}:$_->{i}" } sql($db, 'SELECT worker, "index" & 65535 AS i FROM GROSR_HOLD WHERE end IS NULL ORDER BY 1')),
-   '0:0 1:1', 'the trace tells what each of them holds');
+is(join(' ', map { "$_->{worker}:$_->{resource_name}" } sql($db, 'SELECT worker, resource_name FROM holds WHERE end IS NULL ORDER BY 1')),
+   '0:lock 0 1:lock 1', 'the trace tells what each of them holds');
 is(join(' ', map { "$_->{worker}:$_->{resource_name}" } sql($db, 'SELECT worker, resource_name FROM waits WHERE end IS NULL ORDER BY 1')),
    '0:lock 1 1:lock 0', 'and what it waits for');
 is(value($db, "SELECT text || ';' FROM GROSR_NOTE WHERE topic = 'stall'"), ($p->{stderr} =~ /grosr: (.*?;)/)[0], 'the line is in it');

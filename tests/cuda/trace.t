@@ -93,8 +93,8 @@ balanced($db, 'the books balance');
 $r = grosr('record', '--window', '0.3', '--until', 'stall:1', '--persistent', 'deadlock', '-o', $db, '--', "$dir/deadlock", '2000');
 says_one_line($r, 3, qr/\Agrosr: nothing has moved for 1\.[01] s in process \d+: 2 workers wait, worker 0 for lock 1; /,
               'two blocks that take two locks in opposite orders');
-is(join(' ', map { "$_->{worker}:$_->{i}" } sql($db, 'SELECT worker, "index" & 65535 AS i FROM GROSR_HOLD WHERE end IS NULL ORDER BY 1')),
-   '0:0 1:1', 'the trace tells what each of them holds');
+is(join(' ', map { "$_->{worker}:$_->{resource_name}" } sql($db, 'SELECT worker, resource_name FROM holds WHERE end IS NULL ORDER BY 1')),
+   '0:lock 0 1:lock 1', 'the trace tells what each of them holds');
 is(join(' ', map { "$_->{worker}:$_->{resource_name}" } sql($db, 'SELECT worker, resource_name FROM waits WHERE end IS NULL ORDER BY 1')),
    '0:lock 1 1:lock 0', 'and what it waits for');
 my $kept = value($db, q{SELECT value FROM GROSR_META WHERE key = 'kept_from'});
