@@ -28,8 +28,8 @@ FROM tasks t
 WHERE t.start IS NOT NULL;
 
 CREATE TEMP VIEW export_waits AS     -- b: the worker; NULL: a host thread
-SELECT start, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) AS name, session AS a, worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role,
-       "index", resource_name
+SELECT start, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) AS name, session AS a,
+       worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role, "index", resource_name
 FROM waits
 WHERE start IS NOT NULL;
 
@@ -55,7 +55,8 @@ SELECT end AS start, end, coalesce(function, 'task') || ' ended' AS name, sessio
        NULL AS flow, 0 AS role, task, status, next, 'not recorded' AS start_time
 FROM tasks WHERE start IS NULL AND end IS NOT NULL
 UNION ALL
-SELECT end, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
+SELECT end, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker,
+       NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM waits WHERE start IS NULL AND end IS NOT NULL
 UNION ALL
 SELECT i.end, i.end, 'idle ended', w.session, i.worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
@@ -64,8 +65,8 @@ UNION ALL
 SELECT r.end, r.end, coalesce(n.text, 'range') || ' ended', n.session, r.worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name WHERE r.start IS NULL AND r.end IS NOT NULL
 UNION ALL
-SELECT end, end, 'hold ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker, NULL,
-       NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
+SELECT end, end, 'hold ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker,
+       NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM holds WHERE start IS NULL AND end IS NOT NULL;
 
 CREATE TEMP VIEW export_instants AS  -- b: the worker; NULL: a host thread. `fields` says what `payload` holds
