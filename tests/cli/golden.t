@@ -51,7 +51,8 @@ is(value($spawn, "SELECT count(*) FROM kernels k JOIN tasks t ON t.start >= k.st
 my $deadlock = "$FindBin::Bin/../../traces/h100-deadlock.db";
 is(join(' ', map { "$_->{worker}:$_->{held}:$_->{wanted}" }
         sql($deadlock, 'SELECT h.worker, h.resource_name AS held, w.resource_name AS wanted FROM holds h JOIN waits w USING (worker) ' .
-            'WHERE h.end IS NULL AND w.end IS NULL ORDER BY 1')), '0:lock 0:lock 1 1:lock 1:lock 0', 'h100-deadlock: who holds what, and waits');
+            'WHERE h.end IS NULL AND w.end IS NULL ORDER BY 1')), '0:lock 0:lock 1 1:lock 1:lock 0',
+   'h100-deadlock: who holds what, and waits');
 cmp_ok(value($deadlock, "SELECT count(*) FROM ranges WHERE name = 'work' AND kind = 'kernel'"), '>', 1000,
        'h100-deadlock: and what led to it');
 is(join(' ', map { $_->{n} } sql($deadlock, "SELECT topic || ' ' || count(*) AS n FROM GROSR_NOTE GROUP BY topic ORDER BY 1")),
