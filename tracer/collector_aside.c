@@ -36,25 +36,6 @@ bool collector_is_idle(const struct collector *c, uint64_t now)
     return c->options->window_ns && now > c->latest_ns + window_of(c);
 }
 
-uint64_t collector_end(const struct collector *c)
-{
-    uint64_t end = 0;
-
-    for (uint32_t i = 0; i < c->sources; i++)
-        end = c->source[i]->end_ns > end ? c->source[i]->end_ns : end;
-    return end;
-}
-
-/* What the window of the whole recording comes before: its latest event, or the moment of the stall. */
-static uint64_t window_end(const struct collector *c)
-{
-    uint64_t end = collector_end(c);
-
-    if (c->stalled)
-        return c->stalled->stall.after_ns;
-    return c->latest_ns < end ? c->latest_ns : end;
-}
-
 void collector_keep(struct collector *c)
 {
     c->from_ns = keep_from(c, c->latest_ns, window_of(c));
@@ -62,7 +43,9 @@ void collector_keep(struct collector *c)
 
 void collector_keep_last(struct collector *c)
 {
-    c->from_ns = keep_from(c, window_end(c), c->options->window_ns);
+    uint64_t end = c->stalled ? c->stalled->stall.after_ns : c->latest_ns;
+
+    c->from_ns = keep_from(c, end, c->options->window_ns);
 }
 
 void collector_leave_out(const struct collector *c, struct grosr_source *s)

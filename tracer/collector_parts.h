@@ -100,7 +100,4 @@ void collector_leave_out(const struct collector *c, struct grosr_source *s);
 /* Whether nothing has come for longer than what is kept. */
 bool collector_is_idle(const struct collector *c, uint64_t now);
 
-/* When the last of the sources was over. */
-uint64_t collector_end(const struct collector *c);
-
 #endif

@@ -314,7 +314,7 @@ void collector_finish(struct collector *c)
     uint64_t told = 0;
 
     grosr_sampler_stop(c->sampler);
-    write_counters(c, collector_end(c));
+    write_counters(c, grosr_host_clock_ns());
     fetch_clocks(c);
     collector_keep_last(c);
     while (!c->error && c->built < c->spooled) {

@@ -60,7 +60,7 @@ is("$p->{code} $p->{stderr}", '0 ', 'it ends with the program');
 my $end = value($db, 'SELECT end FROM GROSR_SESSION');
 my $from = meta('kept_from');
 my $last = value($db, 'SELECT max(end) FROM GROSR_WORKER');
-ok($from >= $last - 5e8 && $from <= $end - 5e8, 'half a second before the last event is the first that is kept') or
+ok($from >= $last - 5e8 && $from <= $end - 4e8, 'half a second before the last event is the first that is kept') or
     diag("from $from, last event $last, end $end");
 keeps_from($from, 'of the rest');
 cmp_ok(value($db, 'SELECT min(end) FROM GROSR_RANGE'), '<', $from + 4e8, 'the half second is there from its beginning');

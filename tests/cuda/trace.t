@@ -121,7 +121,7 @@ finish($p);
 is($p->{code}, 0, 'every result was right') or diag($p->{stderr});
 my ($end) = value($db, 'SELECT end FROM GROSR_SESSION');
 $kept = value($db, q{SELECT value FROM GROSR_META WHERE key = 'kept_from'});
-cmp_ok($kept, '<=', $end - 1e8, 'and said so');
+cmp_ok($kept, '<=', $end - 5e7, 'and said so');
 is(value($db, "SELECT count(*) FROM tasks WHERE end < $kept"), 0, 'nothing older');
 cmp_ok(value($db, 'SELECT count(*) FROM tasks'), '>', 1e5, 'and the tasks of that time');
 my $cut = value($db, q{SELECT value FROM GROSR_META WHERE key = 'cut_events'});
