@@ -36,6 +36,20 @@ bool collector_is_idle(const struct collector *c, uint64_t now)
     return c->options->window_ns && now > c->latest_ns + window_of(c);
 }
 
+void collector_see_latest(struct collector *c, const struct grosr_batch *b)
+{
+    for (uint32_t i = 0; i < b->runs; i++) {
+        const struct grosr_run *run = &b->run[i];
+        uint64_t time = b->drained_ns;
+        if (run->ring < run->source->session->header.rings)
+            time = grosr_source_event_time(run->source, run->ring, b->event[run->at + run->count - 1], time);
+        c->latest_ns = time > c->latest_ns ? time : c->latest_ns;
+    }
+    c->events_came |= b->runs != 0;
+    if (b->samples && !c->events_came)
+        c->latest_ns = b->drained_ns;
+}
+
 void collector_keep(struct collector *c)
 {
     c->from_ns = keep_from(c, c->latest_ns, window_of(c));

@@ -38,7 +38,7 @@ struct collector {
     uint64_t spooled_ns;     /* when the latest of them were drained */
     uint64_t oldest_ns;      /* when the oldest were that are no rows yet; 0: to be asked */
     uint64_t begun_ns;       /* when the recording began */
-    uint64_t latest_ns;      /* when the latest events or records were drained; without, samples */
+    uint64_t latest_ns;      /* when the latest event was, or record drained; without any, sample */
     bool events_came;
     uint64_t from_ns;                         /* what ended before is left out, as of now; 0: nothing is */
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
@@ -91,6 +91,12 @@ void collector_take_oldest(struct collector *c);
 
 /* Drops chunks that are so old that there has been no time for them. */
 void collector_pass_over(struct collector *c);
+
+/*
+ * Finds out when the latest event of a batch was. Where rings are full, that is long before it was drained:
+ * what came later was dropped.
+ */
+void collector_see_latest(struct collector *c, const struct grosr_batch *b);
 
 /* Finds what is left out from now on, and at the end; and tells it to a source's rows. */
 void collector_keep(struct collector *c);

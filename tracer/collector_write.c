@@ -46,9 +46,8 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
 static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
 {
     write_samples(c, b);
-    c->events_came |= b->runs != 0;
-    if (b->runs || (b->samples && !c->events_came))
-        c->latest_ns = b->drained_ns;
+    if (c->options->window_ns)
+        collector_see_latest(c, b);
     for (uint32_t i = 0; i < b->runs && !c->error; i++) {
         const struct grosr_run *run = &b->run[i];
         struct grosr_source *s = run->source;

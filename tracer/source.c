@@ -325,6 +325,19 @@ int grosr_source_build(struct grosr_source *s, uint32_t ring, uint64_t first, co
     return grosr_rows_add(s->rows, ring, first, events, count, near_time(s, ring, drained_ns));
 }
 
+uint64_t grosr_source_event_time(struct grosr_source *s, uint32_t ring, struct grosr_pair event,
+                                 uint64_t drained_ns)
+{
+    uint64_t ns =
+        grosr_clock_extend(grosr_event_time(event), GROSR_KIND_SHIFT, near_time(s, ring, drained_ns));
+    uint64_t host_ns = ns, bound_ns, worst_ns = s->clock.worst_ns;
+
+    if (ring != rings_of(s) - 1 && !grosr_clock_place(&s->clock, ns, &host_ns, &bound_ns))
+        return drained_ns;
+    s->clock.worst_ns = worst_ns; /* that is said of times in the file */
+    return host_ns < drained_ns ? host_ns : drained_ns;
+}
+
 int grosr_source_pass_over(struct grosr_source *s, uint32_t ring, uint64_t first,
                            const struct grosr_pair *events, uint32_t count, uint64_t drained_ns)
 {
