@@ -150,14 +150,13 @@ bool grosr_source_uses_gpu(const struct grosr_source *source);
 int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,
                        const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
 
-/* The writer: about when an event was that was drained at drained_ns, which it is if its clock is not known.
- */
-uint64_t grosr_source_event_time(struct grosr_source *source, uint32_t ring, struct grosr_pair event,
-                                 uint64_t drained_ns);
-
 /* Instead of it, for events that are too old to be kept (grosr_rows_pass_over()). */
 int grosr_source_pass_over(struct grosr_source *source, uint32_t ring, uint64_t first,
                            const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
+
+/* The writer: when an event was, CLOCK_MONOTONIC; drained_ns if its clock is not known, and at the latest. */
+uint64_t grosr_source_event_time(struct grosr_source *source, uint32_t ring, struct grosr_pair event,
+                                 uint64_t drained_ns);
 
 /*
  * The writer: the books of every ring and stream as they are now, or at the end; the sums are added to *sum.
