@@ -28,7 +28,8 @@ DEVICE uint32_t load(uint32_t *p)
 DEVICE bool try_lock(uint32_t *p)
 {
     uint32_t free = 0;
-    return word(*p).compare_exchange_strong(free, 1, cuda::memory_order_acquire, cuda::memory_order_relaxed);
+    return cuda::atomic_ref<uint32_t, cuda::thread_scope_device>(*p).compare_exchange_strong(
+        free, 1, cuda::memory_order_acquire, cuda::memory_order_relaxed);
 }
 
 DEVICE void doze(void)
@@ -61,16 +62,21 @@ DEVICE void doze(void)
 
 #endif
 
+/* By the host, in memory that both sides map. */
 struct words {
-    uint32_t stop, over; /* by the host: end; no more work */
-    uint32_t lock[2];
+    uint32_t stop, over; /* end; no more work */
 };
 
-DEVICE void take(struct words *w, uint32_t which, struct grosr_tracer *t)
+/* In the device's memory: not every machine has atomic operations on the host's. */
+struct locks {
+    uint32_t taken[2];
+};
+
+DEVICE void take(struct words *w, struct locks *l, uint32_t which, struct grosr_tracer *t)
 {
-    if (!try_lock(&w->lock[which])) {
+    if (!try_lock(&l->taken[which])) {
         grosr_wait_begin(t, LOCK, which);
-        while (!try_lock(&w->lock[which]) && !load(&w->stop)) {
+        while (!try_lock(&l->taken[which]) && !load(&w->stop)) {
             grosr_poll(t);
             doze();
         }
@@ -80,7 +86,7 @@ DEVICE void take(struct words *w, uint32_t which, struct grosr_tracer *t)
 }
 
 /* By the first lane of warp `which`. */
-DEVICE void run(struct words *w, uint32_t which, struct grosr_trace_handle trace)
+DEVICE void run(struct words *w, struct locks *l, uint32_t which, struct grosr_trace_handle trace)
 {
     GROSR_TRACE_THREAD(t, trace, which);
     for (uint32_t i = 0; !load(&w->over) && !load(&w->stop); i++) {
@@ -89,10 +95,10 @@ DEVICE void run(struct words *w, uint32_t which, struct grosr_trace_handle trace
         doze();
         grosr_end(&t, WORK, i);
     }
-    take(w, which, &t);
-    while (!load(&w->lock[1 - which]) && !load(&w->stop)) /* until the other has its first */
+    take(w, l, which, &t);
+    while (!load(&l->taken[1 - which]) && !load(&w->stop)) /* until the other has its first */
         doze();
-    take(w, 1 - which, &t);
+    take(w, l, 1 - which, &t);
     grosr_release(&t, LOCK, 1 - which);
     grosr_release(&t, LOCK, which);
     grosr_trace_end(&t);
@@ -121,10 +127,10 @@ static void play(struct words *w, unsigned ms)
 
 #ifdef __CUDACC__
 
-__global__ void deadlock_kernel(struct words *w, struct grosr_trace_handle trace)
+__global__ void deadlock_kernel(struct words *w, struct locks *l, struct grosr_trace_handle trace)
 {
     if (threadIdx.x == 0)
-        run(w, blockIdx.x, trace);
+        run(w, l, blockIdx.x, trace);
 }
 
 static void must(cudaError_t code)
@@ -138,11 +144,14 @@ static void must(cudaError_t code)
 static void run_all(unsigned ms, struct grosr_tracing *tracing)
 {
     struct words *w, *on_gpu;
+    struct locks *l;
 
     must(cudaHostAlloc((void **)&w, sizeof(*w), cudaHostAllocMapped));
     must(cudaHostGetDevicePointer((void **)&on_gpu, w, 0));
-    *w = (struct words){0, 0, {0, 0}};
-    deadlock_kernel<<<2, 32>>>(on_gpu, grosr_trace_handle(tracing));
+    must(cudaMalloc((void **)&l, sizeof(*l)));
+    must(cudaMemset(l, 0, sizeof(*l)));
+    *w = (struct words){0, 0};
+    deadlock_kernel<<<2, 32>>>(on_gpu, l, grosr_trace_handle(tracing));
     must(cudaGetLastError());
     play(w, ms);
     must(cudaDeviceSynchronize());
@@ -151,6 +160,7 @@ static void run_all(unsigned ms, struct grosr_tracing *tracing)
 #else
 
 static struct words words;
+static struct locks locks;
 
 struct job {
     uint32_t which;
@@ -161,7 +171,7 @@ static void *thread_main(void *p)
 {
     struct job *j = (struct job *)p;
 
-    run(&words, j->which, j->trace);
+    run(&words, &locks, j->which, j->trace);
     return NULL;
 }
 
