@@ -1,7 +1,7 @@
 /*
  * The experiments' GROSR series. The baselines are in bench_cuda.c and bench_host.c, statistics in
  * bench_report.c, what an idle kernel costs in bench_idle.c, the collector's steps in bench_store.c, what an
- * event costs in bench_trace.c.
+ * event costs in bench_event_cost.c.
  */
 #include "bench.h"
 
@@ -448,9 +448,9 @@ const struct grosr_bench grosr_benches[] = {
     {"scale", "the cost of a task with more tasks, more SMs and more producers, as curves",
      GROSR_BENCH_THROUGHPUT, 10000000, 100000, 15, scale},
     {"tracing", "what each trace level costs tasks of 1 us, 10 us and 100 us", GROSR_BENCH_SLOWDOWN, 1000000,
-     20000, 15, grosr_bench_tracing},
+     20000, 15, grosr_bench_trace_levels},
     {"trace", "what one trace event costs in situ, at each level, beside an unbounded recorder of 8 bytes",
-     GROSR_BENCH_EVENT_COST, 4096, 4096, 15, grosr_bench_trace},
+     GROSR_BENCH_EVENT_COST, 4096, 4096, 15, grosr_bench_event_cost},
     {"idle", "what an idle persistent kernel costs: power, CPU time, and other kernels' speed beside it",
      GROSR_BENCH_WATTS, 0, 0, 15, grosr_bench_idle},
     {"store", "what the collector's steps cost one core: events packed and stored, rows built, indexes made",

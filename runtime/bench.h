@@ -177,11 +177,11 @@ int grosr_bench_device_fed(const struct grosr_bench_options *options, grosr *rt,
                            struct grosr_bench_report *report, enum grosr_bench_axis axis, uint64_t tasks,
                            double *samples);
 
-/* What each trace level costs (bench_tracing.c). */
-int grosr_bench_tracing(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+/* What each trace level costs (bench_trace_levels.c). */
+int grosr_bench_trace_levels(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 
-/* What one trace event costs in situ (bench_trace.c). */
-int grosr_bench_trace(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+/* What one trace event costs in situ (bench_event_cost.c). */
+int grosr_bench_event_cost(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 
 /* What an idle persistent kernel costs (bench_idle.c). */
 int grosr_bench_idle(const struct grosr_bench_options *options, struct grosr_bench_report *report);

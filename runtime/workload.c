@@ -34,8 +34,8 @@ void grosr_workload_error(struct grosr_workload_result *r, const char *format, .
     va_end(list);
 }
 
-bool grosr_batch_check(const struct grosr_batch *batch, uint32_t k, uint64_t runs, uint64_t want,
-                       struct grosr_workload_result *r)
+bool grosr_feed_check(const struct grosr_feed_batch *batch, uint32_t k, uint64_t runs, uint64_t want,
+                      struct grosr_workload_result *r)
 {
     const struct grosr_result *result = &batch->results[k];
 
@@ -49,7 +49,7 @@ bool grosr_batch_check(const struct grosr_batch *batch, uint32_t k, uint64_t run
 }
 
 /* Waits for a batch and checks it. */
-static int collect(grosr *rt, const struct grosr_feed *feed, const struct grosr_batch *batch,
+static int collect(grosr *rt, const struct grosr_feed *feed, const struct grosr_feed_batch *batch,
                    struct grosr_workload_result *r)
 {
     int err = batch->count ? grosr_wait(rt, batch->first + batch->count, GROSR_FOREVER) : 0;
@@ -60,7 +60,7 @@ static int collect(grosr *rt, const struct grosr_feed *feed, const struct grosr_
 }
 
 static int round_of(grosr *rt, const struct grosr_workload_options *o, const struct grosr_feed *feed,
-                    struct grosr_batch *window, uint64_t *submitted, struct grosr_workload_result *r)
+                    struct grosr_feed_batch *window, uint64_t *submitted, struct grosr_workload_result *r)
 {
     uint64_t end = r->tasks + o->tasks, turn = 0;
     int err = 0;
@@ -68,7 +68,7 @@ static int round_of(grosr *rt, const struct grosr_workload_options *o, const str
     for (uint32_t i = 0; i < feed->window; i++)
         window[i].count = 0;
     while (!err && r->tasks < end) {
-        struct grosr_batch *b = &window[turn++ % feed->window];
+        struct grosr_feed_batch *b = &window[turn++ % feed->window];
         if ((err = collect(rt, feed, b, r)))
             break;
         b->count = 0;
@@ -91,7 +91,7 @@ int grosr_feed(grosr *rt, const struct grosr_workload_options *o, const struct g
                struct grosr_workload_result *r)
 {
     size_t tasks = (size_t)feed->window * feed->batch;
-    struct grosr_batch *window = (struct grosr_batch *)calloc(feed->window, sizeof(*window));
+    struct grosr_feed_batch *window = (struct grosr_feed_batch *)calloc(feed->window, sizeof(*window));
     struct grosr_task *task = (struct grosr_task *)calloc(tasks, sizeof(*task));
     struct grosr_result *result = (struct grosr_result *)calloc(tasks, sizeof(*result));
     uint64_t start = grosr_host_clock_ns(), submitted = 0;

@@ -50,7 +50,7 @@ void grosr_workload_audit(const struct grosr_session *session, uint32_t level,
 /* ---- for the workloads ---- */
 
 /* Tasks submitted together. */
-struct grosr_batch {
+struct grosr_feed_batch {
     uint32_t place; /* in the window */
     uint32_t count; /* tasks submitted; 0: none under way */
     uint64_t from;  /* tasks of this workload submitted before */
@@ -69,10 +69,10 @@ struct grosr_feed {
 
     /* Makes the next batch, of 1 .. `batch` tasks that run `runs` tasks in all at most; counts in r->tasks
      * and r->spawned what they run. */
-    void (*make)(void *state, struct grosr_batch *batch, uint64_t runs, struct grosr_workload_result *r);
+    void (*make)(void *state, struct grosr_feed_batch *batch, uint64_t runs, struct grosr_workload_result *r);
 
-    /* Checks the results of a batch, with grosr_batch_check(). */
-    void (*check)(void *state, const struct grosr_batch *batch, struct grosr_workload_result *r);
+    /* Checks the results of a batch, with grosr_feed_check(). */
+    void (*check)(void *state, const struct grosr_feed_batch *batch, struct grosr_workload_result *r);
 };
 
 /* Feeds options->tasks tasks, again until options->seconds have passed. Returns as a workload's run. */
@@ -80,8 +80,8 @@ int grosr_feed(grosr *runtime, const struct grosr_workload_options *options, con
                struct grosr_workload_result *result);
 
 /* Task k of the batch, which runs `runs` tasks in all, is to give `want`. Whether it did. */
-bool grosr_batch_check(const struct grosr_batch *batch, uint32_t k, uint64_t runs, uint64_t want,
-                       struct grosr_workload_result *r);
+bool grosr_feed_check(const struct grosr_feed_batch *batch, uint32_t k, uint64_t runs, uint64_t want,
+                      struct grosr_workload_result *r);
 
 /* Counts an error, and keeps its text if it is the first. */
 void grosr_workload_error(struct grosr_workload_result *r, const char *format, ...)

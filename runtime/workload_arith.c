@@ -19,7 +19,7 @@ static struct grosr_task make_task(uint64_t i)
     return t;
 }
 
-static void make(void *state, struct grosr_batch *batch, uint64_t runs, struct grosr_workload_result *r)
+static void make(void *state, struct grosr_feed_batch *batch, uint64_t runs, struct grosr_workload_result *r)
 {
     (void)state;
     batch->count = runs < BATCH ? (uint32_t)runs : BATCH;
@@ -28,12 +28,12 @@ static void make(void *state, struct grosr_batch *batch, uint64_t runs, struct g
     r->tasks += batch->count;
 }
 
-static void check(void *state, const struct grosr_batch *batch, struct grosr_workload_result *r)
+static void check(void *state, const struct grosr_feed_batch *batch, struct grosr_workload_result *r)
 {
     (void)state;
     for (uint32_t k = 0; k < batch->count; k++) {
         struct grosr_task t = make_task(batch->from + k);
-        grosr_batch_check(batch, k, 1, t.function == GROSR_FN_MUL ? t.a * t.b : t.a + t.b, r);
+        grosr_feed_check(batch, k, 1, t.function == GROSR_FN_MUL ? t.a * t.b : t.a + t.b, r);
     }
 }
 

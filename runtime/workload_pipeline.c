@@ -22,7 +22,7 @@ struct pipelines {
     uint64_t device;
 };
 
-static uint64_t offset_of(const struct grosr_batch *batch, uint32_t k)
+static uint64_t offset_of(const struct grosr_feed_batch *batch, uint32_t k)
 {
     return (uint64_t)(batch->place * BATCH + k) * GROSR_GRID_BYTES;
 }
@@ -44,7 +44,7 @@ static void fill(sys64 *grid, uint64_t cells, uint64_t seed)
         sys_store_relaxed(&grid[grosr_grid_value_at(s * GROSR_GRID_ITEMS) - 1], grosr_hash64(~seed - s) | 1);
 }
 
-static void make(void *state, struct grosr_batch *batch, uint64_t runs, struct grosr_workload_result *r)
+static void make(void *state, struct grosr_feed_batch *batch, uint64_t runs, struct grosr_workload_result *r)
 {
     const struct pipelines *p = (const struct pipelines *)state;
 
@@ -73,7 +73,7 @@ static bool grid_is_right(const sys64 *grid, uint64_t cells, uint32_t *wrong)
     return true;
 }
 
-static void check(void *state, const struct grosr_batch *batch, struct grosr_workload_result *r)
+static void check(void *state, const struct grosr_feed_batch *batch, struct grosr_workload_result *r)
 {
     const struct pipelines *p = (const struct pipelines *)state;
 
@@ -85,7 +85,7 @@ static void check(void *state, const struct grosr_batch *batch, struct grosr_wor
         /* With too few frames a grid takes more windows, and its builder computes cells itself. */
         bool can_be = spawned <= cells && builders >= runs_of(cells) - cells && builders <= cells + !cells;
         uint64_t want = can_be ? batch->results[k].value : (runs_of(cells) - cells) << 16 | cells;
-        if (!grosr_batch_check(batch, k, spawned + builders, want, r))
+        if (!grosr_feed_check(batch, k, spawned + builders, want, r))
             continue;
         if (!grid_is_right(grid, cells, &wrong))
             grosr_workload_error(r, "task %" PRIu64 ": stage %u of item %u is wrong", batch->first + k,

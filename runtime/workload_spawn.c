@@ -88,7 +88,7 @@ static struct grosr_task make_tree(uint64_t i)
     return t;
 }
 
-static void make(void *state, struct grosr_batch *batch, uint64_t runs, struct grosr_workload_result *r)
+static void make(void *state, struct grosr_feed_batch *batch, uint64_t runs, struct grosr_workload_result *r)
 {
     uint64_t value;
 
@@ -107,12 +107,12 @@ static void make(void *state, struct grosr_batch *batch, uint64_t runs, struct g
     }
 }
 
-static void check(void *state, const struct grosr_batch *batch, struct grosr_workload_result *r)
+static void check(void *state, const struct grosr_feed_batch *batch, struct grosr_workload_result *r)
 {
     (void)state;
     for (uint32_t k = 0; k < batch->count; k++) {
         uint64_t want, runs = runs_of(&batch->tasks[k], &want);
-        grosr_batch_check(batch, k, runs, want, r);
+        grosr_feed_check(batch, k, runs, want, r);
     }
 }
 

@@ -153,9 +153,9 @@ CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into ro
     events         BLOB NOT NULL     -- count records, packed; the first byte is the format (tracer/chunk.c)
 );
 
-CREATE TABLE GROSR_STATE (           -- of sessions being recorded: where another collector goes on if this one is killed
+CREATE TABLE GROSR_CHECKPOINT (      -- of sessions being recorded: where another collector continues if this one is killed
     session INTEGER PRIMARY KEY,
-    state   BLOB NOT NULL            -- the collector's own words (tracer/source_state.c)
+    state   BLOB NOT NULL            -- encoded by tracer/source_state.c
 );
 
 CREATE TABLE GROSR_RANGE (           -- what a kernel marked with grosr_begin() and grosr_end()

@@ -11,8 +11,8 @@
  * Memory is bounded: GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events and
  * GROSR_COLLECTOR_BATCH_BYTES of streams, 288 MiB; when all are full the rings fill, and the sessions'
  * overflow policies decide. For each session what its rows wait for, at most 36 MiB (rows.h), and 512 MiB
- * when lost events leave the windows of enqueue times full (batches.h). SQLite's pages, and its sorting for
- * the indexes, 64 MiB each. While it commits, what another collector needs to go on (rows.h, records.h):
+ * when lost events leave the windows of enqueue times full (enqueue_times.h). SQLite's pages, and its sorting
+ * for the indexes, 64 MiB each. While it commits, what another collector needs to go on (rows.h, records.h):
  * mostly some KiB, for each session that waits for so much as twice 36 MiB. With one session less than 1 GiB;
  * all of it is touched only as it fills.
  *

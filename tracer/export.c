@@ -63,7 +63,7 @@ static int64_t bounded(int64_t time)
     return time < -TIME_MOST ? -TIME_MOST : time > TIME_MOST ? TIME_MOST : time;
 }
 
-static void advance(struct grosr_walk *w, struct grosr_source *s)
+static void advance(struct grosr_walk *w, struct grosr_export_view *s)
 {
     int step = sqlite3_step(s->rows);
 
@@ -81,8 +81,8 @@ static void advance(struct grosr_walk *w, struct grosr_source *s)
 /* A view's rows in the time that is asked for. */
 #define ROWS_OF " FROM export_%s WHERE start < ?2 AND (end IS NULL OR end >= ?1)"
 
-static void open_source(struct grosr_walk *w, struct grosr_source *s,
-                        const struct grosr_export_options *options)
+static void open_view(struct grosr_walk *w, struct grosr_export_view *s,
+                      const struct grosr_export_options *options)
 {
     char sql[256];
 
@@ -107,11 +107,11 @@ static void open_source(struct grosr_walk *w, struct grosr_source *s,
     advance(w, s);
 }
 
-static struct grosr_source *earliest(struct grosr_source *source)
+static struct grosr_export_view *earliest(struct grosr_export_view *views)
 {
-    struct grosr_source *first = NULL;
+    struct grosr_export_view *first = NULL;
 
-    for (struct grosr_source *s = source; s < source + GROSR_SOURCES; s++)
+    for (struct grosr_export_view *s = views; s < views + GROSR_EXPORT_VIEWS; s++)
         if (s->more &&
             (!first || s->start < first->start || (s->start == first->start && s->end > first->end)))
             first = s;
@@ -123,8 +123,8 @@ static uint64_t count_rows(struct grosr_walk *w, const struct grosr_export_optio
     uint64_t all = 0;
     char sql[256];
 
-    for (int i = 0; i < GROSR_SOURCES && !w->error; i++) {
-        snprintf(sql, sizeof(sql), "SELECT count(*)" ROWS_OF, grosr_sources[i].view);
+    for (int i = 0; i < GROSR_EXPORT_VIEWS && !w->error; i++) {
+        snprintf(sql, sizeof(sql), "SELECT count(*)" ROWS_OF, grosr_export_views[i].view);
         sqlite3_stmt *row = grosr_walk_ask(w, sql, options->from, options->to);
         all += row ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
         sqlite3_finalize(row);
@@ -132,7 +132,7 @@ static uint64_t count_rows(struct grosr_walk *w, const struct grosr_export_optio
     return all;
 }
 
-static void write_head(struct grosr_walk *w, const struct grosr_source *first)
+static void write_head(struct grosr_walk *w, const struct grosr_export_view *first)
 {
     struct grosr_export_head head = {
         .first = first ? first->start : 0, .version = GROSR_VERSION, .health = ""};
@@ -155,23 +155,23 @@ static void write_head(struct grosr_walk *w, const struct grosr_source *first)
     sqlite3_finalize(sessions);
 }
 
-static void walk_all(struct grosr_walk *w, struct grosr_source *source,
+static void walk_all(struct grosr_walk *w, struct grosr_export_view *views,
                      const struct grosr_export_options *options)
 {
     uint64_t all = options->progress ? count_rows(w, options) : 0, done = 0;
 
-    for (int i = 0; i < GROSR_SOURCES && !w->error; i++)
-        open_source(w, &source[i], options);
-    struct grosr_source *next = earliest(source);
+    for (int i = 0; i < GROSR_EXPORT_VIEWS && !w->error; i++)
+        open_view(w, &views[i], options);
+    struct grosr_export_view *next = earliest(views);
     if (w->error)
         return;
     write_head(w, next);
     if (!w->error)
         grosr_place_workers(w);
-    for (; next && !w->error && !w->writer->error; next = earliest(source)) {
+    for (; next && !w->error && !w->writer->error; next = earliest(views)) {
         if (w->batch.tasks && w->batch.time < next->start)
             grosr_walk_flush_batch(w);
-        next->tell(w, next);
+        next->emit(w, next);
         advance(w, next);
         if (options->progress && ++done % PROGRESS_ROWS == 0)
             options->progress(done, all);
@@ -187,10 +187,10 @@ static void walk_all(struct grosr_walk *w, struct grosr_source *source,
 
 int grosr_export(sqlite3 *db, FILE *out, const struct grosr_export_options *options)
 {
-    struct grosr_source source[GROSR_SOURCES];
+    struct grosr_export_view views[GROSR_EXPORT_VIEWS];
     struct grosr_walk w = {.db = db};
 
-    memcpy(source, grosr_sources, sizeof(source));
+    memcpy(views, grosr_export_views, sizeof(views));
     w.writer = options->format == GROSR_EXPORT_CHROME ? grosr_export_chrome(out) : grosr_export_perfetto(out);
     w.tracks = w.writer ? grosr_export_tracks_new(w.writer) : NULL;
     if (!w.tracks)
@@ -200,13 +200,13 @@ int grosr_export(sqlite3 *db, FILE *out, const struct grosr_export_options *opti
                      sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK))
         grosr_walk_sql_failed(&w);
     if (!w.error)
-        walk_all(&w, source, options);
+        walk_all(&w, views, options);
     if (!w.error && !w.writer->error && fflush(out))
         w.writer->error = errno ? errno : EIO;
     if (!w.error && w.writer->error)
         w.error = grosr_fail(w.writer->error, "cannot write the output: %s", strerror(w.writer->error));
-    for (int i = 0; i < GROSR_SOURCES; i++)
-        sqlite3_finalize(source[i].rows);
+    for (int i = 0; i < GROSR_EXPORT_VIEWS; i++)
+        sqlite3_finalize(views[i].rows);
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     grosr_export_tracks_free(w.tracks);
     if (w.writer)

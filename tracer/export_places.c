@@ -234,7 +234,7 @@ struct grosr_export_lanes *grosr_place_gpu(struct grosr_walk *w, const struct gr
     return add_track(w, key, parent, &track);
 }
 
-struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struct grosr_source *s,
+struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struct grosr_export_view *s,
                                                int64_t session)
 {
     const struct grosr_export_key key = {s->what, session, grosr_column(s->rows, GROSR_COLUMN_B),
@@ -254,7 +254,7 @@ struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struc
     return add_track(w, &key, parent, &track);
 }
 
-bool grosr_place_is_going_on(const struct grosr_walk *w, int64_t worker, const struct grosr_source *s)
+bool grosr_place_is_going_on(const struct grosr_walk *w, int64_t worker, const struct grosr_export_view *s)
 {
     const struct grosr_export_worker *facts = find_worker(w, worker);
     bool wait = s->what == GROSR_AT_HOST_WAITS;

@@ -56,8 +56,8 @@ static uint64_t flow_number(int64_t a, int64_t flow, bool launch)
     return (x << 1 | launch) * UINT64_C(0x9e3779b97f4a7c15); /* odd, so one to one */
 }
 
-/* The event of a source's row, but for its track. */
-static struct grosr_export_event *event_of(struct grosr_walk *w, struct grosr_source *s)
+/* The event of a view's row, but for its track. */
+static struct grosr_export_event *event_of(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_event *e = &w->event;
     int64_t flow = grosr_column(s->rows, GROSR_COLUMN_FLOW);
@@ -80,13 +80,13 @@ static struct grosr_export_event *event_of(struct grosr_walk *w, struct grosr_so
     return e;
 }
 
-static void add_arguments(struct grosr_source *s, struct grosr_export_event *e)
+static void add_arguments(struct grosr_export_view *s, struct grosr_export_event *e)
 {
     for (int i = GROSR_COLUMNS; i < s->columns; i++)
         add_argument(e, s->argument[i - GROSR_COLUMNS], s->rows, i);
 }
 
-static void put_slice(struct grosr_walk *w, struct grosr_source *s, struct grosr_export_lanes *lanes)
+static void put_slice(struct grosr_walk *w, struct grosr_export_view *s, struct grosr_export_lanes *lanes)
 {
     if (!lanes)
         return;
@@ -105,14 +105,14 @@ static void put_instant(struct grosr_walk *w, struct grosr_export_lanes *lanes, 
     w->writer->calls->instant(w->writer, e);
 }
 
-static int64_t session_of(struct grosr_source *s)
+static int64_t session_of(struct grosr_export_view *s)
 {
     int64_t session = grosr_column(s->rows, GROSR_COLUMN_A);
     return session == GROSR_NULL ? 1 : session;
 }
 
 /* A slice of a worker; of the host, if there is none. */
-static void tell_worker_slice(struct grosr_walk *w, struct grosr_source *s)
+static void emit_worker_slice(struct grosr_walk *w, struct grosr_export_view *s)
 {
     int64_t worker = grosr_column(s->rows, GROSR_COLUMN_B);
     bool open = s->end == GROSR_EXPORT_OPEN;
@@ -134,7 +134,7 @@ static struct grosr_export_lanes *worker_or_host(struct grosr_walk *w, int64_t s
                                 : grosr_place_worker(w, GROSR_AT_WORKER, worker);
 }
 
-static void tell_worker_instant(struct grosr_walk *w, struct grosr_source *s)
+static void emit_worker_instant(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_event *e = event_of(w, s);
 
@@ -144,7 +144,7 @@ static void tell_worker_instant(struct grosr_walk *w, struct grosr_source *s)
 
 /* Takes the payload apart as the event's kind says it: "count:16 task:40", the first field in the top bits.
  */
-static void tell_payload(struct grosr_walk *w, struct grosr_source *s)
+static void emit_payload(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_event *e = event_of(w, s);
     uint64_t payload = (uint64_t)grosr_column(s->rows, GROSR_COLUMNS);
@@ -166,7 +166,7 @@ static void tell_payload(struct grosr_walk *w, struct grosr_source *s)
     put_instant(w, worker_or_host(w, session_of(s), grosr_column(s->rows, GROSR_COLUMN_B)), e);
 }
 
-static void tell_note(struct grosr_walk *w, struct grosr_source *s)
+static void emit_note(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_event *e = event_of(w, s);
 
@@ -195,7 +195,7 @@ void grosr_walk_flush_batch(struct grosr_walk *w)
     put_instant(w, worker_or_host(w, b->session, b->worker), e);
 }
 
-static void tell_submit(struct grosr_walk *w, struct grosr_source *s)
+static void emit_submit(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_batch *b = &w->batch;
     int64_t spawner = grosr_column(s->rows, GROSR_COLUMN_B), task = grosr_column(s->rows, GROSR_COLUMN_FLOW),
@@ -224,7 +224,7 @@ static void tell_submit(struct grosr_walk *w, struct grosr_source *s)
     b->flow[b->tasks++] = flow_number(session, task, false);
 }
 
-static void tell_counter(struct grosr_walk *w, struct grosr_source *s)
+static void emit_counter(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_lanes *lanes = grosr_place_counter(w, s, session_of(s));
 
@@ -233,14 +233,14 @@ static void tell_counter(struct grosr_walk *w, struct grosr_source *s)
                                   sqlite3_column_double(s->rows, GROSR_COLUMNS));
 }
 
-static void tell_thread_slice(struct grosr_walk *w, struct grosr_source *s)
+static void emit_thread_slice(struct grosr_walk *w, struct grosr_export_view *s)
 {
     put_slice(
         w, s,
         grosr_place_thread(w, grosr_column(s->rows, GROSR_COLUMN_A), grosr_column(s->rows, GROSR_COLUMN_B)));
 }
 
-static void tell_thread_instant(struct grosr_walk *w, struct grosr_source *s)
+static void emit_thread_instant(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_event *e = event_of(w, s);
 
@@ -251,12 +251,12 @@ static void tell_thread_instant(struct grosr_walk *w, struct grosr_source *s)
         e);
 }
 
-static void tell_process_slice(struct grosr_walk *w, struct grosr_source *s)
+static void emit_process_slice(struct grosr_walk *w, struct grosr_export_view *s)
 {
     put_slice(w, s, grosr_place_plain(w, s->what, grosr_column(s->rows, GROSR_COLUMN_A)));
 }
 
-static void tell_gpu_slice(struct grosr_walk *w, struct grosr_source *s)
+static void emit_gpu_slice(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_key key = {
         s->what, grosr_column(s->rows, GROSR_COLUMN_A), grosr_column(s->rows, GROSR_COLUMN_B),
@@ -264,26 +264,26 @@ static void tell_gpu_slice(struct grosr_walk *w, struct grosr_source *s)
     put_slice(w, s, grosr_place_gpu(w, &key));
 }
 
-const struct grosr_source grosr_sources[GROSR_SOURCES] = {
-    {.view = "nvtx_ranges", .category = "nvtx", .tell = tell_process_slice, .what = GROSR_AT_NVTX_RANGES},
-    {.view = "nvtx", .category = "nvtx", .tell = tell_thread_slice, .what = GROSR_AT_THREAD},
-    {.view = "nvtx_marks", .category = "nvtx", .tell = tell_thread_instant, .what = GROSR_AT_THREAD},
-    {.view = "api", .category = "api", .tell = tell_thread_slice, .what = GROSR_AT_THREAD},
-    {.view = "kernels", .category = "kernel", .tell = tell_gpu_slice, .what = GROSR_AT_STREAM},
-    {.view = "copies", .category = "memory", .tell = tell_gpu_slice, .what = GROSR_AT_STREAM},
-    {.view = "sets", .category = "memory", .tell = tell_gpu_slice, .what = GROSR_AT_STREAM},
-    {.view = "syncs", .category = "synchronization", .tell = tell_gpu_slice, .what = GROSR_AT_SYNCS},
-    {.view = "submits", .category = "enqueue", .tell = tell_submit, .what = GROSR_AT_HOST},
-    {.view = "tasks", .category = "task", .tell = tell_worker_slice, .what = GROSR_AT_WORKER},
-    {.view = "waits", .category = "wait", .tell = tell_worker_slice, .what = GROSR_AT_HOST_WAITS},
-    {.view = "idle", .category = "idle", .tell = tell_worker_slice, .what = GROSR_AT_WORKER},
-    {.view = "ranges", .category = "range", .tell = tell_worker_slice, .what = GROSR_AT_WORKER},
-    {.view = "holds", .category = "hold", .tell = tell_worker_slice, .what = GROSR_AT_HOLDS},
-    {.view = "ends", .category = "end", .tell = tell_worker_instant, .what = GROSR_AT_WORKER},
-    {.view = "instants", .category = "event", .tell = tell_payload, .what = GROSR_AT_WORKER},
-    {.view = "losses", .category = "loss", .tell = tell_worker_instant, .what = GROSR_AT_WORKER},
-    {.view = "notes", .category = "note", .tell = tell_note, .what = GROSR_AT_NOTES},
-    {.view = "queues", .category = "counter", .tell = tell_counter, .what = GROSR_AT_QUEUE},
-    {.view = "counters", .category = "counter", .tell = tell_counter, .what = GROSR_AT_COUNTER},
-    {.view = "clocks", .category = "counter", .tell = tell_counter, .what = GROSR_AT_CLOCK},
+const struct grosr_export_view grosr_export_views[GROSR_EXPORT_VIEWS] = {
+    {.view = "nvtx_ranges", .category = "nvtx", .emit = emit_process_slice, .what = GROSR_AT_NVTX_RANGES},
+    {.view = "nvtx", .category = "nvtx", .emit = emit_thread_slice, .what = GROSR_AT_THREAD},
+    {.view = "nvtx_marks", .category = "nvtx", .emit = emit_thread_instant, .what = GROSR_AT_THREAD},
+    {.view = "api", .category = "api", .emit = emit_thread_slice, .what = GROSR_AT_THREAD},
+    {.view = "kernels", .category = "kernel", .emit = emit_gpu_slice, .what = GROSR_AT_STREAM},
+    {.view = "copies", .category = "memory", .emit = emit_gpu_slice, .what = GROSR_AT_STREAM},
+    {.view = "sets", .category = "memory", .emit = emit_gpu_slice, .what = GROSR_AT_STREAM},
+    {.view = "syncs", .category = "synchronization", .emit = emit_gpu_slice, .what = GROSR_AT_SYNCS},
+    {.view = "submits", .category = "enqueue", .emit = emit_submit, .what = GROSR_AT_HOST},
+    {.view = "tasks", .category = "task", .emit = emit_worker_slice, .what = GROSR_AT_WORKER},
+    {.view = "waits", .category = "wait", .emit = emit_worker_slice, .what = GROSR_AT_HOST_WAITS},
+    {.view = "idle", .category = "idle", .emit = emit_worker_slice, .what = GROSR_AT_WORKER},
+    {.view = "ranges", .category = "range", .emit = emit_worker_slice, .what = GROSR_AT_WORKER},
+    {.view = "holds", .category = "hold", .emit = emit_worker_slice, .what = GROSR_AT_HOLDS},
+    {.view = "ends", .category = "end", .emit = emit_worker_instant, .what = GROSR_AT_WORKER},
+    {.view = "instants", .category = "event", .emit = emit_payload, .what = GROSR_AT_WORKER},
+    {.view = "losses", .category = "loss", .emit = emit_worker_instant, .what = GROSR_AT_WORKER},
+    {.view = "notes", .category = "note", .emit = emit_note, .what = GROSR_AT_NOTES},
+    {.view = "queues", .category = "counter", .emit = emit_counter, .what = GROSR_AT_QUEUE},
+    {.view = "counters", .category = "counter", .emit = emit_counter, .what = GROSR_AT_COUNTER},
+    {.view = "clocks", .category = "counter", .emit = emit_counter, .what = GROSR_AT_CLOCK},
 };

@@ -27,15 +27,15 @@ enum grosr_export_column {
     GROSR_COLUMNS
 };
 
-#define GROSR_SOURCES 21
+#define GROSR_EXPORT_VIEWS 21
 
 struct grosr_walk;
 
 /* One view of schema/export.sql, and the row that it is at. */
-struct grosr_source {
+struct grosr_export_view {
     const char *view, *category;
-    void (*tell)(struct grosr_walk *w, struct grosr_source *s); /* makes an event of the row */
-    enum grosr_export_what what;                                /* where its events go */
+    void (*emit)(struct grosr_walk *w, struct grosr_export_view *s); /* makes an event of the row */
+    enum grosr_export_what what;                                     /* where its events go */
 
     sqlite3_stmt *rows;
     bool more;
@@ -45,7 +45,7 @@ struct grosr_source {
 };
 
 /* In the order in which slices of the same times hold each other. */
-extern const struct grosr_source grosr_sources[GROSR_SOURCES];
+extern const struct grosr_export_view grosr_export_views[GROSR_EXPORT_VIEWS];
 
 struct grosr_export_worker {
     int64_t session, sm;          /* sm GROSR_NULL: not known */
@@ -89,7 +89,7 @@ static inline const char *grosr_column_text(sqlite3_stmt *row, int i)
     return (const char *)sqlite3_column_text(row, i);
 }
 
-/* Tells the tasks that have been gathered (export_rows.c). */
+/* Emits the tasks that have been gathered (export_rows.c). */
 void grosr_walk_flush_batch(struct grosr_walk *w);
 
 /* Finds the workers and makes their tracks, so that those without events are seen too, SM by SM. */
@@ -97,20 +97,20 @@ void grosr_place_workers(struct grosr_walk *w);
 
 /*
  * The tracks. A worker's own or one of those below it; those of a session or a process that need no more than
- * a name; a thread's; a GPU's; a counter's, which the source's row describes.
+ * a name; a thread's; a GPU's; a counter's, which the view's row describes.
  */
 struct grosr_export_lanes *grosr_place_worker(struct grosr_walk *w, enum grosr_export_what what,
                                               int64_t worker);
 struct grosr_export_lanes *grosr_place_plain(struct grosr_walk *w, enum grosr_export_what what, int64_t a);
 struct grosr_export_lanes *grosr_place_thread(struct grosr_walk *w, int64_t pid, int64_t thread);
 struct grosr_export_lanes *grosr_place_gpu(struct grosr_walk *w, const struct grosr_export_key *key);
-struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struct grosr_source *s,
+struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struct grosr_export_view *s,
                                                int64_t session);
 
 /*
  * Whether a slice of a worker that has no end is still going on: nothing came after it that could not have
  * begun inside it. Otherwise its end was lost, and everything after would seem to be in it.
  */
-bool grosr_place_is_going_on(const struct grosr_walk *w, int64_t worker, const struct grosr_source *s);
+bool grosr_place_is_going_on(const struct grosr_walk *w, int64_t worker, const struct grosr_export_view *s);
 
 #endif

@@ -452,42 +452,42 @@ int grosr_records_finish(struct grosr_records *r)
     return err;
 }
 
-void grosr_records_save(const struct grosr_records *r, struct grosr_state *state)
+void grosr_records_save(const struct grosr_records *r, struct grosr_checkpoint *state)
 {
     uint64_t count = 0;
 
     for (uint32_t i = 0; i < r->streams; i++) {
         uint64_t room = r->strings[i].room;
-        grosr_state_put(state, &room, sizeof(room));
-        grosr_state_put(state, r->strings[i].id, room * sizeof(*r->strings[i].id));
+        grosr_checkpoint_put(state, &room, sizeof(room));
+        grosr_checkpoint_put(state, r->strings[i].id, room * sizeof(*r->strings[i].id));
     }
     for (uint32_t i = 0; i < BUCKETS; i++)
         for (const struct open *o = r->nvtx->open[i]; o; o = o->next)
             count++;
-    grosr_state_put(state, &count, sizeof(count));
+    grosr_checkpoint_put(state, &count, sizeof(count));
     for (uint32_t i = 0; i < BUCKETS; i++)
         for (const struct open *o = r->nvtx->open[i]; o; o = o->next) {
-            grosr_state_put(state, &o->row, sizeof(o->row));
-            grosr_state_put(state, &o->r, sizeof(o->r));
-            grosr_state_put(state, o->text, o->r.text_bytes);
+            grosr_checkpoint_put(state, &o->row, sizeof(o->row));
+            grosr_checkpoint_put(state, &o->r, sizeof(o->r));
+            grosr_checkpoint_put(state, o->text, o->r.text_bytes);
         }
     grosr_records_save_cuda(r, state);
 }
 
-static int load_open(struct grosr_records *r, struct open ***end, struct grosr_state *state)
+static int load_open(struct grosr_records *r, struct open ***end, struct grosr_checkpoint *state)
 {
     struct grosr_record_nvtx begin;
     int64_t row;
 
-    grosr_state_get(state, &row, sizeof(row));
-    grosr_state_get(state, &begin, sizeof(begin));
+    grosr_checkpoint_get(state, &row, sizeof(row));
+    grosr_checkpoint_get(state, &begin, sizeof(begin));
     struct open *o = (struct open *)malloc(sizeof(*o) + begin.text_bytes);
     if (!o)
         return grosr_fail(ENOMEM, "out of memory");
     o->next = NULL;
     o->row = row;
     o->r = begin;
-    grosr_state_get(state, o->text, begin.text_bytes);
+    grosr_checkpoint_get(state, o->text, begin.text_bytes);
     bool pushed = is_pushed(begin.head.kind);
     struct open **bucket = bucket_of(r, pushed, key_of(pushed, begin.tid, begin.domain, begin.range));
     r->held++;
@@ -496,21 +496,22 @@ static int load_open(struct grosr_records *r, struct open ***end, struct grosr_s
     return 0;
 }
 
-int grosr_records_load(struct grosr_records *r, struct grosr_state *state)
+int grosr_records_load(struct grosr_records *r, struct grosr_checkpoint *state)
 {
     struct open **end = NULL;
     int err = 0;
 
     for (uint32_t i = 0; i < r->streams; i++) {
         struct grosr_records_strings *s = &r->strings[i];
-        uint64_t room = grosr_state_get_count(state, sizeof(*s->id));
+        uint64_t room = grosr_checkpoint_get_count(state, sizeof(*s->id));
         s->id = room ? (int64_t *)malloc(room * sizeof(*s->id)) : NULL;
         if (room && !s->id)
             return grosr_fail(ENOMEM, "out of memory");
         s->room = (uint32_t)room;
-        grosr_state_get(state, s->id, room * sizeof(*s->id));
+        grosr_checkpoint_get(state, s->id, room * sizeof(*s->id));
     }
-    for (uint64_t n = grosr_state_get_count(state, sizeof(int64_t)); !err && !state->failed && n > 0; n--)
+    for (uint64_t n = grosr_checkpoint_get_count(state, sizeof(int64_t)); !err && !state->failed && n > 0;
+         n--)
         err = load_open(r, &end, state);
     return err ? err : grosr_records_load_cuda(r, state);
 }

@@ -40,8 +40,8 @@ int grosr_records_finish(struct grosr_records *records);
  * Puts what records to come depend on: the streams' strings, and what has begun and not ended. What was got
  * is what was put, or `state` has failed. 0 or -ENOMEM.
  */
-void grosr_records_save(const struct grosr_records *records, struct grosr_state *state);
-int grosr_records_load(struct grosr_records *records, struct grosr_state *state);
+void grosr_records_save(const struct grosr_records *records, struct grosr_checkpoint *state);
+int grosr_records_load(struct grosr_records *records, struct grosr_checkpoint *state);
 
 /* NULL is allowed. */
 void grosr_records_free(struct grosr_records *records);

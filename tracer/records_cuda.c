@@ -285,34 +285,34 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
     return 0;
 }
 
-void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_state *state)
+void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *state)
 {
     uint64_t count = r->cuda ? r->cuda->held : 0, told_gpu = r->told_gpu;
 
-    grosr_state_put(state, &told_gpu, sizeof(told_gpu));
-    grosr_state_put(state, &count, sizeof(count));
+    grosr_checkpoint_put(state, &told_gpu, sizeof(told_gpu));
+    grosr_checkpoint_put(state, &count, sizeof(count));
     for (uint32_t i = 0; r->cuda && i < BUCKETS; i++)
         for (const struct waiting *w = r->cuda->waiting[i]; w; w = w->next) {
-            grosr_state_put(state, &w->key, sizeof(w->key));
-            grosr_state_put(state, &w->start, sizeof(w->start));
-            grosr_state_put(state, &w->row, sizeof(w->row));
+            grosr_checkpoint_put(state, &w->key, sizeof(w->key));
+            grosr_checkpoint_put(state, &w->start, sizeof(w->start));
+            grosr_checkpoint_put(state, &w->row, sizeof(w->row));
         }
 }
 
-int grosr_records_load_cuda(struct grosr_records *r, struct grosr_state *state)
+int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *state)
 {
     uint64_t told_gpu = 0;
     int err = 0;
 
-    grosr_state_get(state, &told_gpu, sizeof(told_gpu));
+    grosr_checkpoint_get(state, &told_gpu, sizeof(told_gpu));
     r->told_gpu = told_gpu != 0;
-    for (uint64_t n = grosr_state_get_count(state, 3 * sizeof(uint64_t)); !err && !state->failed && n > 0;
-         n--) {
+    for (uint64_t n = grosr_checkpoint_get_count(state, 3 * sizeof(uint64_t));
+         !err && !state->failed && n > 0; n--) {
         uint64_t key, start;
         int64_t row;
-        grosr_state_get(state, &key, sizeof(key));
-        grosr_state_get(state, &start, sizeof(start));
-        grosr_state_get(state, &row, sizeof(row));
+        grosr_checkpoint_get(state, &key, sizeof(key));
+        grosr_checkpoint_get(state, &start, sizeof(start));
+        grosr_checkpoint_get(state, &row, sizeof(row));
         err = put(r, key, start, row);
     }
     return err;

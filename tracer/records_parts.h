@@ -67,8 +67,8 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
                            uint32_t bytes);
 
 /* What has been told of and has not ended, as in grosr_records_save() and _load(). */
-void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_state *state);
-int grosr_records_load_cuda(struct grosr_records *r, struct grosr_state *state);
+void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *state);
+int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *state);
 
 void grosr_records_free_cuda(struct grosr_records *r);
 

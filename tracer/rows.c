@@ -32,7 +32,7 @@ int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *sessi
     r->clock = clock;
     r->store = store;
     r->base = *bases;
-    r->spare = GROSR_BATCHES_MOST;
+    r->spare = GROSR_ENQUEUE_TIMES_MAX;
     r->from = GROSR_NULL;
     for (uint32_t i = 0; i < rings; i++) {
         uint32_t worker = session->ring[i].worker;
@@ -101,7 +101,7 @@ static int add_spawns(struct ring_state *ring, uint64_t task, uint32_t count, in
     uint64_t first = ring->spawns + ((task - ring->spawns) & GROSR_TASK_SPAWN_MASK);
 
     ring->spawns = first + count;
-    return grosr_batches_add(&ring->enqueued, first, count, time);
+    return grosr_enqueue_times_add(&ring->enqueued, first, count, time);
 }
 
 /* When a task was enqueued, by the ring of whoever did it. */
@@ -113,7 +113,7 @@ static int64_t enqueue_time(struct ring_state *source, uint64_t task)
             return GROSR_NULL;
         task = source->spawns + ahead - GROSR_TASK_SPAWN_MASK - 1;
     }
-    return grosr_batches_ask(&source->enqueued, task, GROSR_NULL);
+    return grosr_enqueue_times_take(&source->enqueued, task, GROSR_NULL);
 }
 
 /* The ring that tells when a task was enqueued; NULL for a number that no worker gives. */
@@ -357,8 +357,9 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
         ring->end = time;
         return 0;
     case GROSR_EV_TASK_ENQUEUE:
-        return grosr_batches_add(&r->ring[r->session->header.workers].enqueued, payload & GROSR_TASK_ID_MASK,
-                                 (uint32_t)(payload >> GROSR_TASK_ID_BITS), time);
+        return grosr_enqueue_times_add(&r->ring[r->session->header.workers].enqueued,
+                                       payload & GROSR_TASK_ID_MASK,
+                                       (uint32_t)(payload >> GROSR_TASK_ID_BITS), time);
     case GROSR_EV_TASK_SPAWN:
         return add_spawns(ring, payload & GROSR_TASK_ID_MASK, (uint32_t)(payload >> GROSR_TASK_ID_BITS),
                           time);

@@ -13,7 +13,7 @@
  *     its task_spawn event was lost, or dates from before the recording;
  *     GROSR_ROWS_WAITING rows were waiting already;
  *     it ran after its worker had spawned 2^26 more: numbers start over after 2^27 (event.h);
- *     lost events have filled the windows (batches.h);
+ *     lost events have filled the windows (enqueue_times.h);
  *     a collector was killed in between, and more batches were waiting for their tasks than it stores.
  *
  * It is never another task's, as long as a worker spawns no 2^27 tasks unrecorded, trace level too low, in
@@ -22,7 +22,7 @@
 #ifndef GROSR_ROWS_H
 #define GROSR_ROWS_H
 
-#include "state.h"
+#include "checkpoint.h"
 #include "store.h"
 
 #define GROSR_ROWS_WAITING ((size_t)1 << 19) /* 36 MiB */
@@ -77,8 +77,8 @@ int64_t grosr_rows_time(struct grosr_rows *rows, uint64_t device_ns);
 int64_t grosr_rows_latest(struct grosr_rows *rows);
 
 /* Puts all that rows to come depend on; what was got is what was put, or `state` has failed. 0 or -ENOMEM. */
-void grosr_rows_save(const struct grosr_rows *rows, struct grosr_state *state);
-int grosr_rows_load(struct grosr_rows *rows, struct grosr_state *state);
+void grosr_rows_save(const struct grosr_rows *rows, struct grosr_checkpoint *state);
+int grosr_rows_load(struct grosr_rows *rows, struct grosr_checkpoint *state);
 
 void grosr_rows_free(struct grosr_rows *rows);
 

@@ -5,7 +5,7 @@
 #ifndef GROSR_ROWS_PARTS_H
 #define GROSR_ROWS_PARTS_H
 
-#include "batches.h"
+#include "enqueue_times.h"
 #include "rows.h"
 
 /* Spans of one ring that have begun. A warp has at most one task a lane, but a loss can hide ends. */
@@ -34,7 +34,7 @@ struct ring_state {
     uint64_t told; /* drops told by markers */
 
     /* Tasks that were enqueued by what this ring tells; a worker's spawns are counted from 0, never over. */
-    struct grosr_batches enqueued;
+    struct grosr_enqueue_times enqueued;
     uint64_t spawns;    /* the number after the latest batch's last */
     uint64_t latest_ns; /* device time of the latest event */
     struct waiting_row *waiting;

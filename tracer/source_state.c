@@ -51,16 +51,16 @@ int grosr_source_save(struct grosr_source *s, struct grosr_store *store)
 {
     const struct grosr_session_header *h = &s->session->header;
     const struct head head = head_of(s);
-    struct grosr_state state = {.bytes = NULL};
+    struct grosr_checkpoint state = {.bytes = NULL};
     int err = 0;
 
-    grosr_state_put(&state, &head, sizeof(head));
-    grosr_state_put(&state, &s->bases, sizeof(s->bases));
-    grosr_state_put(&state, &s->snapshots_written, sizeof(s->snapshots_written));
-    grosr_state_put(&state, s->base, h->rings * sizeof(*s->base));
-    grosr_state_put(&state, s->stream_base, h->streams * sizeof(*s->stream_base));
-    grosr_state_put(&state, s->stored, h->rings * sizeof(*s->stored));
-    grosr_state_put(&state, s->stream_stored, h->streams * sizeof(*s->stream_stored));
+    grosr_checkpoint_put(&state, &head, sizeof(head));
+    grosr_checkpoint_put(&state, &s->bases, sizeof(s->bases));
+    grosr_checkpoint_put(&state, &s->snapshots_written, sizeof(s->snapshots_written));
+    grosr_checkpoint_put(&state, s->base, h->rings * sizeof(*s->base));
+    grosr_checkpoint_put(&state, s->stream_base, h->streams * sizeof(*s->stream_base));
+    grosr_checkpoint_put(&state, s->stored, h->rings * sizeof(*s->stored));
+    grosr_checkpoint_put(&state, s->stream_stored, h->streams * sizeof(*s->stream_stored));
     grosr_rows_save(s->rows, &state);
     if (s->records)
         grosr_records_save(s->records, &state);
@@ -70,28 +70,28 @@ int grosr_source_save(struct grosr_source *s, struct grosr_store *store)
         s->saved = hash_of(state.bytes, state.size);
         err = grosr_store_save_state(store, s->bases.session, &state);
     }
-    grosr_state_free(&state);
+    grosr_checkpoint_free(&state);
     return err;
 }
 
-static int load(struct grosr_source *s, struct grosr_store *store, struct grosr_state *state)
+static int load(struct grosr_source *s, struct grosr_store *store, struct grosr_checkpoint *state)
 {
     const struct grosr_session_header *h = &s->session->header;
     const struct head expected = head_of(s);
     struct head head;
     int err;
 
-    grosr_state_get(state, &head, sizeof(head));
+    grosr_checkpoint_get(state, &head, sizeof(head));
     if (memcmp(&head, &expected, sizeof(head))) {
         state->failed = true;
         return 0;
     }
-    grosr_state_get(state, &s->bases, sizeof(s->bases));
-    grosr_state_get(state, &s->snapshots_written, sizeof(s->snapshots_written));
-    grosr_state_get(state, s->base, h->rings * sizeof(*s->base));
-    grosr_state_get(state, s->stream_base, h->streams * sizeof(*s->stream_base));
-    grosr_state_get(state, s->stored, h->rings * sizeof(*s->stored));
-    grosr_state_get(state, s->stream_stored, h->streams * sizeof(*s->stream_stored));
+    grosr_checkpoint_get(state, &s->bases, sizeof(s->bases));
+    grosr_checkpoint_get(state, &s->snapshots_written, sizeof(s->snapshots_written));
+    grosr_checkpoint_get(state, s->base, h->rings * sizeof(*s->base));
+    grosr_checkpoint_get(state, s->stream_base, h->streams * sizeof(*s->stream_base));
+    grosr_checkpoint_get(state, s->stored, h->rings * sizeof(*s->stored));
+    grosr_checkpoint_get(state, s->stream_stored, h->streams * sizeof(*s->stream_stored));
     err = grosr_source_create_writers(s, store);
     if (!err)
         err = grosr_rows_load(s->rows, state);
@@ -139,7 +139,7 @@ static int count_unstored(struct grosr_source *s, struct grosr_store *store, uin
 
 int grosr_source_resume(struct grosr_source *s, struct grosr_store *store, int64_t number)
 {
-    struct grosr_state state = {.bytes = NULL};
+    struct grosr_checkpoint state = {.bytes = NULL};
     uint64_t chunks = 0;
     int err = grosr_store_load_state(store, number, &state);
 
@@ -148,7 +148,7 @@ int grosr_source_resume(struct grosr_source *s, struct grosr_store *store, int64
     if (!err && (state.failed || state.at != state.size || s->bases.session != number))
         err = grosr_fail(EPROTO, "the trace says in another version's words where its recording stopped;"
                                  " choose another name");
-    grosr_state_free(&state);
+    grosr_checkpoint_free(&state);
     if (!err)
         err = grosr_store_load_clock(store, &s->bases, &s->clock);
     s->clock.taken = s->snapshots_written;

@@ -315,7 +315,7 @@ int grosr_store_clock_error(struct grosr_store *s, uint64_t bound_ns)
 int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end, bool died, bool detached)
 {
     int64_t ints[] = {end, died, detached, session};
-    int err = store_once(s, "DELETE FROM GROSR_STATE WHERE session = ?", &session, 1, NULL, 0);
+    int err = store_once(s, "DELETE FROM GROSR_CHECKPOINT WHERE session = ?", &session, 1, NULL, 0);
 
     if (err)
         return err;

@@ -13,7 +13,7 @@
 #include "pending.h" /* GROSR_NULL */
 #include "ring.h"
 #include "session.h"
-#include "state.h"
+#include "checkpoint.h"
 
 #include <sqlite3.h>
 
@@ -69,8 +69,8 @@ int grosr_store_continue(struct grosr_store **store, const char *path, const str
                          int64_t *number);
 
 /* Stores where the collector stands with a session, and reads it: state is to be freed. */
-int grosr_store_save_state(struct grosr_store *store, int64_t session, const struct grosr_state *state);
-int grosr_store_load_state(struct grosr_store *store, int64_t session, struct grosr_state *state);
+int grosr_store_save_state(struct grosr_store *store, int64_t session, const struct grosr_checkpoint *state);
+int grosr_store_load_state(struct grosr_store *store, int64_t session, struct grosr_checkpoint *state);
 
 /* Adds the snapshots that are in the file to a clock. */
 int grosr_store_load_clock(struct grosr_store *store, const struct grosr_bases *bases,

@@ -60,7 +60,7 @@ static int find_session(const char *path, const struct grosr_session_header *h, 
         sqlite3_prepare_v2(db,
                            "SELECT session, (SELECT count(*) FROM GROSR_SESSION o WHERE o.end IS NULL AND "
                            "o.session <> s.session)"
-                           " FROM GROSR_SESSION s JOIN GROSR_STATE USING (session)"
+                           " FROM GROSR_SESSION s JOIN GROSR_CHECKPOINT USING (session)"
                            " WHERE pid = ? AND start_mono_ns = ? AND start_real_ns = ? AND end IS NULL"
                            " AND (SELECT application_id FROM pragma_application_id) = ?"
                            " AND (SELECT user_version FROM pragma_user_version) = ?"
@@ -130,9 +130,9 @@ int grosr_store_continue(struct grosr_store **out, const char *path, const struc
     return 1;
 }
 
-int grosr_store_save_state(struct grosr_store *s, int64_t session, const struct grosr_state *state)
+int grosr_store_save_state(struct grosr_store *s, int64_t session, const struct grosr_checkpoint *state)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO GROSR_STATE (session, state) VALUES (?, ?)";
+    static const char sql[] = "INSERT OR REPLACE INTO GROSR_CHECKPOINT (session, state) VALUES (?, ?)";
     const struct grosr_value values[] = {
         {.type = GROSR_VALUE_INTEGER, .integer = session},
         {.type = GROSR_VALUE_BLOB, .integer = (int64_t)state->size, .text = (const char *)state->bytes}};
@@ -140,16 +140,16 @@ int grosr_store_save_state(struct grosr_store *s, int64_t session, const struct 
     return grosr_store_execute(s, sql, values, 2, NULL);
 }
 
-int grosr_store_load_state(struct grosr_store *s, int64_t session, struct grosr_state *state)
+int grosr_store_load_state(struct grosr_store *s, int64_t session, struct grosr_checkpoint *state)
 {
     sqlite3_stmt *q;
-    int err = store_prepare(s, "SELECT state FROM GROSR_STATE WHERE session = ?", &q);
+    int err = store_prepare(s, "SELECT state FROM GROSR_CHECKPOINT WHERE session = ?", &q);
 
     if (err)
         return err;
     sqlite3_bind_int64(q, 1, session);
     if (sqlite3_step(q) == SQLITE_ROW)
-        grosr_state_put(state, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+        grosr_checkpoint_put(state, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
     sqlite3_finalize(q);
     return 0;
 }

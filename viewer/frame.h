@@ -2,8 +2,8 @@
  * Drawing the live view: model -> frame. A pure function of its arguments: no terminal, no clock, no locale;
  * any size from 1 x 1 is safe, 40 x 10 is useful, 80 x 24 shows all of an H100.
  */
-#ifndef GROSR_FRAME_H
-#define GROSR_FRAME_H
+#ifndef GROSR_SCREEN_FRAME_H
+#define GROSR_SCREEN_FRAME_H
 
 #include "cells.h"
 #include "model.h"

@@ -31,7 +31,7 @@ sub whole
     balanced($db, 'the books of every ring balance');
     is(value($db, 'SELECT value FROM GROSR_META WHERE key = \'complete\''), 1, 'it is complete');
     is(value($db, 'SELECT count(*) FROM GROSR_SESSION'), 1, 'with one session');
-    is(value($db, 'SELECT count(*) FROM GROSR_CHUNK') . value($db, 'SELECT count(*) FROM GROSR_STATE'), '00',
+    is(value($db, 'SELECT count(*) FROM GROSR_CHUNK') . value($db, 'SELECT count(*) FROM GROSR_CHECKPOINT'), '00',
        'nothing is left to build or to go on with');
     is(value($db, $EVENTS_TOLD), value($db, 'SELECT sum(read) FROM GROSR_RING WHERE worker IS NOT NULL'),
        'every event that is said to be stored is in a table');
@@ -117,7 +117,7 @@ SKIP: {
         ok(until_true(sub { recorded($db) > 0 }), 'a collector records');
         kill('KILL', $p->{pid});
         finish($p);
-        run_it('sqlite3', $db, "UPDATE GROSR_STATE SET state = $damage");
+        run_it('sqlite3', $db, "UPDATE GROSR_CHECKPOINT SET state = $damage");
         says_one_line(grosr('record', '--attach', $run->{pid}, '-o', $db), 1, qr/choose another name/, "$damage is refused");
         unlink($db, "$db-wal", "$db-shm");
     }

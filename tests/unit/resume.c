@@ -134,7 +134,7 @@ static void end(void)
     grosr_session_close(session);
     is(ask("SELECT count(*) FROM trace_health WHERE unaccounted <> 0 OR unbuilt <> 0"), 0,
        "the books balance");
-    is(ask("SELECT count(*) FROM GROSR_STATE"), 0, "nothing is left to go on with");
+    is(ask("SELECT count(*) FROM GROSR_CHECKPOINT"), 0, "nothing is left to go on with");
 }
 
 static void open_spans(void)

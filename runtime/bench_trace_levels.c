@@ -98,7 +98,7 @@ static int time_length(const struct grosr_bench_options *o, struct grosr_bench_r
     return err;
 }
 
-int grosr_bench_tracing(const struct grosr_bench_options *o, struct grosr_bench_report *report)
+int grosr_bench_trace_levels(const struct grosr_bench_options *o, struct grosr_bench_report *report)
 {
     static const uint64_t lengths_ns[] = {1000, 10000, 100000};
     double *samples = grosr_bench_samples(o->repetitions);

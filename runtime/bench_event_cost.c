@@ -441,7 +441,7 @@ static void free_room(struct trace_bench *b)
     free(b->ratio);
 }
 
-int grosr_bench_trace(const struct grosr_bench_options *o, struct grosr_bench_report *report)
+int grosr_bench_event_cost(const struct grosr_bench_options *o, struct grosr_bench_report *report)
 {
     struct trace_bench b = {.options = o, .report = report, .cuda = grosr_bench_on_cuda(report)};
     uint32_t memories = b.cuda ? MEMORIES : DEVICE;

@@ -1,9 +1,9 @@
-#include "state.h"
+#include "checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void grosr_state_put(struct grosr_state *s, const void *from, size_t bytes)
+void grosr_checkpoint_put(struct grosr_checkpoint *s, const void *from, size_t bytes)
 {
     if (!s->failed && s->room - s->size < bytes) {
         size_t room = 2 * s->room + bytes + 4096;
@@ -20,7 +20,7 @@ void grosr_state_put(struct grosr_state *s, const void *from, size_t bytes)
     s->size += bytes;
 }
 
-bool grosr_state_get(struct grosr_state *s, void *to, size_t bytes)
+bool grosr_checkpoint_get(struct grosr_checkpoint *s, void *to, size_t bytes)
 {
     s->failed |= s->size - s->at < bytes;
     if (s->failed) {
@@ -33,11 +33,11 @@ bool grosr_state_get(struct grosr_state *s, void *to, size_t bytes)
     return true;
 }
 
-uint64_t grosr_state_get_count(struct grosr_state *s, size_t size)
+uint64_t grosr_checkpoint_get_count(struct grosr_checkpoint *s, size_t size)
 {
     uint64_t count;
 
-    grosr_state_get(s, &count, sizeof(count));
+    grosr_checkpoint_get(s, &count, sizeof(count));
     if (count > (s->size - s->at) / size) {
         s->failed = true;
         return 0;
@@ -45,8 +45,8 @@ uint64_t grosr_state_get_count(struct grosr_state *s, size_t size)
     return count;
 }
 
-void grosr_state_free(struct grosr_state *s)
+void grosr_checkpoint_free(struct grosr_checkpoint *s)
 {
     free(s->bytes);
-    *s = (struct grosr_state){.bytes = NULL};
+    *s = (struct grosr_checkpoint){.bytes = NULL};
 }

@@ -1,4 +1,4 @@
-#include "batches.h"
+#include "enqueue_times.h"
 
 #include "error.h"
 
@@ -12,7 +12,7 @@
 #define INTERLEAVED_MOST 4096u
 
 /* Drops batches that will not be asked for. */
-static void compact(struct grosr_batches *w)
+static void compact(struct grosr_enqueue_times *w)
 {
     uint64_t newest = w->count ? w->batch[w->count - 1].first : 0;
     size_t kept = 0;
@@ -26,18 +26,19 @@ static void compact(struct grosr_batches *w)
 
 /* Makes room for one more: costs a constant for each batch added, since half of the window is free after it.
  */
-static int make_room(struct grosr_batches *w)
+static int make_room(struct grosr_enqueue_times *w)
 {
     compact(w);
     if (w->room && w->count <= w->room / 2)
         return 0;
     size_t more = w->room ? w->room : 64;
-    if (more > *w->spare && w->room >= GROSR_BATCHES_LEAST) {
+    if (more > *w->spare && w->room >= GROSR_ENQUEUE_TIMES_MIN) {
         w->count -= w->room / 2;
         memmove(w->batch, w->batch + w->room / 2, w->count * sizeof(*w->batch));
         return 0;
     }
-    struct grosr_batch *batch = (struct grosr_batch *)realloc(w->batch, (w->room + more) * sizeof(*w->batch));
+    struct grosr_enqueue *batch =
+        (struct grosr_enqueue *)realloc(w->batch, (w->room + more) * sizeof(*w->batch));
     if (!batch)
         return grosr_fail(ENOMEM, "out of memory for %zu batches", w->room + more);
     w->batch = batch;
@@ -46,7 +47,7 @@ static int make_room(struct grosr_batches *w)
     return 0;
 }
 
-int grosr_batches_add(struct grosr_batches *w, uint64_t first, uint32_t count, int64_t time)
+int grosr_enqueue_times_add(struct grosr_enqueue_times *w, uint64_t first, uint32_t count, int64_t time)
 {
     int err = w->count == w->room ? make_room(w) : 0;
 
@@ -57,16 +58,16 @@ int grosr_batches_add(struct grosr_batches *w, uint64_t first, uint32_t count, i
         if (w->count - at == INTERLEAVED_MOST)
             return 0;
     memmove(&w->batch[at + 1], &w->batch[at], (w->count++ - at) * sizeof(*w->batch));
-    w->batch[at] = (struct grosr_batch){first, time, count, count};
+    w->batch[at] = (struct grosr_enqueue){first, time, count, count};
     return 0;
 }
 
-static bool has(const struct grosr_batch *b, uint64_t task)
+static bool has(const struct grosr_enqueue *b, uint64_t task)
 {
     return task >= b->first && task - b->first < b->count;
 }
 
-int64_t grosr_batches_ask(struct grosr_batches *w, uint64_t task, int64_t unknown)
+int64_t grosr_enqueue_times_take(struct grosr_enqueue_times *w, uint64_t task, int64_t unknown)
 {
     size_t low = 0, high = w->count;
 
@@ -82,7 +83,7 @@ int64_t grosr_batches_ask(struct grosr_batches *w, uint64_t task, int64_t unknow
             return unknown;
         w->hint = low - 1;
     }
-    struct grosr_batch *b = &w->batch[w->hint];
+    struct grosr_enqueue *b = &w->batch[w->hint];
     if (b->left)
         b->left--;
     return b->time;
