@@ -54,13 +54,22 @@ PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard \
              $(addprefix $(CUDA_HOME)/,$(addsuffix /cupti_pmsampling.h,include extras/CUPTI/include)))))
 PM_CPP    := tracer/pm_sampling.cpp
 PM_NONE   := tracer/pm_sampling_none.c
-LIBRARY   := $(filter-out $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE),$(wildcard tracer/*.c runtime/*.c)) \
-             $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE)) $(if $(PM_H),,$(PM_NONE))
+# The sources in these folders; of those that stand in for each other, the ones chosen above.
+sources = $(filter-out $(CHOSEN),$(wildcard $(addsuffix /*.c,$1))) \
+          $(foreach f,$(CHOICE),$(if $(filter $1,$(patsubst %/,%,$(dir $f))),$f))
+CHOSEN    := $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE)
+CHOICE    := $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE)) $(if $(PM_H),,$(PM_NONE))
+# A user's program links the library; benchmarks and workloads are the command's own.
+TRACER    := $(call sources,tracer $(filter-out tracer/inject tracer/example,$(patsubst %/,%,$(wildcard tracer/*/))))
+COMMANDS  := runtime/workload runtime/bench
+RUNTIME   := $(call sources,runtime $(filter-out $(COMMANDS) runtime/example,$(patsubst %/,%,$(wildcard runtime/*/))))
+LIBRARY   := $(TRACER) $(RUNTIME)
 # The library that is injected into traced programs.
 CUPTI_H := $(if $(CUDA_HOME),$(firstword $(wildcard $(CUDA_HOME)/include/cupti.h $(CUDA_HOME)/extras/CUPTI/include/cupti.h)))
 INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c $(if $(CUPTI_H),\
              $(addprefix tracer/inject/,cuda.c cuda_activity.c cuda_kernels.c cupti_library.c)))
-VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c))
+VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c viewer/*/*.c)) \
+           $(call sources,$(COMMANDS))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 FUZZED  := segment chunk records trace
@@ -69,7 +78,8 @@ FUZZED_trace := $(addprefix viewer/,query.c table.c text.c json.c output.c)
 
 FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
-LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $(if $(PM_H),$(PM_CPP:%.cpp=$B/%.o)) $B/schema/schema.o $(if $(NVCC),$(FATBIN_OBJECTS))
+LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $(if $(PM_H),$(PM_CPP:%.cpp=$B/%.o)) $B/schema/schema.o \
+               $(if $(NVCC),$(FATBIN_OBJECTS))
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
@@ -133,7 +143,7 @@ $B/viewer/plot_script.o: $B/viewer/plot_script.c
 	$Q$(CC) -Iviewer $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
 # Fatbins are the same in every variant.
-vpath %.cu tracer runtime
+vpath %.cu $(sort $(dir $(filter-out %/example/,$(wildcard tracer/*.cu tracer/*/*.cu runtime/*.cu runtime/*/*.cu))))
 $(FATBINS): build/cuda/%.fatbin: %.cu Makefile
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
@@ -252,7 +262,7 @@ fuzz: $B/schema/schema.c
 define fuzz
 mkdir -p build/fuzz/$1 && \
 	$(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ischema \
-	    -o build/fuzz/fuzz-$1 tests/fuzz/$1.c $(FUZZED_$1) $(filter-out $(CUDA_C),$(wildcard tracer/*.c)) $B/schema/schema.c \
+	    -o build/fuzz/fuzz-$1 tests/fuzz/$1.c $(FUZZED_$1) $(filter-out $(CUDA_C),$(TRACER)) $B/schema/schema.c \
 	    $(LDLIBS_TRACER) && \
 	build/fuzz/fuzz-$1 -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 -verbosity=0 -print_final_stats=1 \
 	    -artifact_prefix=build/fuzz/$1- build/fuzz/$1 tests/fuzz/corpus/$1 && \

@@ -2,20 +2,21 @@
 # Every source is as clang-format leaves it.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
 my $wanted = 14;    # versions differ in what they do with the same .clang-format
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+enter();
 my ($tool) = grep { my $t = $_; grep { -x "$_/$t" } split(/:/, $ENV{PATH}) } "clang-format-$wanted", 'clang-format';
 plan(skip_all => 'clang-format is not installed') unless $tool;
 my ($version) = `$tool --version` =~ /version (\d+)/;
 plan(skip_all => "clang-format is version " . ($version // '?') . ", the sources are formatted by $wanted")
     unless ($version // 0) == $wanted;
 
-my @files = map { glob($_) } map { ("$_/*.c", "$_/*.h", "$_/*.cu") } qw(schema tracer tracer/* runtime runtime/* viewer tests tests/*);
+my @files = files_in(qr/\.(?:[ch]|cu)$/, qw(schema tracer runtime viewer tests));
 my $said = `$tool --dry-run @files 2>&1`;
 my %bad;
 $bad{$1} //= $2 while $said =~ /^([^\s:]+):(\d+):\d+: (?:warning|error):/mg;

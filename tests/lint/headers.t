@@ -3,12 +3,13 @@
 # where it is.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+enter();
 my $cc = $ENV{CC} || 'cc';
 my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
@@ -27,11 +28,24 @@ sub unit
     close($file);
 }
 
-for my $header (grep { !$part{$_} } map { glob("$_/*.h") } qw(schema tracer runtime viewer)) {
+# What includes a header of the toolkit's, by itself or through another, needs the toolkit.
+my @headers = grep { !$part{$_} } files_in(qr/\.h$/, qw(schema tracer runtime viewer));
+my %vendor = map { $_ => 1 } grep { slurp($_) =~ /^#include <(?:cuda|cupti|nvtx3|generated_cuda_meta)\b/m } @headers;
+for (1 .. 5) {
+    for my $header (grep { !$vendor{$_} } @headers) {
+        $vendor{$header} = 1 if grep { my $v = $_ =~ s{.*/}{}r; slurp($header) =~ m{^#include "(?:[^"]*/)?\Q$v\E"}m } keys %vendor;
+    }
+}
+my ($toolkit) = map { m{^(.*)/bin/nvcc$} } grep { defined } nvcc();
+for my $header (@headers) {
+  SKIP: {
+    skip("$header needs the CUDA toolkit", 1) if $vendor{$header} && !$toolkit;
     my $source = "$folder/header.c";
     unit($source, ($header) x 2);
-    my $said = `$cc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wc++-compat -Werror -fsyntax-only -I. $source 2>&1`;
+    my $vendor = $vendor{$header} ? "-isystem $toolkit/include -isystem $toolkit/extras/CUPTI/include" : '';
+    my $said = `$cc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wc++-compat -Werror -fsyntax-only $vendor -I. $source 2>&1`;
     is($?, 0, $header) or diag($said);
+  }
 }
 
 # As a program has them, with the host device.
@@ -48,8 +62,7 @@ SKIP: {
 }
 
 SKIP: {
-    my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-    my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
+    my $nvcc = nvcc();
     my @device = grep { -e } qw(tracer/device.h tracer/event.h tracer/session.h tracer/emit.h runtime/task.h runtime/queue.h
                                 runtime/scheduler.h runtime/grosr.h runtime/program.h tracer/grosr_trace.h);
     skip('no CUDA toolkit', scalar(@device)) unless $nvcc;

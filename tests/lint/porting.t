@@ -2,22 +2,21 @@
 # The porting layer is the only place that knows CUDA, PTX and compiler atomics; includes go in one direction.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname basename);
+use File::Basename qw(dirname);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+enter();
 my @folders = qw(schema tracer runtime viewer);    # each may include from itself and from those before it
-my @files = map { glob("$_/*.[chS] $_/*.cu $_/*.def $_/*.cpp") } @folders;
-cmp_ok(scalar(@files), '>', 20, 'there are sources');
+my @files = grep { !m{/example/} } files_in(qr/\.(?:[chS]|cu|def|cpp)$/, @folders);
+cmp_ok(scalar(@files), '>', 180, 'there are sources');
 
 # The text without comments and strings; lines keep their numbers. Included names are no strings.
 sub code_of
 {
-    my ($path) = @_;
-    open(my $file, '<', $path) or die "$path: $!";
-    local $/;
-    my $text = <$file>;
+    my $text = slurp($_[0]);
     my $blank = sub { my ($t) = @_; $t =~ s/[^\n]//g; return $t };
     $text =~ s{(/\*.*?\*/)|(//[^\n]*)|(^\s*\#\s*include\b[^\n]*)|("(?:[^"\\\n]|\\.)*")|('(?:[^'\\\n]|\\.)*')}
               {defined $1 ? $blank->($1) . ' ' : defined $2 ? '' : defined $3 ? $3 : defined $4 ? '""' : "' '"}gesmx;
@@ -56,7 +55,7 @@ none_has('CUDA built-ins likewise',
          'int i = threadIdx.x;', @layer, @entries);
 none_has('the CUDA API: in the files that talk to the driver only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
          'cuInit(0);', qw(tracer/cuda_driver.h tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c
-                          runtime/bench_cuda.c runtime/bench_rig_cuda.c runtime/program_cuda.h));
+                          runtime/bench_cuda.c runtime/bench_rig_cuda.c runtime/program_cuda.h), grep { m{^tracer/inject/cu} } @files);
 none_has('#ifdef __CUDACC__: in tracer/device.h only', qr/__CUDACC__|__CUDA_ARCH__|__NVCC__/, '#ifdef __CUDACC__',
          'tracer/device.h');
 none_has('logic does not ask which device it is on; the entries are chosen by it', qr/\bGROSR_DEVICE_IS_CUDA\b/,
@@ -68,6 +67,7 @@ my %rank = map { $folders[$_] => $_ } 0 .. $#folders;
 my (@upward, @missing);
 for my $path (@files) {
     my $folder = dirname($path);
+    my ($from) = split(m{/}, $path);
     my @lines = split(/\n/, $code{$path});
     for my $i (0 .. $#lines) {
         my ($name) = $lines[$i] =~ /^\s*#\s*include\s+"([^"]+)"/ or next;
@@ -76,7 +76,7 @@ for my $path (@files) {
         push @missing, "$path:" . ($i + 1) . ": $name" unless -e $target;
         my ($to) = split(m{/}, $target);
         push @upward, "$path:" . ($i + 1) . " includes $target"
-            if !exists $rank{$to} || $rank{$to} > $rank{$folder};
+            if !exists $rank{$to} || $rank{$to} > $rank{$from};
     }
 }
 is(scalar(@missing), 0, 'every included file is where its #include says') or diag(map { "$_\n" } @missing);

@@ -26,7 +26,7 @@ SKIP: {
     }
 }
 for my $script (@perl) {
-    my $said = `$^X -Itests/cli -wc $script 2>&1`;
+    my $said = `$^X -Itests/cli -Itests/lint -wc $script 2>&1`;
     ok($? == 0 && $said eq "$script syntax OK\n", "perl -wc $script") or diag($said);
 }
 done_testing();

@@ -3,15 +3,16 @@
 # longer than one wants to read.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
 my ($longest_line, $longest_file) = (140, 700);
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
-my @files = grep { -f && -T && !m{^tests/fuzz/corpus/} } map { glob($_) }
-    qw(* .ci/* .clang-format .gitignore schema/* schema/*/* tracer/* tracer/*/* runtime/* runtime/*/* viewer/* tests/* tests/*/*);
+enter();
+my @files = grep { -T && !m{^tests/(?:fuzz/corpus|bench/h100)/} }
+    (grep { -f } glob('* .clang-format .gitignore')), files_in(qr/./, qw(.ci schema tracer runtime viewer tests));
 cmp_ok(scalar(@files), '>', 30, 'there are files');
 
 for my $path (@files) {
