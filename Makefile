@@ -44,16 +44,16 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 
 # Files that need the toolkit or NVTX's header in it, and what stands in for them without.
 NVTX_H    := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/include/nvtx3/nvToolsExt.h))
-CUDA_C    := tracer/cuda_driver.c tracer/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c \
+CUDA_C    := tracer/nvidia/cuda_driver.c tracer/instrument/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c \
              runtime/bench_rig_cuda.c
-CUDA_NONE := tracer/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
+CUDA_NONE := tracer/instrument/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
 NVTX_C    := runtime/marks_nvtx.c
 NVTX_NONE := runtime/marks_none.c
 # CUPTI's profiler, whose header is C++'s.
 PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard \
              $(addprefix $(CUDA_HOME)/,$(addsuffix /cupti_pmsampling.h,include extras/CUPTI/include)))))
-PM_CPP    := tracer/pm_sampling.cpp
-PM_NONE   := tracer/pm_sampling_none.c
+PM_CPP    := tracer/nvidia/pm_sampling.cpp
+PM_NONE   := tracer/nvidia/pm_sampling_none.c
 # The sources in these folders; of those that stand in for each other, the ones chosen above.
 sources = $(filter-out $(CHOSEN),$(wildcard $(addsuffix /*.c,$1))) \
           $(foreach f,$(CHOICE),$(if $(filter $1,$(patsubst %/,%,$(dir $f))),$f))
@@ -150,12 +150,12 @@ $(FATBINS): build/cuda/%.fatbin: %.cu Makefile
 	$Q$(NVCC) -std=c++17 -O3 -fatbin --threads 2 -lineinfo -Xptxas -warn-spills -Werror all-warnings \
 	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
 	    $(foreach a,$(CUDA_PTX),-gencode arch=compute_$a$(comma)code=compute_$a) -o $@ $<
-	$Q$(NVCC) -std=c++17 -M -MT $@ -o $(@:.fatbin=.d) $<
+	$Q$(NVCC) -std=c++17 -M -MP -MT $@ -o $(@:.fatbin=.d) $<
 
-$(FATBIN_OBJECTS): $B/cuda/%_fatbin.o: build/cuda/%.fatbin tracer/fatbin.S
+$(FATBIN_OBJECTS): $B/cuda/%_fatbin.o: build/cuda/%.fatbin tracer/port/fatbin.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
-	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ tracer/fatbin.S
+	$Q$(CC) -c -DFATBIN_SYMBOL=grosr_$*_fatbin -DFATBIN_PATH='"$<"' -o $@ tracer/port/fatbin.S
 
 $B/libgrosr.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -286,23 +286,23 @@ deps:
 # What programs include: the host API, and the device code that their task functions are compiled with.
 HEADERS := $(addprefix runtime/,grosr.h program.h program_cuda.h program_host.h tasks.h task.h dispatch.h launch.h \
              deque.h entry.h find.h frame.h queue.h run.h scheduler.h share.h worker.h) \
-           $(addprefix tracer/,device.h device_cuda.h device_host.h emit.h error.h event.h grosr_trace.h session.h \
-             trace_device.h trace_disabled.h) schema/events.def
-# <grosr/trace.h> for tracer/grosr_trace.h, and so on.
-ENTRANCES := grosr:runtime/grosr.h task:runtime/task.h program:runtime/program.h trace:tracer/grosr_trace.h
+           $(addprefix tracer/,base/error.h port/device.h port/device_cuda.h port/device_host.h \
+             session/emit.h session/event.h session/session.h \
+             instrument/grosr_trace.h instrument/trace_device.h instrument/trace_disabled.h) schema/events.def
+# <grosr/trace.h> for tracer/instrument/grosr_trace.h, and so on.
+ENTRANCES := grosr:runtime/grosr.h task:runtime/task.h program:runtime/program.h trace:tracer/instrument/grosr_trace.h
 EXAMPLE := $(addprefix runtime/example/,README.md Makefile words.c)
 EXAMPLE_TRACE := $(addprefix tracer/example/,README.md Makefile pipe.cu)
-VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/version.h)
+VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/base/version.h)
 INSTALLED = $(DESTDIR)$(PREFIX)
 
 install: all
 	install -d $(addprefix $(INSTALLED)/,bin lib/pkgconfig share/man/man1 share/man/man5 \
-	    share/doc/grosr/example share/doc/grosr/example-trace \
-	    $(addprefix include/grosr/,runtime tracer schema))
+	    include/grosr share/doc/grosr/example share/doc/grosr/example-trace)
 	install -m 755 $B/grosr $(INSTALLED)/bin/grosr
 	install -m 644 $B/libgrosr.a $(INSTALLED)/lib/libgrosr.a
 	$(if $(INJECT),install -D -m 755 $B/libgrosr-inject.so $(INSTALLED)/lib/grosr/libgrosr-inject.so)
-	for h in $(HEADERS); do install -m 644 $$h $(INSTALLED)/include/grosr/$$h || exit 1; done
+	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALLED)/include/grosr/$$h || exit 1; done
 	for h in $(ENTRANCES); do \
 	    printf '#include "%s"\n' $${h#*:} >$(INSTALLED)/include/grosr/$${h%%:*}.h || exit 1; done
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/grosr.pc.in >$(INSTALLED)/lib/pkgconfig/grosr.pc

@@ -5,7 +5,7 @@
  */
 #include "bench.h"
 
-#include "../tracer/clock.h"
+#include "../tracer/clock/clock.h"
 
 #include <errno.h>
 #include <pthread.h>

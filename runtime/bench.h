@@ -14,7 +14,7 @@
 
 #include "bench_work.h"
 #include "grosr.h"
-#include "../tracer/nvml.h"
+#include "../tracer/nvidia/nvml.h"
 
 #include <signal.h>
 

@@ -2,9 +2,9 @@
  * Baselines on CUDA: what one would do without a persistent kernel, and the floors that nothing can go below.
  */
 #include "bench.h"
-#include "../tracer/cuda_driver.h"
+#include "../tracer/nvidia/cuda_driver.h"
 
-#include "../tracer/clock.h"
+#include "../tracer/clock/clock.h"
 
 #include <errno.h>
 #include <stdio.h>

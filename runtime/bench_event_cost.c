@@ -14,7 +14,7 @@
 #include "bench.h"
 #include "bench_rig.h"
 
-#include "../tracer/ring.h"
+#include "../tracer/session/ring.h"
 
 #include <errno.h>
 #include <math.h>

@@ -3,8 +3,8 @@
  */
 #include "bench_rig.h"
 
-#include "../tracer/clock.h"
-#include "../tracer/session.h"
+#include "../tracer/clock/clock.h"
+#include "../tracer/session/session.h"
 
 #include <errno.h>
 #include <stdlib.h>

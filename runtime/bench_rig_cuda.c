@@ -4,9 +4,9 @@
  */
 #include "bench_rig.h"
 
-#include "../tracer/clock.h"
-#include "../tracer/cuda_driver.h"
-#include "../tracer/session.h"
+#include "../tracer/clock/clock.h"
+#include "../tracer/nvidia/cuda_driver.h"
+#include "../tracer/session/session.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -11,13 +11,13 @@
  */
 #include "bench.h"
 
-#include "../tracer/clock.h"
-#include "../tracer/error.h"
-#include "../tracer/event.h"
-#include "../tracer/ring.h"
-#include "../tracer/rows.h"
-#include "../tracer/session.h"
-#include "../tracer/store.h"
+#include "../tracer/clock/clock.h"
+#include "../tracer/base/error.h"
+#include "../tracer/session/event.h"
+#include "../tracer/session/ring.h"
+#include "../tracer/rows/rows.h"
+#include "../tracer/session/session.h"
+#include "../tracer/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #ifndef GROSR_BENCH_WORK_H
 #define GROSR_BENCH_WORK_H
 
-#include "../tracer/device.h"
+#include "../tracer/port/device.h"
 
 /* Task i of every baseline, as GROSR_FN_ADD of (uint32_t)i and 3 * i. */
 GROSR_DEVICE uint64_t grosr_bench_result(uint64_t i)

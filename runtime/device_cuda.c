@@ -10,7 +10,7 @@
  * Every function makes the device's context current for as long as it works, and leaves the thread the one it
  * had.
  */
-#include "../tracer/cuda_driver.h"
+#include "../tracer/nvidia/cuda_driver.h"
 #include "device_ops.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  */
 #include "device_ops.h"
 
-#include "../tracer/clock.h"
+#include "../tracer/clock/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>

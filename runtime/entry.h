@@ -18,7 +18,7 @@
 #ifndef GROSR_ENTRY_H
 #define GROSR_ENTRY_H
 
-#include "../tracer/event.h"
+#include "../tracer/session/event.h"
 
 /* In `function`, whose ids have 15 bits: not the task's first. */
 #define GROSR_ENTRY_RESUMED 0x8000u

@@ -44,8 +44,8 @@
 
 #include "tasks.h"
 
-#include "../tracer/error.h"
-#include "../tracer/session.h"
+#include "../tracer/base/error.h"
+#include "../tracer/session/session.h"
 
 #include <stddef.h>
 #include <stdint.h>

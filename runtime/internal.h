@@ -7,8 +7,8 @@
 
 #include "device_ops.h"
 
-#include "../tracer/clock.h"
-#include "../tracer/emit.h"
+#include "../tracer/clock/clock.h"
+#include "../tracer/session/emit.h"
 
 #include <pthread.h>
 

@@ -28,7 +28,7 @@
 #ifndef GROSR_QUEUE_H
 #define GROSR_QUEUE_H
 
-#include "../tracer/session.h"
+#include "../tracer/session/session.h"
 
 #define GROSR_QUEUE_CHUNK     32u
 #define GROSR_QUEUE_PORTS_MAX 32u

@@ -6,8 +6,8 @@
 #include "internal.h"
 #include "marks.h"
 
-#include "../tracer/clock.h"
-#include "../tracer/process.h"
+#include "../tracer/clock/clock.h"
+#include "../tracer/base/process.h"
 
 #include <errno.h>
 #include <pthread.h>

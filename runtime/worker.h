@@ -7,7 +7,7 @@
 
 #include "dispatch.h"
 
-#include "../tracer/emit.h"
+#include "../tracer/session/emit.h"
 
 /* Between looks around: with tasks to give, and with none. */
 #define GROSR_LOOK_NS        1000u

@@ -5,7 +5,7 @@
 
 #include "functions.h"
 
-#include "../tracer/clock.h"
+#include "../tracer/clock/clock.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 -- What `grosr export` reads: temporary views, one for each kind of thing on the timeline, all with the same first columns
--- (tracer/export.c walks them side by side, in order of start):
+-- (tracer/export/export.c walks them side by side, in order of start):
 --
 --     start, end   NULL end: not ended; a point in time has end = start
 --     name

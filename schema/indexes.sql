@@ -11,7 +11,7 @@ WHERE k.persistent = 1 AND k.globalPid = w.pid << 24
            WHERE o.persistent = 1 AND o.globalPid = k.globalPid AND o.shortName = k.shortName) = 1;
 
 -- And then what views need to show a part of the time, a worker, a task, a launch at once, and what
--- the summaries (tracer/summary.c) read in order.
+-- the summaries (tracer/summary/summary.c) read in order.
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_START ON GROSR_TASK (start);
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_TASK ON GROSR_TASK (task, start);
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_WORKER ON GROSR_TASK (worker, start, end);

@@ -3,7 +3,7 @@
 -- calibration. NULL: not known, because the event that would tell it was lost or never written.
 -- A recording may hold several sessions. Workers, rings, queues, functions and names are numbered through all of them:
 -- a number is found in one session only, which GROSR_WORKER, GROSR_RING, GROSR_QUEUE and GROSR_FUNCTION name.
--- The version is PRAGMA user_version, set by the store together with application_id (tracer/store.h).
+-- The version is PRAGMA user_version, set by the store together with application_id (tracer/store/store.h).
 
 CREATE TABLE GROSR_META (            -- facts about the file
     key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', 'chunk_events',
@@ -150,12 +150,12 @@ CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into ro
     first_position INTEGER NOT NULL,
     count          INTEGER NOT NULL,
     drained_ns     INTEGER NOT NULL, -- CLOCK_MONOTONIC when they were read from the ring
-    events         BLOB NOT NULL     -- count records, packed; the first byte is the format (tracer/chunk.c)
+    events         BLOB NOT NULL     -- count records, packed; the first byte is the format (tracer/store/chunk.c)
 );
 
 CREATE TABLE GROSR_CHECKPOINT (      -- of sessions being recorded: where another collector continues if this one is killed
     session INTEGER PRIMARY KEY,
-    state   BLOB NOT NULL            -- encoded by tracer/source_state.c
+    state   BLOB NOT NULL            -- encoded by tracer/collect/source_checkpoint.c
 );
 
 CREATE TABLE GROSR_RANGE (           -- what a kernel marked with grosr_begin() and grosr_end()
@@ -253,7 +253,7 @@ CREATE TABLE GROSR_FINDING (         -- what a diagnosis found, as `grosr diagno
     advice    TEXT
 );
 
-CREATE TABLE GROSR_TIME_BIN (        -- this and what follows are summaries (tracer/summary.h), made when the trace is closed
+CREATE TABLE GROSR_TIME_BIN (        -- this and what follows are summaries (tracer/summary/summary.h), made when the trace is closed
     bin   INTEGER PRIMARY KEY,       -- 40 to 100 equal parts of the trace, from 0
     start INTEGER NOT NULL,
     end   INTEGER NOT NULL           -- the next one's start

@@ -2,8 +2,8 @@
 #ifndef GROSR_ASK_H
 #define GROSR_ASK_H
 
-#include "../tracer/error.h"
-#include "../tracer/store.h"
+#include "../tracer/base/error.h"
+#include "../tracer/store/store.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  * could have gone on (Musuvathi, Qadeer, "Iterative context bounding for systematic testing of multithreaded
  * programs", PLDI 2007): most races need few interruptions.
  *
- * Included first of all, it takes the place of the porting layer on the host (tracer/device_host.h): the
+ * Included first of all, it takes the place of the porting layer on the host (tracer/port/device_host.h): the
  * headers under test are compiled against the operations below, each of which is a step. So what is explored
  * is the code itself and no model of it. A warp has one lane.
  *
@@ -27,7 +27,7 @@
 #define GROSR_DEVICE         static inline __attribute__((unused))
 #define GROSR_DEVICE_COLD    static __attribute__((noinline, unused))
 
-#include "../tracer/device.h"
+#include "../tracer/port/device.h"
 
 #include "tap.h"
 
@@ -358,7 +358,7 @@ static inline void explore_all(const struct explore_scenario *scenario)
     }
 }
 
-/* ---- the porting layer (tracer/device.h has the contracts) ---- */
+/* ---- the porting layer (tracer/port/device.h has the contracts) ---- */
 
 #define EXPLORE_WORD(type, word, bytes)                                           \
     GROSR_DEVICE word type##_load(const type *p)                                  \

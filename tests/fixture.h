@@ -2,8 +2,8 @@
 #ifndef GROSR_FIXTURE_H
 #define GROSR_FIXTURE_H
 
-#include "../tracer/error.h"
-#include "../tracer/session.h"
+#include "../tracer/base/error.h"
+#include "../tracer/session/session.h"
 #include "tap.h"
 
 /* With room for so many names that come later. */

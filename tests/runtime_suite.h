@@ -4,8 +4,8 @@
 #define GROSR_RUNTIME_SUITE_H
 
 #include "../runtime/grosr.h"
-#include "../tracer/clock.h"
-#include "../tracer/ring.h"
+#include "../tracer/clock/clock.h"
+#include "../tracer/session/ring.h"
 #include "tap.h"
 
 #include <errno.h>

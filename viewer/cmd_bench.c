@@ -9,7 +9,7 @@
 #include "text.h"
 
 #include "../runtime/bench.h"
-#include "../tracer/version.h"
+#include "../tracer/base/version.h"
 
 #include <errno.h>
 #include <inttypes.h>

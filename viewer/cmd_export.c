@@ -8,8 +8,8 @@
 #include "options.h"
 #include "output.h"
 #include "query.h"
-#include "../tracer/export.h"
-#include "../tracer/store.h"
+#include "../tracer/export/export.h"
+#include "../tracer/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

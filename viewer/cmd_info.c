@@ -10,9 +10,9 @@
 #include "query.h"
 #include "table.h"
 #include "text.h"
-#include "../tracer/clock.h"
-#include "../tracer/store.h"
-#include "../tracer/version.h"
+#include "../tracer/clock/clock.h"
+#include "../tracer/store/store.h"
+#include "../tracer/base/version.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

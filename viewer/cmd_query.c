@@ -6,7 +6,7 @@
 #include "query.h"
 #include "table.h"
 #include "text.h"
-#include "../tracer/store.h"
+#include "../tracer/store/store.h"
 
 #include <string.h>
 

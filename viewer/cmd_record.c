@@ -6,7 +6,7 @@
 #include "inject.h"
 #include "options.h"
 
-#include "../tracer/store.h"
+#include "../tracer/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

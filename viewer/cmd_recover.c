@@ -6,8 +6,8 @@
 #include "options.h"
 #include "text.h"
 
-#include "../tracer/process.h"
-#include "../tracer/store.h"
+#include "../tracer/base/process.h"
+#include "../tracer/store/store.h"
 
 #include <errno.h>
 #include <inttypes.h>

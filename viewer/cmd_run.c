@@ -7,9 +7,9 @@
 #include "text.h"
 
 #include "../runtime/workload.h"
-#include "../tracer/ring.h"
-#include "../tracer/sampler.h"
-#include "../tracer/store.h"
+#include "../tracer/session/ring.h"
+#include "../tracer/collect/sampler.h"
+#include "../tracer/store/store.h"
 
 #include <errno.h>
 #include <inttypes.h>

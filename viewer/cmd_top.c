@@ -8,7 +8,7 @@
 #include "output.h"
 #include "screen.h"
 #include "text.h"
-#include "../tracer/clock.h"
+#include "../tracer/clock/clock.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "commands.h"
 #include "options.h"
 #include "output.h"
-#include "../tracer/version.h"
+#include "../tracer/base/version.h"
 
 #include <locale.h>
 #include <string.h>

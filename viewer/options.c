@@ -10,8 +10,8 @@
 #include "commands.h"
 #include "output.h"
 #include "text.h"
-#include "../tracer/sampler.h"
-#include "../tracer/version.h"
+#include "../tracer/collect/sampler.h"
+#include "../tracer/base/version.h"
 
 #include <errno.h>
 #include <getopt.h>

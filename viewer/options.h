@@ -44,7 +44,7 @@ struct grosr_arguments {
     uint32_t attach;              /* --attach PID; 0: not given */
     bool remove;                  /* --remove */
     uint32_t trace;               /* --trace nvtx,cuda|none: GROSR_TRACE_* */
-    uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (../tracer/sampler.h) */
+    uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (tracer/collect/sampler.h) */
     double since;                 /* --since S; -1: not given */
     double window;                /* --window S; 0: not given */
     double until_stall;           /* --until stall[:S]; 0: not given */

@@ -2,7 +2,7 @@
 
 #include "output.h"
 #include "table.h"
-#include "../tracer/summary.h"
+#include "../tracer/summary/summary.h"
 
 #include <stdlib.h>
 #include <string.h>

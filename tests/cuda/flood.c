@@ -11,8 +11,8 @@
 #include "../tap.h"
 
 #include "../../runtime/bench_rig.h"
-#include "../../tracer/clock.h"
-#include "../../tracer/ring.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/session/ring.h"
 
 #include <errno.h>
 #include <pthread.h>

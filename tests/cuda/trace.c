@@ -2,8 +2,8 @@
  * told. */
 #include "../tap.h"
 
-#include "../../tracer/clock.h"
-#include "../../tracer/grosr_trace.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/instrument/grosr_trace.h"
 
 #include <dlfcn.h>
 #include <errno.h>

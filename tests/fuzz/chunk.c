@@ -5,7 +5,7 @@
  */
 #include "fuzz.h"
 
-#include "../../tracer/chunk.h"
+#include "../../tracer/store/chunk.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "scratch.h"
 
-#include "../../tracer/records.h"
+#include "../../tracer/rows/records.h"
 
 #include <string.h>
 

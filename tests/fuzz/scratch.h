@@ -5,7 +5,7 @@
 #ifndef GROSR_FUZZ_SCRATCH_H
 #define GROSR_FUZZ_SCRATCH_H
 
-#include "../../tracer/store.h"
+#include "../../tracer/store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

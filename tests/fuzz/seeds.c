@@ -4,9 +4,9 @@
  * database and as rows (trace.c). What is SQL in corpus/trace was written as it is.
  */
 #include "../../schema/schema.h"
-#include "../../tracer/chunk.h"
-#include "../../tracer/record.h"
-#include "../../tracer/session.h"
+#include "../../tracer/store/chunk.h"
+#include "../../tracer/session/record.h"
+#include "../../tracer/session/session.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

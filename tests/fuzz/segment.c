@@ -6,8 +6,8 @@
 #include "fuzz.h"
 #include "scratch.h"
 
-#include "../../tracer/clock.h"
-#include "../../tracer/source.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/collect/source.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 #include "scratch.h"
 
 #include "../../schema/schema.h"
-#include "../../tracer/export.h"
+#include "../../tracer/export/export.h"
 #include "../../viewer/query.h"
 #include "../../viewer/text.h"
 

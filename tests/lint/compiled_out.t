@@ -41,7 +41,7 @@ unlike($without, qr/grosr/i, 'what is left has no word of GROSR');
 
 mkdir("$folder/grosr") or die;
 symlink("$root/$_", "$folder/grosr/$_") or die for qw(tracer schema);
-spew("$folder/grosr/trace.h", qq(#include "tracer/grosr_trace.h"\n));
+spew("$folder/grosr/trace.h", qq(#include "tracer/instrument/grosr_trace.h"\n));
 
 # The cubin of a source, always from a file of the same name in a folder of the same name.
 sub cubin

@@ -14,8 +14,8 @@ my $cc = $ENV{CC} || 'cc';
 my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 # Parts of device.h, program.h and grosr_trace.h, which choose between them.
-my %part = map { $_ => 1 } qw(tracer/device_cuda.h tracer/device_host.h runtime/program_cuda.h runtime/program_host.h
-                              tracer/trace_disabled.h);
+my %part = map { $_ => 1 } qw(tracer/port/device_cuda.h tracer/port/device_host.h runtime/program_cuda.h runtime/program_host.h
+                              tracer/instrument/trace_disabled.h);
 # They are told what a list of task functions is.
 my %listed = map { $_ => 1 } qw(runtime/dispatch.h runtime/worker.h runtime/run.h runtime/find.h runtime/scheduler.h runtime/program.h);
 
@@ -33,7 +33,8 @@ my @headers = grep { !$part{$_} } files_in(qr/\.h$/, qw(schema tracer runtime vi
 my %vendor = map { $_ => 1 } grep { slurp($_) =~ /^#include <(?:cuda|cupti|nvtx3|generated_cuda_meta)\b/m } @headers;
 for (1 .. 5) {
     for my $header (grep { !$vendor{$_} } @headers) {
-        $vendor{$header} = 1 if grep { my $v = $_ =~ s{.*/}{}r; slurp($header) =~ m{^#include "(?:[^"]*/)?\Q$v\E"}m } keys %vendor;
+        my $text = slurp($header);
+        $vendor{$header} = 1 if grep { my $v = $_ =~ s{.*/}{}r; $text =~ m{^#include "(?:[^"]*/)?\Q$v\E"}m } keys %vendor;
     }
 }
 my ($toolkit) = map { m{^(.*)/bin/nvcc$} } grep { defined } nvcc();
@@ -50,7 +51,7 @@ for my $header (@headers) {
 
 # As a program has them, with the host device.
 SKIP: {
-    my @programs = qw(runtime/grosr.h runtime/task.h runtime/program.h tracer/grosr_trace.h);
+    my @programs = qw(runtime/grosr.h runtime/task.h runtime/program.h tracer/instrument/grosr_trace.h);
     my $cxx = $ENV{CXX} || 'g++';
     skip("no $cxx", scalar(@programs)) unless grep { -x "$_/$cxx" } split(/:/, $ENV{PATH});
     for my $header (@programs) {
@@ -63,8 +64,8 @@ SKIP: {
 
 SKIP: {
     my $nvcc = nvcc();
-    my @device = grep { -e } qw(tracer/device.h tracer/event.h tracer/session.h tracer/emit.h runtime/task.h runtime/queue.h
-                                runtime/scheduler.h runtime/grosr.h runtime/program.h tracer/grosr_trace.h);
+    my @device = grep { -e } qw(tracer/port/device.h tracer/session/event.h tracer/session/session.h tracer/session/emit.h
+                                runtime/task.h runtime/queue.h runtime/scheduler.h runtime/grosr.h runtime/program.h tracer/instrument/grosr_trace.h);
     skip('no CUDA toolkit', scalar(@device)) unless $nvcc;
     for my $header (@device) {
         my $source = "$folder/header.cu";

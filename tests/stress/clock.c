@@ -6,10 +6,10 @@
  */
 #include "../fixture.h"
 
-#include "../../tracer/clock.h"
-#include "../../tracer/collector.h"
-#include "../../tracer/emit.h"
-#include "../../tracer/store.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/collect/collector.h"
+#include "../../tracer/session/emit.h"
+#include "../../tracer/store/store.h"
 
 #include <pthread.h>
 #include <time.h>

@@ -6,8 +6,8 @@
 #include "../ask.h"
 #include "../runtime_suite.h"
 
-#include "../../tracer/collector.h"
-#include "../../tracer/store.h"
+#include "../../tracer/collect/collector.h"
+#include "../../tracer/store/store.h"
 
 #include <stdatomic.h>
 #include <unistd.h>

@@ -4,8 +4,8 @@
  */
 #include "../fixture.h"
 
-#include "../../tracer/emit.h"
-#include "../../tracer/ring.h"
+#include "../../tracer/session/emit.h"
+#include "../../tracer/session/ring.h"
 
 #include <pthread.h>
 #include <sched.h>

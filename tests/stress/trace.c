@@ -4,8 +4,8 @@
  */
 #include "../tap.h"
 
-#include "../../tracer/grosr_trace.h"
-#include "../../tracer/ring.h"
+#include "../../tracer/instrument/grosr_trace.h"
+#include "../../tracer/session/ring.h"
 
 #include <pthread.h>
 #include <time.h>

@@ -3,7 +3,7 @@
  * from anywhere are taken or refused without a step outside of the arrays (which ASan watches: they are
  * exactly as large as they are said to be).
  */
-#include "../../tracer/chunk.h"
+#include "../../tracer/store/chunk.h"
 #include "../tap.h"
 
 #include <errno.h>

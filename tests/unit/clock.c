@@ -9,7 +9,7 @@
  */
 #include "../tap.h"
 
-#include "../../tracer/clock.h"
+#include "../../tracer/clock/clock.h"
 
 #include <math.h>
 #include <time.h>

@@ -1,10 +1,10 @@
 /* Bins of durations are in order and narrow, and what is counted is all there, however many things are told
  * apart. */
-#include "../../tracer/durations.h"
+#include "../../tracer/summary/durations.h"
 
 #include "../tap.h"
 
-#include "../../tracer/store.h"
+#include "../../tracer/store/store.h"
 
 static void bins(void)
 {

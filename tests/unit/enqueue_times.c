@@ -1,7 +1,7 @@
 /* The windows that tell when a task was enqueued: right while they know, bounded, and never wrong. */
 #include "../tap.h"
 
-#include "../../tracer/enqueue_times.h"
+#include "../../tracer/rows/enqueue_times.h"
 
 enum { UNKNOWN = -1 };
 

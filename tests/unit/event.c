@@ -1,8 +1,8 @@
 /* An event record keeps its fields, and tells a torn one. */
 #include "../tap.h"
 
-#include "../../tracer/clock.h"
-#include "../../tracer/event.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/session/event.h"
 
 int main(void)
 {

@@ -2,10 +2,10 @@
  * A trace file from anybody: the SQL that it brings does not run, its tables are tables or it is refused, and
  * what is in it changes neither the number of rows that a query takes nor what is written besides them.
  */
-#include "../../tracer/error.h"
-#include "../../tracer/export.h"
-#include "../../tracer/store.h"
-#include "../../tracer/summary.h"
+#include "../../tracer/base/error.h"
+#include "../../tracer/export/export.h"
+#include "../../tracer/store/store.h"
+#include "../../tracer/summary/summary.h"
 #include "../tap.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  * other people's parsers. */
 #include "../tap.h"
 
-#include "../../tracer/protobuf.h"
+#include "../../tracer/export/protobuf.h"
 
 static struct grosr_protobuf p;
 

@@ -3,8 +3,8 @@
  */
 #include "../fixture.h"
 
-#include "../../tracer/record.h"
-#include "../../tracer/records.h"
+#include "../../tracer/session/record.h"
+#include "../../tracer/rows/records.h"
 
 #include <unistd.h>
 

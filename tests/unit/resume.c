@@ -5,8 +5,8 @@
 #include "../ask.h"
 #include "../fixture.h"
 
-#include "../../tracer/emit.h"
-#include "../../tracer/source.h"
+#include "../../tracer/session/emit.h"
+#include "../../tracer/collect/source.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * policy. */
 #include "../fixture.h"
 
-#include "../../tracer/emit.h"
-#include "../../tracer/ring.h"
+#include "../../tracer/session/emit.h"
+#include "../../tracer/session/ring.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -3,8 +3,8 @@
 #include "../fixture.h"
 
 #include "../../schema/schema.h"
-#include "../../tracer/rows.h"
-#include "../../tracer/store.h"
+#include "../../tracer/rows/rows.h"
+#include "../../tracer/store/store.h"
 
 #include <errno.h>
 #include <unistd.h>

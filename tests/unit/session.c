@@ -3,8 +3,8 @@
  */
 #include "../fixture.h"
 
-#include "../../tracer/collector.h"
-#include "../../tracer/ring.h"
+#include "../../tracer/collect/collector.h"
+#include "../../tracer/session/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>

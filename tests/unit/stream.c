@@ -4,7 +4,7 @@
  */
 #include "../fixture.h"
 
-#include "../../tracer/stream.h"
+#include "../../tracer/session/stream.h"
 
 #include <errno.h>
 #include <string.h>

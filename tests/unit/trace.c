@@ -2,8 +2,8 @@
  */
 #include "../tap.h"
 
-#include "../../tracer/grosr_trace.h"
-#include "../../tracer/ring.h"
+#include "../../tracer/instrument/grosr_trace.h"
+#include "../../tracer/session/ring.h"
 
 #include <errno.h>
 #include <sys/stat.h>

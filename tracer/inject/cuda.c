@@ -14,7 +14,7 @@
  */
 #include "cuda.h"
 
-#include "../clock.h"
+#include "../clock/clock.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -8,7 +8,7 @@
  */
 #include "cuda.h"
 
-#include "../clock.h"
+#include "../clock/clock.h"
 
 #include <stdlib.h>
 #include <string.h>

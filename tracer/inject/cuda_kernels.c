@@ -11,7 +11,7 @@
  */
 #include "cuda.h"
 
-#include "../clock.h"
+#include "../clock/clock.h"
 
 #include <dlfcn.h>
 #include <regex.h>

@@ -5,7 +5,7 @@
  */
 #include "cuda.h"
 
-#include "../cupti_find.h"
+#include "../nvidia/cupti_find.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

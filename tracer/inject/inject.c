@@ -3,9 +3,9 @@
  */
 #include "inject.h"
 
-#include "../clock.h"
-#include "../error.h"
-#include "../process.h"
+#include "../clock/clock.h"
+#include "../base/error.h"
+#include "../base/process.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -16,8 +16,8 @@
 #ifndef GROSR_INJECT_H
 #define GROSR_INJECT_H
 
-#include "../device.h"
-#include "../stream.h"
+#include "../port/device.h"
+#include "../session/stream.h"
 
 #include <signal.h>
 

@@ -9,7 +9,7 @@
  */
 #include "inject.h"
 
-#include "../clock.h"
+#include "../clock/clock.h"
 
 #include <string.h>
 #include <wchar.h>

@@ -1,0 +1,365 @@
+/*
+ * Draining sessions into a trace file (collector.h): the drainer, and the beginning and the end of a
+ * recording. The writer is in collector_writer.c.
+ */
+#include "collector_parts.h"
+
+#include "../base/error.h"
+#include "../base/process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define HAND_OVER_NS  20000000u  /* a batch goes to the writer at this age, or half full */
+#define SAMPLE_NS     1000000u   /* at most one sample of the queues a ms, and only when they changed */
+#define LOOK_NS       5000000u   /* between looks for new sessions */
+#define WATCH_NS      10000000u  /* between looks for stalls */
+#define BLIND_NS      200000000u /* without them, nothing is known of what went on meanwhile */
+#define PAUSE_NS      100000u    /* between looks at the rings while there are events, at first */
+#define PAUSE_MOST_NS 1000000u   /* and when a look finds all of them nearly empty */
+#define PAUSE_EVENTS  16384u     /* after a look that finds so many, none */
+#define RUNS_MAX      (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
+
+/* ---- the drainer ---- */
+
+static struct grosr_batch *get_free(struct collector *c)
+{
+    pthread_mutex_lock(&c->lock);
+    while (!c->free)
+        pthread_cond_wait(&c->changed, &c->lock);
+    struct grosr_batch *b = c->free;
+    c->free = b->next;
+    pthread_mutex_unlock(&c->lock);
+    b->next = NULL;
+    b->opened_ns = grosr_host_clock_ns();
+    b->events = b->runs = b->samples = b->bytes = 0;
+    return b;
+}
+
+static void put_ready(struct collector *c, struct grosr_batch *b)
+{
+    pthread_mutex_lock(&c->lock);
+    if (c->ready)
+        c->ready_tail->next = b;
+    else
+        c->ready = b;
+    c->ready_tail = b;
+    c->ready_count++;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    dev_point("collector.ready");
+}
+
+/* Takes a session into the recording. The source owns it from now on, if `owned`; otherwise it is closed. */
+static int add_source(struct collector *c, struct grosr_session *session, bool owned)
+{
+    struct grosr_source *s;
+    int err = c->sources == GROSR_COLLECTOR_SESSIONS
+                  ? grosr_fail(EMFILE, "a recording has at most %u sessions: process %u is not recorded",
+                               GROSR_COLLECTOR_SESSIONS, session->header.pid)
+                  : grosr_source_open(&s, session, owned, c->options->level);
+
+    if (err) {
+        if (owned)
+            grosr_session_close(session);
+        return err;
+    }
+    s->warned = c->options->warned;
+    c->running++;
+    c->rings += session->header.rings + session->header.streams;
+    pthread_mutex_lock(&c->lock);
+    c->source[c->sources++] = s;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    return 0;
+}
+
+/*
+ * Adds what the followed processes have made since the last look. Whether more may come: that is asked before
+ * the look, so that the last session is not missed.
+ */
+static bool add_new_sources(struct collector *c)
+{
+    bool more = grosr_process_start_time(c->options->follow, NULL) == 0;
+    struct grosr_session *session;
+
+    if (more && !grosr_finder_may_find(&c->finder))
+        return true;
+    while (grosr_finder_next(&c->finder, c->options->follow, &session))
+        if (add_source(c, session, true) && c->options->warned)
+            c->options->warned(grosr_error());
+    return more;
+}
+
+/* Hands a batch over; sources that were over before may then be finished. */
+static void hand_over(struct collector *c, struct grosr_batch *b)
+{
+    put_ready(c, b);
+    for (uint32_t i = 0; i < c->sources; i++)
+        if (c->source[i]->end_ns)
+            sys_store_release(&c->source[i]->ended, 1); /* pairs with the load in note_ended() */
+}
+
+/*
+ * Looks for stalls, of what the runs from `from` on tell too. After a time without looks (the writer was
+ * behind) nothing is known of what went on meanwhile.
+ */
+static void watch(struct collector *c, const struct grosr_batch *b, uint32_t from, uint64_t now)
+{
+    bool blind = now - c->watched_ns > BLIND_NS;
+
+    for (uint32_t i = from; i < b->runs; i++) {
+        const struct grosr_run *run = &b->run[i];
+        if (run->ring < run->source->session->header.rings)
+            grosr_stall_see(&run->source->stall, b->event + run->at, run->count);
+    }
+    if (now - c->watched_ns < WATCH_NS)
+        return;
+    c->watched_ns = now;
+    for (uint32_t i = 0; i < c->sources && !c->stalled; i++) {
+        struct grosr_source *s = c->source[i];
+        s->stall.moved |= blind;
+        if (s->end_ns || !grosr_stall_look(&s->stall, s->session, now, c->options->stall_ns))
+            continue;
+        c->stalled = s;
+        c->result->stalled = true;
+        grosr_stall_tell(&s->stall, s->session, now, c->result->stall, sizeof(c->result->stall));
+    }
+}
+
+static bool is_to_stop(const struct collector *c)
+{
+    return *c->options->stop || c->stalled;
+}
+
+/* One look at every source that is not over. Returns how many events and records. */
+static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool sampling)
+{
+    uint32_t records = 0;
+
+    for (uint32_t i = 0; i < c->sources; i++) {
+        struct grosr_source *s = c->source[i];
+        if (s->end_ns)
+            continue;
+        if (sampling)
+            grosr_source_sample(s, b, grosr_host_clock_ns());
+        records += grosr_source_drain(s, b);
+        if (grosr_source_is_over(s, is_to_stop(c))) {
+            grosr_source_sample(s, b, s->end_ns);
+            c->result->died |= s->died;
+            c->result->detached |= s->detached;
+            c->running--;
+        }
+    }
+    return records;
+}
+
+/* How full the fullest ring was that the runs from `from` on come from, in 1/64. */
+static uint32_t fullest(const struct grosr_batch *b, uint32_t from)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = from; i < b->runs; i++) {
+        const struct grosr_run *run = &b->run[i];
+        const struct grosr_session *s = run->source->session;
+        /* What is left in a stream is not known: its next look is not put off. */
+        uint64_t full =
+            run->ring < s->header.rings ? UINT64_C(64) * run->count / s->ring[run->ring].capacity : 8;
+        most = full > most ? (uint32_t)full : most;
+    }
+    return most;
+}
+
+static void drain(struct collector *c)
+{
+    struct grosr_batch *b = get_free(c);
+    uint64_t sampled_ns = 0, looked_ns = 0;
+    uint32_t quiet = 0, pause_ns = PAUSE_NS;
+    bool end = false, more = c->options->follow != 0;
+
+    while (!end) {
+        uint64_t now = grosr_host_clock_ns();
+        if (is_to_stop(c))
+            more = false;
+        if (more && now - looked_ns >= LOOK_NS) {
+            more = add_new_sources(c);
+            looked_ns = now;
+        }
+        bool sampling = now - sampled_ns >= SAMPLE_NS;
+        if (sampling)
+            sampled_ns = now;
+        uint32_t runs = b->runs, n = drain_pass(c, b, sampling), full = fullest(b, runs);
+        b->drained_ns = grosr_host_clock_ns();
+        if (c->options->stall_ns && !is_to_stop(c))
+            watch(c, b, runs, b->drained_ns);
+        quiet = n ? 0 : quiet + 1;
+        end = c->running == 0 && !more;
+        if (end || b->events >= b->events_max / 2 || b->bytes >= b->bytes_max / 2 ||
+            b->runs + c->rings > b->runs_max ||
+            ((b->runs || b->samples) && b->drained_ns - b->opened_ns >= HAND_OVER_NS)) {
+            hand_over(c, b);
+            b = end ? NULL : get_free(c);
+        }
+        /* Rarer looks find longer runs, which cost less an event; but no ring is to fill in between. */
+        pause_ns = full >= 8 ? PAUSE_NS : full < 4 && pause_ns < PAUSE_MOST_NS ? 2 * pause_ns : pause_ns;
+        if (full < 16 && n < PAUSE_EVENTS && !end) {
+            struct timespec pause = {0, n ? pause_ns : quiet < 64 ? 300000 : 2000000};
+            nanosleep(&pause, NULL);
+        }
+    }
+}
+
+/* ---- both ---- */
+
+static int allocate(struct collector *c)
+{
+    for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
+        struct grosr_batch *b = &c->batches[i];
+        b->events_max = GROSR_COLLECTOR_BATCH_EVENTS;
+        b->bytes_max = GROSR_COLLECTOR_BATCH_BYTES;
+        b->runs_max = RUNS_MAX;
+        b->event = (struct grosr_pair *)malloc(b->events_max * sizeof(*b->event));
+        b->run = (struct grosr_run *)malloc(b->runs_max * sizeof(*b->run));
+        b->byte = (unsigned char *)malloc(b->bytes_max);
+        if (!b->event || !b->run || !b->byte)
+            return grosr_fail(ENOMEM, "out of memory for the collector's batches");
+        b->next = c->free;
+        c->free = b;
+    }
+    return 0;
+}
+
+static void release(struct collector *c)
+{
+    for (uint32_t i = 0; i < c->sources; i++) {
+        grosr_source_release(c->source[i]);
+        free(c->source[i]);
+    }
+    for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
+        free(c->batches[i].event);
+        free(c->batches[i].run);
+        free(c->batches[i].byte);
+    }
+    grosr_sampler_free(c->sampler);
+    grosr_finder_free(&c->finder);
+    grosr_store_close(c->store);
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->changed);
+    free(c);
+}
+
+/* The session that the recording begins with. Attached before anything slow is done: its process waits. */
+static int add_first(struct collector *c)
+{
+    struct grosr_session *session;
+    int err;
+
+    if (c->options->session)
+        return add_source(c, c->options->session, false);
+    err = grosr_finder_first(&c->finder, c->options->follow, &session, c->options->stop);
+    return err ? err : add_source(c, session, true);
+}
+
+static void tell_continued(struct collector *c)
+{
+    const struct grosr_source *s = c->source[0];
+    char text[512];
+    uint64_t unstored = 0;
+
+    for (uint32_t i = 0; i < s->session->header.rings; i++)
+        unstored += s->from[i].unstored;
+    snprintf(
+        text, sizeof(text),
+        "%s goes on where its recording was cut off; %llu events had been read but not stored, and are lost",
+        c->options->path, (unsigned long long)unstored);
+    if (c->options->warned)
+        c->options->warned(text);
+}
+
+/*
+ * The file, and the first session in it: an unfinished recording of that session goes on, anything else
+ * begins. It is committed before the first look at the rings, so that at any time the file tells how far they
+ * have been read.
+ */
+static int open_file(struct collector *c)
+{
+    struct grosr_source *s = c->source[0];
+    int64_t number;
+    int err = s->session->copy ? 0 : grosr_store_continue(&c->store, c->options->path, s->session, &number);
+
+    if (err == 1) {
+        err = grosr_source_resume(s, c->store, number);
+        if (!err)
+            err = grosr_store_count_chunks(c->store, &c->spooled, &c->spooled_ns);
+        s->aside = c->spooled;
+        c->latest_ns = c->spooled_ns;
+        if (!err)
+            tell_continued(c);
+    } else if (!err) {
+        err = grosr_store_create(&c->store, c->options->path);
+        if (!err)
+            err = grosr_source_begin(s, c->store);
+    }
+    if (err)
+        return err;
+    c->begun = 1;
+    c->begun_ns = grosr_host_clock_ns();
+    collector_commit(c, c->begun_ns);
+    return c->error;
+}
+
+int grosr_collect(const struct grosr_collect_options *options, struct grosr_collect_result *result)
+{
+    struct collector *c = (struct collector *)calloc(1, sizeof(*c));
+    pthread_t writer;
+    int err;
+
+    memset(result, 0, sizeof(*result));
+    if (!c)
+        return grosr_fail(ENOMEM, "out of memory");
+    c->options = options;
+    c->result = result;
+    c->kept_from = GROSR_NULL;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->changed, NULL);
+    err = allocate(c);
+    if (!err)
+        err = add_first(c);
+    if (!err)
+        err = open_file(c);
+    if (!err && pthread_create(&writer, NULL, collector_write, c))
+        err = grosr_fail(EAGAIN, "cannot start the collector's writer thread");
+    if (err) {
+        if (c->sources)
+            grosr_source_detach(c->source[0]);
+        release(c);
+        return err;
+    }
+    drain(c);
+    pthread_mutex_lock(&c->lock);
+    c->drained = true;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(writer, NULL);
+    collector_finish(c);
+
+    err = c->error;
+    if (err) {
+        c->error = 0;
+        grosr_fail(-err, "%s", c->error_text);
+    }
+    release(c);
+    return err;
+}
+
+int grosr_collector_find(struct grosr_session **session, uint32_t pid, const volatile sig_atomic_t *stop)
+{
+    struct grosr_finder f = {.count = 0};
+    int err = grosr_finder_first(&f, pid, session, stop);
+
+    grosr_finder_free(&f);
+    return err;
+}

@@ -1,0 +1,339 @@
+/*
+ * The collector's writer (collector.h, collector_parts.h): batches into rows while it keeps up, else into
+ * packed chunks (collector_backlog.c), which become rows in quiet moments and at the end.
+ */
+#include "collector_parts.h"
+
+#include "../base/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define COMMIT_NS 500000000u
+
+bool collector_failed(struct collector *c, int err)
+{
+    if (err < 0 && !c->error) {
+        c->error = err;
+        snprintf(c->error_text, sizeof(c->error_text), "%s", grosr_error());
+        if (c->options->failed)
+            c->options->failed(c->error_text);
+    }
+    return c->error != 0;
+}
+
+static void fetch_clocks(struct collector *c)
+{
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (!c->source[i]->finished)
+            collector_failed(c, grosr_clock_fetch(&c->source[i]->clock, c->source[i]->session));
+}
+
+static void write_samples(struct collector *c, const struct grosr_batch *b)
+{
+    for (uint32_t i = 0; i < b->samples && !c->error; i++) {
+        const struct grosr_queue_sample *q = &b->sample[i];
+        const struct grosr_bases *bases = &q->source->bases;
+        int64_t values[] = {grosr_timeline(bases, (uint64_t)q->time), bases->queue + q->queue,
+                            (int64_t)q->enqueued, (int64_t)q->dequeued, (int64_t)q->completed};
+        collector_failed(c, grosr_store_row(c->store, GROSR_TABLE_QUEUE_SAMPLE, values));
+    }
+}
+
+/* Rows of a batch, or, when the writer falls behind, its events put aside. Records become rows at once. */
+static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
+{
+    write_samples(c, b);
+    if (c->options->window_ns)
+        collector_see_latest(c, b);
+    for (uint32_t i = 0; i < b->runs && !c->error; i++) {
+        const struct grosr_run *run = &b->run[i];
+        struct grosr_source *s = run->source;
+        if (run->ring >= s->session->header.rings)
+            collector_failed(c, grosr_records_add(s->records, run->ring - s->session->header.rings,
+                                                  b->byte + run->at, run->count));
+        else if (keeps_up)
+            collector_build(c, s, run->ring, run->first, b->event + run->at, run->count, b->drained_ns);
+        grosr_source_stored(s, run, run->ring < s->session->header.rings ? b->event + run->at : NULL);
+    }
+    if (!keeps_up && !c->error)
+        collector_put_aside(c, b);
+}
+
+/* Starts sampling when there is a session of a GPU to do it for, or at the first if it was asked for. */
+static void start_sampler(struct collector *c)
+{
+    uint32_t what = c->options->sampling.what;
+
+    for (uint32_t i = 0; i < c->begun && what && !c->sampler && !c->sampler_failed; i++) {
+        const struct grosr_source *s = c->source[i];
+        if (s->finished || s->session->copy || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
+            continue;
+        c->sampled = i;
+        c->sampler_failed = grosr_sampler_start(&c->sampler, c->options->sampling) != 0;
+        if (c->sampler_failed && c->options->warned)
+            c->options->warned(grosr_error());
+    }
+}
+
+/* The clock by which times of the sampled GPU are placed; NULL: there is none. */
+static struct grosr_clock *sampled_clock(const struct collector *c)
+{
+    struct grosr_source *own = c->source[c->sampled];
+
+    if ((own->finished || own->clock.is_host) && grosr_sampler_has_only_gpu(c->sampler))
+        for (uint32_t i = 0; i < c->begun; i++)
+            if (!c->source[i]->finished && !c->source[i]->clock.is_host && c->source[i]->clock.count)
+                return &c->source[i]->clock;
+    return own->finished ? NULL : &own->clock;
+}
+
+/* Counters are kept beside what happens: of a time without events there is no window. */
+static void write_counters(struct collector *c, uint64_t now)
+{
+    if (c->sampler && !c->error)
+        collector_failed(c, grosr_sampler_write(c->sampler, c->store, &c->source[c->sampled]->bases,
+                                                sampled_clock(c), !collector_is_idle(c, now),
+                                                c->options->warned));
+}
+
+/* Whether it was time for it. */
+static bool commit(struct collector *c, uint64_t now)
+{
+    struct grosr_ring_counts sum = {0};
+
+    if (c->error || now - c->committed_ns < COMMIT_NS)
+        return false;
+    for (uint32_t i = 0; i < c->begun && !c->error; i++) {
+        struct grosr_source *s = c->source[i];
+        if (s->finished)
+            continue;
+        collector_failed(c, grosr_source_books(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
+        if (!c->error && !collector_is_idle(c, now))
+            collector_failed(c, grosr_source_write_clock(s, c->store, false));
+        if (!c->error)
+            collector_failed(c, grosr_rows_workers(s->rows));
+        if (!c->error && s->records)
+            collector_failed(c, grosr_records_tick(s->records, now));
+        if (!c->error)
+            collector_failed(c, grosr_source_save(s, c->store));
+    }
+    write_counters(c, now);
+    if (!c->error)
+        collector_failed(c, grosr_store_commit(c->store));
+    c->committed_ns = now;
+    return true;
+}
+
+void collector_commit(struct collector *c, uint64_t now)
+{
+    collector_keep(c);
+    if (!commit(c, now))
+        return;
+    if (!c->error && c->options->window_ns && c->from_ns)
+        collector_failed(c, grosr_store_cut(c->store, grosr_timeline(&c->source[0]->bases, c->from_ns),
+                                            grosr_timeline(&c->source[0]->bases, now)));
+}
+
+/*
+ * Begins sources that have come, before the first of their batches is written. `known`: as of when that batch
+ * was ready.
+ */
+static void begin_new(struct collector *c, uint32_t known)
+{
+    for (; c->begun < known; c->begun++) {
+        if (!c->error)
+            collector_failed(c, grosr_source_begin(c->source[c->begun], c->store));
+        c->committed_ns = 0; /* so that it is seen */
+    }
+}
+
+/* Finishes a source, all of whose events are rows; also after a failure, for the sums. */
+static void finish_source(struct collector *c, struct grosr_source *s)
+{
+    int err = 0;
+
+    if (s->rows) {
+        collector_leave_out(c, s);
+        int64_t from = grosr_rows_kept_from(s->rows);
+        c->kept_from = from > c->kept_from ? from : c->kept_from;
+        c->cut += grosr_rows_cut(s->rows);
+    }
+    if (c->error) {
+        for (uint32_t i = 0; i < s->session->header.rings; i++) {
+            c->finished_books.read += s->final[i].read;
+            c->finished_books.dropped += s->final[i].dropped;
+            c->finished_books.overwritten += s->final[i].overwritten;
+        }
+    } else {
+        err = grosr_source_books(s, c->store, true, &c->finished_books);
+        if (!err)
+            err = grosr_source_finish(s, c->store);
+        collector_failed(c, err);
+    }
+    s->finished = true;
+    s->seen_ended = false;
+    grosr_source_release(s);
+}
+
+/*
+ * Notes which sources have ended. If there is no batch to be found after that, theirs have all been written.
+ * Returns whether there are any.
+ */
+static bool note_ended(struct collector *c)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < c->begun; i++) {
+        struct grosr_source *s = c->source[i];
+        s->seen_ended = !s->finished && sys_load_acquire(&s->ended); /* pairs with hand_over() */
+        any |= s->seen_ended;
+    }
+    return any;
+}
+
+/* Finishes the sources noted as ended, so that what they hold is free again; not those with events aside. */
+static void finish_ended(struct collector *c)
+{
+    for (uint32_t i = 0; i < c->begun; i++)
+        if (c->source[i]->seen_ended && (c->error || !c->source[i]->aside))
+            finish_source(c, c->source[i]);
+}
+
+/* What the writer finds when it looks. */
+struct outlook {
+    struct grosr_batch *batch; /* the oldest that is ready; NULL: none within a moment */
+    uint32_t waiting;          /* how many are ready */
+    uint32_t sources;
+    bool end; /* the drainer has ended */
+};
+
+static struct outlook look(struct collector *c)
+{
+    struct outlook o;
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 2000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (!c->ready && !c->drained && (c->error || c->built == c->spooled))
+        pthread_cond_timedwait(&c->changed, &c->lock, &until);
+    o = (struct outlook){c->ready, c->ready_count, c->sources, c->drained};
+    pthread_mutex_unlock(&c->lock);
+    return o;
+}
+
+static void rest(void)
+{
+    struct timespec pause = {0, 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static void release_ready(struct collector *c)
+{
+    pthread_mutex_lock(&c->lock);
+    struct grosr_batch *b = c->ready;
+    c->ready = b->next;
+    c->ready_count--;
+    b->next = c->free;
+    c->free = b;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* In a quiet moment: turns what was put aside into rows, or finishes sources. */
+static void work_off(struct collector *c, bool ended, uint64_t now)
+{
+    if (collector_take_due(c, now))
+        return;
+    if (ended)
+        finish_ended(c);
+    if (!c->error && c->built < c->spooled)
+        rest();
+}
+
+/*
+ * The writer's rule: rows at once while it keeps up; when batches pile up they are put aside, and from then
+ * on every batch is, until the chunks have been worked off in quiet moments. (Chunks are built in order, so
+ * the latest one's clock snapshot covers them all.) A recording that keeps its latest part puts all aside,
+ * and most of it never becomes rows.
+ */
+void *collector_write(void *p)
+{
+    struct collector *c = (struct collector *)p;
+
+    for (;;) {
+        dev_point("collector.write");
+        bool ended = note_ended(c); /* before the look */
+        struct outlook o = look(c);
+        uint64_t now = grosr_host_clock_ns();
+        begin_new(c, o.sources);
+        if (!o.batch && o.end)
+            return NULL;
+        fetch_clocks(c);
+        start_sampler(c);
+        collector_commit(c, now);
+        if (!o.batch) {
+            work_off(c, ended, now);
+            continue;
+        }
+        bool keeps_up =
+            !c->options->window_ns && o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
+        if (keeps_up && !o.end && !collector_clock_covers(c, o.batch->drained_ns, now)) {
+            rest();
+            continue;
+        }
+        if (!c->error)
+            write_batch(c, o.batch, keeps_up);
+        release_ready(c);
+        collector_pass_over(c);
+    }
+}
+
+/* A stall that ended the recording is told in the trace. */
+static void note_stall(struct collector *c)
+{
+    const struct grosr_source *s = c->stalled;
+    static const char topic[] = "stall";
+
+    if (s && !c->error)
+        collector_failed(c,
+                         grosr_store_note(c->store, grosr_timeline(&s->bases, s->end_ns), s->bases.session,
+                                          topic, strlen(topic), c->result->stall, strlen(c->result->stall)));
+}
+
+void collector_finish(struct collector *c)
+{
+    uint64_t told = 0;
+
+    grosr_sampler_stop(c->sampler);
+    write_counters(c, grosr_host_clock_ns());
+    fetch_clocks(c);
+    collector_keep_last(c);
+    while (!c->error && c->built < c->spooled) {
+        collector_take_oldest(c);
+        if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
+            c->options->progress("building rows", c->built, c->spooled);
+            told = c->built;
+        }
+        commit(c, grosr_host_clock_ns());
+    }
+    for (uint32_t i = 0; i < c->sources; i++)
+        if (!c->source[i]->finished)
+            finish_source(c, c->source[i]);
+    note_stall(c);
+    if (!c->error && c->kept_from > 0)
+        collector_failed(c, grosr_store_cut_all(c->store, c->kept_from, c->cut));
+    c->result->read = c->finished_books.read;
+    c->result->dropped = c->finished_books.dropped;
+    c->result->overwritten = c->finished_books.overwritten;
+    c->result->sessions = c->sources;
+    if (!c->error)
+        collector_failed(c, grosr_store_finish(c->store, c->options->progress));
+}

@@ -1,0 +1,177 @@
+/*
+ * A session being recorded: what the collector keeps of each (collector.h).
+ *
+ * The drainer reads (rings, streams, queues, into batches) and decides when the session has ended; the writer
+ * turns batches into rows. What belongs to which thread is said below; what both use is constant once the
+ * source has been published to the writer, or written by the drainer before it says `ended`.
+ */
+#ifndef GROSR_SOURCE_H
+#define GROSR_SOURCE_H
+
+#include "../clock/clock.h"
+#include "../rows/records.h"
+#include "../session/ring.h"
+#include "../rows/rows.h"
+#include "../diagnose/stall.h"
+#include "../session/stream.h"
+
+#define GROSR_BATCH_SAMPLES 64u
+
+struct grosr_source;
+
+/* Consecutive records of one ring, or a piece of a stream, inside a batch. */
+struct grosr_run {
+    struct grosr_source *source;
+    uint32_t ring;  /* of the source's; from header.rings on: its streams */
+    uint32_t count; /* events, or bytes of a stream */
+    uint32_t at;    /* index of the first in the batch's events, or in its bytes */
+    uint64_t first; /* position in the ring; of a stream: how many records */
+    uint32_t next;  /* the writer's: the ring's next run in the batch, counted from 1; 0: none */
+};
+
+struct grosr_queue_sample {
+    int64_t time; /* CLOCK_MONOTONIC */
+    struct grosr_source *source;
+    uint32_t queue;
+    uint64_t enqueued, dequeued, completed;
+};
+
+/* What the drainer hands to the writer. */
+struct grosr_batch {
+    struct grosr_batch *next;
+    uint64_t opened_ns, drained_ns; /* host time before the first and after the last record was copied */
+    uint32_t events, runs, samples, bytes;
+    uint32_t runs_max, bytes_max, events_max;
+    struct grosr_pair *event;
+    struct grosr_run *run;
+    unsigned char *byte; /* of streams */
+    struct grosr_queue_sample sample[GROSR_BATCH_SAMPLES];
+};
+
+/*
+ * How much of a ring is stored, as rows or put aside. What a killed collector had read and not stored is
+ * counted as unstored by the one that goes on: so a ring's read = stored + unstored, and no event is in the
+ * file twice.
+ */
+struct grosr_stored {
+    uint64_t position; /* what is before it is in the file, or in one of these counts */
+    uint64_t read, overwritten;
+    uint64_t unstored;
+};
+
+struct grosr_source {
+    struct grosr_session *session;
+    bool owned;                       /* the collector found it, and closes it */
+    void (*warned)(const char *text); /* hears of what limits the tracing; may be NULL, as it is at first */
+
+    /* The drainer's. */
+    struct grosr_ring_reader *reader;   /* header.rings */
+    struct grosr_stream_reader *stream; /* header.streams */
+    struct grosr_queue_sample *latest;  /* header.queues */
+    struct grosr_ring_counts *base;     /* the books when it began: what an earlier recording has */
+    uint64_t *stream_base;              /* likewise: records read */
+    struct grosr_stored *from;          /* [header.rings] where it began reading; constant from then on */
+    struct grosr_stall stall;
+    uint32_t next_ring, quiet;
+    int level; /* to put back; -1: it was left as it is */
+    bool last_pass;
+
+    /* Written by the drainer before `ended`. */
+    struct grosr_ring_counts *final; /* the books at the end */
+    uint64_t end_ns;
+    bool died, detached;
+    sys32 ended;
+
+    /* The writer's. */
+    struct grosr_bases bases;
+    struct grosr_clock clock;
+    uint64_t snapshots_written; /* of clock.taken */
+    struct grosr_rows *rows;
+    struct grosr_records *records;
+    struct grosr_stored *stored,
+        *stream_stored; /* [header.rings], [header.streams]; of streams no positions */
+    uint64_t saved;     /* a hash of the state that is in the file */
+    uint32_t *run_of;   /* [header.rings] the first run in the batch that is being put aside, from 1 */
+    uint64_t aside;     /* events put aside that are not rows yet */
+    bool seen_ended, finished;
+};
+
+/*
+ * Attaches: registers this process as the session's collector, at `level` (-1: as it is). -EBUSY: it has
+ * another one; -ENOMEM. The source takes the session only if it succeeds, and if `owned`.
+ */
+int grosr_source_open(struct grosr_source **source, struct grosr_session *session, bool owned, int level);
+
+/* Gives back all that a source holds, but not the struct itself. May be repeated. */
+void grosr_source_release(struct grosr_source *source);
+
+/* Undoes the attaching, when nothing is going to be recorded. */
+void grosr_source_detach(struct grosr_source *source);
+
+/*
+ * The drainer: one look at everything that the source has to tell, into the batch as far as it has room.
+ * Returns how many events and records.
+ */
+uint32_t grosr_source_drain(struct grosr_source *source, struct grosr_batch *batch);
+
+/* The drainer: a sample of each queue that has changed. */
+void grosr_source_sample(struct grosr_source *source, struct grosr_batch *batch, uint64_t now);
+
+/*
+ * The drainer, after a look: whether nothing more can come, because the session is closed and read out, its
+ * process is dead, or `stop`. Then the final books have been taken.
+ */
+bool grosr_source_is_over(struct grosr_source *source, bool stop);
+
+/* The writer: what is needed before the first row. `warned` (may be NULL) hears of what limits the tracing.
+ */
+int grosr_source_begin(struct grosr_source *source, struct grosr_store *store);
+
+/* Of both: what turns its events and records into rows. The bases are known. */
+int grosr_source_create_writers(struct grosr_source *source, struct grosr_store *store);
+
+/*
+ * Instead of it, before the drainer's first look: goes on with session number `number` of the file, where the
+ * collector before stopped. What that one had read and not stored is counted and told in GROSR_LOSS.
+ */
+int grosr_source_resume(struct grosr_source *source, struct grosr_store *store, int64_t number);
+
+/* The writer, before each commit: what a collector needs that goes on from there. */
+int grosr_source_save(struct grosr_source *source, struct grosr_store *store);
+
+/* The writer: a run is in the file, or will be with the next commit. `events`: NULL for a run of a stream. */
+void grosr_source_stored(struct grosr_source *source, const struct grosr_run *run,
+                         const struct grosr_pair *events);
+
+/* The writer: whether it is a session of a CUDA device, or of a process that has told of one. */
+bool grosr_source_uses_gpu(const struct grosr_source *source);
+
+/* The writer: rows of a run. */
+int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,
+                       const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
+
+/* Instead of it, for events that are too old to be kept (grosr_rows_pass_over()). */
+int grosr_source_pass_over(struct grosr_source *source, uint32_t ring, uint64_t first,
+                           const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
+
+/* The writer: when an event was, CLOCK_MONOTONIC; drained_ns if its clock is not known, and at the latest. */
+uint64_t grosr_source_event_time(struct grosr_source *source, uint32_t ring, struct grosr_pair event,
+                                 uint64_t drained_ns);
+
+/*
+ * The writer: the books of every ring and stream as they are now, or at the end; the sums are added to *sum.
+ */
+int grosr_source_books(struct grosr_source *source, struct grosr_store *store, bool final,
+                       struct grosr_ring_counts *sum);
+
+/*
+ * The writer: rows for the clock snapshots that were fetched, at the end for all; before that the latest
+ * wait, since what comes next may change what the map says there. And the greatest bound of a placed time so
+ * far.
+ */
+int grosr_source_write_clock(struct grosr_source *source, struct grosr_store *store, bool final);
+
+/* The writer, once the source has ended and its last event is a row: what is left to write. */
+int grosr_source_finish(struct grosr_source *source, struct grosr_store *store);
+
+#endif

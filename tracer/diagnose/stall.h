@@ -1,0 +1,37 @@
+/*
+ * Noticing that a session has stalled, from what any onlooker can see of it: its counters, its workers' state
+ * words and the events that come. One thread.
+ *
+ * A session moves while tasks are taken, run, spawned or completed, or while events come of anything but
+ * waiting for tasks. It owes something while tasks wait in a queue or have been submitted and not been
+ * completed and collected, or while a worker is in the middle of something: a task, or a wait for anything
+ * but a task. It has stalled when it has owed something and not moved for a time. A task that runs as long as
+ * that in silence is a stall as well.
+ *
+ * At the level `off` only the queues tell. A session without workers is not judged.
+ */
+#ifndef GROSR_STALL_H
+#define GROSR_STALL_H
+
+#include "../session/session.h"
+
+struct grosr_stall {
+    uint64_t counters; /* a hash of all that counts */
+    uint64_t since_ns; /* when it was last seen to move, or to owe nothing; 0: not looked at yet */
+    uint64_t after_ns; /* the look before: it moved after it, for the last time */
+    uint64_t looked_ns;
+    bool moved; /* events have told so since the last look */
+};
+
+/* Events of the session that have been drained. */
+void grosr_stall_see(struct grosr_stall *stall, const struct grosr_pair *events, uint32_t count);
+
+/* A look at now_ns (CLOCK_MONOTONIC): whether the session has stalled for patience_ns. */
+bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
+                      uint64_t patience_ns);
+
+/* A line on a session that has stalled: for how long at now_ns, what it owes, and what its workers are at. */
+void grosr_stall_tell(const struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
+                      char *text, size_t size);
+
+#endif

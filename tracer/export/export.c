@@ -1,0 +1,217 @@
+/*
+ * Walks a trace for an export (export.h). The views of schema/export.sql are read side by side, each in order
+ * of start, and what comes first of all is told next: one pass, with one row of each view in memory.
+ *
+ * Of slices with the same start the longer comes first, since it holds the others; of the same length, that
+ * of the view listed first.
+ */
+#include "export.h"
+
+#include "../base/error.h"
+#include "export_walk.h"
+#include "../base/version.h"
+#include "../../schema/schema.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRESS_ROWS 8192
+#define TIME_MOST     (INT64_C(1) << 60)
+
+void grosr_walk_no_memory(struct grosr_walk *w)
+{
+    if (!w->error)
+        w->error = grosr_fail(ENOMEM, "out of memory");
+}
+
+void grosr_walk_sql_failed(struct grosr_walk *w)
+{
+    int code = sqlite3_errcode(w->db) & 0xff;
+
+    if (!w->error)
+        w->error = grosr_fail(code == SQLITE_NOMEM  ? ENOMEM
+                              : code == SQLITE_FULL ? ENOSPC
+                                                    : EIO,
+                              "cannot read the trace: %s", sqlite3_errmsg(w->db));
+}
+
+sqlite3_stmt *grosr_walk_ask(struct grosr_walk *w, const char *sql, int64_t x, int64_t y)
+{
+    sqlite3_stmt *statement = NULL;
+    int step = SQLITE_ERROR;
+
+    if (sqlite3_prepare_v2(w->db, sql, -1, &statement, NULL) == SQLITE_OK) {
+        if (sqlite3_bind_parameter_count(statement) > 0)
+            sqlite3_bind_int64(statement, 1, x);
+        if (sqlite3_bind_parameter_count(statement) > 1)
+            sqlite3_bind_int64(statement, 2, y);
+        step = sqlite3_step(statement);
+    }
+    if (step == SQLITE_ROW)
+        return statement;
+    if (step != SQLITE_DONE)
+        grosr_walk_sql_failed(w);
+    sqlite3_finalize(statement);
+    return NULL;
+}
+
+/* Only a damaged trace has times beyond 36 years; sums of these do not overflow. */
+static int64_t bounded(int64_t time)
+{
+    return time < -TIME_MOST ? -TIME_MOST : time > TIME_MOST ? TIME_MOST : time;
+}
+
+static void advance(struct grosr_walk *w, struct grosr_export_view *s)
+{
+    int step = sqlite3_step(s->rows);
+
+    s->more = step == SQLITE_ROW;
+    if (!s->more) {
+        if (step != SQLITE_DONE)
+            grosr_walk_sql_failed(w);
+        return;
+    }
+    int64_t end = grosr_column(s->rows, GROSR_COLUMN_END);
+    s->start = bounded(sqlite3_column_int64(s->rows, GROSR_COLUMN_START));
+    s->end = end == GROSR_NULL ? GROSR_EXPORT_OPEN : bounded(end) < s->start ? s->start : bounded(end);
+}
+
+/* A view's rows in the time that is asked for. */
+#define ROWS_OF " FROM export_%s WHERE start < ?2 AND (end IS NULL OR end >= ?1)"
+
+static void open_view(struct grosr_walk *w, struct grosr_export_view *s,
+                      const struct grosr_export_options *options)
+{
+    char sql[256];
+
+    snprintf(sql, sizeof(sql), "SELECT *" ROWS_OF " ORDER BY start, coalesce(end, 9223372036854775807) DESC",
+             s->view);
+    if (sqlite3_prepare_v2(w->db, sql, -1, &s->rows, NULL) != SQLITE_OK ||
+        sqlite3_bind_int64(s->rows, 1, options->from) != SQLITE_OK ||
+        sqlite3_bind_int64(s->rows, 2, options->to) != SQLITE_OK) {
+        grosr_walk_sql_failed(w);
+        return;
+    }
+    s->columns = sqlite3_column_count(s->rows);
+    if (s->columns > GROSR_COLUMNS + GROSR_EXPORT_ARGUMENTS)
+        s->columns = GROSR_COLUMNS + GROSR_EXPORT_ARGUMENTS;
+    for (int i = GROSR_COLUMNS; i < s->columns; i++) {
+        s->argument[i - GROSR_COLUMNS] = sqlite3_column_name(s->rows, i);
+        if (!s->argument[i - GROSR_COLUMNS]) {
+            grosr_walk_no_memory(w);
+            return;
+        }
+    }
+    advance(w, s);
+}
+
+static struct grosr_export_view *earliest(struct grosr_export_view *views)
+{
+    struct grosr_export_view *first = NULL;
+
+    for (struct grosr_export_view *s = views; s < views + GROSR_EXPORT_VIEWS; s++)
+        if (s->more &&
+            (!first || s->start < first->start || (s->start == first->start && s->end > first->end)))
+            first = s;
+    return first;
+}
+
+static uint64_t count_rows(struct grosr_walk *w, const struct grosr_export_options *options)
+{
+    uint64_t all = 0;
+    char sql[256];
+
+    for (int i = 0; i < GROSR_EXPORT_VIEWS && !w->error; i++) {
+        snprintf(sql, sizeof(sql), "SELECT count(*)" ROWS_OF, grosr_export_views[i].view);
+        sqlite3_stmt *row = grosr_walk_ask(w, sql, options->from, options->to);
+        all += row ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
+        sqlite3_finalize(row);
+    }
+    return all;
+}
+
+static void write_head(struct grosr_walk *w, const struct grosr_export_view *first)
+{
+    struct grosr_export_head head = {
+        .first = first ? first->start : 0, .version = GROSR_VERSION, .health = ""};
+    sqlite3_stmt *start = grosr_walk_ask(
+        w, "SELECT start_mono_ns, start_real_ns FROM GROSR_SESSION ORDER BY session LIMIT 1", 0, 0);
+    sqlite3_stmt *health = grosr_walk_ask(w, "SELECT verdict FROM trace_health WHERE ring IS NULL", 0, 0);
+    sqlite3_stmt *sessions = grosr_walk_ask(w, "SELECT count(*) FROM GROSR_SESSION", 0, 0);
+
+    if (start) {
+        head.start_mono_ns = sqlite3_column_int64(start, 0);
+        head.start_real_ns = sqlite3_column_int64(start, 1);
+    }
+    if (health && grosr_column_text(health, 0))
+        head.health = grosr_column_text(health, 0);
+    w->sessions = sessions ? sqlite3_column_int64(sessions, 0) : 0;
+    if (!w->error)
+        w->writer->calls->head(w->writer, &head);
+    sqlite3_finalize(start);
+    sqlite3_finalize(health);
+    sqlite3_finalize(sessions);
+}
+
+static void walk_all(struct grosr_walk *w, struct grosr_export_view *views,
+                     const struct grosr_export_options *options)
+{
+    uint64_t all = options->progress ? count_rows(w, options) : 0, done = 0;
+
+    for (int i = 0; i < GROSR_EXPORT_VIEWS && !w->error; i++)
+        open_view(w, &views[i], options);
+    struct grosr_export_view *next = earliest(views);
+    if (w->error)
+        return;
+    write_head(w, next);
+    if (!w->error)
+        grosr_place_workers(w);
+    for (; next && !w->error && !w->writer->error; next = earliest(views)) {
+        if (w->batch.tasks && w->batch.time < next->start)
+            grosr_walk_flush_batch(w);
+        next->emit(w, next);
+        advance(w, next);
+        if (options->progress && ++done % PROGRESS_ROWS == 0)
+            options->progress(done, all);
+    }
+    if (w->error || w->writer->error)
+        return;
+    grosr_walk_flush_batch(w);
+    grosr_export_ends(w->tracks);
+    w->writer->calls->tail(w->writer);
+    if (options->progress)
+        options->progress(all, all);
+}
+
+int grosr_export(sqlite3 *db, FILE *out, const struct grosr_export_options *options)
+{
+    struct grosr_export_view views[GROSR_EXPORT_VIEWS];
+    struct grosr_walk w = {.db = db};
+
+    memcpy(views, grosr_export_views, sizeof(views));
+    w.writer = options->format == GROSR_EXPORT_CHROME ? grosr_export_chrome(out) : grosr_export_perfetto(out);
+    w.tracks = w.writer ? grosr_export_tracks_new(w.writer) : NULL;
+    if (!w.tracks)
+        grosr_walk_no_memory(&w);
+    /* One transaction: a trace that is still being written is read as it is now. */
+    if (!w.error && (sqlite3_exec(db, grosr_sql_export, NULL, NULL, NULL) != SQLITE_OK ||
+                     sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK))
+        grosr_walk_sql_failed(&w);
+    if (!w.error)
+        walk_all(&w, views, options);
+    if (!w.error && !w.writer->error && fflush(out))
+        w.writer->error = errno ? errno : EIO;
+    if (!w.error && w.writer->error)
+        w.error = grosr_fail(w.writer->error, "cannot write the output: %s", strerror(w.writer->error));
+    for (int i = 0; i < GROSR_EXPORT_VIEWS; i++)
+        sqlite3_finalize(views[i].rows);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    grosr_export_tracks_free(w.tracks);
+    if (w.writer)
+        w.writer->calls->free(w.writer);
+    free(w.batch.flow);
+    free(w.worker);
+    return w.error;
+}

@@ -1,0 +1,458 @@
+/*
+ * The host's side of instrumented kernels (grosr_trace.h): the session, its names, its books at the end.
+ *
+ * A thread of ours looks after the session meanwhile: it calibrates the GPU's clock, by whoever answers, and
+ * notices when the collector dies. It has the pinger to itself; names are given under `lock`.
+ */
+#include "grosr_trace.h"
+
+#include "../clock/clock.h"
+#include "../base/process.h"
+#include "trace_cuda.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SERVICE_NS       100000000u /* between snapshots, and looks at the collector */
+#define SNAPSHOT_TRIPS   32u
+#define POLLED_NS        5000000u  /* how long a warp that polls may take to answer */
+#define LAUNCHED_NS      20000000u /* and the clock's own kernel */
+#define FIRST_WAIT_NS    5000000000u
+#define LAST_WAIT_NS     200000000u
+#define RECORDER_WAIT_NS 10000000000u
+#define OUTSIDE_WAIT_NS  2000000000u
+
+struct grosr_tracing {
+    struct grosr_tracing *next; /* among those left to the process's end */
+    struct grosr_session *session;
+    struct grosr_trace_handle handle;
+    struct grosr_trace_cuda *cuda;            /* NULL: the host device */
+    void *view;                               /* the segment as the device sees it */
+    struct grosr_trace_control *control_host; /* on the host device, what handle.control is */
+    struct grosr_clock_pinger pinger;
+    pid_t recorder; /* started here; 0: none */
+    pthread_t service;
+    bool serving;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool stop;
+    uint32_t names; /* given so far */
+};
+
+extern char **environ;
+
+static size_t control_bytes(const struct grosr_tracing *t)
+{
+    return sizeof(struct grosr_trace_control) + t->handle.rings * sizeof(struct grosr_trace_slot);
+}
+
+/* ---- the clock ---- */
+
+/* Has a kernel of ours answer. -EAGAIN: the one before is waiting for room still; -ETIMEDOUT: this one is. */
+static int snapshot_by_kernel(struct grosr_tracing *t)
+{
+    int err = grosr_trace_cuda_clock(t->cuda, t->handle.trace.header, t->pinger.sequence);
+    return err ? err : grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, LAUNCHED_NS);
+}
+
+/* At the beginning and the end, when there should be room: tries for so long. */
+static int snapshot_surely(struct grosr_tracing *t, uint64_t patience_ns)
+{
+    uint64_t start = grosr_host_clock_ns();
+    int err;
+
+    if (!t->cuda)
+        return 0;
+    while ((err = snapshot_by_kernel(t)) == -EAGAIN || err == -ETIMEDOUT) {
+        struct timespec pause = {0, 1000000};
+        if (grosr_host_clock_ns() - start > patience_ns)
+            return grosr_fail(EIO, "the device does not tell its time: other kernels have it");
+        nanosleep(&pause, NULL);
+    }
+    return err;
+}
+
+/* In between: asks the warps that poll, and if none does a kernel of ours. No answer: the next time perhaps.
+ */
+static void snapshot_meanwhile(struct grosr_tracing *t)
+{
+    if (t->cuda && grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, POLLED_NS))
+        snapshot_by_kernel(t);
+}
+
+static void *service_main(void *p)
+{
+    struct grosr_tracing *t = (struct grosr_tracing *)p;
+    struct grosr_session_header *h = grosr_session_live(t->session);
+
+    pthread_mutex_lock(&t->lock);
+    while (!t->stop) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += SERVICE_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&t->changed, &t->lock, &until);
+        if (t->stop)
+            break;
+        pthread_mutex_unlock(&t->lock);
+        uint32_t collector = sys_load_relaxed(&h->collector_pid);
+        if (collector && grosr_process_start_time(collector, NULL))
+            grosr_session_set_collector(t->session, 0); /* it died */
+        snapshot_meanwhile(t);
+        pthread_mutex_lock(&t->lock);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return NULL;
+}
+
+static void stop_service(struct grosr_tracing *t)
+{
+    if (!t->serving)
+        return;
+    pthread_mutex_lock(&t->lock);
+    t->stop = true;
+    pthread_cond_broadcast(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+    pthread_join(t->service, NULL);
+    t->serving = false;
+}
+
+/* ---- the recorder ---- */
+
+/* In a process group of its own: what the terminal sends to the program is not for it. */
+static int start_recorder(struct grosr_tracing *t, const struct grosr_trace_options *o)
+{
+    static const char *const levels[] = {"off", "counters", "spans", "full"};
+    const char *command = o->recorder ? o->recorder : "grosr";
+    char pid[16];
+    const char *argv[] = {command,          "record", "--attach", pid, "--level",
+                          levels[o->level], "-o",     o->file,    NULL};
+    posix_spawnattr_t attributes;
+    int err;
+
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    err = posix_spawnp(&t->recorder, command, NULL, &attributes, (char *const *)(uintptr_t)argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    if (err) {
+        t->recorder = 0;
+        return grosr_fail(err, "cannot start the recorder %s: %s", command, strerror(err));
+    }
+    return 0;
+}
+
+/* 0, or -EIO if it ended badly, of which it has told itself. */
+static int wait_for_recorder(struct grosr_tracing *t)
+{
+    int status = 0;
+    pid_t pid = t->recorder, got;
+
+    if (!pid)
+        return 0;
+    while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+        ;
+    t->recorder = 0;
+    if (got < 0 ||
+        (WIFEXITED(status) && WEXITSTATUS(status) == 0)) /* < 0: the program takes its children itself */
+        return 0;
+    return grosr_fail(EIO, "the recorder (process %d) failed", (int)pid);
+}
+
+/* Until a collector is attached, or the process that should does not run any more, or for so long. */
+static bool attached(struct grosr_tracing *t, uint32_t pid, uint64_t patience_ns)
+{
+    struct grosr_session_header *h = grosr_session_live(t->session);
+    uint64_t start = grosr_host_clock_ns();
+
+    /* Pairs with the release in grosr_session_set_collector(). */
+    while (!sys_load_acquire(&h->collector_pid)) {
+        struct timespec pause = {0, 1000000};
+        siginfo_t end = {0};
+        if (grosr_process_start_time(pid, NULL) || grosr_host_clock_ns() - start > patience_ns ||
+            (t->recorder && waitid(P_PID, pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid))
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static int await_collector(struct grosr_tracing *t, const struct grosr_trace_options *o)
+{
+    const char *outside = getenv("GROSR_COLLECTOR");
+    int err;
+
+    if (outside) { /* it may have come for another process's session */
+        attached(t, (uint32_t)strtoul(outside, NULL, 10), OUTSIDE_WAIT_NS);
+        return 0;
+    }
+    if (!o->file)
+        return 0;
+    err = start_recorder(t, o);
+    if (!err && !attached(t, (uint32_t)t->recorder, RECORDER_WAIT_NS))
+        err = grosr_fail(ECHILD, "the recorder (process %d) did not attach", (int)t->recorder);
+    return err;
+}
+
+/* ---- opening ---- */
+
+static int check(const struct grosr_trace_options *o, const char *device, uint32_t abi)
+{
+    if (abi != GROSR_SESSION_ABI)
+        return grosr_fail(EINVAL,
+                          "the program was compiled with the headers of another GROSR than the library's");
+    if (strcmp(device, "cuda") && strcmp(device, "host"))
+        return grosr_fail(EINVAL, "there is no kind of device called '%s': cuda or host", device);
+    if (o->warps == 0)
+        return grosr_fail(EINVAL, "a traced kernel has 1 to %u warps, not 0", GROSR_MAX_WORKERS);
+    if (o->level > GROSR_LEVEL_FULL)
+        return grosr_fail(EINVAL, "there is no trace level %d", (int)o->level);
+    if (o->name_count > GROSR_NAMES_MAX - GROSR_TRACE_NAMES)
+        return grosr_fail(EINVAL, "%u names are more than %u", o->name_count,
+                          GROSR_NAMES_MAX - GROSR_TRACE_NAMES);
+    return 0;
+}
+
+static int create_session(struct grosr_tracing *t, const struct grosr_trace_options *o,
+                          const struct grosr_trace_facts *facts)
+{
+    struct grosr_session_options s = {
+        .device = t->cuda ? "cuda" : "host",
+        .device_name = facts->device_name,
+        .program = o->name ? o->name : program_invocation_short_name,
+        .sms = facts->sms,
+        .max_warps_per_sm = facts->max_warps_per_sm,
+        .lanes = facts->lanes,
+        .device_clock_is_host = !t->cuda,
+        .workers = o->warps,
+        .ring_events = o->ring_events,
+        .host_ring_events = GROSR_RING_MIN,
+        .overflow = o->overflow,
+        .level = o->level,
+        .names = o->name_count + GROSR_TRACE_NAMES,
+    };
+    int err = grosr_session_create(&t->session, &s);
+
+    for (; !err && t->names < o->name_count; t->names++)
+        err = grosr_session_add_name(t->session, GROSR_NAME_USER, t->names, o->names[t->names], NULL);
+    return err;
+}
+
+/* Memory that the device shares, and the handle. */
+static int prepare(struct grosr_tracing *t, uint32_t rings)
+{
+    struct grosr_trace_control first = {{0}, {0}, {0}, {0}, {0}}, *control = NULL;
+    int err = 0;
+
+    dev_store_relaxed(&first.word, (uint64_t)sys_load_relaxed(&grosr_session_live(t->session)->level));
+    t->handle.rings = rings;
+    if (t->cuda) {
+        err = grosr_trace_cuda_control(t->cuda, &first, control_bytes(t), &control);
+    } else {
+        control = (struct grosr_trace_control *)aligned_alloc(alignof(struct grosr_trace_control),
+                                                              control_bytes(t));
+        if (!control)
+            return grosr_fail(ENOMEM, "out of memory");
+        memset(control, 0, control_bytes(t));
+        *control = first;
+        t->control_host = control;
+    }
+    t->handle.control = control;
+    return err;
+}
+
+static void destroy(struct grosr_tracing *t)
+{
+    grosr_trace_cuda_close(t->cuda);
+    grosr_session_close(t->session);
+    free(t->control_host);
+    pthread_mutex_destroy(&t->lock);
+    pthread_cond_destroy(&t->changed);
+    free(t);
+}
+
+/* A kernel may still write to what it was given: all of it stays, but for the session's name. */
+static void abandon(struct grosr_tracing *t)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct grosr_tracing *abandoned;
+
+    grosr_session_unlink(t->session);
+    pthread_mutex_lock(&lock);
+    t->next = abandoned;
+    abandoned = t;
+    pthread_mutex_unlock(&lock);
+}
+
+int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_options *o, const char *device,
+                        uint32_t abi)
+{
+    struct grosr_trace_facts facts = {"", 1, GROSR_LANES, o->warps};
+    struct grosr_tracing *t;
+    int err;
+
+    *out = NULL;
+    device = o->device ? o->device : device;
+    if ((err = check(o, device, abi)))
+        return err;
+    t = (struct grosr_tracing *)calloc(1, sizeof(*t));
+    if (!t)
+        return grosr_fail(ENOMEM, "out of memory");
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->changed, NULL);
+    snprintf(facts.device_name, sizeof(facts.device_name), "host threads (%ld CPUs)",
+             sysconf(_SC_NPROCESSORS_ONLN));
+    if ((!strcmp(device, "cuda") && (err = grosr_trace_cuda_open(&t->cuda, &facts))) ||
+        (err = create_session(t, o, &facts)))
+        goto fail;
+    t->view = t->session->base;
+    if (t->cuda && (err = grosr_trace_cuda_share(t->cuda, t->session->base, t->session->bytes, &t->view)))
+        goto fail;
+    t->handle.trace = grosr_session_trace(t->session, t->view);
+    if ((err = await_collector(t, o)) || (err = prepare(t, o->warps)) ||
+        (err = snapshot_surely(t, FIRST_WAIT_NS)))
+        goto fail;
+    err = pthread_create(&t->service, NULL, service_main, t);
+    if (err) {
+        err = grosr_fail(err, "cannot start the thread that looks after the session: %s", strerror(err));
+        goto fail;
+    }
+    t->serving = true;
+    *out = t;
+    return 0;
+fail:
+    if (t->session) /* whoever records it shall know */
+        sys_store_release(&grosr_session_live(t->session)->state, (uint32_t)GROSR_SESSION_CLOSED);
+    if (t->recorder) {
+        char text[512]; /* of what went wrong first */
+        snprintf(text, sizeof(text), "%s", grosr_error());
+        wait_for_recorder(t);
+        grosr_fail(-err, "%s", text);
+    }
+    destroy(t);
+    return err;
+}
+
+/* ---- while it is open ---- */
+
+static int find_name(const struct grosr_tracing *t, const char *text)
+{
+    const struct grosr_name *name;
+
+    for (uint32_t i = 0; (name = grosr_session_name_entry(t->session, i)); i++)
+        if (!strncmp(name->text, text, GROSR_NAME_BYTES - 1))
+            return (int)name->id;
+    return -1;
+}
+
+int grosr_trace_name(struct grosr_tracing *t, const char *text, const char *unit)
+{
+    int id, err = 0;
+
+    pthread_mutex_lock(&t->lock);
+    id = find_name(t, text);
+    if (id < 0) {
+        id = (int)t->names;
+        err = grosr_session_add_name(t->session, GROSR_NAME_USER, t->names, text, unit);
+        t->names += !err;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return err ? err : id;
+}
+
+struct grosr_trace_handle grosr_trace_handle(const struct grosr_tracing *t)
+{
+    static const struct grosr_trace_handle none = {{NULL, NULL, NULL, NULL, NULL}, NULL, 0};
+    return t ? t->handle : none;
+}
+
+void grosr_trace_set_level(struct grosr_tracing *t, enum grosr_level level)
+{
+    sys_store_relaxed(&grosr_session_live(t->session)->level, (uint32_t)level);
+}
+
+const struct grosr_session *grosr_trace_session(const struct grosr_tracing *t)
+{
+    return t->session;
+}
+
+/* ---- closing ---- */
+
+/* Tells where each ring ended. 0, or the first reason why one did not, or was not enough. */
+static int close_books(struct grosr_tracing *t, bool *in_use)
+{
+    struct grosr_trace_control *control = t->control_host;
+    uint32_t still = 0;
+    int err = 0;
+
+    if (t->cuda) {
+        control = (struct grosr_trace_control *)aligned_alloc(alignof(struct grosr_trace_control),
+                                                              control_bytes(t));
+        err = control ? grosr_trace_cuda_read(t->cuda, control, control_bytes(t))
+                      : grosr_fail(ENOMEM, "out of memory");
+        if (err) { /* what is left of the device says nothing of its kernels */
+            free(control);
+            return err;
+        }
+    }
+    for (uint32_t i = 0; i < t->handle.rings; i++) {
+        const struct grosr_trace_slot *slot = grosr_trace_slots(control) + i;
+        struct grosr_ring *ring = grosr_session_ring(t->session, i);
+        /* Pairs with the release in grosr_trace_end(), where both are threads. */
+        if (dev_load_acquire(&slot->taken)) {
+            still++;
+            continue;
+        }
+        /* Pairs with the load in grosr_ring_at_end(): all records are there. */
+        sys_store_release(&ring->closed_at,
+                          dev_load_relaxed(&slot->lap_start) + dev_load_relaxed(&slot->at) + 1);
+    }
+    uint64_t refused = dev_load_relaxed(&control->refused);
+    if (t->cuda)
+        free(control);
+    *in_use = still != 0;
+    if (still)
+        return grosr_fail(EBUSY,
+                          "%u of %u recorders have not ended: the kernel runs, or it returned without "
+                          "grosr_trace_end()",
+                          still, t->handle.rings);
+    if (refused)
+        return grosr_fail(EUSERS, "%llu times a warp found no free ring, and was not recorded; there are %u",
+                          (unsigned long long)refused, t->handle.rings);
+    return 0;
+}
+
+int grosr_trace_close(struct grosr_tracing *t)
+{
+    char text[512] = "";
+    bool in_use = false;
+    int err, ended;
+
+    if (!t)
+        return 0;
+    stop_service(t);
+    snapshot_surely(t, LAST_WAIT_NS); /* without it the time before goes on: no reason to fail */
+    err = close_books(t, &in_use);
+    if (err)
+        snprintf(text, sizeof(text), "%s", grosr_error());
+    sys_store_release(&grosr_session_ring(t->session, t->handle.rings)->closed_at,
+                      UINT64_C(1)); /* the host's */
+    /* Pairs with the collector's load: all rings have been closed before. */
+    sys_store_release(&grosr_session_live(t->session)->state, (uint32_t)GROSR_SESSION_CLOSED);
+    ended = wait_for_recorder(t);
+    if (in_use)
+        abandon(t);
+    else
+        destroy(t);
+    return err ? grosr_fail(-err, "%s", text) : ended;
+}

@@ -1,0 +1,79 @@
+/*
+ * Loads the CUDA driver's symbols, and turns its codes into errno (cuda_driver.h).
+ */
+#include "cuda_driver.h"
+
+#include "../base/error.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct grosr_cuda_driver grosr_cuda;
+
+int grosr_cuda_fail(CUresult code, const char *what)
+{
+    const char *name = "unknown error", *text = "";
+    int err;
+
+    grosr_cuda.error_name(code, &name);
+    grosr_cuda.error_string(code, &text);
+    switch (code) {
+    case CUDA_ERROR_OUT_OF_MEMORY:
+        err = ENOMEM;
+        break;
+    case CUDA_ERROR_NO_DEVICE:
+    case CUDA_ERROR_INVALID_DEVICE:
+        err = ENODEV;
+        break;
+    default:
+        err = EIO;
+    }
+    return grosr_fail(err, "%s: %s (%s)", what, text, name);
+}
+
+static void load_cuda(void)
+{
+    void *library;
+    CUresult code;
+    int count = 0;
+
+    setenv("CUDA_MODULE_LOADING", "EAGER", 0);
+    library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        snprintf(grosr_cuda.absent, sizeof(grosr_cuda.absent),
+                 "no NVIDIA driver: libcuda.so.1 cannot be loaded");
+        return;
+    }
+#define X(member, symbol, arguments)                                                                         \
+    *(void **)(void *)&grosr_cuda.member = dlsym(library, symbol);                                           \
+    if (!grosr_cuda.member) {                                                                                \
+        snprintf(grosr_cuda.absent, sizeof(grosr_cuda.absent), "the NVIDIA driver is too old: it has no %s", \
+                 symbol);                                                                                    \
+        return;                                                                                              \
+    }
+    GROSR_CUDA_SYMBOLS(X)
+#undef X
+    code = grosr_cuda.init(0);
+    if (code == CUDA_SUCCESS)
+        code = grosr_cuda.device_count(&count);
+    if (code != CUDA_SUCCESS || count == 0) {
+        const char *text = "no device";
+        if (code != CUDA_SUCCESS)
+            grosr_cuda.error_string(code, &text);
+        snprintf(grosr_cuda.absent, sizeof(grosr_cuda.absent), "the NVIDIA driver finds no usable GPU: %s",
+                 text);
+        return;
+    }
+    grosr_cuda.driver_version(&grosr_cuda.version);
+}
+
+bool grosr_cuda_load(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, load_cuda);
+    return !grosr_cuda.absent[0];
+}

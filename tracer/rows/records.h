@@ -1,0 +1,49 @@
+/*
+ * Records into rows: what a process tells of itself (record.h) becomes the tables that an export of Nsight
+ * Systems has (schema/tables.sql).
+ *
+ * A range that has ended is a row at once; one that is still open becomes a row, with `end` NULL, when it has
+ * been open for a second, and that row is completed when it ends. So a file that is being written shows what
+ * takes long, and short ranges cost one insertion.
+ *
+ * Records are not trusted: one that is too short for its kind, or whose strings do not fit in it, is skipped
+ * and counted, and the file says so.
+ */
+#ifndef GROSR_RECORDS_H
+#define GROSR_RECORDS_H
+
+#include "../store/store.h"
+
+struct grosr_records;
+
+/* For the records of one session. All calls from one thread; 0 or what the store says. */
+int grosr_records_create(struct grosr_records **records, const struct grosr_session *session,
+                         const struct grosr_bases *bases, struct grosr_store *store);
+
+/* Has notes that concern the user's tracing told, each once, on the caller's thread. */
+void grosr_records_warn(struct grosr_records *records, void (*warned)(const char *text));
+
+/* Whether the process has told of a CUDA device. */
+bool grosr_records_told_gpu(const struct grosr_records *records);
+
+/* Adds whole records of a stream, as grosr_stream_read() gives them. */
+int grosr_records_add(struct grosr_records *records, uint32_t stream, const unsigned char *bytes,
+                      size_t count);
+
+/* Writes the rows of what has been open for a second at now_ns (CLOCK_MONOTONIC). Before a commit. */
+int grosr_records_tick(struct grosr_records *records, uint64_t now_ns);
+
+/* Writes the rows of what has begun and not ended. */
+int grosr_records_finish(struct grosr_records *records);
+
+/*
+ * Puts what records to come depend on: the streams' strings, and what has begun and not ended. What was got
+ * is what was put, or `state` has failed. 0 or -ENOMEM.
+ */
+void grosr_records_save(const struct grosr_records *records, struct grosr_checkpoint *state);
+int grosr_records_load(struct grosr_records *records, struct grosr_checkpoint *state);
+
+/* NULL is allowed. */
+void grosr_records_free(struct grosr_records *records);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * What the files that turn records into rows share (records.c, records_cuda.c). Not for others.
+ */
+#ifndef GROSR_RECORDS_PARTS_H
+#define GROSR_RECORDS_PARTS_H
+
+#include "../session/record.h"
+#include "records.h"
+
+/* StringIds.id by a stream's own numbers; 0: not told. */
+struct grosr_records_strings {
+    int64_t *id;
+    uint32_t room;
+};
+
+/* What is known of CUDA in the process; records_cuda.c's. */
+struct grosr_records_cuda;
+
+struct grosr_records {
+    struct grosr_store *store;
+    struct grosr_bases bases;
+    void (*warned)(const char *text); /* may be NULL */
+    uint32_t pid, streams;
+    bool told_gpu;
+    struct grosr_records_strings *strings; /* of each stream */
+    uint64_t damaged;                      /* records skipped */
+    uint64_t latest_ns;                    /* the latest time in a record */
+    uint32_t held;                         /* ranges that are open; records.c's, like the next */
+    struct grosr_records_nvtx *nvtx;
+    struct grosr_records_cuda *cuda;
+};
+
+static inline struct grosr_value grosr_integer(int64_t x)
+{
+    return (struct grosr_value){.type = GROSR_VALUE_INTEGER, .integer = x};
+}
+
+static inline struct grosr_value grosr_integer_or_null(int64_t x, bool known)
+{
+    return (struct grosr_value){.type = known ? GROSR_VALUE_INTEGER : GROSR_VALUE_NULL, .integer = x};
+}
+
+/* Up to the first NUL. */
+struct grosr_value grosr_text(const char *at, size_t bytes);
+
+/* A CLOCK_MONOTONIC time on the trace's timeline. */
+struct grosr_value grosr_records_place(struct grosr_records *r, uint64_t time);
+
+/* globalTid. */
+static inline struct grosr_value grosr_records_thread(const struct grosr_records *r, uint32_t tid)
+{
+    return grosr_integer((int64_t)((uint64_t)r->pid << 24 | (tid & 0xffffff)));
+}
+
+/* The file's number of a stream's string; 0: it was not told. */
+int64_t grosr_records_string(const struct grosr_records *r, uint32_t stream, uint32_t number);
+
+/*
+ * Copies the fixed part of a record of `bytes` bytes and finds the string behind it, whose length it says
+ * itself. False: it is too short.
+ */
+#define GROSR_FIXED(to, from, bytes) ((bytes) >= sizeof(to) && memcpy(&(to), from, sizeof(to)))
+#define GROSR_HOLDS(to, bytes, text) ((text) <= (bytes) - sizeof(to))
+
+/* Rows of a GROSR_RECORD_CUDA_* record. Damaged ones are counted and skipped. */
+int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
+                           uint32_t bytes);
+
+/* What has been told of and has not ended, as in grosr_records_save() and _load(). */
+void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *state);
+int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *state);
+
+void grosr_records_free_cuda(struct grosr_records *r);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * What the parts of turning events into rows share: rows.c does it, rows_checkpoint.c stores how far it is.
+ * Nobody else includes this.
+ */
+#ifndef GROSR_ROWS_PARTS_H
+#define GROSR_ROWS_PARTS_H
+
+#include "enqueue_times.h"
+#include "rows.h"
+
+/* Spans of one ring that have begun. A warp has at most one task a lane, but a loss can hide ends. */
+#define OPEN_MAX 256u
+
+struct open_span {
+    uint32_t kind; /* the begin event's */
+    uint64_t payload;
+    uint64_t begin_ns; /* device time */
+    int64_t start;
+};
+
+/* A row of GROSR_TASK. */
+enum { TASK, FUNCTION, WORKER, ENQUEUE, START, END, STATUS, NEXT, TASK_COLUMNS };
+
+struct waiting_row {
+    uint64_t begin_ns; /* device time */
+    int64_t values[TASK_COLUMNS];
+};
+
+struct ring_state {
+    uint64_t expected; /* position of the next record */
+    int64_t worker;    /* the file's number; GROSR_NULL for the host's ring */
+    int64_t start, end;
+    int64_t sm;
+    uint64_t told; /* drops told by markers */
+
+    /* Tasks that were enqueued by what this ring tells; a worker's spawns are counted from 0, never over. */
+    struct grosr_enqueue_times enqueued;
+    uint64_t spawns;    /* the number after the latest batch's last */
+    uint64_t latest_ns; /* device time of the latest event */
+    struct waiting_row *waiting;
+    size_t waiting_count, waiting_room;
+
+    uint32_t open_count;
+    struct open_span open[OPEN_MAX]; /* oldest first */
+};
+
+struct grosr_rows {
+    const struct grosr_session *session;
+    struct grosr_clock *clock;
+    struct grosr_store *store;
+    struct ring_state *ring; /* worker i's is ring i, the host's the last */
+    struct grosr_bases base;
+    int64_t from;        /* what ended before is not stored; GROSR_NULL: all is */
+    uint64_t cut;        /* events of before */
+    size_t spare;        /* the windows' budget */
+    size_t waiting;      /* rows, all rings */
+    uint32_t names_told; /* entries of the name table */
+};
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * Making a trace file (store.h): what must give way, the schema, the tables that come from it, and sessions.
+ */
+#include "store_parts.h"
+
+#include "chunk.h"
+#include "../base/error.h"
+#include "store_read.h"
+#include "../base/version.h"
+#include "../../schema/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Numbers kept for each session: its functions have 15 bits (GROSR_TASK_NOTHING aside), its names 16. */
+#define FUNCTION_SPACE 65536
+#define NAME_SPACE     65536
+
+static const struct {
+    const char *name;
+    int columns;
+    bool replace;
+} tables[GROSR_TABLES] = {
+    [GROSR_TABLE_TASK] = {"GROSR_TASK", 8, false},
+    [GROSR_TABLE_WAIT] = {"GROSR_WAIT", 6, false},
+    [GROSR_TABLE_IDLE] = {"GROSR_IDLE", 3, false},
+    [GROSR_TABLE_INSTANT] = {"GROSR_INSTANT", 5, false},
+    [GROSR_TABLE_WORKER] = {"GROSR_WORKER", 9, true},
+    [GROSR_TABLE_RING] = {"GROSR_RING", 10, true},
+    [GROSR_TABLE_STREAM] = {"GROSR_STREAM", 6, true},
+    [GROSR_TABLE_QUEUE_SAMPLE] = {"GROSR_QUEUE_SAMPLE", 5, false},
+    [GROSR_TABLE_CLOCK] = {"GROSR_CLOCK", 9, false},
+    [GROSR_TABLE_RANGE] = {"GROSR_RANGE", 5, false},
+    [GROSR_TABLE_COUNTER] = {"GROSR_COUNTER", 4, false},
+    [GROSR_TABLE_HOLD] = {"GROSR_HOLD", 5, false},
+};
+
+static int open_table(struct grosr_store *s, enum grosr_table table)
+{
+    int code = grosr_pending_open(&s->table[table], s->db, tables[table].name, tables[table].columns,
+                                  tables[table].replace);
+
+    if (code == SQLITE_NOMEM)
+        return grosr_fail(ENOMEM, "out of memory");
+    return code == SQLITE_OK ? 0 : store_failed(s);
+}
+
+/* The lookup tables that come from schema/events.def. */
+static int fill_kinds(struct grosr_store *s)
+{
+    static const struct {
+        int id;
+        const char *texts[4];
+    } kinds[] = {
+#define GROSR_EVENT(id, NAME, name, level, payload, text) {id, {#name, #level, payload, text}},
+#include "../../schema/events.def"
+#undef GROSR_EVENT
+    };
+    static const struct {
+        int id;
+        const char *texts[2];
+    } resources[] = {
+#define GROSR_RESOURCE(id, NAME, name, text) {id, {#name, text}},
+#include "../../schema/events.def"
+#undef GROSR_RESOURCE
+    };
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        int64_t id = kinds[i].id;
+        err = store_once(s, "INSERT INTO GROSR_EVENT_KIND VALUES (?,?,lower(?),?,?)", &id, 1, kinds[i].texts,
+                         4);
+    }
+    for (size_t i = 0; !err && i < sizeof(resources) / sizeof(resources[0]); i++) {
+        int64_t id = resources[i].id;
+        err = store_once(s, "INSERT INTO GROSR_RESOURCE_KIND VALUES (?,?,?)", &id, 1, resources[i].texts, 2);
+    }
+    return err;
+}
+
+static int fill_session(struct grosr_store *s, const struct grosr_session *session,
+                        const struct grosr_bases *bases)
+{
+    const struct grosr_session_header *h = &session->header;
+    const struct grosr_name *name;
+    int64_t ints[] = {bases->session,
+                      h->pid,
+                      h->sms,
+                      h->max_warps_per_sm,
+                      h->lanes,
+                      (int64_t)h->start_mono_ns,
+                      (int64_t)h->start_real_ns,
+                      bases->worker};
+    const char *texts[] = {h->program, h->device, h->device_name};
+    char copy[GROSR_NAME_BYTES];
+    const char *text = copy;
+    int err = store_once(
+        s,
+        "INSERT INTO GROSR_SESSION (session, pid, sms, max_warps_per_sm, lanes, start_mono_ns,"
+        " start_real_ns, first_worker, program, device, device_name) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        ints, 8, texts, 3);
+
+    for (uint32_t i = 0; !err && (name = grosr_session_name_entry(session, i)); i++) {
+        if (sys_load_relaxed(&name->space) != GROSR_NAME_FUNCTION || name->id >= FUNCTION_SPACE)
+            continue;
+        int64_t function[] = {bases->function + name->id % FUNCTION_SPACE, bases->session};
+        grosr_session_copy_text(copy, name->text, sizeof(copy));
+        err = store_once(s, "INSERT OR IGNORE INTO GROSR_FUNCTION (function, session, name) VALUES (?,?,?)",
+                         function, 2, &text, 1);
+    }
+    for (uint32_t i = 0; !err && i < h->queues; i++) {
+        const struct grosr_queue_layout *q = &session->queue[i];
+        const char *queue_name = grosr_session_name(session, GROSR_NAME_QUEUE, i);
+        int64_t queue[] = {bases->queue + i, q->capacity, q->ports, bases->session};
+        *copy = 0;
+        if (queue_name)
+            grosr_session_copy_text(copy, queue_name, sizeof(copy));
+        err = store_once(s,
+                         "INSERT INTO GROSR_QUEUE (queue, capacity, ports, session, name) VALUES (?,?,?,?,?)",
+                         queue, 4, &text, 1);
+    }
+    return err;
+}
+
+/* The first session's start is time 0. */
+static int start_timeline(struct grosr_store *s, const struct grosr_session_header *h)
+{
+    int64_t real = (int64_t)h->start_real_ns;
+
+    s->next.origin_ns = (int64_t)h->start_mono_ns;
+    return store_once(
+        s,
+        "INSERT INTO TARGET_INFO_SESSION_START_TIME SELECT ?1, strftime('%Y-%m-%dT%H:%M:%S', t, 'unixepoch'),"
+        " strftime('%Y-%m-%dT%H:%M:%S', t, 'unixepoch', 'localtime') FROM (SELECT ?1 / 1000000000 AS t)",
+        &real, 1, NULL, 0);
+}
+
+/* Whether a file may make way for a trace: it is one, or a database that holds nothing at all, as a collector
+ * leaves it that is killed before its first commit. */
+static bool may_be_replaced(const char *path)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement = NULL;
+    bool may = false;
+
+    if (grosr_sqlite_open(path, &db, SQLITE_OPEN_READONLY) == SQLITE_OK &&
+        sqlite3_prepare_v2(db,
+                           "SELECT application_id = ?1 OR (application_id = 0 AND NOT EXISTS"
+                           " (SELECT 1 FROM sqlite_master)) FROM pragma_application_id",
+                           -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_bind_int(statement, 1, GROSR_APPLICATION_ID) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        may = sqlite3_column_int(statement, 0) != 0;
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return may;
+}
+
+int grosr_store_probe(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0) {
+        if (!S_ISREG(st.st_mode) || (st.st_size && !may_be_replaced(path)))
+            return grosr_fail(
+                EEXIST, "%s exists and is not a GROSR trace; it is left alone, choose another name", path);
+        if (access(path, W_OK))
+            return grosr_fail(errno, "cannot write %s: %s", path, strerror(errno));
+        return 0;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return grosr_fail(errno, "cannot create %s: %s", path, strerror(errno));
+    close(fd);
+    unlink(path);
+    return 0;
+}
+
+/* Makes way for a new trace: an old trace goes, an empty file too, anything else stays. */
+static int make_way(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    int err = grosr_store_probe(path);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char name[4096];
+        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+        if (unlink(name) && errno != ENOENT)
+            return grosr_fail(errno, "cannot replace %s: %s", name, strerror(errno));
+    }
+    return 0;
+}
+
+int store_open(struct grosr_store **out, const char *path, int flags)
+{
+    struct grosr_store *s = (struct grosr_store *)calloc(1, sizeof(*s));
+    int err;
+
+    if (s) {
+        s->path = strdup(path);
+        s->room = (uint8_t *)malloc(GROSR_CHUNK_ROOM(GROSR_CHUNK_EVENTS_MOST));
+    }
+    if (!s || !s->path || !s->room) {
+        grosr_store_close(s);
+        return grosr_fail(ENOMEM, "out of memory");
+    }
+    flags |= SQLITE_OPEN_READWRITE;
+    if (grosr_sqlite_open(path, &s->db, flags) != SQLITE_OK) {
+        int system = s->db ? sqlite3_system_errno(s->db) : 0;
+        err = grosr_fail(system ? system : EACCES, "cannot create %s: %s", path,
+                         system ? strerror(system) : sqlite3_errmsg(s->db));
+        grosr_store_close(s);
+        return err;
+    }
+    *out = s;
+    return store_sql(s, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                        "PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF;"
+                        "BEGIN");
+}
+
+int store_prepare_all(struct grosr_store *s)
+{
+    int err = 0;
+
+    for (int i = 0; !err && i < GROSR_TABLES; i++)
+        err = open_table(s, (enum grosr_table)i);
+    if (!err)
+        err = store_prepare(s, "INSERT INTO GROSR_LOSS VALUES (?,?,?,?,?)", &s->loss);
+    if (!err)
+        err = store_prepare(
+            s, "INSERT INTO GROSR_CHUNK (ring, first_position, count, drained_ns, events) VALUES (?,?,?,?,?)",
+            &s->put_chunk);
+    if (!err)
+        err = store_prepare(s,
+                            "SELECT chunk, ring, first_position, count, drained_ns, events FROM GROSR_CHUNK"
+                            " ORDER BY chunk LIMIT 1",
+                            &s->first_chunk);
+    if (!err)
+        err = store_prepare(s, "SELECT drained_ns FROM GROSR_CHUNK ORDER BY chunk LIMIT 1", &s->oldest_chunk);
+    return err ? err : store_prepare(s, "DELETE FROM GROSR_CHUNK WHERE chunk = ?", &s->drop_chunk);
+}
+
+int grosr_store_create(struct grosr_store **out, const char *path)
+{
+    struct grosr_store *s = NULL;
+    char pragmas[128];
+    int err = make_way(path);
+
+    if (!err)
+        err = store_open(&s, path, SQLITE_OPEN_CREATE);
+    if (!s)
+        return err;
+    /* What makes it a trace comes in one transaction: a reader finds all of it or none. */
+    snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+             GROSR_APPLICATION_ID, GROSR_SCHEMA_VERSION);
+    if (!err)
+        err = store_sql(s, pragmas);
+    if (!err)
+        err = store_sql(s, grosr_sql_tables);
+    if (!err)
+        err = store_sql(s, grosr_sql_views);
+    if (!err)
+        err = store_set_meta(s, "grosr_version", GROSR_VERSION);
+    if (!err)
+        err = fill_kinds(s);
+    if (!err)
+        err = store_prepare_all(s);
+    if (!err)
+        err = grosr_store_commit(s);
+    if (err) {
+        grosr_store_close(s);
+        unlink(path);
+        return err;
+    }
+    *out = s;
+    return 0;
+}
+
+int grosr_store_add_session(struct grosr_store *s, const struct grosr_session *session,
+                            struct grosr_bases *bases)
+{
+    const struct grosr_session_header *h = &session->header;
+    int err;
+
+    if (s->next.session++ == 0)
+        err = start_timeline(s, h);
+    else
+        err = s->error ? -s->error : 0;
+    *bases = s->next;
+    if (!err)
+        err = fill_session(s, session, bases);
+    s->next.worker += h->workers;
+    s->next.ring += h->rings;
+    s->next.queue += h->queues;
+    s->next.function += FUNCTION_SPACE;
+    s->next.name += NAME_SPACE;
+    return err;
+}

@@ -1,0 +1,289 @@
+/*
+ * Opening trace files (store.h, store_read.h): what is read is only looked at, and files of older versions
+ * are seen as today's through temporary tables and views of the connection.
+ *
+ * A file may come from anybody, and a database brings SQL of its own. None of it runs unless the user asks
+ * for it by name: our views are laid over those of the file, and what they read must be tables, with today's
+ * keys and no computed columns. So a query of ours takes what its rows take, and no row is met more often
+ * than it is there. SQLite itself is told to trust neither the schema nor the pages.
+ */
+#include "store_read.h"
+
+#include "../base/error.h"
+#include "store.h"
+#include "../../schema/schema.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int grosr_sqlite_errno(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return ENOSPC;
+    case SQLITE_NOMEM:
+        return ENOMEM;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+        return EACCES;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return EBUSY;
+    default:
+        return EIO;
+    }
+}
+
+int grosr_sqlite_open(const char *path, sqlite3 **db, int flags)
+{
+    int code = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (code == SQLITE_OK)
+        sqlite3_busy_timeout(*db, 10000);
+    return code;
+}
+
+static int read_pragma(sqlite3 *db, const char *sql, int *value)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+    if (code != SQLITE_OK)
+        return code;
+    code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        *value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+/* A path as a URI: what means something there is escaped. NULL: no memory. */
+static char *immutable_uri(const char *path)
+{
+    sqlite3_str *uri = sqlite3_str_new(NULL);
+
+    /* An authority comes before a path from the root: an empty one, or "//x" would be taken for it. */
+    sqlite3_str_appendall(uri, *path == '/' ? "file://" : "file:");
+    for (const char *c = path; *c; c++)
+        sqlite3_str_appendf(uri, strchr("%?#", *c) ? "%%%02x" : "%c", *c);
+    sqlite3_str_appendall(uri, "?immutable=1");
+    return sqlite3_str_finish(uri);
+}
+
+/* A file in WAL mode whose folder cannot be written opens only as immutable. */
+static int open_immutable(sqlite3 **db, const char *path)
+{
+    char *uri = immutable_uri(path);
+    sqlite3_close(*db);
+    *db = NULL;
+    int code = uri ? grosr_sqlite_open(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) : SQLITE_NOMEM;
+    sqlite3_free(uri);
+    return code;
+}
+
+/* ---- what is not trusted ---- */
+
+#define HEAP_MOST  (INT64_C(1) << 30) /* bytes that SQLite takes in this process: what sorts goes to disk */
+#define VALUE_MOST (64 << 20)         /* bytes of a text, a blob or a row; chunks have 1 MiB at most */
+#define STEPS_MOST (1 << 20)          /* of a statement's program; our longest has some thousands */
+#define KEY_BYTES  128
+
+/* Before anything of the file is looked at. An SQLite code. */
+static int harden(sqlite3 *db)
+{
+    sqlite3_hard_heap_limit64(HEAP_MOST);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MOST);
+    sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, STEPS_MOST);
+    sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    return sqlite3_exec(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL, NULL);
+}
+
+/* A statement with a table's name in it: `sql` has one %w. */
+static int prepare_about(sqlite3 *db, const char *sql, const char *table, sqlite3_stmt **statement)
+{
+    char *text = sqlite3_mprintf(sql, table);
+    int code = text ? sqlite3_prepare_v2(db, text, -1, statement, NULL) : SQLITE_NOMEM;
+
+    sqlite3_free(text);
+    return code;
+}
+
+/*
+ * The columns of a table's key, as text; "" for none. SQLITE_CORRUPT: it has columns that are computed.
+ * Asked by PRAGMA, since a table of the file may have the name of the function that tells the same.
+ */
+static int key_of(sqlite3 *db, const char *table, char key[KEY_BYTES])
+{
+    sqlite3_stmt *column = NULL;
+    int code = prepare_about(db, "PRAGMA main.table_xinfo(\"%w\")", table, &column), step = SQLITE_DONE;
+    size_t used = 0;
+
+    *key = 0;
+    while (code == SQLITE_OK && (step = sqlite3_step(column)) == SQLITE_ROW) {
+        int place = sqlite3_column_int(column, 5);
+        if (sqlite3_column_int(column, 6)) /* "hidden" */
+            code = SQLITE_CORRUPT;
+        else if (place && used < KEY_BYTES)
+            used += (size_t)snprintf(key + used, KEY_BYTES - used, "%d %s\n", place,
+                                     (const char *)sqlite3_column_text(column, 1));
+    }
+    sqlite3_finalize(column);
+    return code == SQLITE_OK && step != SQLITE_DONE ? step : code;
+}
+
+/*
+ * Whether what the file has under a table's name is a table, and its rows are as many for a key as today's.
+ * SQLITE_CORRUPT: it is not.
+ */
+static int check_table(sqlite3 *db, sqlite3 *today, const char *table)
+{
+    char key[KEY_BYTES], wanted[KEY_BYTES];
+    sqlite3_stmt *it = NULL;
+    bool there = false;
+    int code = sqlite3_prepare_v2(db,
+                                  "SELECT type = 'table' AND rootpage > 0 FROM main.sqlite_schema"
+                                  " WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')",
+                                  -1, &it, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(it, 1, table, -1, SQLITE_STATIC);
+    while (code == SQLITE_OK && (code = sqlite3_step(it)) == SQLITE_ROW) {
+        there = true;
+        code = sqlite3_column_int(it, 0) ? SQLITE_OK : SQLITE_CORRUPT; /* a view, or a virtual table */
+    }
+    sqlite3_finalize(it);
+    if (code != SQLITE_DONE || !there)
+        return code == SQLITE_DONE ? SQLITE_OK : code;
+    code = key_of(db, table, key);
+    if (code == SQLITE_OK)
+        code = key_of(today, table, wanted);
+    return code == SQLITE_OK && strcmp(key, wanted) != 0 ? SQLITE_CORRUPT : code;
+}
+
+/* ---- older versions ---- */
+
+/*
+ * Today's table `name`, which is in `today` with the statement `create`, for a connection to an older file:
+ * nothing if the file has it so, an empty temporary table if it has none of that name, and if it only lacks
+ * columns a temporary view that hides it and has them too, with their defaults. Versions only ever add.
+ */
+static int modernise_table(sqlite3 *db, sqlite3 *today, const char *name, const char *create)
+{
+    sqlite3_stmt *column = NULL;
+    sqlite3_str *sql = sqlite3_str_new(db);
+    int known = 0, added = 0, code;
+
+    sqlite3_str_appendf(sql, "CREATE TEMP VIEW \"%w\" AS SELECT ", name);
+    code = sqlite3_prepare_v2(today, "SELECT name, coalesce(dflt_value, 'NULL') FROM pragma_table_info(?)",
+                              -1, &column, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(column, 1, name, -1, SQLITE_STATIC);
+    while (code == SQLITE_OK && sqlite3_step(column) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(column, 0);
+        bool there =
+            sqlite3_table_column_metadata(db, "main", name, text, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
+        if (known + added)
+            sqlite3_str_appendall(sql, ", ");
+        if (!there)
+            sqlite3_str_appendf(sql, "%s AS ", (const char *)sqlite3_column_text(column, 1));
+        sqlite3_str_appendf(sql, "\"%w\"", text);
+        known += there;
+        added += !there;
+    }
+    sqlite3_finalize(column);
+    sqlite3_str_appendf(sql, " FROM main.\"%w\"", name);
+    char *view = sqlite3_str_finish(sql);
+    char *table = sqlite3_mprintf("CREATE TEMP %s", create + strlen("CREATE "));
+    if (code == SQLITE_OK && (!view || !table))
+        code = SQLITE_NOMEM;
+    if (code == SQLITE_OK && added)
+        code = sqlite3_exec(db, known ? view : table, NULL, NULL, NULL);
+    sqlite3_free(view);
+    sqlite3_free(table);
+    return code;
+}
+
+/*
+ * Checks the tables and lays today's views over the file's; the file stays as it is. A file of an older
+ * version looks like one of today's then. *damaged: the first table that is not what it should be.
+ */
+static int look_through(sqlite3 *db, bool older, char damaged[KEY_BYTES])
+{
+    sqlite3 *today = NULL;
+    sqlite3_stmt *table = NULL;
+    int code = sqlite3_open(":memory:", &today);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(today, grosr_sql_tables, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(today, "SELECT name, sql FROM sqlite_schema WHERE type = 'table'", -1,
+                                  &table, NULL);
+    while (code == SQLITE_OK && sqlite3_step(table) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(table, 0);
+        code = check_table(db, today, name);
+        if (code == SQLITE_CORRUPT && sqlite3_errcode(db) != SQLITE_CORRUPT)
+            snprintf(damaged, KEY_BYTES, "%s is not a table as it should be", name);
+        if (code == SQLITE_OK && older)
+            code = modernise_table(db, today, name, (const char *)sqlite3_column_text(table, 1));
+    }
+    sqlite3_finalize(table);
+    sqlite3_close(today);
+    return code == SQLITE_OK ? sqlite3_exec(db, grosr_sql_temp_views, NULL, NULL, NULL) : code;
+}
+
+int grosr_store_open_read(sqlite3 **db, const char *path)
+{
+    char damaged[KEY_BYTES] = "";
+    int id = 0, version = 0, code;
+    struct stat st;
+
+    *db = NULL;
+    if (access(path, R_OK))
+        return grosr_fail(errno, "cannot open %s: %s", path, strerror(errno));
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return grosr_fail(EISDIR, "cannot open %s: %s", path, strerror(EISDIR));
+    code = grosr_sqlite_open(path, db, SQLITE_OPEN_READONLY);
+    if (code == SQLITE_OK)
+        code = harden(*db);
+    if (code == SQLITE_OK)
+        code = read_pragma(*db, "PRAGMA application_id", &id);
+    if (code == SQLITE_CANTOPEN ||
+        code == SQLITE_READONLY) { /* the folder: SQLite says the one or the other */
+        code = open_immutable(db, path);
+        if (code == SQLITE_OK)
+            code = harden(*db);
+        if (code == SQLITE_OK)
+            code = read_pragma(*db, "PRAGMA application_id", &id);
+    }
+    if (code == SQLITE_OK)
+        code = read_pragma(*db, "PRAGMA user_version", &version);
+    if (code == SQLITE_OK && id == GROSR_APPLICATION_ID && version >= 1 && version <= GROSR_SCHEMA_VERSION)
+        code = look_through(*db, version < GROSR_SCHEMA_VERSION, damaged);
+    if (code != SQLITE_OK || id != GROSR_APPLICATION_ID) {
+        int err =
+            code == SQLITE_OK || code == SQLITE_NOTADB ? grosr_fail(EPROTO, "%s is not a GROSR trace", path)
+            : (code & 0xff) == SQLITE_CORRUPT
+                ? grosr_fail(EPROTO, "%s is damaged: %s", path, *damaged ? damaged : sqlite3_errmsg(*db))
+                : grosr_fail(grosr_sqlite_errno(code), "cannot read %s: %s", path, sqlite3_errmsg(*db));
+        sqlite3_close(*db);
+        *db = NULL;
+        return err;
+    }
+    if (version < 1 || version > GROSR_SCHEMA_VERSION) {
+        sqlite3_close(*db);
+        *db = NULL;
+        return grosr_fail(EPROTO, "%s has schema version %d, this grosr reads versions 1 to %d; %s", path,
+                          version, GROSR_SCHEMA_VERSION,
+                          version > GROSR_SCHEMA_VERSION ? "use a newer grosr" : "record it again");
+    }
+    return 0;
+}
