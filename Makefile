@@ -44,11 +44,11 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 
 # Files that need the toolkit or NVTX's header in it, and what stands in for them without.
 NVTX_H    := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/include/nvtx3/nvToolsExt.h))
-CUDA_C    := tracer/nvidia/cuda_driver.c tracer/instrument/trace_cuda.c runtime/device_cuda.c runtime/bench_cuda.c \
-             runtime/bench_rig_cuda.c
-CUDA_NONE := tracer/instrument/trace_cuda_none.c runtime/device_cuda_none.c runtime/bench_cuda_none.c
-NVTX_C    := runtime/marks_nvtx.c
-NVTX_NONE := runtime/marks_none.c
+CUDA_C    := tracer/nvidia/cuda_driver.c tracer/instrument/trace_cuda.c runtime/device/device_cuda.c \
+             runtime/bench/bench_cuda.c runtime/bench/bench_rig_cuda.c
+CUDA_NONE := tracer/instrument/trace_cuda_none.c runtime/device/device_cuda_none.c runtime/bench/bench_cuda_none.c
+NVTX_C    := runtime/host/marks_nvtx.c
+NVTX_NONE := runtime/host/marks_none.c
 # CUPTI's profiler, whose header is C++'s.
 PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard \
              $(addprefix $(CUDA_HOME)/,$(addsuffix /cupti_pmsampling.h,include extras/CUPTI/include)))))
@@ -62,14 +62,14 @@ CHOICE    := $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVT
 # A user's program links the library; benchmarks and workloads are the command's own.
 TRACER    := $(call sources,tracer $(filter-out tracer/inject tracer/example,$(patsubst %/,%,$(wildcard tracer/*/))))
 COMMANDS  := runtime/workload runtime/bench
+COMMANDS_C := $(call sources,$(COMMANDS))
 RUNTIME   := $(call sources,runtime $(filter-out $(COMMANDS) runtime/example,$(patsubst %/,%,$(wildcard runtime/*/))))
 LIBRARY   := $(TRACER) $(RUNTIME)
 # The library that is injected into traced programs.
 CUPTI_H := $(if $(CUDA_HOME),$(firstword $(wildcard $(CUDA_HOME)/include/cupti.h $(CUDA_HOME)/extras/CUPTI/include/cupti.h)))
 INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c $(if $(CUPTI_H),\
              $(addprefix tracer/inject/,cuda.c cuda_activity.c cuda_kernels.c cupti_library.c)))
-VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c viewer/*/*.c)) \
-           $(call sources,$(COMMANDS))
+VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c viewer/*/*.c))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 FUZZED  := segment chunk records trace
@@ -78,8 +78,10 @@ FUZZED_trace := $(addprefix viewer/,query.c table.c text.c json.c output.c)
 
 FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
+BENCH_FATBIN := $B/cuda/bench_fatbin.o
 LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $(if $(PM_H),$(PM_CPP:%.cpp=$B/%.o)) $B/schema/schema.o \
-               $(if $(NVCC),$(FATBIN_OBJECTS))
+               $(if $(NVCC),$(filter-out $(BENCH_FATBIN),$(FATBIN_OBJECTS)))
+COMMAND_OBJECTS := $(COMMANDS_C:%.c=$B/%.o) $(if $(NVCC),$(BENCH_FATBIN))
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
@@ -161,7 +163,7 @@ $B/libgrosr.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
-$B/grosr: $(VIEWER_OBJECTS) $B/libgrosr.a
+$B/grosr: $(VIEWER_OBJECTS) $(COMMAND_OBJECTS) $B/libgrosr.a
 	$(call say,LINK,$@)
 	$Q$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TRACER) $(LDLIBS_VIEWER)
 
@@ -191,10 +193,13 @@ $B/man/%: $B/man/%.scd
 
 # ---- tests ----
 
-# Unit tests may test the viewer's parts; stress and GPU tests need the library alone.
-$B/tests/unit/%: TEST_OBJECTS := $(filter-out %/main.o,$(VIEWER_OBJECTS))
+# Unit tests may test the command's parts, GPU tests take the benchmarks' kernels; stress tests need the library alone.
+UNIT_OBJECTS := $(filter-out %/main.o,$(VIEWER_OBJECTS)) $(COMMAND_OBJECTS)
+$B/tests/unit/%: TEST_OBJECTS := $(UNIT_OBJECTS)
 $B/tests/unit/%: LDLIBS_TEST := $(LDLIBS_VIEWER)
-$(filter $B/tests/unit/%,$(TEST_PROGRAMS)): $(filter-out %/main.o,$(VIEWER_OBJECTS))
+$B/tests/cuda/%: TEST_OBJECTS := $(COMMAND_OBJECTS)
+$(filter $B/tests/unit/%,$(TEST_PROGRAMS)): $(UNIT_OBJECTS)
+$(filter $B/tests/cuda/%,$(TEST_PROGRAMS)): $(COMMAND_OBJECTS)
 
 $B/tests/%: tests/%.c $B/libgrosr.a Makefile
 	@mkdir -p $(@D)
@@ -284,13 +289,12 @@ deps:
 	$Qsh tests/deps.sh
 
 # What programs include: the host API, and the device code that their task functions are compiled with.
-HEADERS := $(addprefix runtime/,grosr.h program.h program_cuda.h program_host.h tasks.h task.h dispatch.h launch.h \
-             deque.h entry.h find.h frame.h queue.h run.h scheduler.h share.h worker.h) \
+HEADERS := runtime/grosr.h runtime/tasks.h $(wildcard runtime/kernel/*.h) \
            $(addprefix tracer/,base/error.h port/device.h port/device_cuda.h port/device_host.h \
              session/emit.h session/event.h session/session.h \
              instrument/grosr_trace.h instrument/trace_device.h instrument/trace_disabled.h) schema/events.def
 # <grosr/trace.h> for tracer/instrument/grosr_trace.h, and so on.
-ENTRANCES := grosr:runtime/grosr.h task:runtime/task.h program:runtime/program.h trace:tracer/instrument/grosr_trace.h
+ENTRANCES := grosr:runtime/grosr.h task:runtime/kernel/task.h program:runtime/kernel/program.h trace:tracer/instrument/grosr_trace.h
 EXAMPLE := $(addprefix runtime/example/,README.md Makefile words.c)
 EXAMPLE_TRACE := $(addprefix tracer/example/,README.md Makefile pipe.cu)
 VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/base/version.h)

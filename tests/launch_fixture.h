@@ -2,7 +2,7 @@
 #ifndef GROSR_LAUNCH_FIXTURE_H
 #define GROSR_LAUNCH_FIXTURE_H
 
-#include "../runtime/task.h"
+#include "../runtime/kernel/task.h"
 #include "tap.h"
 
 /* Zeroed memory, aligned for anything. */

@@ -1,10 +1,10 @@
 /*
- * The checksum of a `random` tree (runtime/functions.h), computed without tasks.
+ * The checksum of a `random` tree (runtime/builtin/functions.h), computed without tasks.
  */
 #ifndef GROSR_RANDOM_TREE_H
 #define GROSR_RANDOM_TREE_H
 
-#include "../runtime/functions.h"
+#include "../runtime/builtin/functions.h"
 
 /* What `random` with these arguments gives; `sum`: what it summed up before it went on; *tasks counts the
  * runs of functions. */

@@ -8,7 +8,7 @@
 #include "table.h"
 #include "text.h"
 
-#include "../runtime/bench.h"
+#include "../runtime/bench/bench.h"
 #include "../tracer/base/version.h"
 
 #include <errno.h>

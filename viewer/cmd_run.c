@@ -6,7 +6,7 @@
 #include "options.h"
 #include "text.h"
 
-#include "../runtime/workload.h"
+#include "../runtime/workload/workload.h"
 #include "../tracer/session/ring.h"
 #include "../tracer/collect/sampler.h"
 #include "../tracer/store/store.h"

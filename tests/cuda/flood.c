@@ -10,7 +10,7 @@
  */
 #include "../tap.h"
 
-#include "../../runtime/bench_rig.h"
+#include "../../runtime/bench/bench_rig.h"
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/session/ring.h"
 

@@ -14,16 +14,16 @@ my $cc = $ENV{CC} || 'cc';
 my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 # Parts of device.h, program.h and grosr_trace.h, which choose between them.
-my %part = map { $_ => 1 } qw(tracer/port/device_cuda.h tracer/port/device_host.h runtime/program_cuda.h runtime/program_host.h
+my %part = map { $_ => 1 } qw(tracer/port/device_cuda.h tracer/port/device_host.h runtime/kernel/program_cuda.h runtime/kernel/program_host.h
                               tracer/instrument/trace_disabled.h);
 # They are told what a list of task functions is.
-my %listed = map { $_ => 1 } qw(runtime/dispatch.h runtime/worker.h runtime/run.h runtime/find.h runtime/scheduler.h runtime/program.h);
+my %listed = map { ("runtime/kernel/$_.h" => 1) } qw(dispatch worker run find scheduler program);
 
 sub unit
 {
     my ($path, @headers) = @_;
     open(my $file, '>', $path) or die "$path: $!";
-    print $file qq(#include "runtime/functions.h"\n#define GROSR_TASKS GROSR_BUILT_IN_TASKS\n) if grep { $listed{$_} } @headers;
+    print $file qq(#include "runtime/builtin/functions.h"\n#define GROSR_TASKS GROSR_BUILT_IN_TASKS\n) if grep { $listed{$_} } @headers;
     print $file map { qq(#include "$_"\n) } @headers;
     close($file);
 }
@@ -51,7 +51,7 @@ for my $header (@headers) {
 
 # As a program has them, with the host device.
 SKIP: {
-    my @programs = qw(runtime/grosr.h runtime/task.h runtime/program.h tracer/instrument/grosr_trace.h);
+    my @programs = qw(runtime/grosr.h runtime/kernel/task.h runtime/kernel/program.h tracer/instrument/grosr_trace.h);
     my $cxx = $ENV{CXX} || 'g++';
     skip("no $cxx", scalar(@programs)) unless grep { -x "$_/$cxx" } split(/:/, $ENV{PATH});
     for my $header (@programs) {
@@ -64,8 +64,9 @@ SKIP: {
 
 SKIP: {
     my $nvcc = nvcc();
-    my @device = grep { -e } qw(tracer/port/device.h tracer/session/event.h tracer/session/session.h tracer/session/emit.h
-                                runtime/task.h runtime/queue.h runtime/scheduler.h runtime/grosr.h runtime/program.h tracer/instrument/grosr_trace.h);
+    my @device = qw(tracer/port/device.h tracer/session/event.h tracer/session/session.h tracer/session/emit.h
+                    tracer/instrument/grosr_trace.h runtime/grosr.h runtime/kernel/task.h runtime/kernel/queue.h
+                    runtime/kernel/scheduler.h runtime/kernel/program.h);
     skip('no CUDA toolkit', scalar(@device)) unless $nvcc;
     for my $header (@device) {
         my $source = "$folder/header.cu";

@@ -38,7 +38,7 @@ sub none_has
     is(scalar(@found), 0, $name) or diag(map { "$_\n" } @found);
 }
 
-my @entries = qw(tracer/instrument/clock.cu runtime/kernel.cu runtime/bench.cu runtime/program_cuda.h);
+my @entries = qw(tracer/instrument/clock.cu runtime/builtin/kernel.cu runtime/bench/bench.cu runtime/kernel/program_cuda.h);
 my @layer = qw(tracer/port/device_cuda.h tracer/port/device_host.h tracer/port/device_host.c);
 none_has('compiler atomics: in the porting layer only',
          qr/\b__atomic_|\b__sync_|\bstdatomic\.h\b|\b_Atomic\b|\batomic_\w+\s*\(/, '__atomic_load_n(p, 0)', @layer);
@@ -54,12 +54,12 @@ none_has('CUDA built-ins likewise',
               __threadfence\w*|__ldg|__nanosleep|clock64|atomic(?:Add|CAS|Exch|Max|Min|Or|And|Xor|Sub|Inc|Dec)\w*)\b/x,
          'int i = threadIdx.x;', @layer, @entries);
 none_has('the CUDA API: in the files that talk to the driver only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
-         'cuInit(0);', qw(tracer/nvidia/cuda_driver.h tracer/nvidia/cuda_driver.c tracer/instrument/trace_cuda.c runtime/device_cuda.c
-                          runtime/bench_cuda.c runtime/bench_rig_cuda.c runtime/program_cuda.h), grep { m{^tracer/inject/cu} } @files);
+         'cuInit(0);', 'runtime/kernel/program_cuda.h',
+         grep { m{^tracer/(?:nvidia/cuda_driver|instrument/trace_cuda\.c|inject/cu)|^runtime/(?:device|bench)/\w*_cuda\.c} } @files);
 none_has('#ifdef __CUDACC__: in tracer/port/device.h only', qr/__CUDACC__|__CUDA_ARCH__|__NVCC__/, '#ifdef __CUDACC__',
          'tracer/port/device.h');
 none_has('logic does not ask which device it is on; the entries are chosen by it', qr/\bGROSR_DEVICE_IS_CUDA\b/,
-         '#if GROSR_DEVICE_IS_CUDA', @layer, 'runtime/program.h', 'tracer/instrument/grosr_trace.h');
+         '#if GROSR_DEVICE_IS_CUDA', @layer, 'runtime/kernel/program.h', 'tracer/instrument/grosr_trace.h');
 
 # ---- direction ----
 

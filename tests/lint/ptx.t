@@ -14,8 +14,8 @@ sub tool { my ($name) = @_; return (grep { -x } "$home/bin/$name", map { "$_/$na
 my $nvcc = tool('nvcc') or plan(skip_all => 'no CUDA toolkit');
 my $folder = tempdir('grosr-ptx-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-my $said = `$nvcc -std=c++17 -O3 -ptx -arch=compute_90 -Werror all-warnings -o $folder/kernel.ptx runtime/kernel.cu 2>&1`;
-is($?, 0, 'runtime/kernel.cu compiles to PTX') or diag($said);
+my $said = `$nvcc -std=c++17 -O3 -ptx -arch=compute_90 -Werror all-warnings -o $folder/kernel.ptx runtime/builtin/kernel.cu 2>&1`;
+is($?, 0, 'runtime/builtin/kernel.cu compiles to PTX') or diag($said);
 open(my $file, '<', "$folder/kernel.ptx") or BAIL_OUT('no PTX');
 my $ptx = do { local $/; <$file> };
 $ptx =~ s{//[^\n]*}{}g;

@@ -1,7 +1,7 @@
 /* An experiment's rows say no more than their samples do. */
 #include "../tap.h"
 
-#include "../../runtime/bench.h"
+#include "../../runtime/bench/bench.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
  */
 #include "../tap.h"
 
-#include "../../runtime/queue.h"
+#include "../../runtime/kernel/queue.h"
 
 static void packing(void)
 {

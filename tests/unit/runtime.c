@@ -4,7 +4,7 @@
  */
 #include "../disturbance_suite.h"
 
-#include "../../runtime/internal.h"
+#include "../../runtime/host/internal.h"
 #include "../fixture.h"
 
 /* The text about the workers of a session that was left behind. */

@@ -4,10 +4,10 @@
  */
 #include "../explore.h"
 
-#include "../../runtime/functions.h"
+#include "../../runtime/builtin/functions.h"
 
 #define GROSR_TASKS GROSR_BUILT_IN_TASKS
-#include "../../runtime/scheduler.h"
+#include "../../runtime/kernel/scheduler.h"
 
 #include "../launch_fixture.h"
 

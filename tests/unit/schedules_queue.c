@@ -27,13 +27,13 @@ static inline int explore_unlock(pthread_mutex_t *mutex)
 #define pthread_mutex_lock(mutex)   explore_lock(mutex)
 #define pthread_mutex_unlock(mutex) explore_unlock(mutex)
 
-#include "../../runtime/complete.c"
-#include "../../runtime/submit.c"
+#include "../../runtime/host/complete.c"
+#include "../../runtime/host/submit.c"
 
-#include "../../runtime/functions.h"
+#include "../../runtime/builtin/functions.h"
 
 #define GROSR_TASKS GROSR_BUILT_IN_TASKS
-#include "../../runtime/scheduler.h"
+#include "../../runtime/kernel/scheduler.h"
 
 #include "../fixture.h"
 #include "../launch_fixture.h"

@@ -1,0 +1,539 @@
+/*
+ * What the collector does with events, step by step in one thread, each step's CPU time for itself: rings are
+ * drained, and their events packed and stored; stored events are built into rows; the file is closed, with
+ * its indexes. So a rate is what one core would do if it did nothing else; the collector has two threads for
+ * the three steps. Beside it, the drained records written to a file as they are, and through LZ4; and rows
+ * inserted one by one.
+ *
+ * The events are made up after what the runtime's workloads record: `one by one` after a worker of the host
+ * device, `by warps` after a GPU's, whose 32 lanes begin and end together on a clock that steps by 32 ns.
+ * What comes back from the file is compared with what went in, record by record, and the rows are counted.
+ */
+#include "bench.h"
+
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/base/error.h"
+#include "../../tracer/session/event.h"
+#include "../../tracer/session/ring.h"
+#include "../../tracer/rows/rows.h"
+#include "../../tracer/session/session.h"
+#include "../../tracer/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lz4.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RINGS         8u    /* workers' rings, by default */
+#define RING_EVENTS   8192u /* in each ring, so the most in a chunk */
+#define GROUP         32u   /* tasks that a worker takes at a time */
+#define COMMIT_CHUNKS 64u
+
+/* What is measured, a row of the report each. */
+enum { STORED, COPIED, LZ4ED, BUILT, INSERTED, CLOSED, CHUNK_BYTES, LZ4_BYTES, SERIES };
+
+static const struct {
+    const char *name;
+    bool baseline;
+    enum grosr_bench_unit unit;
+} series[SERIES] = {
+    [STORED] = {"GROSR, drained, packed, stored", false, GROSR_BENCH_EVENTS},
+    [COPIED] = {"drained, written as they are", true, GROSR_BENCH_EVENTS},
+    [LZ4ED] = {"drained, through LZ4, written", true, GROSR_BENCH_EVENTS},
+    [BUILT] = {"GROSR, built into rows", false, GROSR_BENCH_ROWS},
+    [INSERTED] = {"SQLite, an INSERT a row", true, GROSR_BENCH_ROWS},
+    [CLOSED] = {"GROSR, indexes and ANALYZE", false, GROSR_BENCH_ROWS},
+    [CHUNK_BYTES] = {"GROSR, packed", false, GROSR_BENCH_BYTES},
+    [LZ4_BYTES] = {"through LZ4", true, GROSR_BENCH_BYTES},
+};
+
+struct ring_events {
+    struct grosr_pair *event; /* [count], all that its writer writes in a pass, lap 0 */
+    uint64_t count, room;
+    uint64_t written; /* of them, in this pass */
+    uint64_t base;    /* position of the first of them in this pass */
+};
+
+struct store_bench {
+    const struct grosr_bench_options *options;
+    struct grosr_bench_report *report;
+    bool warps;
+    struct grosr_session *session;
+    struct grosr_ring_reader *reader; /* [rings] */
+    struct ring_events *ring;         /* [rings], the host's last */
+    uint32_t rings;
+    uint64_t events, waits, run_ns; /* in all; of all tasks */
+    uint64_t near_ns;
+    struct grosr_pair *drained; /* [RING_EVENTS] */
+    char path[128];             /* of the file under way */
+    struct grosr_store *store;  /* what it is to GROSR */
+    int fd;                     /* and to the baselines */
+    uint32_t chunks;            /* since the last commit */
+    uint64_t bytes;             /* that the baseline has written */
+    char packed[LZ4_COMPRESSBOUND(RING_EVENTS * sizeof(struct grosr_pair))];
+    double *sample[SERIES];
+};
+
+/* CPU time of this thread. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- the events ---- */
+
+static uint64_t seed = 1;
+
+static uint64_t below(uint64_t n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (seed >> 33) % n;
+}
+
+static int put(struct store_bench *s, uint32_t ring, uint32_t kind, uint64_t payload, uint64_t time_ns)
+{
+    struct ring_events *r = &s->ring[ring];
+
+    if (r->count == r->room) {
+        uint64_t room = r->room ? 2 * r->room : 4096;
+        struct grosr_pair *more = (struct grosr_pair *)realloc(r->event, room * sizeof(*more));
+        if (!more)
+            return grosr_fail(ENOMEM, "out of memory for %llu events", (unsigned long long)room);
+        r->event = more;
+        r->room = room;
+    }
+    r->event[r->count++] = grosr_event_pack(0, kind, time_ns, payload);
+    s->events++;
+    return 0;
+}
+
+/* A worker's group of tasks, first .. first + n - 1. */
+static int put_group(struct store_bench *s, uint32_t ring, uint64_t first, uint32_t n, uint64_t *time_ns)
+{
+    const uint64_t wait = grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0);
+    uint64_t step = s->warps ? 32 : 10, run_ns;
+    int err = put(s, ring, GROSR_EV_WAIT_BEGIN, wait, *time_ns += 8 * step);
+
+    *time_ns += step * (100 + below(200));
+    if (!err)
+        err = put(s, ring, GROSR_EV_WAIT_END, wait, *time_ns);
+    for (uint32_t i = 0; i < n && !err; i++) {
+        *time_ns += s->warps ? 0 : step * (10 + below(4) + (below(64) ? 0 : below(300)));
+        err = put(s, ring, GROSR_EV_TASK_BEGIN, grosr_payload_task(1 + i % 2, first + i), *time_ns);
+        if (!s->warps) {
+            *time_ns += run_ns = step * (3 + below(3));
+            s->run_ns += run_ns;
+            if (!err)
+                err = put(s, ring, GROSR_EV_TASK_END, grosr_payload_task(0, first + i), *time_ns);
+        }
+    }
+    if (s->warps) {
+        *time_ns += run_ns = step * (8 + below(4));
+        s->run_ns += n * run_ns;
+    }
+    for (uint32_t i = 0; i < n && !err && s->warps; i++)
+        err = put(s, ring, GROSR_EV_TASK_END, grosr_payload_task(0, first + i), *time_ns);
+    s->waits++;
+    return err;
+}
+
+/* Tasks go to the workers in turn; each group is enqueued just before. */
+static int make_events(struct store_bench *s)
+{
+    uint32_t workers = s->rings - 1;
+    uint64_t *time_ns = (uint64_t *)malloc(workers * sizeof(*time_ns));
+    uint64_t start = (s->session->header.start_mono_ns + 1000000) & ~UINT64_C(31), n;
+    int err = time_ns ? 0 : grosr_fail(ENOMEM, "out of memory");
+
+    for (uint32_t i = 0; i < workers && !err; i++)
+        time_ns[i] = start;
+    for (uint64_t first = 0, group = 0; first < s->options->tasks && !err; first += n, group++) {
+        uint32_t worker = (uint32_t)(group % workers);
+        n = s->options->tasks - first < GROUP ? s->options->tasks - first : GROUP;
+        err = put(s, workers, GROSR_EV_TASK_ENQUEUE, grosr_payload_task((uint32_t)n, first),
+                  time_ns[worker] - below(900));
+        if (!err)
+            err = put_group(s, worker, first, (uint32_t)n, &time_ns[worker]);
+    }
+    s->near_ns = start;
+    free(time_ns);
+    return err;
+}
+
+/* Writes what there is room for in a ring that has been read out. */
+static void write_ring(struct store_bench *s, uint32_t index)
+{
+    const struct grosr_ring_layout *layout = &s->session->ring[index];
+    sys128 *slots = (sys128 *)(void *)(s->session->base + layout->slots_at);
+    struct ring_events *r = &s->ring[index];
+
+    for (uint32_t i = 0; i < layout->capacity && r->written < r->count; i++, r->written++) {
+        uint64_t position = r->base + r->written;
+        uint64_t lap = (position / layout->capacity + 1) << GROSR_LAP_SHIFT;
+        struct grosr_pair e = r->event[r->written];
+        sys_store_pair_relaxed(&slots[position % layout->capacity], e.lo | lap, e.hi | lap);
+    }
+    sys_store_release(&grosr_session_ring(s->session, index)->checked_to, r->base + r->written);
+}
+
+/* ---- what is done with drained records: 0 or a negative errno; none at the end ---- */
+
+typedef int take_fn(struct store_bench *s, uint32_t ring, uint64_t first, uint32_t count);
+
+static int commit_at(struct store_bench *s, uint32_t chunks)
+{
+    if (++s->chunks < chunks)
+        return 0;
+    s->chunks = 0;
+    return grosr_store_commit(s->store);
+}
+
+static int store_them(struct store_bench *s, uint32_t ring, uint64_t first, uint32_t count)
+{
+    int err = count ? grosr_store_put_chunk(s->store, ring, first, s->near_ns, s->drained, count) : 0;
+    return err ? err : commit_at(s, count ? COMMIT_CHUNKS : 0);
+}
+
+static int write_all(struct store_bench *s, const void *data, size_t bytes)
+{
+    s->bytes += bytes;
+    if (write(s->fd, data, bytes) != (ssize_t)bytes)
+        return grosr_fail(errno ? errno : EIO, "cannot write %s", s->path);
+    return 0;
+}
+
+static int copy_them(struct store_bench *s, uint32_t ring, uint64_t first, uint32_t count)
+{
+    (void)ring, (void)first;
+    return write_all(s, s->drained, count * sizeof(*s->drained));
+}
+
+static int lz4_them(struct store_bench *s, uint32_t ring, uint64_t first, uint32_t count)
+{
+    int bytes = 0;
+
+    (void)ring, (void)first;
+    if (count)
+        bytes = LZ4_compress_default((const char *)s->drained, s->packed, (int)(count * sizeof(*s->drained)),
+                                     (int)sizeof(s->packed));
+    return write_all(s, s->packed, (size_t)bytes);
+}
+
+/*
+ * Has all events go through the rings, once. *ns: CPU time of taking them out and of what is done with them;
+ * writing them into the rings is not counted.
+ */
+static int pass_events(struct store_bench *s, take_fn *take, double *ns)
+{
+    uint64_t spent = 0, left = s->events, start, first;
+    int err = 0;
+
+    for (uint32_t i = 0; i < s->rings; i++) {
+        s->ring[i].base = s->reader[i].position;
+        s->ring[i].written = 0;
+    }
+    while (left && !err) {
+        for (uint32_t i = 0; i < s->rings; i++)
+            write_ring(s, i);
+        start = cpu_ns();
+        for (uint32_t i = s->rings; i-- > 0 && !err;) { /* the host's first */
+            uint32_t n = grosr_ring_read(&s->reader[i], s->drained, RING_EVENTS, &first);
+            if (n)
+                err = take(s, i, first - s->ring[i].base, n);
+            left -= n;
+        }
+        spent += cpu_ns() - start;
+        if (!err && *s->options->stop)
+            err = -ECANCELED;
+    }
+    start = cpu_ns();
+    if (!err)
+        err = take(s, 0, 0, 0);
+    *ns = (double)(spent + cpu_ns() - start);
+    return err;
+}
+
+/* ---- the steps ---- */
+
+static int baseline(struct store_bench *s, take_fn *take, double *ns)
+{
+    int err;
+
+    s->bytes = 0;
+    s->fd = open(s->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (s->fd < 0)
+        return grosr_fail(errno, "cannot create %s: %s", s->path, strerror(errno));
+    err = pass_events(s, take, ns);
+    close(s->fd);
+    unlink(s->path);
+    return err;
+}
+
+/* Builds rows of what is stored, and compares it. *ns: the building. */
+static int build(struct store_bench *s, struct grosr_rows *rows, double *ns)
+{
+    struct grosr_ring_counts *final = (struct grosr_ring_counts *)calloc(s->rings, sizeof(*final));
+    uint64_t spent = 0, events = 0;
+    int err = final ? 0 : grosr_fail(ENOMEM, "out of memory");
+
+    while (!err && events < s->events) {
+        struct grosr_pair *records;
+        uint64_t start = cpu_ns(), first, drained_ns;
+        uint32_t ring, count;
+        err = grosr_store_take_chunk(s->store, &ring, &first, &drained_ns, &records, &count);
+        if (!err && !count)
+            break;
+        if (!err)
+            err = grosr_rows_add(rows, ring, first, records, count, s->near_ns);
+        if (!err)
+            err = commit_at(s, COMMIT_CHUNKS);
+        spent += cpu_ns() - start;
+        if (!err)
+            s->report->errors += memcmp(records, &s->ring[ring].event[first], count * sizeof(*records)) != 0;
+        free(records);
+        events += count;
+        if (!err && *s->options->stop)
+            err = -ECANCELED;
+    }
+    s->report->errors += !err && events != s->events;
+    uint64_t start = cpu_ns();
+    if (!err)
+        err = grosr_rows_finish(rows, final);
+    if (!err)
+        err = commit_at(s, 0);
+    *ns = (double)(spent + cpu_ns() - start);
+    free(final);
+    return err;
+}
+
+/* Whether a query of one row and column gives what is expected; *value. */
+static bool asks(sqlite3 *db, const char *sql, int64_t *value)
+{
+    sqlite3_stmt *q = NULL;
+    bool known = sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+
+    *value = known ? sqlite3_column_int64(q, 0) : -1;
+    sqlite3_finalize(q);
+    return known;
+}
+
+/* Looks into the closed file. */
+static int check(struct store_bench *s, double *bytes)
+{
+    const struct {
+        const char *sql;
+        uint64_t expected;
+    } facts[] = {
+        {"SELECT count(*) FROM GROSR_TASK", s->options->tasks},
+        {"SELECT count(DISTINCT task) FROM GROSR_TASK WHERE enqueue < start", s->options->tasks},
+        {"SELECT sum(end - start) FROM GROSR_TASK", s->run_ns},
+        {"SELECT count(*) FROM GROSR_WAIT WHERE start < end", s->waits},
+        {"SELECT count(*) FROM GROSR_CHUNK", 0},
+        {"SELECT count(*) FROM GROSR_LOSS", 0},
+        {"SELECT value FROM GROSR_META WHERE key = 'chunk_events'", s->events},
+    };
+    sqlite3 *db;
+    int64_t value;
+    int err = grosr_store_open_read(&db, s->path);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+        s->report->errors += !asks(db, facts[i].sql, &value) || value != (int64_t)facts[i].expected;
+    s->report->errors += !asks(db, "SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'", &value);
+    *bytes = (double)value / (double)s->events;
+    sqlite3_close(db);
+    return 0;
+}
+
+/* Drains and stores, builds rows, closes. */
+static int store_all(struct store_bench *s, double *stored_ns, double *built_ns, double *closed_ns,
+                     double *bytes)
+{
+    struct grosr_clock clock;
+    struct grosr_rows *rows = NULL;
+    struct grosr_bases bases;
+    int err = grosr_store_create(&s->store, s->path);
+
+    if (err)
+        return err;
+    s->chunks = 0;
+    grosr_clock_init(&clock, s->session);
+    err = grosr_store_add_session(s->store, s->session, &bases);
+    if (!err)
+        err = grosr_rows_create(&rows, s->session, &bases, &clock, s->store);
+    if (!err)
+        err = pass_events(s, store_them, stored_ns);
+    if (!err)
+        err = build(s, rows, built_ns);
+    uint64_t start = cpu_ns();
+    if (!err)
+        err = grosr_store_finish(s->store, NULL);
+    *closed_ns = (double)(cpu_ns() - start);
+    grosr_rows_free(rows);
+    grosr_store_close(s->store);
+    if (!err)
+        err = check(s, bytes);
+    unlink(s->path);
+    return err;
+}
+
+/* As many rows as there are tasks, into a table as GROSR_TASK is, a statement each. */
+static int insert_rows(struct store_bench *s, double *ns)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *insert = NULL;
+    uint64_t start = cpu_ns();
+    int code = sqlite3_open(s->path, &db);
+
+    if (code == SQLITE_OK)
+        code =
+            sqlite3_exec(db,
+                         "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                         "CREATE TABLE t (task INTEGER NOT NULL, function INTEGER, worker INTEGER,"
+                         " enqueue INTEGER, start INTEGER, end INTEGER, status INTEGER, next INTEGER); BEGIN",
+                         NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(db, "INSERT INTO t VALUES (?,?,?,?,?,?,?,NULL)", -1, &insert, NULL);
+    for (uint64_t i = 0; i < s->options->tasks && code == SQLITE_OK; i++) {
+        const int64_t time = 1000000 + 137 * (int64_t)i;
+        const int64_t values[] = {(int64_t)i,
+                                  1 + (int64_t)i % 2,
+                                  (int64_t)(i / GROUP) % (s->rings - 1),
+                                  time - 20000,
+                                  time,
+                                  time + 40,
+                                  0};
+        for (int k = 0; k < 7; k++)
+            sqlite3_bind_int64(insert, k + 1, values[k]);
+        code = sqlite3_step(insert) == SQLITE_DONE ? SQLITE_OK : SQLITE_ERROR;
+        sqlite3_reset(insert);
+        if (code == SQLITE_OK && i % (COMMIT_CHUNKS * RING_EVENTS / 2) == 0)
+            code = sqlite3_exec(db, "COMMIT; BEGIN", NULL, NULL, NULL);
+    }
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    *ns = (double)(cpu_ns() - start);
+    int err = code == SQLITE_OK ? 0 : grosr_fail(EIO, "cannot write %s: %s", s->path, sqlite3_errmsg(db));
+    sqlite3_finalize(insert);
+    sqlite3_close(db);
+    unlink(s->path);
+    return err;
+}
+
+/* One sample of everything. */
+static int take_sample(struct store_bench *s, uint32_t i)
+{
+    const double events = (double)s->events * 1e9, tasks = (double)s->options->tasks * 1e9;
+    const double rows = tasks + (double)s->waits * 1e9;
+    double ns[SERIES], bytes = 0;
+    int err = store_all(s, &ns[STORED], &ns[BUILT], &ns[CLOSED], &bytes);
+
+    if (!err)
+        err = baseline(s, copy_them, &ns[COPIED]);
+    if (!err)
+        err = baseline(s, lz4_them, &ns[LZ4ED]);
+    if (!err)
+        err = insert_rows(s, &ns[INSERTED]);
+    if (err)
+        return err;
+    s->sample[STORED][i] = events / ns[STORED];
+    s->sample[COPIED][i] = events / ns[COPIED];
+    s->sample[LZ4ED][i] = events / ns[LZ4ED];
+    s->sample[BUILT][i] = rows / ns[BUILT];
+    s->sample[INSERTED][i] = tasks / ns[INSERTED];
+    s->sample[CLOSED][i] = rows / ns[CLOSED];
+    s->sample[CHUNK_BYTES][i] = bytes;
+    s->sample[LZ4_BYTES][i] = (double)s->bytes / (double)s->events; /* LZ4's was the last */
+    return 0;
+}
+
+static int open_all(struct store_bench *s)
+{
+    static const char *const functions[] = {NULL, "add", "mul"};
+    struct grosr_session_options o = {
+        .device = "host",
+        .device_name = "made up",
+        .program = "bench",
+        .sms = 1,
+        .max_warps_per_sm = s->rings - 1,
+        .lanes = 1,
+        .device_clock_is_host = true,
+        .workers = s->rings - 1,
+        .ring_events = RING_EVENTS,
+        .host_ring_events = RING_EVENTS,
+        .overflow = GROSR_OVERFLOW_BLOCK,
+        .level = GROSR_LEVEL_SPANS,
+        .functions = functions,
+        .function_count = 3,
+    };
+    const char *folder = getenv("TMPDIR");
+
+    snprintf(s->path, sizeof(s->path), "%s/grosr-bench-%d.db", folder ? folder : "/tmp", (int)getpid());
+    s->ring = (struct ring_events *)calloc(s->rings, sizeof(*s->ring));
+    s->reader = (struct grosr_ring_reader *)calloc(s->rings, sizeof(*s->reader));
+    s->drained = (struct grosr_pair *)malloc(RING_EVENTS * sizeof(*s->drained));
+    if (!s->ring || !s->reader || !s->drained)
+        return grosr_fail(ENOMEM, "out of memory");
+    for (int i = 0; i < SERIES; i++)
+        if (!(s->sample[i] = grosr_bench_samples(s->options->repetitions)))
+            return -ENOMEM;
+    int err = grosr_session_create(&s->session, &o);
+    for (uint32_t i = 0; i < s->rings && !err; i++)
+        grosr_ring_reader_open(&s->reader[i], s->session, i);
+    return err ? err : make_events(s);
+}
+
+static void close_all(struct store_bench *s)
+{
+    for (uint32_t i = 0; s->ring && i < s->rings; i++)
+        free(s->ring[i].event);
+    for (int i = 0; i < SERIES; i++)
+        free(s->sample[i]);
+    grosr_session_close(s->session);
+    free(s->ring);
+    free(s->reader);
+    free(s->drained);
+    free(s);
+}
+
+static int measure(const struct grosr_bench_options *o, struct grosr_bench_report *report, bool warps)
+{
+    struct store_bench *s = (struct store_bench *)calloc(1, sizeof(*s));
+    int err;
+
+    if (!s)
+        return grosr_fail(ENOMEM, "out of memory");
+    s->options = o;
+    s->report = report;
+    s->warps = warps;
+    s->rings = (o->workers ? o->workers : RINGS) + 1;
+    err = open_all(s);
+    for (uint32_t i = 0; i < o->repetitions && !err; i++)
+        err = take_sample(s, i);
+    for (int i = 0; i < SERIES && !err; i++) {
+        char name[80];
+        if (i == INSERTED && warps) /* the same rows */
+            continue;
+        snprintf(name, sizeof(name), "%s%s", series[i].name,
+                 i == INSERTED ? ""
+                 : warps       ? ", by warps"
+                               : ", one by one");
+        grosr_bench_add_value(report, name, series[i].baseline, series[i].unit, s->sample[i], o->repetitions);
+    }
+    close_all(s);
+    return err;
+}
+
+int grosr_bench_store(const struct grosr_bench_options *o, struct grosr_bench_report *report)
+{
+    int err = measure(o, report, false);
+    return err ? err : measure(o, report, true);
+}

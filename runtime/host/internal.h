@@ -1,0 +1,183 @@
+/*
+ * What the parts of the runtime's host side share: close.c (opening, closing, housekeeping), submit.c
+ * (submission, cancellation) and complete.c (completion). Each part of the structure names its writer.
+ */
+#ifndef GROSR_INTERNAL_H
+#define GROSR_INTERNAL_H
+
+#include "../device/device_ops.h"
+
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/session/emit.h"
+
+#include <pthread.h>
+
+/* The calls that an API_ERROR event can name (schema/events.def). */
+enum grosr_call {
+    GROSR_CALL_SUBMIT = 1,
+    GROSR_CALL_WAIT,
+    GROSR_CALL_CANCEL,
+    GROSR_CALL_TEST,
+    GROSR_CALL_ON_COMPLETION,
+    GROSR_CALL_FINISH,
+    GROSR_CALL_CLOSE,
+};
+
+/* A batch that has not been retired: tasks first .. first + count - 1, and where their results go. */
+struct batch {
+    uint64_t first, count;
+    struct grosr_result *results;
+};
+
+#define BATCHES_PER_BLOCK 170u /* 4 KiB */
+
+/* Batches in the order of their numbers: a list of blocks, filled by submitters, emptied by the collector. */
+struct batch_block {
+    struct batch_block *next;
+    struct batch batch[BATCHES_PER_BLOCK];
+};
+
+/* Tasks first .. end - 1. */
+struct span {
+    uint64_t first, end;
+};
+
+struct grosr {
+    /*
+     * Calls inside, and GATE_CLOSED. A call that finds the runtime closed leaves everything else alone: it
+     * has been freed. What is below in this line stays as it is after that.
+     */
+    alignas(128) dev32 gate;
+    dev32 closing;             /* 1: a thread is closing it, or has */
+    struct grosr *next_closed; /* in the list of closed handles */
+
+    /* Constant once open. */
+    const struct grosr_program *program;
+    const struct grosr_device_ops *ops;
+    struct grosr_device *device;
+    struct grosr_device_info info;
+    struct grosr_session *session;
+    struct grosr_trace trace; /* as the host sees it */
+    sys128 *tasks, *results;  /* the two rings */
+    struct grosr_queue_words *words;
+    void *shared_host, *shared_device; /* grosr_shared() */
+    unsigned char *memory;             /* grosr_device_memory() */
+    size_t memory_bytes;
+    uint32_t capacity_log2;
+    uint32_t ports;
+    uint32_t spins;
+
+    /* Numbering: written under the lock, a short step a batch. */
+    alignas(128) pthread_mutex_t lock;
+    dev64 reserved, claimed;        /* read by anybody */
+    struct batch_block *batch_tail; /* the block that takes the next batch */
+    uint32_t batch_tail_used;       /* of its entries */
+    uint64_t max_depth, depth_due;  /* do not look at the depth before `depth_due` tasks are claimed */
+    struct grosr_emitter emit;      /* the host's event ring */
+    struct grosr_emit_ring emit_ring;
+    bool ended;             /* nothing is claimed any more */
+    bool emit_closed;       /* nothing is recorded any more */
+    dev32 finishing;        /* 1: nothing is submitted any more; read by anybody */
+    struct span *cancelled; /* of tasks not yet claimed: disjoint */
+    uint32_t cancelled_count, cancelled_room;
+    bool calls_back; /* grosr_on_completion() was called */
+    pthread_t completion_thread;
+
+    /* High-priority tasks: written under their own lock. */
+    alignas(128) pthread_mutex_t urgent_lock;
+    uint64_t urgent_sent;
+
+    /* Completion: written by the collector, whoever holds `collecting`. */
+    alignas(128) dev32 collecting;
+    dev64 retired;                  /* read by anybody */
+    struct batch_block *batch_head; /* the batch that task `retired` is of, or the one before it */
+    uint32_t batch_at;
+    uint64_t cancel_until; /* some task below may be marked as cancelled; 0: none is */
+
+    alignas(128) sys32 stopping; /* grosr_stop() was called */
+    sys32 failed;                /* errno: the device failed; the text is in failure */
+    char failure[512];           /* written before `failed` */
+
+    pthread_mutex_t finish_lock; /* grosr_finish() */
+    bool finished;
+
+    void (*done)(void *arg, uint64_t first, uint64_t count);
+    void *done_arg;
+    uint64_t told;        /* tasks below it have been told; the completion thread's */
+    dev32 completion_end; /* nothing is retired any more */
+
+    pthread_t housekeeper;
+    bool housekeeping;
+    sys32 housekeeper_stop;
+    struct grosr_clock_pinger pinger;
+};
+
+#define GATE_CLOSED 0x80000000u
+
+/* ---- built_in.c ---- */
+
+/* The built-in task functions. */
+const struct grosr_program *grosr_built_in(void);
+
+/* ---- close.c ---- */
+
+/* Begins an API call: 0, or -ESHUTDOWN when the runtime is closed. */
+int grosr_enter(grosr *rt);
+void grosr_leave(grosr *rt);
+
+/* Tells of a refused call in the trace, and returns `err`. */
+int grosr_refuse(grosr *rt, enum grosr_call call, int err);
+
+/* Appends to `text` which workers the session last saw in tasks, for a device that has failed. */
+void grosr_last_seen(const struct grosr_session *session, char *text, size_t size);
+
+/* ---- submit.c ---- */
+
+/* Records an event of the host: under the lock, and taking it. */
+void grosr_record_locked(grosr *rt, uint32_t kind, uint64_t payload);
+void grosr_record(grosr *rt, uint32_t kind, uint64_t payload);
+
+/* Makes the queue's host side ready, once the options are settled. -ENOMEM. */
+int grosr_submission_open(grosr *rt);
+
+void grosr_submission_close(grosr *rt);
+
+/* ---- complete.c ---- */
+
+struct waiter {
+    uint32_t spins, step;
+};
+
+/* A little while, longer each time. */
+void grosr_wait_a_little(const grosr *rt, struct waiter *w);
+
+static inline uint64_t grosr_least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t grosr_retired(const grosr *rt)
+{
+    return dev_load_acquire(&rt->retired); /* pairs with the store in collect() */
+}
+
+/* Whether the caller is the collector from now on. */
+bool grosr_become_collector(grosr *rt);
+void grosr_resign_collector(grosr *rt);
+
+/* Collects, if there is something and nobody else does. Returns how many results were handed over. */
+uint64_t grosr_try_collect(grosr *rt);
+
+/* Why nothing more will complete, with its text: 0 while it may. */
+int grosr_ending(grosr *rt);
+
+/* Ends the completion thread, if there is one, once it has told everything. Nothing is retired any more. */
+void grosr_end_callbacks(grosr *rt);
+
+/* Whether the calling thread is the completion thread. */
+bool grosr_in_callback(grosr *rt);
+
+/* After the kernel has ended early: results that are there are handed over, the other tasks are cancelled. */
+void grosr_cancel_rest(grosr *rt);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * A worker: what a persistent warp keeps while it runs, and what it tells the trace about itself. All lanes
+ * hold equal copies, but for `frame`.
+ */
+#ifndef GROSR_WORKER_H
+#define GROSR_WORKER_H
+
+#include "dispatch.h"
+
+#include "../../tracer/session/emit.h"
+
+/* Between looks around: with tasks to give, and with none. */
+#define GROSR_LOOK_NS        1000u
+#define GROSR_LOOK_SELDOM_NS 5000u
+
+/* A worker keeps a port for this many looks before it sees whether another port needs it more. */
+#define GROSR_PORT_LOOKS 8u
+
+/* A worker that waits looks for what found no room in a deque only every so many times. */
+#define GROSR_DEEP_LOOKS 8u
+
+/* And at the control word, which all share, only every so many. */
+#define GROSR_CONTROL_LOOKS 4u
+
+/* Slots of its inbox that a worker reads in a look, a line: the look is the fetch. */
+#define GROSR_INBOX_PEEK (GROSR_LANES < 4 ? GROSR_LANES : 4u)
+
+/* A worker that has just run something from its inbox waits for more there, this many looks, before it turns
+ * to the host's ports: an answer from across PCIe takes longer than most tasks that are dealt to and fro. */
+#define GROSR_INBOX_LOOKS 8u
+
+/* One whose tasks have all gone on elsewhere looks there so often before it looks at anything else: some 8 us
+ * on an H100, in which one that has to wake up first answers too. Then both are awake, and a step to and fro
+ * takes half the time. After GROSR_PASS_NS it looks around all the same. */
+#define GROSR_AWAIT_LOOKS 20u
+#define GROSR_PASS_NS     20000u
+
+/* A worker says how far it has emptied its inbox when so much is new, or when it has nothing else to do. */
+#define GROSR_INBOX_TELL (1u << (GROSR_INBOX_CAPACITY_LOG2 - 2))
+
+/* A batch that takes longer is worth the price of giving each task in it to another worker. */
+#define GROSR_COARSE_NS 10000u
+
+struct grosr_worker {
+    const struct grosr_launch *launch;
+    struct grosr_recorder recorder;
+    struct grosr_deque deque;
+    struct grosr_told told; /* children of one frame that have completed and have not been told to it */
+    uint32_t index;
+    uint32_t frame;                /* this lane's, for the children of its next task */
+    uint32_t spawn_numbers;        /* of local->numbers, those that TASK_SPAWN events have told */
+    uint64_t word;                 /* the control word as last seen */
+    uint64_t looked_ns;            /* when */
+    bool more;                     /* there may be, or it has nothing else: it looks before anything else */
+    uint64_t stepped_ns;           /* when it last looked for a batch */
+    bool coarse;                   /* the last one took long: tasks are worth sharing one by one */
+    uint64_t inbox, inbox_told;    /* taken from its inbox, and as far as givers know */
+    uint32_t looks;                /* with nothing of its own */
+    uint32_t inbox_looks;          /* left of GROSR_INBOX_LOOKS */
+    struct grosr_share_seen given; /* this lane's, of the inbox that it last gave to */
+    uint32_t port;
+    uint64_t position; /* of the claimed port */
+    uint32_t polls;    /* of it without fruit; 0: none claimed, else 1 + their number */
+    bool again;        /* it has left the port, at `position` */
+    uint32_t backoff;
+    bool hungry;        /* has said so, and perhaps has been chosen since */
+    bool waiting, idle; /* WAIT_BEGIN, IDLE_BEGIN have been recorded without their ends */
+};
+
+/* Adds to one of the worker's counters, lane 0's. */
+GROSR_DEVICE void grosr_count(uint64_t *counter, uint64_t n)
+{
+    if (dev_lane() == 0)
+        *counter += n;
+}
+
+GROSR_DEVICE dev64 *grosr_worker_hungry_word(const struct grosr_worker *w)
+{
+    return &w->launch->control->hungry[w->index % GROSR_HUNGRY_WORDS];
+}
+
+GROSR_DEVICE uint64_t grosr_worker_hungry_bit(uint32_t worker)
+{
+    return UINT64_C(1) << worker / GROSR_HUNGRY_WORDS;
+}
+
+GROSR_DEVICE void grosr_worker_end_wait(struct grosr_worker *w)
+{
+    if (w->idle)
+        grosr_record_state(&w->recorder, GROSR_EV_IDLE_END, 0, dev_clock_ns());
+    if (w->waiting)
+        grosr_record_state(&w->recorder, GROSR_EV_WAIT_END, grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0),
+                           dev_clock_ns());
+    w->waiting = w->idle = false;
+    w->backoff = 0;
+    if (w->hungry && dev_lane() == 0)
+        dev_and_relaxed(grosr_worker_hungry_word(w), ~grosr_worker_hungry_bit(w->index));
+    w->hungry = false;
+}
+
+GROSR_DEVICE void grosr_worker_wait(struct grosr_worker *w)
+{
+    if (!w->hungry && dev_lane() == 0)
+        dev_or_relaxed(grosr_worker_hungry_word(w), grosr_worker_hungry_bit(w->index));
+    w->hungry = true;
+    if (!w->waiting) {
+        grosr_record_state(&w->recorder, GROSR_EV_WAIT_BEGIN,
+                           grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0), dev_clock_ns());
+        w->waiting = true;
+    }
+    if (w->polls)
+        dev_poll_pause(&w->backoff);
+    else
+        dev_backoff(&w->backoff);
+    w->stepped_ns = dev_clock_ns();
+    if (!w->idle && dev_backoff_is_deep(w->backoff)) {
+        grosr_record_state(&w->recorder, GROSR_EV_IDLE_BEGIN, 0, dev_clock_ns());
+        w->idle = true;
+    }
+}
+
+/* Switches the trace level: spans that are open end under the old one. */
+GROSR_DEVICE void grosr_worker_set_level(struct grosr_worker *w, uint32_t level)
+{
+    grosr_worker_end_wait(w);
+    if (w->recorder.emit.level < level)
+        w->recorder.emit.level = level;
+    if (w->recorder.emit.level >= GROSR_LEVEL_SPANS)
+        grosr_emit_at(&w->recorder.emit, GROSR_EV_LEVEL, level, dev_clock_ns());
+    w->recorder.emit.level = level;
+}
+
+/* Tells which numbers have been spawned since the last time, at `time_ns`: none of them started before. */
+GROSR_DEVICE void grosr_worker_record_spawns(struct grosr_worker *w, uint64_t time_ns)
+{
+    const uint32_t mask = (1u << GROSR_TASK_SPAWN_BITS) - 1;
+    uint32_t numbers = warp_load(&w->deque.local->numbers), left = numbers - w->spawn_numbers;
+
+    grosr_count(&w->deque.local->spawned, left);
+    if (w->recorder.emit.level < GROSR_LEVEL_SPANS)
+        w->spawn_numbers = numbers;
+    while (w->spawn_numbers != numbers) {
+        uint32_t to_wrap = mask + 1 - (w->spawn_numbers & mask);
+        uint32_t n = left < 0xffff ? left : 0xffff;
+        n = n < to_wrap ? n : to_wrap;
+        grosr_emit_at(&w->recorder.emit, GROSR_EV_TASK_SPAWN,
+                      grosr_payload_task(n, grosr_number_add(GROSR_TASK_SPAWNED |
+                                                                 (uint64_t)w->index << GROSR_TASK_SPAWN_BITS,
+                                                             w->spawn_numbers)),
+                      time_ns);
+        w->spawn_numbers += n;
+        left -= n;
+    }
+}
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * Workloads: what `grosr run` runs. Each checks its own results.
+ */
+#ifndef GROSR_WORKLOAD_H
+#define GROSR_WORKLOAD_H
+
+#include "../grosr.h"
+
+#include <signal.h>
+
+struct grosr_workload_options {
+    uint64_t tasks;                    /* to run in all, spawned ones too */
+    double seconds;                    /* repeat for so long; 0: once */
+    const volatile sig_atomic_t *stop; /* nonzero: give up */
+};
+
+/*
+ * Tasks are counted as the trace has rows: a run each, of those submitted, of those that they spawned, and of
+ * those that went on. A tree completes as a whole or not at all.
+ */
+struct grosr_workload_result {
+    uint64_t tasks;        /* submitted, with what they are to spawn */
+    uint64_t spawned;      /* of these, by tasks */
+    uint64_t completed;    /* with status 0 */
+    uint64_t errors;       /* wrong values, and statuses other than 0 */
+    uint64_t elapsed_ns;   /* from the first submission to the last result */
+    char first_error[160]; /* in words, or "" */
+};
+
+struct grosr_workload {
+    const char *name;
+    const char *description; /* one line */
+    size_t shared_bytes;     /* the runtime's option that it needs */
+
+    /* 0 when it ran to its end, right or wrong; -ECANCELED: stopped; or the runtime's error. */
+    int (*run)(grosr *runtime, const struct grosr_workload_options *options,
+               struct grosr_workload_result *result);
+};
+
+/* Ends with a NULL name. */
+extern const struct grosr_workload grosr_workloads[];
+
+/*
+ * After grosr_finish() on a run that came to its end: whether the workers have counted the tasks that there
+ * were. `level`: the session's before grosr_finish(); below GROSR_LEVEL_COUNTERS nothing is known.
+ */
+void grosr_workload_audit(const struct grosr_session *session, uint32_t level,
+                          struct grosr_workload_result *result);
+
+/* ---- for the workloads ---- */
+
+/* Tasks submitted together. */
+struct grosr_feed_batch {
+    uint32_t place; /* in the window */
+    uint32_t count; /* tasks submitted; 0: none under way */
+    uint64_t from;  /* tasks of this workload submitted before */
+    uint64_t first; /* the runtime's number of the first */
+    struct grosr_task *tasks;
+    struct grosr_result *results;
+};
+
+/*
+ * Batches go round a window: while the oldest is checked, the others are under way.
+ */
+struct grosr_feed {
+    uint32_t batch;  /* tasks in a batch, at most */
+    uint32_t window; /* batches under way */
+    void *state;     /* the workload's */
+
+    /* Makes the next batch, of 1 .. `batch` tasks that run `runs` tasks in all at most; counts in r->tasks
+     * and r->spawned what they run. */
+    void (*make)(void *state, struct grosr_feed_batch *batch, uint64_t runs, struct grosr_workload_result *r);
+
+    /* Checks the results of a batch, with grosr_feed_check(). */
+    void (*check)(void *state, const struct grosr_feed_batch *batch, struct grosr_workload_result *r);
+};
+
+/* Feeds options->tasks tasks, again until options->seconds have passed. Returns as a workload's run. */
+int grosr_feed(grosr *runtime, const struct grosr_workload_options *options, const struct grosr_feed *feed,
+               struct grosr_workload_result *result);
+
+/* Task k of the batch, which runs `runs` tasks in all, is to give `want`. Whether it did. */
+bool grosr_feed_check(const struct grosr_feed_batch *batch, uint32_t k, uint64_t runs, uint64_t want,
+                      struct grosr_workload_result *r);
+
+/* Counts an error, and keeps its text if it is the first. */
+void grosr_workload_error(struct grosr_workload_result *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+int grosr_run_arith(grosr *runtime, const struct grosr_workload_options *options,
+                    struct grosr_workload_result *result);
+int grosr_run_spawn(grosr *runtime, const struct grosr_workload_options *options,
+                    struct grosr_workload_result *result);
+int grosr_run_pipeline(grosr *runtime, const struct grosr_workload_options *options,
+                       struct grosr_workload_result *result);
+
+#define GROSR_PIPELINES_UNDER_WAY 128u
+
+#endif
