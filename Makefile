@@ -69,12 +69,12 @@ LIBRARY   := $(TRACER) $(RUNTIME)
 CUPTI_H := $(if $(CUDA_HOME),$(firstword $(wildcard $(CUDA_HOME)/include/cupti.h $(CUDA_HOME)/extras/CUPTI/include/cupti.h)))
 INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c $(if $(CUPTI_H),\
              $(addprefix tracer/inject/,cuda.c cuda_activity.c cuda_kernels.c cupti_library.c)))
-VIEWER  := $(filter-out $(if $(INJECT),viewer/inject_none.c,viewer/inject.c),$(wildcard viewer/*.c viewer/*/*.c))
+VIEWER  := $(filter-out $(if $(INJECT),viewer/record/inject_none.c,viewer/record/inject.c),$(wildcard viewer/*.c viewer/*/*.c))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
 FUZZED  := segment chunk records trace
 # What a fuzzed function takes from the viewer.
-FUZZED_trace := $(addprefix viewer/,query.c table.c text.c json.c output.c)
+FUZZED_trace := $(addprefix viewer/,show/query.c show/table.c cli/text.c show/json.c cli/output.c)
 
 FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
@@ -135,14 +135,14 @@ $B/schema/schema.o: $B/schema/schema.c
 	$(call say,CC,$<)
 	$Q$(CC) -Ischema $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
-$B/viewer/plot_script.c: viewer/embed.sh tests/bench/plot.py
+$B/viewer/plot_script.c: viewer/show/embed.sh tests/bench/plot.py
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
-	$Qsh viewer/embed.sh tests/bench/plot.py grosr_plot_script plot.h >$@
+	$Qsh viewer/show/embed.sh tests/bench/plot.py grosr_plot_script plot.h >$@
 
 $B/viewer/plot_script.o: $B/viewer/plot_script.c
 	$(call say,CC,$<)
-	$Q$(CC) -Iviewer $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
+	$Q$(CC) -Iviewer/show $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
 # Fatbins are the same in every variant.
 vpath %.cu $(sort $(dir $(filter-out %/example/,$(wildcard tracer/*.cu tracer/*/*.cu runtime/*.cu runtime/*/*.cu))))

@@ -1,9 +1,9 @@
 /*
  * The `grosr` command: finds the command that the first word names and hands it the rest.
  */
-#include "commands.h"
-#include "options.h"
-#include "output.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
 #include "../tracer/base/version.h"
 
 #include <locale.h>

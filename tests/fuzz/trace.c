@@ -11,8 +11,8 @@
 
 #include "../../schema/schema.h"
 #include "../../tracer/export/export.h"
-#include "../../viewer/query.h"
-#include "../../viewer/text.h"
+#include "../../viewer/show/query.h"
+#include "../../viewer/cli/text.h"
 
 #include <string.h>
 
@@ -259,7 +259,7 @@ static void export_all(sqlite3 *db, enum grosr_export_format format)
     free(text);
 }
 
-/* What the viewer's parts complain of is theirs (viewer/options.h). */
+/* What the viewer's parts complain of is theirs (viewer/cli/options.h). */
 int grosr_say(int code, const char *format, ...)
 {
     (void)format;

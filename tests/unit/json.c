@@ -1,7 +1,7 @@
 /* JSON comes out well-formed whatever goes in. tests/cli checks whole documents with a parser of its own. */
 #include "../tap.h"
 
-#include "../../viewer/json.h"
+#include "../../viewer/show/json.h"
 
 #include <errno.h>
 #include <math.h>

@@ -2,8 +2,8 @@
  * character. */
 #include "../tap.h"
 
-#include "../../viewer/frame.h"
-#include "../../viewer/text.h"
+#include "../../viewer/screen/frame.h"
+#include "../../viewer/cli/text.h"
 
 #include <math.h>
 

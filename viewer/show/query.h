@@ -5,8 +5,8 @@
 #define GROSR_QUERY_H
 
 #include "json.h"
-#include "options.h"
-#include "../schema/schema.h"
+#include "../cli/options.h"
+#include "../../schema/schema.h"
 
 #include <sqlite3.h>
 

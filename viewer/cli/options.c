@@ -6,12 +6,12 @@
  */
 #include "options.h"
 
-#include "collect.h"
+#include "../record/collect.h"
 #include "commands.h"
 #include "output.h"
 #include "text.h"
-#include "../tracer/collect/sampler.h"
-#include "../tracer/base/version.h"
+#include "../../tracer/collect/sampler.h"
+#include "../../tracer/base/version.h"
 
 #include <errno.h>
 #include <getopt.h>

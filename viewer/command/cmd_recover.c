@@ -1,13 +1,13 @@
 /*
  * grosr recover: a trace of what a dead process left in its session, the flight recorder's content above all.
  */
-#include "collect.h"
-#include "commands.h"
-#include "options.h"
-#include "text.h"
+#include "../record/collect.h"
+#include "../cli/commands.h"
+#include "../cli/options.h"
+#include "../cli/text.h"
 
-#include "../tracer/base/process.h"
-#include "../tracer/store/store.h"
+#include "../../tracer/base/process.h"
+#include "../../tracer/store/store.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,11 +2,11 @@
  * grosr record: traces a program that it starts, or a process that runs already. This process is the
  * collector.
  */
-#include "collect.h"
-#include "inject.h"
-#include "options.h"
+#include "../record/collect.h"
+#include "../record/inject.h"
+#include "../cli/options.h"
 
-#include "../tracer/store/store.h"
+#include "../../tracer/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #ifndef GROSR_OPTIONS_H
 #define GROSR_OPTIONS_H
 
-#include "../runtime/grosr.h"
+#include "../../runtime/grosr.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
  */
 #include "frame.h"
 
-#include "text.h"
+#include "../cli/text.h"
 
 #include <math.h>
 #include <stdio.h>

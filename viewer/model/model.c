@@ -1,8 +1,8 @@
 #include "model.h"
 
-#include "../tracer/clock/clock.h"
-#include "../tracer/base/error.h"
-#include "../tracer/session/ring.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/base/error.h"
+#include "../../tracer/session/ring.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
-#include "screen.h"
+#include "terminal.h"
 
-#include "../tracer/clock/clock.h"
-#include "../tracer/base/error.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/base/error.h"
 
 #include <curses.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  * A frame: a grid of cells, and what can be drawn on it.
  *
  * A cell is one column wide and holds one character and what it means; what a meaning looks like is the
- * screen's business (screen.c). Everything is clipped at the frame's edges, so that no caller has to be
+ * screen's business (terminal.c). Everything is clipped at the frame's edges, so that no caller has to be
  * careful.
  */
 #ifndef GROSR_CELLS_H

@@ -4,7 +4,7 @@
 #ifndef GROSR_VIEWER_INJECT_H
 #define GROSR_VIEWER_INJECT_H
 
-#include "options.h"
+#include "../cli/options.h"
 
 /*
  * In the child that is going to be the program: names the library in the environment, for the parts in

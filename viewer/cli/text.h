@@ -7,7 +7,7 @@
 #ifndef GROSR_TEXT_H
 #define GROSR_TEXT_H
 
-#include "../tracer/base/utf8.h"
+#include "../../tracer/base/utf8.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "cells.h"
 
-#include "text.h"
+#include "../cli/text.h"
 
 #include <errno.h>
 #include <math.h>

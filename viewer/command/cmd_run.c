@@ -1,15 +1,15 @@
 /*
  * grosr run WORKLOAD: runs a workload on the runtime; with -o, a collector process records it.
  */
-#include "collect.h"
-#include "json.h"
-#include "options.h"
-#include "text.h"
+#include "../record/collect.h"
+#include "../show/json.h"
+#include "../cli/options.h"
+#include "../cli/text.h"
 
-#include "../runtime/workload/workload.h"
-#include "../tracer/session/ring.h"
-#include "../tracer/collect/sampler.h"
-#include "../tracer/store/store.h"
+#include "../../runtime/workload/workload.h"
+#include "../../tracer/session/ring.h"
+#include "../../tracer/collect/sampler.h"
+#include "../../tracer/store/store.h"
 
 #include <errno.h>
 #include <inttypes.h>

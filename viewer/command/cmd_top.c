@@ -2,13 +2,13 @@
  * grosr top: finds the session, samples it (model.h) and shows it: on the screen, as one frame of text, or as
  * JSON.
  */
-#include "json.h"
-#include "model.h"
-#include "options.h"
-#include "output.h"
-#include "screen.h"
-#include "text.h"
-#include "../tracer/clock/clock.h"
+#include "../show/json.h"
+#include "../model/model.h"
+#include "../cli/options.h"
+#include "../cli/output.h"
+#include "../screen/terminal.h"
+#include "../cli/text.h"
+#include "../../tracer/clock/clock.h"
 
 #include <math.h>
 #include <stdlib.h>

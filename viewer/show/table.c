@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include "text.h"
+#include "../cli/text.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 #include "query.h"
 
-#include "output.h"
+#include "../cli/output.h"
 #include "table.h"
-#include "../tracer/summary/summary.h"
+#include "../../tracer/summary/summary.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "collect.h"
 
-#include "options.h"
+#include "../cli/options.h"
 
 #include <errno.h>
 #include <inttypes.h>

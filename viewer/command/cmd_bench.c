@@ -1,15 +1,15 @@
 /*
  * grosr bench EXPERIMENT: GROSR beside its baselines, in one run.
  */
-#include "json.h"
-#include "options.h"
-#include "output.h"
-#include "plot.h"
-#include "table.h"
-#include "text.h"
+#include "../show/json.h"
+#include "../cli/options.h"
+#include "../cli/output.h"
+#include "../show/plot.h"
+#include "../show/table.h"
+#include "../cli/text.h"
 
-#include "../runtime/bench/bench.h"
-#include "../tracer/base/version.h"
+#include "../../runtime/bench/bench.h"
+#include "../../tracer/base/version.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,15 +4,15 @@
  * Facts are gathered into plain structs first and then shown as text or as JSON. A session that cannot be
  * opened (damaged, another user's) is part of the list, with the reason in words.
  */
-#include "inject.h"
-#include "options.h"
-#include "output.h"
-#include "query.h"
-#include "table.h"
-#include "text.h"
-#include "../tracer/clock/clock.h"
-#include "../tracer/store/store.h"
-#include "../tracer/base/version.h"
+#include "../record/inject.h"
+#include "../cli/options.h"
+#include "../cli/output.h"
+#include "../show/query.h"
+#include "../show/table.h"
+#include "../cli/text.h"
+#include "../../tracer/clock/clock.h"
+#include "../../tracer/store/store.h"
+#include "../../tracer/base/version.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

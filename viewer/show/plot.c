@@ -1,6 +1,6 @@
 #include "plot.h"
 
-#include "../tracer/base/error.h"
+#include "../../tracer/base/error.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #define GROSR_TABLE_H
 
 #include "json.h"
-#include "options.h"
+#include "../cli/options.h"
 
 #define TABLE_MEASURED   1000
 #define TABLE_HELD_BYTES (4u << 20)

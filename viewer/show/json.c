@@ -1,6 +1,6 @@
 #include "json.h"
 
-#include "text.h"
+#include "../cli/text.h"
 
 #include <assert.h>
 #include <errno.h>

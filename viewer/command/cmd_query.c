@@ -1,12 +1,12 @@
 /*
  * grosr query: canned queries and SQL on a trace file, which is only ever read.
  */
-#include "options.h"
-#include "output.h"
-#include "query.h"
-#include "table.h"
-#include "text.h"
-#include "../tracer/store/store.h"
+#include "../cli/options.h"
+#include "../cli/output.h"
+#include "../show/query.h"
+#include "../show/table.h"
+#include "../cli/text.h"
+#include "../../tracer/store/store.h"
 
 #include <string.h>
 

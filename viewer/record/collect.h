@@ -4,7 +4,7 @@
 #ifndef GROSR_COLLECT_H
 #define GROSR_COLLECT_H
 
-#include "../tracer/collect/collector.h"
+#include "../../tracer/collect/collector.h"
 
 #include <sys/types.h>
 

@@ -6,7 +6,7 @@
 #define GROSR_SCREEN_FRAME_H
 
 #include "cells.h"
-#include "model.h"
+#include "../model/model.h"
 
 /* How the model is to be looked at. */
 struct frame_view {

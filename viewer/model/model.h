@@ -12,7 +12,7 @@
 #ifndef GROSR_MODEL_H
 #define GROSR_MODEL_H
 
-#include "../tracer/session/session.h"
+#include "../../tracer/session/session.h"
 
 #define MODEL_MOST_SMS    4096u
 #define MODEL_MOST_QUEUES 1024u

@@ -5,11 +5,11 @@
  * full disk or a Ctrl-C leaves what was there. It is put in the place of standard output, so that all formats
  * go one way.
  */
-#include "options.h"
-#include "output.h"
-#include "query.h"
-#include "../tracer/export/export.h"
-#include "../tracer/store/store.h"
+#include "../cli/options.h"
+#include "../cli/output.h"
+#include "../show/query.h"
+#include "../../tracer/export/export.h"
+#include "../../tracer/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
