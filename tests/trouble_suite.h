@@ -8,7 +8,7 @@
 #include "disturbance_suite.h"
 #include "spawn_suite.h"
 
-#define TROUBLE_PATIENCE_NS UINT64_C(60000000000)
+#define TROUBLE_TIMEOUT_NS UINT64_C(60000000000)
 
 /*
  * Two children for each task, for longer than there is time: when frames run out, those that find none fail,
@@ -81,7 +81,7 @@ static inline bool trouble_becomes_done(grosr *rt, uint64_t task, struct grosr_r
     uint64_t start = grosr_host_clock_ns();
     int state;
 
-    while ((state = grosr_test(rt, task, result)) == 0 && grosr_host_clock_ns() - start < TROUBLE_PATIENCE_NS)
+    while ((state = grosr_test(rt, task, result)) == 0 && grosr_host_clock_ns() - start < TROUBLE_TIMEOUT_NS)
         usleep(200);
     return state > 0;
 }
@@ -141,7 +141,7 @@ static inline void trouble_cancel(const char *device, uint32_t workers, uint32_t
         }
         uint64_t start = grosr_host_clock_ns();
         errors += round % 2 && grosr_cancel(rt, root, 1, NULL) != 0;
-        errors += grosr_drain(rt, TROUBLE_PATIENCE_NS) != 0;
+        errors += grosr_drain(rt, TROUBLE_TIMEOUT_NS) != 0;
         if (grosr_host_clock_ns() - start > longest)
             longest = grosr_host_clock_ns() - start;
         /* What failed first counts: perhaps for want of frames. */
@@ -278,7 +278,7 @@ static inline void trouble_urgent(const char *device)
                                  : suite_task(GROSR_FN_HOP, 0, at + i * sizeof(sys64));
     task[HIGH].flags = GROSR_TASK_HIGH;
     is(grosr_submit(rt, task, N + 1, result, NULL), 0, "%d tasks, then an urgent one", N);
-    is(grosr_drain(rt, TROUBLE_PATIENCE_NS), 0, "all end");
+    is(grosr_drain(rt, TROUBLE_TIMEOUT_NS), 0, "all end");
     for (uint32_t i = 0; i <= N; i++)
         wrong += result[i].status != 0;
     is(grosr_device_read(rt, times, 0, sizeof(times)), 0, "the times are read");
@@ -311,7 +311,7 @@ static inline void trouble_poke(const char *device, uint32_t rounds)
             task[i] = suite_task(GROSR_FN_POKE, i + round, (uint64_t)(uintptr_t)memory + i * sizeof(sys64));
         grosr_submit(rt, task, N, result, &first);
         for (uint32_t i = 0; i < N; i++) {
-            if (grosr_wait(rt, first + i + 1, TROUBLE_PATIENCE_NS))
+            if (grosr_wait(rt, first + i + 1, TROUBLE_TIMEOUT_NS))
                 break;
             wrong += result[i].status != 0 || sys_load_relaxed((sys64 *)host + i) != i + round;
         }
@@ -348,7 +348,7 @@ static inline void trouble_memory(const char *device)
     for (uint32_t i = 0; i < N; i++) /* every other word */
         task[i] = suite_task(GROSR_FN_POKE, i, (uint64_t)(uintptr_t)memory + (i & ~1u) * sizeof(uint64_t));
     is(grosr_submit(rt, task, N, result, &first), 0, "tasks that write to it");
-    is(grosr_wait(rt, first + N, TROUBLE_PATIENCE_NS), 0, "run");
+    is(grosr_wait(rt, first + N, TROUBLE_TIMEOUT_NS), 0, "run");
     memset(word, 0, sizeof(word));
     is(grosr_device_read(rt, word + 1, sizeof(uint64_t), sizeof(word) - sizeof(uint64_t)), 0,
        "all but the first word");

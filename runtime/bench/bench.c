@@ -16,9 +16,9 @@
 
 #define WARM_UP     3u
 #define THREADS_MAX 8u
-/* For what must end in time. A task takes far less than PATIENCE_TASK_NS on any device. */
-#define PATIENCE_NS      60000000000u
-#define PATIENCE_TASK_NS 100000u
+/* For what must end in time. A task takes far less than TIMEOUT_TASK_NS on any device. */
+#define TIMEOUT_NS      60000000000u
+#define TIMEOUT_TASK_NS 100000u
 
 bool grosr_bench_on_cuda(const struct grosr_bench_report *report)
 {
@@ -42,7 +42,7 @@ int grosr_bench_open(const struct grosr_bench_report *report, uint32_t workers, 
 
 int grosr_bench_wait(grosr *rt, uint64_t task, uint64_t tasks)
 {
-    int err = grosr_wait(rt, task, PATIENCE_NS + tasks * PATIENCE_TASK_NS);
+    int err = grosr_wait(rt, task, TIMEOUT_NS + tasks * TIMEOUT_TASK_NS);
 
     if (err == -ETIMEDOUT)
         grosr_stop(rt);

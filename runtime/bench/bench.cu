@@ -19,9 +19,9 @@ extern "C" __global__ void bench_static(uint64_t *result)
         result[blockIdx.x] = grosr_bench_result(blockIdx.x);
 }
 
-/* Answers each new request until it has answered `last`; without one for `patience_ns` it ends by itself. */
+/* Answers each new request until it has answered `last`; without one for `timeout_ns` it ends by itself. */
 extern "C" __global__ void bench_echo(const sys32 *request, sys32 *response, uint32_t last,
-                                      uint64_t patience_ns)
+                                      uint64_t timeout_ns)
 {
     uint32_t seen = 0, polls = 0; /* since the latest request */
     uint64_t since = 0;
@@ -35,7 +35,7 @@ extern "C" __global__ void bench_echo(const sys32 *request, sys32 *response, uin
         } else if (++polls % 65536 == 0) {
             if (polls == 65536)
                 since = dev_clock_ns();
-            else if (dev_clock_ns() - since > patience_ns)
+            else if (dev_clock_ns() - since > timeout_ns)
                 return;
         }
     }

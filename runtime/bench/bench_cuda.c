@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define WARM_UP         3u
-#define LAUNCHES_MOST   10000u /* kernels launched one by one in a sample */
+#define LAUNCHES_MAX    10000u /* kernels launched one by one in a sample */
 #define GRAPH_NODES     1000u  /* of the graph that is launched repeatedly */
 #define GRAPH_STEPS     200u   /* samples of the graph as a chain of dependent steps */
 #define ECHO_TIMEOUT_NS 5000000000u
@@ -226,7 +226,7 @@ static int time_launcher(struct cuda_bench *b, const struct grosr_bench_options 
 static int dispatch_series(struct cuda_bench *b, const struct grosr_bench_options *o,
                            struct grosr_bench_report *report)
 {
-    uint64_t few = o->tasks < LAUNCHES_MOST ? o->tasks : LAUNCHES_MOST;
+    uint64_t few = o->tasks < LAUNCHES_MAX ? o->tasks : LAUNCHES_MAX;
     CUgraphExec graph = NULL;
     int err;
 
@@ -276,7 +276,7 @@ int grosr_bench_scale_cuda(const struct grosr_bench_options *o, struct grosr_ben
     struct cuda_bench b;
     int err = open_bench(&b, report, o->tasks);
 
-    for (uint32_t i = 0; !err && i < counts && count[i] <= LAUNCHES_MOST; i++)
+    for (uint32_t i = 0; !err && i < counts && count[i] <= LAUNCHES_MAX; i++)
         err = time_launcher_at(&b, o, report, "asynchronous launches, one synchronize", GROSR_BENCH_TASKS,
                                launch_async, count[i], count[i], NULL);
     for (uint32_t i = 0; !err && i < counts; i++)
@@ -321,7 +321,7 @@ static int make_tree_graph(struct cuda_bench *b, uint64_t nodes, CUgraphExec *ex
 
 int grosr_bench_spawn_cuda(const struct grosr_bench_options *o, struct grosr_bench_report *report)
 {
-    uint64_t nodes = (o->tasks < LAUNCHES_MOST ? o->tasks : LAUNCHES_MOST);
+    uint64_t nodes = (o->tasks < LAUNCHES_MAX ? o->tasks : LAUNCHES_MAX);
     CUgraphExec graph = NULL;
     struct cuda_bench b;
     int err = open_bench(&b, report, nodes);
@@ -361,8 +361,8 @@ static int time_echo(struct cuda_bench *b, const struct grosr_bench_options *o,
 {
     uint32_t trips = (uint32_t)o->tasks, warm = trips / 10 + 1, last = warm + trips;
     CUdeviceptr request = b->word_view, response = b->word_view + WORD_STRIDE * sizeof(sys32);
-    uint64_t patience_ns = 2 * (uint64_t)ECHO_TIMEOUT_NS;
-    void *arguments[] = {&request, &response, &last, &patience_ns};
+    uint64_t timeout_ns = 2 * (uint64_t)ECHO_TIMEOUT_NS;
+    void *arguments[] = {&request, &response, &last, &timeout_ns};
     int err = 0;
 
     TRY(launch(b->echo, 1, 1, 1, 1, 1, 1, 0, b->stream, arguments, NULL));
@@ -387,7 +387,7 @@ static int time_echo(struct cuda_bench *b, const struct grosr_bench_options *o,
 static int time_mediated(struct cuda_bench *b, const struct grosr_bench_options *o,
                          struct grosr_bench_report *report, double *samples)
 {
-    uint32_t trips = o->tasks < LAUNCHES_MOST ? (uint32_t)o->tasks : LAUNCHES_MOST, warm = trips / 10 + 1;
+    uint32_t trips = o->tasks < LAUNCHES_MAX ? (uint32_t)o->tasks : LAUNCHES_MAX, warm = trips / 10 + 1;
 
     for (uint32_t i = 1; i <= warm + trips; i++) {
         void *arguments[] = {&b->word_view, &i};
@@ -410,7 +410,7 @@ static int time_mediated(struct cuda_bench *b, const struct grosr_bench_options 
 static int time_hop(struct cuda_bench *b, const struct grosr_bench_options *o,
                     struct grosr_bench_report *report, double *samples)
 {
-    uint32_t trips = o->tasks < LAUNCHES_MOST ? (uint32_t)o->tasks : LAUNCHES_MOST;
+    uint32_t trips = o->tasks < LAUNCHES_MAX ? (uint32_t)o->tasks : LAUNCHES_MAX;
     CUdeviceptr word, time = b->result;
     void *arguments[] = {&word, &time, &trips};
 
@@ -437,7 +437,7 @@ int grosr_bench_pingpong_cuda(const struct grosr_bench_options *o, struct grosr_
     double *samples = grosr_bench_samples((uint32_t)o->tasks);
     struct cuda_bench b;
     CUgraphExec graph = NULL;
-    int err = samples ? open_bench(&b, report, LAUNCHES_MOST + 1) : -ENOMEM;
+    int err = samples ? open_bench(&b, report, LAUNCHES_MAX + 1) : -ENOMEM;
 
     if (!samples)
         return err;

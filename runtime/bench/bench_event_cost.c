@@ -27,11 +27,11 @@
 
 #define WARM_UP     2u
 #define RING_EVENTS 1024u
-#define PLACES_MOST 3u /* on the axis */
+#define PLACES_MAX  3u /* on the axis */
 #define READERS     8u
 #define AT_ONCE     256u
 #define PAUSE_NS    100000u /* as the collector's between looks at the rings */
-#define PATIENCE_NS 60000000000u
+#define TIMEOUT_NS  60000000000u
 #define CHECKED     16u /* of the latest events of a ring */
 
 /* What is measured at each point of the grid; the first two are the baselines. */
@@ -70,11 +70,11 @@ struct trace_bench {
     struct grosr_bench_rig *rig;
     struct grosr_session *session;
     bool cuda;
-    uint32_t sms, place[PLACES_MOST], places; /* warps an SM; on the host device, threads */
-    uint32_t steps;                           /* of a warp: those that are timed, and a lap before */
+    uint32_t sms, place[PLACES_MAX], places; /* warps an SM; on the host device, threads */
+    uint32_t steps;                          /* of a warp: those that are timed, and a lap before */
     uint32_t want[GROSR_BENCH_LENGTHS][GROSR_BENCH_SEEDS];
     double *sample[SERIES]; /* [repetitions], of a point */
-    double *cost[SERIES][MEMORIES][GROSR_BENCH_LENGTHS][PLACES_MOST], *lost, *ratio; /* [repetitions] */
+    double *cost[SERIES][MEMORIES][GROSR_BENCH_LENGTHS][PLACES_MAX], *lost, *ratio; /* [repetitions] */
 };
 
 /* ---- readers ---- */
@@ -234,12 +234,12 @@ static int time_once(struct trace_bench *b, uint32_t which, const struct point *
         return err;
     if (which == DRAINED)
         start_readers(&readers, b->session, rings);
-    err = grosr_bench_rig_wait(b->rig, PATIENCE_NS);
+    err = grosr_bench_rig_wait(b->rig, TIMEOUT_NS);
     if (which == DRAINED)
         join_readers(&readers, err);
     if (err)
         return err == -ETIMEDOUT ? grosr_fail(ETIMEDOUT, "a kernel did not end within %u s",
-                                              (unsigned)(PATIENCE_NS / 1000000000u))
+                                              (unsigned)(TIMEOUT_NS / 1000000000u))
                                  : err;
     for (uint32_t i = 0; i < rings; i++)
         sum += (double)grosr_bench_rig_spans(b->rig)[i];
@@ -410,10 +410,9 @@ static int make_room(struct trace_bench *b)
 
     for (uint32_t which = 0; all && which < SERIES; which++) {
         all = (b->sample[which] = grosr_bench_samples(n)) != NULL;
-        for (uint32_t i = 0; all && i < MEMORIES * GROSR_BENCH_LENGTHS * PLACES_MOST; i++)
-            all =
-                (b->cost[which][i / GROSR_BENCH_LENGTHS / PLACES_MOST][i / PLACES_MOST % GROSR_BENCH_LENGTHS]
-                        [i % PLACES_MOST] = grosr_bench_samples(n)) != NULL;
+        for (uint32_t i = 0; all && i < MEMORIES * GROSR_BENCH_LENGTHS * PLACES_MAX; i++)
+            all = (b->cost[which][i / GROSR_BENCH_LENGTHS / PLACES_MAX][i / PLACES_MAX % GROSR_BENCH_LENGTHS]
+                          [i % PLACES_MAX] = grosr_bench_samples(n)) != NULL;
     }
     return all ? 0 : -ENOMEM;
 }
@@ -433,9 +432,9 @@ static void free_room(struct trace_bench *b)
 {
     for (uint32_t which = 0; which < SERIES; which++) {
         free(b->sample[which]);
-        for (uint32_t i = 0; i < MEMORIES * GROSR_BENCH_LENGTHS * PLACES_MOST; i++)
-            free(b->cost[which][i / GROSR_BENCH_LENGTHS / PLACES_MOST][i / PLACES_MOST % GROSR_BENCH_LENGTHS]
-                        [i % PLACES_MOST]);
+        for (uint32_t i = 0; i < MEMORIES * GROSR_BENCH_LENGTHS * PLACES_MAX; i++)
+            free(b->cost[which][i / GROSR_BENCH_LENGTHS / PLACES_MAX][i / PLACES_MAX % GROSR_BENCH_LENGTHS]
+                        [i % PLACES_MAX]);
     }
     free(b->lost);
     free(b->ratio);

@@ -14,9 +14,9 @@
 #define WARM_UP     3u
 #define CHAIN_STEPS 512u /* of one chain of dependent tasks; the first are not counted */
 #define CHAIN_WARM  32u
-#define CHAINS_MOST 200u
-#define SERIAL_MOST 10000000u /* calls in a sample of the serial baseline */
-#define QUEUE_MOST                                                                          \
+#define CHAINS_MAX  200u
+#define SERIAL_MAX  10000000u /* calls in a sample of the serial baseline */
+#define QUEUE_MAX                                                                           \
     100000u /* tasks in a sample of the shared queue, where workers are in each other's way \
              */
 
@@ -123,7 +123,7 @@ static int open_with(const struct grosr_bench_report *report, uint32_t workers, 
     options.device_bytes = device_bytes;
     options.sharing = sharing;
     if (sharing == GROSR_SHARING_ONE_QUEUE && !grosr_bench_on_cuda(report))
-        options.frames = 2 * QUEUE_MOST; /* first in, first out is breadth first: many wait */
+        options.frames = 2 * QUEUE_MAX; /* first in, first out is breadth first: many wait */
     return grosr_open(rt, &options);
 }
 
@@ -131,7 +131,7 @@ static int time_trees(const struct grosr_bench_options *o, struct grosr_bench_re
                       enum grosr_sharing sharing, double *samples)
 {
     bool one_queue = sharing == GROSR_SHARING_ONE_QUEUE;
-    uint64_t tasks = one_queue && o->tasks > QUEUE_MOST ? QUEUE_MOST : o->tasks;
+    uint64_t tasks = one_queue && o->tasks > QUEUE_MAX ? QUEUE_MAX : o->tasks;
     const struct tree trees[] = {
         fibonacci_tree(tasks),
         regular_tree("a binary tree", 2, tasks),
@@ -166,7 +166,7 @@ static uint64_t call_fibonacci(const void *table, uint32_t n)
 static void time_calls(const struct grosr_bench_options *o, struct grosr_bench_report *report,
                        double *samples)
 {
-    struct tree t = fibonacci_tree(o->tasks < SERIAL_MOST ? o->tasks : SERIAL_MOST);
+    struct tree t = fibonacci_tree(o->tasks < SERIAL_MAX ? o->tasks : SERIAL_MAX);
     serial_function table[] = {call_fibonacci};
 
     for (uint32_t i = 0; i < o->repetitions; i++) {
@@ -237,7 +237,7 @@ int grosr_bench_chains(const struct grosr_bench_options *o, struct grosr_bench_r
         {"GROSR, task to task, another worker of the SM", GROSR_FN_RELAY, 8, 1},
         {"GROSR, task to task, a worker of another SM", GROSR_FN_RELAY, 0, 0},
     };
-    uint32_t most = CHAINS_MOST * (CHAIN_STEPS - CHAIN_WARM - 1);
+    uint32_t most = CHAINS_MAX * (CHAIN_STEPS - CHAIN_WARM - 1);
     uint32_t count = o->tasks < most ? (uint32_t)o->tasks : most;
     double *samples = grosr_bench_samples(count);
     int err = samples ? 0 : -ENOMEM;

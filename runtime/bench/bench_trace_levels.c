@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WARM_UP     2u
-#define LEVELS      4u
-#define ROUNDS_MOST 64u /* tasks for each lane in a sample */
+#define WARM_UP    2u
+#define LEVELS     4u
+#define ROUNDS_MAX 64u /* tasks for each lane in a sample */
 
 static int sample(grosr *rt, const struct grosr_task *tasks, struct grosr_result *results, uint64_t count,
                   uint64_t spin_ns, struct grosr_bench_report *report, double *ns)
@@ -70,7 +70,7 @@ static int time_length(const struct grosr_bench_options *o, struct grosr_bench_r
 {
     static const char *const level_name[LEVELS] = {"off", "counters", "spans", "full"};
     uint64_t lanes = (uint64_t)report->device.lanes * (grosr_bench_on_cuda(report) ? 64 : 2);
-    uint64_t count = lanes * ROUNDS_MOST < o->tasks ? lanes * ROUNDS_MOST : o->tasks;
+    uint64_t count = lanes * ROUNDS_MAX < o->tasks ? lanes * ROUNDS_MAX : o->tasks;
     struct grosr_task *tasks = (struct grosr_task *)calloc(count, sizeof(*tasks));
     struct grosr_result *results = (struct grosr_result *)calloc(count, sizeof(*results));
     double off = 0;

@@ -20,7 +20,7 @@
 
 #define HOST_RING_EVENTS  65536u
 #define RINGS_BYTES       (64u << 20)
-#define RING_EVENTS_LEAST 256u
+#define RING_EVENTS_MIN   256u
 #define HOUSEKEEPING_NS   10000000u /* between clock snapshots */
 #define SNAPSHOT_TRIPS    64u
 #define SNAPSHOT_TIMEOUT  50000000u
@@ -448,9 +448,9 @@ static uint32_t default_ring(uint32_t workers)
     if (statvfs("/dev/shm", &shm) == 0 && (uint64_t)shm.f_bavail * shm.f_bsize / 2 < bytes)
         bytes = (uint64_t)shm.f_bavail * shm.f_bsize / 2;
     events = bytes / sizeof(sys128) / workers;
-    return events < RING_EVENTS_LEAST ? RING_EVENTS_LEAST
-           : events > GROSR_RING_MAX  ? GROSR_RING_MAX
-                                      : (uint32_t)events;
+    return events < RING_EVENTS_MIN  ? RING_EVENTS_MIN
+           : events > GROSR_RING_MAX ? GROSR_RING_MAX
+                                     : (uint32_t)events;
 }
 
 /* Fills in the device's defaults and checks the ranges. */

@@ -17,7 +17,7 @@
 
 /* The collector tells how far it is after so many tasks, and gives way to another after so many. */
 #define COLLECT_STEP 512u
-#define COLLECT_MOST 8192u
+#define COLLECT_MAX  8192u
 
 /* Results this far ahead are fetched: a line that the device has written takes some 100 ns to come. */
 #define FETCH_AHEAD 32u
@@ -119,12 +119,12 @@ static uint64_t collect(grosr *rt)
     /* Pairs with the store in reserve(): the batches of these tasks are in the list. */
     uint64_t reserved = dev_load_acquire(&rt->reserved);
     uint64_t before = dev_load_relaxed(&rt->retired), retired = before;
-    uint64_t limit = grosr_least(reserved, before + COLLECT_MOST);
+    uint64_t limit = grosr_min64(reserved, before + COLLECT_MAX);
 
     while (retired < limit) {
         const struct batch *b = front_batch(rt, retired);
-        uint64_t end = grosr_least(b->first + b->count, (retired | mask) + 1); /* of the batch, of the lap */
-        end = grosr_least(end, grosr_least(retired + COLLECT_STEP, limit));
+        uint64_t end = grosr_min64(b->first + b->count, (retired | mask) + 1); /* of the batch, of the lap */
+        end = grosr_min64(end, grosr_min64(retired + COLLECT_STEP, limit));
         uint64_t lap = grosr_queue_lap(rt->capacity_log2, retired);
         const sys128 *slot = &rt->results[retired & mask];
         retired += b->results ? hand_over(slot, lap, end - retired, b->results + (retired - b->first))
@@ -196,7 +196,7 @@ static int wait_below(grosr *rt, uint64_t task, uint64_t timeout_ns)
     uint64_t start = timeout_ns == GROSR_FOREVER ? 0 : grosr_host_clock_ns(), seen = 0;
     struct waiter w = {0, 0};
 
-    task = grosr_least(task, dev_load_relaxed(&rt->reserved));
+    task = grosr_min64(task, dev_load_relaxed(&rt->reserved));
     for (;;) {
         uint64_t retired = grosr_retired(rt);
         if (retired < task && grosr_try_collect(rt))

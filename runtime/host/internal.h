@@ -151,7 +151,7 @@ struct waiter {
 /* A little while, longer each time. */
 void grosr_wait_a_little(const grosr *rt, struct waiter *w);
 
-static inline uint64_t grosr_least(uint64_t a, uint64_t b)
+static inline uint64_t grosr_min64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }

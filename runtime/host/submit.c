@@ -112,9 +112,9 @@ static uint64_t alike(grosr *rt, uint64_t first, uint64_t count, bool *cancelled
         }
         if (s->first <= first) {
             *cancelled = true;
-            return grosr_least(count, s->end - first);
+            return grosr_min64(count, s->end - first);
         }
-        count = grosr_least(count, s->first - first);
+        count = grosr_min64(count, s->first - first);
         i++;
     }
     return count;
@@ -134,14 +134,14 @@ static struct claim claim(grosr *rt, uint64_t first, uint64_t count)
 
     if (dev_load_relaxed(&rt->claimed) != first || rt->ended)
         return c;
-    c.count = grosr_least(count, grosr_retired(rt) + capacity - first);
+    c.count = grosr_min64(count, grosr_retired(rt) + capacity - first);
     if (c.count == 0)
         return c;
     c.count = alike(rt, first, c.count, &c.cancelled);
     uint64_t n = c.count;
     for (uint64_t done = 0; done < n; done += 0xffff)
         grosr_record_locked(rt, GROSR_EV_TASK_ENQUEUE,
-                            grosr_payload_task((uint32_t)grosr_least(n - done, 0xffff), first + done));
+                            grosr_payload_task((uint32_t)grosr_min64(n - done, 0xffff), first + done));
     dev_store_relaxed(&rt->claimed, first + n); /* a hint to who waits for its turn */
     /* Before the tasks themselves, so that no reader sees more taken than enqueued. */
     sys_store_release(&grosr_session_queue(rt->session, 0)->enqueued, first + n);
@@ -242,7 +242,7 @@ static void publish(grosr *rt, const struct grosr_task *tasks, uint64_t first, s
     stamp_chunks(rt, first, c.count);
     dev_point("submit.claimed");
     for (uint64_t n; first < end; first += n, tasks += n) {
-        n = grosr_least(end, (first | mask) + 1) - first; /* to the end of the lap */
+        n = grosr_min64(end, (first | mask) + 1) - first; /* to the end of the lap */
         if (urgent)                                       /* one by one */
             n = 1;
         if (tasks->flags & GROSR_TASK_HIGH && urgent && !c.cancelled && write_urgent(rt, first, tasks))
@@ -260,7 +260,7 @@ static int wait_for_room(grosr *rt, uint64_t first, uint64_t count, struct claim
 {
     const uint64_t capacity = UINT64_C(1) << rt->capacity_log2;
     const uint64_t not_full = grosr_payload_wait(GROSR_RES_QUEUE_NOT_FULL, 0);
-    uint64_t wanted = grosr_least(grosr_least(count, ROOM_WANTED), (capacity + 3) / 4),
+    uint64_t wanted = grosr_min64(grosr_min64(count, ROOM_WANTED), (capacity + 3) / 4),
              seen = grosr_retired(rt);
     struct waiter w = {0, 0};
     bool waited = false;
@@ -400,8 +400,8 @@ static int add_cancelled(grosr *rt, struct span s, uint64_t *fresh)
             continue;
         }
         uint64_t from = old.first > s.first ? old.first : s.first;
-        *fresh -= grosr_least(old.end, s.end) - from;
-        s.first = grosr_least(s.first, old.first);
+        *fresh -= grosr_min64(old.end, s.end) - from;
+        s.first = grosr_min64(s.first, old.first);
         s.end = old.end > s.end ? old.end : s.end;
         rt->cancelled[i] = rt->cancelled[--rt->cancelled_count];
     }
@@ -440,7 +440,7 @@ static int cancel(grosr *rt, uint64_t first, uint64_t count, uint64_t *marked)
         grosr_wait_a_little(rt, &w);
     pthread_mutex_lock(&rt->lock);
     end =
-        grosr_least(count > UINT64_MAX - first ? UINT64_MAX : first + count, dev_load_relaxed(&rt->reserved));
+        grosr_min64(count > UINT64_MAX - first ? UINT64_MAX : first + count, dev_load_relaxed(&rt->reserved));
     claimed = dev_load_relaxed(&rt->claimed);
     if (first < end && end > claimed)
         err = add_cancelled(rt, (struct span){first > claimed ? first : claimed, end}, marked);
@@ -450,7 +450,7 @@ static int cancel(grosr *rt, uint64_t first, uint64_t count, uint64_t *marked)
         rt->cancel_until = rt->cancel_until > end ? rt->cancel_until : end;
         sys_store_relaxed(&rt->words->cancelling, 1u);
     }
-    for (uint64_t t = first; !err && t < grosr_least(end, claimed); t++)
+    for (uint64_t t = first; !err && t < grosr_min64(end, claimed); t++)
         *marked += mark_cancelled(rt, t);
     grosr_resign_collector(rt);
     return err ? grosr_refuse(rt, GROSR_CALL_CANCEL, err) : 0;

@@ -1,13 +1,13 @@
 -- percentiles of the time that runs of each task function took
 WITH
 bins AS (
-    SELECT what AS id, bin, sum(n) AS n, sum(total_ns) AS total_ns, max(max_ns) AS most_ns
+    SELECT what AS id, bin, sum(n) AS n, sum(total_ns) AS total_ns, max(max_ns) AS max_ns
     FROM GROSR_DURATION WHERE measure = 'run' AND bin >= 0 GROUP BY what, bin),
 ranked AS (
     SELECT *, sum(n) OVER (PARTITION BY id ORDER BY bin) AS upto, sum(n) OVER (PARTITION BY id) AS total FROM bins)
 SELECT f.name AS function, total AS runs, sum(total_ns) / total AS mean_ns,
-       min(CASE WHEN upto * 100 >= 50 * total THEN most_ns END) AS p50_ns,
-       min(CASE WHEN upto * 100 >= 90 * total THEN most_ns END) AS p90_ns,
-       min(CASE WHEN upto * 100 >= 99 * total THEN most_ns END) AS p99_ns,
-       max(most_ns) AS max_ns
+       min(CASE WHEN upto * 100 >= 50 * total THEN max_ns END) AS p50_ns,
+       min(CASE WHEN upto * 100 >= 90 * total THEN max_ns END) AS p90_ns,
+       min(CASE WHEN upto * 100 >= 99 * total THEN max_ns END) AS p99_ns,
+       max(max_ns) AS max_ns
 FROM ranked LEFT JOIN GROSR_FUNCTION f ON f.function = id GROUP BY id ORDER BY max_ns DESC, id;

@@ -30,7 +30,7 @@ SELECT (SELECT count(start) + count(end) FROM GROSR_TASK) +
        (SELECT count(start) + count(end) FROM GROSR_WORKER) +
        (SELECT count(*) FROM GROSR_INSTANT WHERE worker IS NOT NULL)
 SQL
-my $PATIENCE = 60;    # seconds that anything may take on a loaded machine
+my $TIMEOUT = 60;    # seconds that anything may take on a loaded machine
 my %running;          # pid => process, of what this test started
 
 -x $GROSR or plan(skip_all => 'there is no ' . ($ENV{GROSR} || 'build/release/grosr') . ': `make` builds it');
@@ -113,7 +113,7 @@ sub ended
 sub finish
 {
     my ($p, $seconds) = @_;
-    return $p if until_true(sub { ended($p) }, $seconds || 2 * $PATIENCE);
+    return $p if until_true(sub { ended($p) }, $seconds || 2 * $TIMEOUT);
     diag("`$p->{command}` did not end; killed");
     kill('KILL', -$p->{pid});
     until_true(sub { ended($p) });
@@ -139,7 +139,7 @@ sub signal_group
 sub until_true
 {
     my ($code, $seconds) = @_;
-    my ($end, $pause) = (time() + ($seconds || $PATIENCE), 0.002);
+    my ($end, $pause) = (time() + ($seconds || $TIMEOUT), 0.002);
     for (;;) {
         my $value = $code->();
         return $value if $value;

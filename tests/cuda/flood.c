@@ -23,10 +23,10 @@
 
 #define WARPS_PER_SM 8u
 #define RING_EVENTS  4096u
-#define READERS_MOST 64u
+#define READERS_MAX  64u
 #define AT_ONCE      512u
 #define LOOK_NS      100000000u /* between looks at a signal */
-#define PATIENCE_NS  (UINT64_C(20) * 1000000000u)
+#define TIMEOUT_NS   (UINT64_C(20) * 1000000000u)
 
 static volatile sig_atomic_t stopped;
 
@@ -100,7 +100,7 @@ static void *check_rings(void *arg)
 }
 
 /* Waits for the kernel; a signal stops it, and so does a kernel that takes too long. */
-static int await(struct grosr_bench_rig *rig, uint64_t patience_ns)
+static int await(struct grosr_bench_rig *rig, uint64_t timeout_ns)
 {
     struct grosr_session_header *h = grosr_session_live(grosr_bench_rig_session(rig));
     uint64_t start = grosr_host_clock_ns();
@@ -108,9 +108,9 @@ static int await(struct grosr_bench_rig *rig, uint64_t patience_ns)
 
     while ((err = grosr_bench_rig_wait(rig, LOOK_NS)) == -ETIMEDOUT) {
         uint64_t passed = grosr_host_clock_ns() - start;
-        if (stopped || passed > patience_ns)
+        if (stopped || passed > timeout_ns)
             sys_store_relaxed(&h->stop, 1);
-        if (passed > patience_ns + PATIENCE_NS)
+        if (passed > timeout_ns + TIMEOUT_NS)
             return err;
     }
     return err;
@@ -130,9 +130,9 @@ static void flood(const struct grosr_device_info *device, enum grosr_overflow ov
     };
     struct grosr_bench_rig *rig = NULL;
     struct ring_check *ring = (struct ring_check *)calloc(o.warps, sizeof(*ring));
-    struct checker checker[READERS_MOST];
+    struct checker checker[READERS_MAX];
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t readers = cpus > (long)READERS_MOST ? READERS_MOST : cpus > 1 ? (uint32_t)cpus : 1;
+    uint32_t readers = cpus > (long)READERS_MAX ? READERS_MAX : cpus > 1 ? (uint32_t)cpus : 1;
     uint64_t wrong = 0, disorder = 0, written = 0, read = 0, dropped = 0, overwritten = 0, unbalanced = 0;
     uint64_t untold = 0, uncounted = 0, start;
     sys32 give_up = {0};
@@ -160,7 +160,7 @@ static void flood(const struct grosr_device_info *device, enum grosr_overflow ov
         }
     }
     /* 2 M events a second is slower than anything that was seen. */
-    int err = await(rig, PATIENCE_NS + events * 500);
+    int err = await(rig, TIMEOUT_NS + events * 500);
     sys_store_relaxed(&give_up, err != 0);
     for (uint32_t i = 0; i < readers; i++) {
         pthread_join(checker[i].thread, NULL);

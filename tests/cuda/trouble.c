@@ -18,7 +18,7 @@ static int trap(void)
     o.workers = 4;
     if (grosr_open(&rt, &o) || grosr_submit(rt, &task, 1, NULL, NULL))
         return 1;
-    int err = grosr_drain(rt, TROUBLE_PATIENCE_NS);
+    int err = grosr_drain(rt, TROUBLE_TIMEOUT_NS);
     printf("# %d: %s\n", err, grosr_error());
     if (err != -EIO || !strstr(grosr_error(), "'poke'") || !strstr(grosr_error(), "worker"))
         return 2;

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     data += sizeof(count);
     size -= sizeof(count);
     /* As large as is said, so that ASan sees every byte beside them. */
-    size_t most = count <= GROSR_CHUNK_EVENTS_MOST ? count : 1;
+    size_t most = count <= GROSR_CHUNK_EVENTS_MAX ? count : 1;
     uint8_t *bytes = (uint8_t *)allocate(size);
     struct grosr_pair *records = (struct grosr_pair *)allocate(most * sizeof(*records));
 

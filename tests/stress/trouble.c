@@ -45,7 +45,7 @@ static void others_go_on(const char *name)
     grosr *rt = suite_open(&o);
     struct suite_blocked b = {rt, t.task, t.result, TREES, 1};
     pthread_create(&thread, NULL, submit_trees, &b); /* it may be the one */
-    while (dev_load_acquire(&frozen) == 1 && grosr_host_clock_ns() - start < TROUBLE_PATIENCE_NS)
+    while (dev_load_acquire(&frozen) == 1 && grosr_host_clock_ns() - start < TROUBLE_TIMEOUT_NS)
         usleep(100);
     is(dev_load_acquire(&frozen), 2, "%s: somebody is frozen", name);
     for (uint32_t i = 0; i < TASKS; i++)
@@ -58,11 +58,11 @@ static void others_go_on(const char *name)
         for (uint32_t i = 0; i < TASKS; i++)
             done += grosr_test(rt, first + i, &one) == 1;
         usleep(1000);
-    } while (done < TASKS / 4 && grosr_host_clock_ns() - start < TROUBLE_PATIENCE_NS);
+    } while (done < TASKS / 4 && grosr_host_clock_ns() - start < TROUBLE_TIMEOUT_NS);
     ok(done >= TASKS / 4, "the others go on: %" PRIu64 " tasks end", done);
     dev_store_release(&frozen, 0u);
     pthread_join(thread, NULL);
-    is(grosr_drain(rt, TROUBLE_PATIENCE_NS), 0, "and all, when it goes on");
+    is(grosr_drain(rt, TROUBLE_TIMEOUT_NS), 0, "and all, when it goes on");
     for (uint32_t i = 0; i < TASKS; i++)
         wrong += result[i].status != 0 || result[i].value != i + 7;
     grosr_close(rt);

@@ -91,18 +91,18 @@ static void odd(struct grosr_pair *records)
 {
     uint32_t wrong = 0;
 
-    for (uint32_t i = 0; i < GROSR_CHUNK_EVENTS_MOST; i++)
+    for (uint32_t i = 0; i < GROSR_CHUNK_EVENTS_MAX; i++)
         records[i] = (struct grosr_pair){tap_random(&seed), tap_random(&seed)};
     for (uint32_t count = 1; count < 70; count++)
         wrong += !there_and_back(records + count, count);
     is(wrong, 0, "random records, 1 to 69 of them");
-    ok(there_and_back(records, GROSR_CHUNK_EVENTS_MOST), "and as many as there may be: raw, not longer");
-    for (uint32_t i = 0; i < GROSR_CHUNK_EVENTS_MOST; i++) {
+    ok(there_and_back(records, GROSR_CHUNK_EVENTS_MAX), "and as many as there may be: raw, not longer");
+    for (uint32_t i = 0; i < GROSR_CHUNK_EVENTS_MAX; i++) {
         unsigned bits = (unsigned)(tap_random(&seed) % 49); /* times and payloads of every width */
         uint64_t some = tap_random(&seed) & ((UINT64_C(1) << bits) - 1);
         records[i] = grosr_event_pack(0, 1 + i % 20, i % 7 ? some : UINT64_C(0) - some, some * 257);
     }
-    ok(there_and_back(records, GROSR_CHUNK_EVENTS_MOST), "fields of every width, times that go back");
+    ok(there_and_back(records, GROSR_CHUNK_EVENTS_MAX), "fields of every width, times that go back");
     for (uint32_t i = 0; i < 4096; i++) /* more kinds and high bits than the dictionary holds */
         records[i] = event(4 + i % 3, i % 300, i, 10 * i);
     size_t bytes = there_and_back(records, 4096);
@@ -168,7 +168,7 @@ static void hostile(struct grosr_pair *records)
 int main(void)
 {
     struct grosr_pair *records =
-        (struct grosr_pair *)malloc(GROSR_CHUNK_EVENTS_MOST * sizeof(struct grosr_pair));
+        (struct grosr_pair *)malloc(GROSR_CHUNK_EVENTS_MAX * sizeof(struct grosr_pair));
 
     regular(records);
     odd(records);

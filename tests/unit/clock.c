@@ -14,10 +14,10 @@
 #include <math.h>
 #include <time.h>
 
-#define BASE_NS   UINT64_C(5000000000000) /* the host's clock when a session starts */
-#define MOST      2000000
-#define SECOND    1e9
-#define PERIOD_NS 10e6
+#define BASE_NS    UINT64_C(5000000000000) /* the host's clock when a session starts */
+#define PLACED_MAX 2000000
+#define SECOND     1e9
+#define PERIOD_NS  10e6
 
 /* Times of the host are ns since BASE_NS. */
 struct world {
@@ -35,7 +35,7 @@ struct world {
 
 struct verdict {
     uint32_t placed, broken;
-    double error_p50, error_p99, bound_p50, bound_p99, bound_most, share_p99;
+    double error_p50, error_p99, bound_p50, bound_p99, bound_max, share_p99;
 };
 
 static double random_one(struct world *w)
@@ -87,13 +87,13 @@ static double take(struct world *w, double now, double *best, struct grosr_clock
     return now;
 }
 
-static float errors[MOST], bounds[MOST], shares[MOST];
+static float errors[PLACED_MAX], bounds[PLACED_MAX], shares[PLACED_MAX];
 
 static void place(struct grosr_clock *c, const struct world *w, double h, struct verdict *v)
 {
     uint64_t placed, bound;
 
-    if (v->placed == MOST || !grosr_clock_place(c, device_at(w, h), &placed, &bound))
+    if (v->placed == PLACED_MAX || !grosr_clock_place(c, device_at(w, h), &placed, &bound))
         return;
     double error = fabs((double)(int64_t)(placed - BASE_NS) - h);
     errors[v->placed] = (float)error;
@@ -145,19 +145,19 @@ static struct verdict simulate(const struct world *given, struct grosr_clock *c)
     v.error_p99 = percentile(errors, v.placed, 0.99);
     v.bound_p50 = percentile(bounds, v.placed, 0.5);
     v.bound_p99 = percentile(bounds, v.placed, 0.99);
-    v.bound_most = percentile(bounds, v.placed, 1);
+    v.bound_max = percentile(bounds, v.placed, 1);
     v.share_p99 = percentile(shares, v.placed, 0.99);
     if (w->name)
         printf(
             "# %-38s error p50 %4.0f p99 %5.0f, bound p50 %5.0f p99 %6.0f most %9.0f ns, used p99 %3.0f%%, "
             "%u of %u broken, %u points\n",
-            w->name, v.error_p50, v.error_p99, v.bound_p50, v.bound_p99, v.bound_most, 100 * v.share_p99,
+            w->name, v.error_p50, v.error_p99, v.bound_p50, v.bound_p99, v.bound_max, 100 * v.share_p99,
             v.broken, v.placed, c->count);
     return v;
 }
 
 /* The promise: at most one in a thousand outside its bound; 0 where nothing goes beyond what is assumed. */
-static void holds(const struct world *w, double error_p99, double bound_p99, double bound_most)
+static void holds(const struct world *w, double error_p99, double bound_p99, double bound_max)
 {
     struct grosr_clock c;
     struct verdict v = simulate(w, &c);
@@ -165,7 +165,7 @@ static void holds(const struct world *w, double error_p99, double bound_p99, dou
     ok(v.placed > 20000 && v.broken == 0, "%s: every placed time is within its bound", w->name);
     ok(v.error_p99 <= error_p99, "%s: 99 %% are within %.0f ns", w->name, error_p99);
     ok(v.bound_p99 <= bound_p99, "%s: and say so, by a bound within %.0f ns", w->name, bound_p99);
-    ok(v.bound_most <= bound_most, "%s: all within %.0f ns", w->name, bound_most);
+    ok(v.bound_max <= bound_max, "%s: all within %.0f ns", w->name, bound_max);
     is(c.epochs, w->jump_ns < 0 ? 2 : 1, "%s: it has jumped back if it has", w->name);
     grosr_clock_free(&c);
 }

@@ -2,9 +2,9 @@
  * pieces, and wherever the window lies no entry is lost or changed. */
 #include "../launch_fixture.h"
 
-#define MOST (GROSR_DEQUE_CAPACITY + 300)
+#define ENTRIES (GROSR_DEQUE_CAPACITY + 300)
 
-static struct grosr_entry plain[MOST];
+static struct grosr_entry plain[ENTRIES];
 static uint32_t oldest, size;
 
 static uint32_t compare(const struct grosr_deque *d)

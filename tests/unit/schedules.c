@@ -13,10 +13,10 @@
 
 /* ---- a shared ring of two slots ---- */
 
-enum { MOST = 8 };
+enum { TASKS_MAX = 8 };
 
 static struct grosr_share ring;
-static uint32_t takers, each, taken[MOST], taken_count, wanted;
+static uint32_t takers, each, taken[TASKS_MAX], taken_count, wanted;
 
 static struct grosr_entry entry_of(uint32_t putter, uint32_t i)
 {
@@ -68,7 +68,7 @@ static void take(bool by_lane)
         }
         uint32_t putter = (uint32_t)(t.e.number - 1) / 16, i = (uint32_t)(t.e.number - 1) % 16;
         explore_require(putter < 2 && i < each && fixture_same(t.e, entry_of(putter, i)), "an entry is torn");
-        if (taken_count < MOST)
+        if (taken_count < TASKS_MAX)
             taken[taken_count++] = (uint32_t)t.e.number;
     }
 }

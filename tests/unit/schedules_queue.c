@@ -38,14 +38,14 @@ static inline int explore_unlock(pthread_mutex_t *mutex)
 #include "../fixture.h"
 #include "../launch_fixture.h"
 
-enum { CAPACITY_LOG2 = 1, MOST = 6 };
+enum { CAPACITY_LOG2 = 1, TASKS_MAX = 6 };
 
 static grosr *rt;
 static struct grosr_launch launch;
-static struct grosr_task tasks[MOST];
-static struct grosr_result results[MOST];
+static struct grosr_task tasks[TASKS_MAX];
+static struct grosr_result results[TASKS_MAX];
 static uint64_t first_number; /* of the runs' first task: laps wrap */
-static uint32_t count, runs[MOST];
+static uint32_t count, runs[TASKS_MAX];
 static uint64_t marked;
 static bool batched, cancels;
 
@@ -74,7 +74,7 @@ static void begin(void)
     launch.queue.taken[0].taken.v = first_number;
     memset(launch.control, 0, sizeof(*launch.control));
     memset(launch.ends, 0, (GROSR_SHARE_INBOX + 1) * sizeof(*launch.ends));
-    memset(launch.urgent_slots, 0, MOST * sizeof(dev256));
+    memset(launch.urgent_slots, 0, TASKS_MAX * sizeof(dev256));
     memset(runs, 0, sizeof(runs));
     memset(results, 0xee, sizeof(results));
     marked = 0;
@@ -84,7 +84,7 @@ static void begin(void)
     explore_watch(&rt->retired, sizeof(rt->retired));
     explore_watch(&rt->claimed, sizeof(rt->claimed));
     explore_watch(&rt->collecting, sizeof(rt->collecting));
-    explore_watch(rt->words->urgent, MOST * sizeof(sys64));
+    explore_watch(rt->words->urgent, TASKS_MAX * sizeof(sys64));
     explore_watch(&rt->words->urgent_taken, sizeof(sys64));
     explore_watch(&rt->urgent_lock, sizeof(dev32)); /* to be interrupted before it is let go */
     explore_watch(&launch.queue.port[0], sizeof(dev64));

@@ -23,7 +23,7 @@ static double any_share(void)
 static void make_model(struct model *m, unsigned round)
 {
     memset(m, 0, sizeof(*m));
-    m->sms = round % 3 == 0 ? 132 : round % 3 == 1 ? (uint32_t)any(5) : MODEL_MOST_SMS;
+    m->sms = round % 3 == 0 ? 132 : round % 3 == 1 ? (uint32_t)any(5) : MODEL_MAX_SMS;
     m->queues = (uint32_t)any(12);
     m->sm = (struct model_sm *)calloc(m->sms + 1, sizeof(*m->sm));
     m->queue = (struct model_queue *)calloc(m->queues + 1, sizeof(*m->queue));

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define MS       UINT64_C(1000000)
-#define PATIENCE (100 * MS)
+#define MS      UINT64_C(1000000)
+#define TIMEOUT (100 * MS)
 
 static struct grosr_session *session;
 static struct grosr_stall stall;
@@ -33,7 +33,7 @@ static struct grosr_queue_entry *queue(void)
 static bool look_after(uint64_t ns)
 {
     now += ns;
-    return grosr_stall_look(&stall, session, now, PATIENCE);
+    return grosr_stall_look(&stall, session, now, TIMEOUT);
 }
 
 /* Whether it stalls when nothing more happens, not before its time, and to the look. */

@@ -62,7 +62,7 @@ static void no_frame(struct grosr_deque d)
     is(grosr_then(&t, FUNCTION, 1, 2), 0, "it can go on");
 }
 
-static void most_children(struct grosr_deque d)
+static void max_children(struct grosr_deque d)
 {
     struct grosr_task_context t = context(d, 1);
 
@@ -147,7 +147,7 @@ int main(void)
     d = fixture_deque(&launch, 0);
     bad_arguments(d);
     no_frame(d);
-    most_children(d);
+    max_children(d);
     signals(d);
     full(d);
     free(d.local);

@@ -2,7 +2,7 @@
  * missing, with the whole sum; and a free frame is given to one at a time and never lost. */
 #include "../launch_fixture.h"
 
-#define MOST 7
+#define CHILDREN_MAX 7
 
 /* ---- counting ---- */
 
@@ -84,9 +84,9 @@ static void all_orders(enum kind kind, const char *name)
     struct grosr_frame *frames = (struct grosr_frame *)fixture_memory(2 * sizeof(*frames));
     uint64_t seed = kind + 1, bad = 0, orders = 0;
 
-    for (int k = 1; k < MOST; k++) {
-        struct teller t[MOST];
-        int n = k, order[MOST];
+    for (int k = 1; k < CHILDREN_MAX; k++) {
+        struct teller t[CHILDREN_MAX];
+        int n = k, order[CHILDREN_MAX];
         uint32_t children = 0;
         for (int i = 0; i < k; i++) {
             t[i].count = 1 + (uint32_t)(tap_random(&seed) % 3);
@@ -108,7 +108,7 @@ static void all_orders(enum kind kind, const char *name)
 }
 
 /* As many children as there may be, with the largest values: no sum reaches the count. */
-static void most_children(void)
+static void max_children(void)
 {
     struct grosr_frame *frames = (struct grosr_frame *)fixture_memory(2 * sizeof(*frames));
     uint64_t bad = 0;
@@ -196,7 +196,7 @@ int main(void)
     all_orders(NARROW, "a parent that expects meanwhile");
     all_orders(PARENT_FIRST, "a parent that has expected before");
     all_orders(WIDE, "a wide frame");
-    most_children();
+    max_children();
     free_frames(1, 1, 1000);
     free_frames(1, 3000, 20000);
     free_frames(2, 3000, 20000);

@@ -20,11 +20,11 @@
 #define RATE_POINTS 256                  /* or from so many */
 
 #define TOLERANCE_NS 32    /* by so much the bound may grow to save a point */
-#define MOST_DRIFT   1e-3  /* of any clock against another: quartz within 200 ppm, NTP within 500 */
+#define MAX_DRIFT    1e-3  /* of any clock against another: quartz within 200 ppm, NTP within 500 */
 #define WANDER       1e-6  /* of an instant's rate from the mean rate */
 #define WANDER_S     1e-16 /* and for each ns of the interval */
 #define STEP_NS      32    /* of %globaltimer on Hopper; a clock is not believed to be finer */
-#define MOST_STEP_NS 2048  /* nor coarser: older chips step by 1 us */
+#define MAX_STEP_NS  2048  /* nor coarser: older chips step by 1 us */
 
 void grosr_clock_init(struct grosr_clock *c, const struct grosr_session *s)
 {
@@ -53,8 +53,8 @@ static double wander(double length)
 /* What both the event's stamp and the snapshots' may be behind by, together: a step of the device's clock. */
 static double step_ns(const struct grosr_clock *c)
 {
-    if (c->divisor_ns == 0 || c->divisor_ns > MOST_STEP_NS)
-        return MOST_STEP_NS;
+    if (c->divisor_ns == 0 || c->divisor_ns > MAX_STEP_NS)
+        return MAX_STEP_NS;
     return c->divisor_ns < STEP_NS ? STEP_NS : (double)c->divisor_ns;
 }
 
@@ -82,7 +82,7 @@ static struct grosr_clock_line beyond(const struct grosr_clock *c, uint32_t edge
     const struct grosr_clock_point *e = &c->point[edge];
     struct grosr_clock_line l = {
         .device_ns = e->device_ns, .host_ns = e->host_ns, .bound = e->bound_ns, .curve = -WANDER_S};
-    double error = MOST_DRIFT;
+    double error = MAX_DRIFT;
     uint32_t far = edge;
 
     for (int i = 0;
@@ -97,8 +97,8 @@ static struct grosr_clock_line beyond(const struct grosr_clock *c, uint32_t edge
         error = (e->bound_ns + c->point[far].bound_ns + step_ns(c)) / known.length + wander(known.length);
         l.drift = known.drift;
     }
-    if (!(error < MOST_DRIFT && fabs(l.drift) < 2 * MOST_DRIFT)) {
-        error = MOST_DRIFT;
+    if (!(error < MAX_DRIFT && fabs(l.drift) < 2 * MAX_DRIFT)) {
+        error = MAX_DRIFT;
         l.drift = 0;
     }
     l.slope = back ? -error : error;
@@ -473,7 +473,7 @@ bool grosr_clock_judge(const struct grosr_clock *c, const struct grosr_clock_tri
     fit->used = c->point[i].device_ns == trip->device_ns && c->point[i].host_ns >= trip->before_ns &&
                 c->point[i].host_ns <= trip->after_ns;
     fit->jump = fit->used && i && c->point[i].first;
-    fit->drift_ppb = fabs(line.slope) < MOST_DRIFT && line.until
+    fit->drift_ppb = fabs(line.slope) < MAX_DRIFT && line.until
                          ? llround(-line.drift / (1 + line.drift) * 1e9)
                          : INT64_MIN;
     return true;

@@ -13,15 +13,15 @@
 #include <string.h>
 #include <time.h>
 
-#define HAND_OVER_NS  20000000u  /* a batch goes to the writer at this age, or half full */
-#define SAMPLE_NS     1000000u   /* at most one sample of the queues a ms, and only when they changed */
-#define LOOK_NS       5000000u   /* between looks for new sessions */
-#define WATCH_NS      10000000u  /* between looks for stalls */
-#define BLIND_NS      200000000u /* without them, nothing is known of what went on meanwhile */
-#define PAUSE_NS      100000u    /* between looks at the rings while there are events, at first */
-#define PAUSE_MOST_NS 1000000u   /* and when a look finds all of them nearly empty */
-#define PAUSE_EVENTS  16384u     /* after a look that finds so many, none */
-#define RUNS_MAX      (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
+#define HAND_OVER_NS 20000000u  /* a batch goes to the writer at this age, or half full */
+#define SAMPLE_NS    1000000u   /* at most one sample of the queues a ms, and only when they changed */
+#define LOOK_NS      5000000u   /* between looks for new sessions */
+#define WATCH_NS     10000000u  /* between looks for stalls */
+#define BLIND_NS     200000000u /* without them, nothing is known of what went on meanwhile */
+#define PAUSE_NS     100000u    /* between looks at the rings while there are events, at first */
+#define PAUSE_MAX_NS 1000000u   /* and when a look finds all of them nearly empty */
+#define PAUSE_EVENTS 16384u     /* after a look that finds so many, none */
+#define RUNS_MAX     (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
 /* ---- the drainer ---- */
 
@@ -204,7 +204,7 @@ static void drain(struct collector *c)
             b = end ? NULL : get_free(c);
         }
         /* Rarer looks find longer runs, which cost less an event; but no ring is to fill in between. */
-        pause_ns = full >= 8 ? PAUSE_NS : full < 4 && pause_ns < PAUSE_MOST_NS ? 2 * pause_ns : pause_ns;
+        pause_ns = full >= 8 ? PAUSE_NS : full < 4 && pause_ns < PAUSE_MAX_NS ? 2 * pause_ns : pause_ns;
         if (full < 16 && n < PAUSE_EVENTS && !end) {
             struct timespec pause = {0, n ? pause_ns : quiet < 64 ? 300000 : 2000000};
             nanosleep(&pause, NULL);

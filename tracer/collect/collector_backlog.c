@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CUT_MARGIN_NS     1000000u   /* events were before they were drained, but for the clocks' errors */
-#define STALL_MARGIN_NS   500000000u /* how long after its time a stall is noticed, at most */
-#define CLOCK_PATIENCE_NS 200000000u /* how long rows wait for the clock snapshot behind them */
+#define CUT_MARGIN_NS    1000000u   /* events were before they were drained, but for the clocks' errors */
+#define STALL_MARGIN_NS  500000000u /* how long after its time a stall is noticed, at most */
+#define CLOCK_TIMEOUT_NS 200000000u /* how long rows wait for the clock snapshot behind them */
 
 /* ---- how far back ---- */
 
@@ -126,7 +126,7 @@ void collector_put_aside(struct collector *c, struct grosr_batch *b)
 
 bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now)
 {
-    if (now - drained_ns > CLOCK_PATIENCE_NS)
+    if (now - drained_ns > CLOCK_TIMEOUT_NS)
         return true;
     for (uint32_t i = 0; i < c->begun; i++)
         if (!c->source[i]->finished && !grosr_clock_covers(&c->source[i]->clock, drained_ns))

@@ -16,17 +16,17 @@
 #include <string.h>
 #include <time.h>
 
-#define GPUS_MOST     64u
+#define GPUS_MAX      64u
 #define QUEUE_SAMPLES 16384u     /* the writer comes twice a second, for 2000 a second and some of NVML's */
 #define PM_SAMPLES    1024u      /* taken at once */
 #define DRIFT_PPM     100u       /* by which two clocks are taken to differ at most */
 #define FAR_NS        1000000000 /* a session's clock that is so far off is not that of the samples */
-#define TOLD_MOST     4u         /* texts that wait for the writer */
-#define PATIENCE_NS   300000000u /* for the thread, at the end */
+#define TOLD_MAX      4u         /* texts that wait for the writer */
+#define TIMEOUT_NS    300000000u /* for the thread, at the end */
 
 /* The counters' numbers: NVML's values of each GPU, then the metrics of PM sampling. */
 #define SLOTS_PER_GPU 8u
-#define PM_SLOT       (GPUS_MOST * SLOTS_PER_GPU)
+#define PM_SLOT       (GPUS_MAX * SLOTS_PER_GPU)
 #define SLOTS         (PM_SLOT + GROSR_PM_METRICS_COUNT)
 static_assert(GROSR_NVML_VALUES_COUNT <= SLOTS_PER_GPU, "every value of a GPU has a slot");
 
@@ -48,11 +48,11 @@ struct grosr_sampler {
     uint32_t first, count; /* of queue */
     uint64_t lost;         /* there was no room in it */
     uint32_t told;
-    char text[TOLD_MOST][256];
+    char text[TOLD_MAX][256];
     struct sample queue[QUEUE_SAMPLES];
 
     /* The thread's. */
-    grosr_nvml_device gpu[GPUS_MOST];
+    grosr_nvml_device gpu[GPUS_MAX];
     uint32_t gpus;
     struct grosr_pm *pm; /* NULL: no PM sampling */
     bool pm_told_lost;
@@ -101,7 +101,7 @@ static void __attribute__((format(printf, 2, 3))) tell(struct grosr_sampler *s, 
 
     va_start(args, format);
     pthread_mutex_lock(&s->lock);
-    if (s->told < TOLD_MOST)
+    if (s->told < TOLD_MAX)
         vsnprintf(s->text[s->told++], sizeof(s->text[0]), format, args);
     pthread_mutex_unlock(&s->lock);
     va_end(args);
@@ -113,7 +113,7 @@ static void find_gpus(struct grosr_sampler *s)
 
     if (count <= 0)
         tell(s, "no counters of GPUs are recorded: %s", count ? grosr_nvml_absent() : "NVML shows none");
-    for (uint32_t i = 0; (int)i < count && i < GPUS_MOST; i++) {
+    for (uint32_t i = 0; (int)i < count && i < GPUS_MAX; i++) {
         s->gpu[i] = grosr_nvml_at(i);
         s->gpus = i + 1;
         if (!s->gpu[i])
@@ -341,13 +341,13 @@ static int write_sample(struct grosr_sampler *s, struct grosr_store *store, cons
 }
 
 /* Takes what has come to be said; the number of texts. */
-static uint32_t take_told(struct grosr_sampler *s, char text[TOLD_MOST][256])
+static uint32_t take_told(struct grosr_sampler *s, char text[TOLD_MAX][256])
 {
     pthread_mutex_lock(&s->lock);
     uint32_t told = s->told;
     memcpy(text, s->text, sizeof(s->text));
     s->told = 0;
-    if (s->stop && s->lost && !s->told_lost && told < TOLD_MOST) {
+    if (s->stop && s->lost && !s->told_lost && told < TOLD_MAX) {
         snprintf(text[told++], sizeof(s->text[0]), "%llu values of counters were lost: they came too fast",
                  (unsigned long long)s->lost);
         s->told_lost = true;
@@ -403,7 +403,7 @@ static int note_placing(struct grosr_sampler *s, struct grosr_store *store, cons
 int grosr_sampler_write(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases,
                         struct grosr_clock *clock, bool rows, void (*warned)(const char *text))
 {
-    char text[TOLD_MOST][256];
+    char text[TOLD_MAX][256];
     struct sample taken[256];
     uint32_t told = take_told(s, text), n;
     int err = 0;
@@ -432,7 +432,7 @@ bool grosr_sampler_has_only_gpu(struct grosr_sampler *s)
 
 void grosr_sampler_stop(struct grosr_sampler *s)
 {
-    uint64_t until_ns = grosr_host_clock_ns() + PATIENCE_NS;
+    uint64_t until_ns = grosr_host_clock_ns() + TIMEOUT_NS;
     struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
 
     if (!s)

@@ -121,7 +121,7 @@ static struct view view_of(const struct grosr_session *session)
 }
 
 bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
-                      uint64_t patience_ns)
+                      uint64_t timeout_ns)
 {
     struct view v;
 
@@ -136,7 +136,7 @@ bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *ses
     stall->looked_ns = now_ns;
     stall->counters = v.counters;
     stall->moved = false;
-    return now_ns - stall->since_ns >= patience_ns;
+    return now_ns - stall->since_ns >= timeout_ns;
 }
 
 /* ---- telling ---- */

@@ -26,9 +26,9 @@ struct grosr_stall {
 /* Events of the session that have been drained. */
 void grosr_stall_see(struct grosr_stall *stall, const struct grosr_pair *events, uint32_t count);
 
-/* A look at now_ns (CLOCK_MONOTONIC): whether the session has stalled for patience_ns. */
+/* A look at now_ns (CLOCK_MONOTONIC): whether the session has stalled for timeout_ns. */
 bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
-                      uint64_t patience_ns);
+                      uint64_t timeout_ns);
 
 /* A line on a session that has stalled: for how long at now_ns, what it owes, and what its workers are at. */
 void grosr_stall_tell(const struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,

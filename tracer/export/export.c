@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define PROGRESS_ROWS 8192
-#define TIME_MOST     (INT64_C(1) << 60)
+#define TIME_MAX      (INT64_C(1) << 60)
 
 void grosr_walk_no_memory(struct grosr_walk *w)
 {
@@ -60,7 +60,7 @@ sqlite3_stmt *grosr_walk_ask(struct grosr_walk *w, const char *sql, int64_t x, i
 /* Only a damaged trace has times beyond 36 years; sums of these do not overflow. */
 static int64_t bounded(int64_t time)
 {
-    return time < -TIME_MOST ? -TIME_MOST : time > TIME_MOST ? TIME_MOST : time;
+    return time < -TIME_MAX ? -TIME_MAX : time > TIME_MAX ? TIME_MAX : time;
 }
 
 static void advance(struct grosr_walk *w, struct grosr_export_view *s)

@@ -20,8 +20,8 @@
 #include <stdlib.h>
 
 /* Of more workers nothing is known but their number, and more SMs are in no order; no machine has as many. */
-#define WORKERS_MOST (1 << 20)
-#define SMS_MOST     (1 << 20)
+#define WORKERS_MAX (1 << 20)
+#define SMS_MAX     (1 << 20)
 
 static struct grosr_export_lanes *add_track(struct grosr_walk *w, const struct grosr_export_key *key,
                                             struct grosr_export_lanes *parent,
@@ -108,7 +108,7 @@ static struct grosr_export_lanes *sm_track(struct grosr_walk *w, int64_t session
         return lanes;
     if (sm != GROSR_NULL) {
         snprintf(name, sizeof(name), "SM %" PRId64, sm);
-        track.rank = sm >= 0 && sm < SMS_MOST ? (int32_t)(RANK_SMS + sm) : INT32_MAX - 1;
+        track.rank = sm >= 0 && sm < SMS_MAX ? (int32_t)(RANK_SMS + sm) : INT32_MAX - 1;
     }
     track.name = name;
     return add_track(w, &key, parent, &track);
@@ -307,8 +307,8 @@ void grosr_place_workers(struct grosr_walk *w)
     sqlite3_finalize(row);
     if (w->error || count <= 0)
         return;
-    if (count > WORKERS_MOST)
-        count = WORKERS_MOST;
+    if (count > WORKERS_MAX)
+        count = WORKERS_MAX;
     w->worker = (struct grosr_export_worker *)malloc((size_t)count * sizeof(*w->worker));
     if (!w->worker) {
         grosr_walk_no_memory(w);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* Tasks enqueued by one event are at most as many as its 16-bit count says. */
-#define BATCH_MOST 65536
+#define BATCH_MAX 65536
 
 static struct grosr_export_argument *next_argument(struct grosr_export_event *e, const char *name)
 {
@@ -201,7 +201,7 @@ static void emit_submit(struct grosr_walk *w, struct grosr_export_view *s)
     int64_t spawner = grosr_column(s->rows, GROSR_COLUMN_B), task = grosr_column(s->rows, GROSR_COLUMN_FLOW),
             session = session_of(s);
 
-    if (b->time != s->start || b->session != session || b->worker != spawner || b->tasks == BATCH_MOST)
+    if (b->time != s->start || b->session != session || b->worker != spawner || b->tasks == BATCH_MAX)
         grosr_walk_flush_batch(w);
     if (b->tasks == b->room) {
         size_t room = b->room ? 2 * b->room : 64;

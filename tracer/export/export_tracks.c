@@ -7,15 +7,15 @@
 #include <string.h>
 
 /* Viewers keep no deeper stacks than a few hundred; what would be deeper goes to a further lane. */
-#define DEPTH_MOST 100
+#define DEPTH_MAX 100
 
 /* What lies over each other on one track; a damaged trace's slices may do so by the million. */
-#define LANES_MOST 4096
+#define LANES_MAX 4096
 
 struct lane {
     struct grosr_export_track track;
     int depth;
-    int64_t end[DEPTH_MOST]; /* of the slices open, innermost last */
+    int64_t end[DEPTH_MAX]; /* of the slices open, innermost last */
 };
 
 struct grosr_export_lanes {
@@ -207,11 +207,11 @@ int grosr_export_slice(struct grosr_export_tracks *t, struct grosr_export_lanes 
     for (size_t i = 0; i < l->lanes; i++) {
         lane = l->lane[i];
         end_until(t, lane, event->time);
-        if (lane->depth == 0 || (lane->depth < DEPTH_MOST && lane->end[lane->depth - 1] >= end))
+        if (lane->depth == 0 || (lane->depth < DEPTH_MAX && lane->end[lane->depth - 1] >= end))
             break;
         lane = NULL;
     }
-    if (!lane && l->lanes == LANES_MOST) { /* no room for it: where it began is told */
+    if (!lane && l->lanes == LANES_MAX) { /* no room for it: where it began is told */
         event->track = grosr_export_first_lane(l);
         t->writer->calls->instant(t->writer, event);
         return 0;

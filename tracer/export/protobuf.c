@@ -7,7 +7,7 @@
 
 enum { TYPE_VARINT, TYPE_FIXED64, TYPE_BYTES };
 
-#define VARINT_MOST 10
+#define VARINT_MAX 10
 
 /* Makes room for `more` bytes. */
 static bool reserve(struct grosr_protobuf *p, size_t more)
@@ -30,7 +30,7 @@ static bool reserve(struct grosr_protobuf *p, size_t more)
 
 static void put_varint(struct grosr_protobuf *p, uint64_t value)
 {
-    if (!reserve(p, VARINT_MOST))
+    if (!reserve(p, VARINT_MAX))
         return;
     for (; value >= 0x80; value >>= 7)
         p->bytes[p->used++] = (unsigned char)(value | 0x80);

@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define BUFFER_BYTES (64u * 1024)
-#define PATIENCE_NS  2000000000u /* for room in a stream, since anything was written */
+#define TIMEOUT_NS   2000000000u /* for room in a stream, since anything was written */
 
 static dev64 dropped, kernel_ns;
 
@@ -35,7 +35,7 @@ static void write_patiently(struct inject_thread *t, const struct grosr_piece *p
     while (!inject_try_write(t, pieces, count)) {
         uint64_t now = grosr_host_clock_ns();
         since = since ? since : now;
-        if (now - since > PATIENCE_NS) {
+        if (now - since > TIMEOUT_NS) {
             inject_write(t, pieces, count); /* counts it as dropped */
             return;
         }

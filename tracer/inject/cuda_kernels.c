@@ -3,7 +3,7 @@
  *
  * Every launch takes `launching` for reading while it is inside the driver, a persistent one for writing, so
  * that no other launch falls into the moment in which the activity is off. A launch may stay inside the
- * driver for as long as the queue behind a persistent kernel is full: so both wait for at most PATIENCE_NS
+ * driver for as long as the queue behind a persistent kernel is full: so both wait for at most TIMEOUT_NS
  * and then go on without the lock, at the price that a record may be missing, which is said.
  *
  * A persistent kernel is between two events in its stream: the first is over when it may start, the second
@@ -21,7 +21,7 @@
 
 #define BUCKETS     1024u
 #define MISSING     65536u /* launches without a record that are known at a time; a power of two */
-#define PATIENCE_NS 100000000u
+#define TIMEOUT_NS  100000000u
 #define WITHHELD_NS 2000000000u
 #define LOOK_NS     500000000u
 #define OURS        "grosr_kernel" /* the runtime's kernel, in whatever program (program_cuda.h) */
@@ -290,7 +290,7 @@ void launch_enter(const struct launch *l)
     if (!l->name || !l->name->persistent) {
         holds = pthread_rwlock_tryrdlock(&launching) == 0;
         if (!holds) {
-            at = until(PATIENCE_NS);
+            at = until(TIMEOUT_NS);
             holds = pthread_rwlock_timedrdlock(&launching, &at) == 0;
         }
         if (!holds)
@@ -298,7 +298,7 @@ void launch_enter(const struct launch *l)
         expect_record(l);
         return;
     }
-    at = until(PATIENCE_NS);
+    at = until(TIMEOUT_NS);
     holds = pthread_rwlock_timedwrlock(&launching, &at) == 0;
     if (!holds)
         dev_add_relaxed(&crowded, 1);
@@ -366,7 +366,7 @@ static void look_after_persistent(uint64_t now_ns);
 
 void kernels_forget(CUcontext context, CUstream stream)
 {
-    struct timespec at = until(PATIENCE_NS);
+    struct timespec at = until(TIMEOUT_NS);
 
     if (context) /* the last chance to hear of what ran in it */
         look_after_persistent(grosr_host_clock_ns());
@@ -419,7 +419,7 @@ static bool has_ended(struct persistent *p, uint64_t now_ns, uint64_t *end_ns)
 static void look_after_persistent(uint64_t now_ns)
 {
     struct persistent *ended = NULL;
-    struct timespec at_most = until(PATIENCE_NS);
+    struct timespec at_most = until(TIMEOUT_NS);
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
         return;
@@ -477,7 +477,7 @@ static struct missing find_oldest(uint64_t after_ns)
 static struct missing find_running(void)
 {
     struct missing oldest = find_oldest(0), m = oldest;
-    struct timespec at_most = until(PATIENCE_NS);
+    struct timespec at_most = until(TIMEOUT_NS);
     CUcontext context;
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */

@@ -17,11 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STREAMS     4u
-#define THREADS     4096u /* known at a time */
-#define FACTS_MAX   65536u
-#define BUCKETS     4096u
-#define PATIENCE_NS 2000000000u /* for the collector, once for each process */
+#define STREAMS    4u
+#define THREADS    4096u /* known at a time */
+#define FACTS_MAX  65536u
+#define BUCKETS    4096u
+#define TIMEOUT_NS 2000000000u /* for the collector, once for each process */
 #define LOCK_DEFAULT \
     PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP /* a hook of malloc's that comes back is refused */
 
@@ -126,7 +126,7 @@ static int make_session(void)
     else
         err = create_session();
     if (!err)
-        err = grosr_session_wait_collector(current.session, collector, PATIENCE_NS);
+        err = grosr_session_wait_collector(current.session, collector, TIMEOUT_NS);
     if (err) {
         fprintf(stderr, "grosr: process %d is not recorded: %s\n", (int)getpid(), grosr_error());
         grosr_session_close(current.session);

@@ -65,7 +65,7 @@ static int snapshot_by_kernel(struct grosr_tracing *t)
 }
 
 /* At the beginning and the end, when there should be room: tries for so long. */
-static int snapshot_surely(struct grosr_tracing *t, uint64_t patience_ns)
+static int snapshot_with_retry(struct grosr_tracing *t, uint64_t timeout_ns)
 {
     uint64_t start = grosr_host_clock_ns();
     int err;
@@ -74,7 +74,7 @@ static int snapshot_surely(struct grosr_tracing *t, uint64_t patience_ns)
         return 0;
     while ((err = snapshot_by_kernel(t)) == -EAGAIN || err == -ETIMEDOUT) {
         struct timespec pause = {0, 1000000};
-        if (grosr_host_clock_ns() - start > patience_ns)
+        if (grosr_host_clock_ns() - start > timeout_ns)
             return grosr_fail(EIO, "the device does not tell its time: other kernels have it");
         nanosleep(&pause, NULL);
     }
@@ -83,7 +83,7 @@ static int snapshot_surely(struct grosr_tracing *t, uint64_t patience_ns)
 
 /* In between: asks the warps that poll, and if none does a kernel of ours. No answer: the next time perhaps.
  */
-static void snapshot_meanwhile(struct grosr_tracing *t)
+static void snapshot_periodic(struct grosr_tracing *t)
 {
     if (t->cuda && grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, POLLED_NS))
         snapshot_by_kernel(t);
@@ -108,7 +108,7 @@ static void *service_main(void *p)
         uint32_t collector = sys_load_relaxed(&h->collector_pid);
         if (collector && grosr_process_start_time(collector, NULL))
             grosr_session_set_collector(t->session, 0); /* it died */
-        snapshot_meanwhile(t);
+        snapshot_periodic(t);
         pthread_mutex_lock(&t->lock);
     }
     pthread_mutex_unlock(&t->lock);
@@ -170,7 +170,7 @@ static int wait_for_recorder(struct grosr_tracing *t)
 }
 
 /* Until a collector is attached, or the process that should does not run any more, or for so long. */
-static bool attached(struct grosr_tracing *t, uint32_t pid, uint64_t patience_ns)
+static bool attached(struct grosr_tracing *t, uint32_t pid, uint64_t timeout_ns)
 {
     struct grosr_session_header *h = grosr_session_live(t->session);
     uint64_t start = grosr_host_clock_ns();
@@ -179,7 +179,7 @@ static bool attached(struct grosr_tracing *t, uint32_t pid, uint64_t patience_ns
     while (!sys_load_acquire(&h->collector_pid)) {
         struct timespec pause = {0, 1000000};
         siginfo_t end = {0};
-        if (grosr_process_start_time(pid, NULL) || grosr_host_clock_ns() - start > patience_ns ||
+        if (grosr_process_start_time(pid, NULL) || grosr_host_clock_ns() - start > timeout_ns ||
             (t->recorder && waitid(P_PID, pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid))
             return false;
         nanosleep(&pause, NULL);
@@ -320,7 +320,7 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
         goto fail;
     t->handle.trace = grosr_session_trace(t->session, t->view);
     if ((err = await_collector(t, o)) || (err = prepare(t, o->warps)) ||
-        (err = snapshot_surely(t, FIRST_WAIT_NS)))
+        (err = snapshot_with_retry(t, FIRST_WAIT_NS)))
         goto fail;
     err = pthread_create(&t->service, NULL, service_main, t);
     if (err) {
@@ -441,7 +441,7 @@ int grosr_trace_close(struct grosr_tracing *t)
     if (!t)
         return 0;
     stop_service(t);
-    snapshot_surely(t, LAST_WAIT_NS); /* without it the time before goes on: no reason to fail */
+    snapshot_with_retry(t, LAST_WAIT_NS); /* without it the time before goes on: no reason to fail */
     err = close_books(t, &in_use);
     if (err)
         snprintf(text, sizeof(text), "%s", grosr_error());

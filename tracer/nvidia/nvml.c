@@ -9,11 +9,11 @@
 #include <stdio.h>
 
 /* Values of NVML's enumerations (nvml.h of the CUDA toolkit). */
-#define NVML_OK          0
-#define NVML_CLOCK_SM    1
-#define NVML_CLOCK_MEM   2
-#define NVML_SENSOR_GPU  0
-#define NVML_STRING_MOST 96
+#define NVML_OK         0
+#define NVML_CLOCK_SM   1
+#define NVML_CLOCK_MEM  2
+#define NVML_SENSOR_GPU 0
+#define NVML_STRING_MAX 96
 
 /* nvmlMemory_t */
 struct nvml_memory {
@@ -184,7 +184,7 @@ int grosr_nvml_sample(grosr_nvml_device device, double values[GROSR_NVML_VALUES_
 
 void grosr_nvml_driver_version(char *to, size_t size)
 {
-    char text[NVML_STRING_MOST] = "";
+    char text[NVML_STRING_MAX] = "";
 
     if (!load() || nvml.driver_version(text, sizeof(text)) != NVML_OK)
         text[0] = 0;

@@ -23,8 +23,8 @@
 #include <string.h>
 #include <time.h>
 
-#define BUFFER_BYTES    (64u << 20) /* on the GPU's side, for what has not been decoded */
-#define SAMPLES_AT_MOST 4096u       /* decoded at once */
+#define BUFFER_BYTES (64u << 20) /* on the GPU's side, for what has not been decoded */
+#define SAMPLES_MAX  4096u       /* decoded at once */
 
 #define SYMBOLS(X)                                                                                           \
     X(result_string, "cuptiGetResultString", (CUptiResult, const char **))                                   \
@@ -201,7 +201,7 @@ static bool start(struct grosr_pm *pm, uint32_t gpu, uint64_t interval_ns, uint6
     set.triggerMode = CUPTI_PM_SAMPLING_TRIGGER_MODE_GPU_TIME_INTERVAL;
     bytes.pMetricNames = metrics;
     bytes.numMetrics = GROSR_PM_METRICS_COUNT;
-    bytes.maxSamples = SAMPLES_AT_MOST;
+    bytes.maxSamples = SAMPLES_MAX;
     if (!GOOD(set_config, set) || !GOOD(image_size, bytes))
         return false;
     pm->image_bytes = bytes.counterDataSize;

@@ -9,7 +9,7 @@
 
 /* Batches that one may come after and belong before: more than there are host threads. From a damaged ring
  * they may come in any order, and one that is farther off is left out rather than sorted in. */
-#define INTERLEAVED_MOST 4096u
+#define INTERLEAVED_MAX 4096u
 
 /* Drops batches that will not be asked for. */
 static void compact(struct grosr_enqueue_times *w)
@@ -55,7 +55,7 @@ int grosr_enqueue_times_add(struct grosr_enqueue_times *w, uint64_t first, uint3
         return err;
     size_t at = w->count;
     for (; at && w->batch[at - 1].first > first; at--) /* host threads interleave */
-        if (w->count - at == INTERLEAVED_MOST)
+        if (w->count - at == INTERLEAVED_MAX)
             return 0;
     memmove(&w->batch[at + 1], &w->batch[at], (w->count++ - at) * sizeof(*w->batch));
     w->batch[at] = (struct grosr_enqueue){first, time, count, count};

@@ -16,8 +16,8 @@
 
 #define BUCKETS     8192u
 #define STRINGS_MAX (1u << 20) /* numbers of a stream's strings */
-#define OPEN_MOST   (1u << 18) /* ranges held; no program has more open, and their ends are not seen */
-#define PATIENCE_NS 1000000000u
+#define OPEN_MAX    (1u << 18) /* ranges held; no program has more open, and their ends are not seen */
+#define TIMEOUT_NS  1000000000u
 
 /* NVTX_EVENTS.eventType, as Nsight Systems numbers them. */
 enum { EVENT_CATEGORY = 33, EVENT_MARK = 34, EVENT_PUSH_POP = 59, EVENT_START_END = 60, EVENT_DOMAIN = 75 };
@@ -239,7 +239,7 @@ static int add_event(struct grosr_records *r, uint32_t stream, struct grosr_reco
             return write_event(r, e, at, &end, NULL);
         }
     }
-    return r->held < OPEN_MOST ? put(r, e, at) : write_event(r, e, at, NULL, NULL);
+    return r->held < OPEN_MAX ? put(r, e, at) : write_event(r, e, at, NULL, NULL);
 }
 
 static int end_range(struct grosr_records *r, const struct grosr_record_nvtx_end *end)
@@ -250,7 +250,7 @@ static int end_range(struct grosr_records *r, const struct grosr_record_nvtx_end
 
     if (o)
         return close_range(r, o, end);
-    if (pushed || r->held == OPEN_MOST) /* its beginning was dropped, or was before a fork */
+    if (pushed || r->held == OPEN_MAX) /* its beginning was dropped, or was before a fork */
         return 0;
     struct grosr_record_nvtx early = {
         .head = {0, GROSR_RECORD_NVTX_END}, .time = end->time, .tid = end->tid, .range = end->range};
@@ -429,7 +429,7 @@ int grosr_records_tick(struct grosr_records *r, uint64_t now_ns)
     for (uint32_t i = 0; i < BUCKETS; i++)
         for (struct open *o = r->nvtx->open[i]; !err && o; o = o->next)
             if (!o->row && o->r.head.kind != GROSR_RECORD_NVTX_END && o->r.time < now_ns &&
-                now_ns - o->r.time >= PATIENCE_NS)
+                now_ns - o->r.time >= TIMEOUT_NS)
                 err = write_event(r, &o->r, o->text, NULL, &o->row);
     return err;
 }

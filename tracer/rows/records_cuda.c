@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define BUCKETS 1024u
-#define WAITING_MOST \
+#define WAITING_MAX \
     (1u << 18) /* rows that are held; no program has more under way, and their ends are not seen */
 
 /* A row that waits for its end. */
@@ -39,7 +39,7 @@ static struct waiting **bucket_of(struct grosr_records *r, uint64_t key)
 static int put(struct grosr_records *r, uint64_t key, uint64_t start, int64_t row)
 {
     struct waiting **bucket = bucket_of(r, key);
-    if (bucket && r->cuda->held >= WAITING_MOST)
+    if (bucket && r->cuda->held >= WAITING_MAX)
         return 0;
     struct waiting *w = bucket ? (struct waiting *)malloc(sizeof(*w)) : NULL;
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define STORED_BATCHES 65536u
-#define LEAST_BATCHES  64u /* of each ring */
+#define MIN_BATCHES    64u /* of each ring */
 
 /* A ring's numbers, as they are stored. */
 struct numbers {
@@ -50,7 +50,7 @@ static int load_enqueue_times(struct grosr_enqueue_times *w, struct grosr_checkp
 void grosr_rows_save(const struct grosr_rows *r, struct grosr_checkpoint *state)
 {
     uint32_t rings = r->session->header.rings;
-    size_t share = STORED_BATCHES / rings > LEAST_BATCHES ? STORED_BATCHES / rings : LEAST_BATCHES;
+    size_t share = STORED_BATCHES / rings > MIN_BATCHES ? STORED_BATCHES / rings : MIN_BATCHES;
 
     grosr_checkpoint_put(state, &r->from, sizeof(r->from));
     grosr_checkpoint_put(state, &r->cut, sizeof(r->cut));

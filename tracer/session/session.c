@@ -588,7 +588,7 @@ void grosr_session_set_collector(struct grosr_session *s, uint32_t pid)
     sys_store_release(&h->collector_pid, pid); /* pairs with whoever waits for the collector */
 }
 
-int grosr_session_wait_collector(const struct grosr_session *s, uint32_t pid, uint64_t patience_ns)
+int grosr_session_wait_collector(const struct grosr_session *s, uint32_t pid, uint64_t timeout_ns)
 {
     uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
@@ -597,9 +597,9 @@ int grosr_session_wait_collector(const struct grosr_session *s, uint32_t pid, ui
         struct timespec pause = {0, 1000000};
         if (grosr_process_start_time(pid, NULL))
             return grosr_fail(ECHILD, "the collector (process %u) ended before it attached", pid);
-        if (clock_ns(CLOCK_MONOTONIC) - start > patience_ns)
+        if (clock_ns(CLOCK_MONOTONIC) - start > timeout_ns)
             return grosr_fail(ETIMEDOUT, "the collector (process %u) did not attach within %d s", pid,
-                              (int)(patience_ns / 1000000000u));
+                              (int)(timeout_ns / 1000000000u));
         nanosleep(&pause, NULL);
     }
     return 0;

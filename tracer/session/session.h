@@ -328,7 +328,7 @@ void grosr_session_set_collector(struct grosr_session *session, uint32_t pid);
  * Waits until a collector is attached, as long as the process `pid`, which is going to be it, runs. -ECHILD:
  * it ended first; -ETIMEDOUT: it did not attach in time.
  */
-int grosr_session_wait_collector(const struct grosr_session *session, uint32_t pid, uint64_t patience_ns);
+int grosr_session_wait_collector(const struct grosr_session *session, uint32_t pid, uint64_t timeout_ns);
 
 /* What the device gets, when it sees the segment at `device_base`. */
 struct grosr_trace grosr_session_trace(const struct grosr_session *session, void *device_base);

@@ -43,7 +43,7 @@ enum { FORMAT_RAW = 1, FORMAT_PACKED = 2 };
 
 #define HEADER_BYTES 16u
 #define ENTRY_BYTES  4u
-#define ENTRIES_MOST 255u
+#define ENTRIES_MAX  255u
 #define WHOLE        255u /* the token of a record that follows whole */
 #define SLACK_BYTES  8u
 
@@ -101,7 +101,7 @@ static inline void learn(struct model *m, uint32_t kind, uint64_t low, bool pred
 struct dictionary {
     uint32_t key[SLOTS];
     uint8_t token[SLOTS];
-    uint32_t entries, entry[ENTRIES_MOST];
+    uint32_t entries, entry[ENTRIES_MAX];
 };
 
 static inline uint32_t find_token(struct dictionary *d, uint32_t key)
@@ -110,7 +110,7 @@ static inline uint32_t find_token(struct dictionary *d, uint32_t key)
 
     while (d->key[slot] != key) {
         if (d->key[slot] == NO_KEY) {
-            if (d->entries == ENTRIES_MOST)
+            if (d->entries == ENTRIES_MAX)
                 return WHOLE;
             d->key[slot] = key;
             d->token[slot] = (uint8_t)d->entries;
@@ -187,7 +187,7 @@ static uint8_t *pack(const struct grosr_pair *records, uint32_t count, unsigned 
 size_t grosr_chunk_encode(const struct grosr_pair *records, uint32_t count, void *room)
 {
     /* Where things are made; then they move up to where they belong. */
-    uint8_t *out = (uint8_t *)room, *stored = out + HEADER_BYTES + ENTRIES_MOST * ENTRY_BYTES;
+    uint8_t *out = (uint8_t *)room, *stored = out + HEADER_BYTES + ENTRIES_MAX * ENTRY_BYTES;
     uint8_t *data = stored + LZ4_COMPRESSBOUND(count), *tokens = out + GROSR_CHUNK_ROOM(count) - count;
     unsigned shift = common_shift(records, count);
     uint64_t first_ns = grosr_event_time(records[0]);
@@ -310,13 +310,13 @@ static int unpack(const uint8_t *tokens, const uint8_t *data, size_t data_bytes,
 int grosr_chunk_decode(const void *bytes, size_t size, struct grosr_pair *records, uint32_t count)
 {
     const uint8_t *in = (const uint8_t *)bytes;
-    struct meaning meanings[ENTRIES_MOST + 1];
+    struct meaning meanings[ENTRIES_MAX + 1];
     uint32_t token_bytes;
     uint64_t first_ns;
     uint16_t entries;
     unsigned shift;
 
-    if (size == 0 || count == 0 || count > GROSR_CHUNK_EVENTS_MOST)
+    if (size == 0 || count == 0 || count > GROSR_CHUNK_EVENTS_MAX)
         return -EINVAL;
     if (in[0] == FORMAT_RAW)
         return decode_raw(in + 1, size - 1, records, count);
@@ -328,7 +328,7 @@ int grosr_chunk_decode(const void *bytes, size_t size, struct grosr_pair *record
     memcpy(&first_ns, in + 8, sizeof(first_ns));
     size -= HEADER_BYTES;
     in += HEADER_BYTES;
-    if (entries > ENTRIES_MOST || token_bytes > count || size < entries * ENTRY_BYTES + SLACK_BYTES ||
+    if (entries > ENTRIES_MAX || token_bytes > count || size < entries * ENTRY_BYTES + SLACK_BYTES ||
         size - entries * ENTRY_BYTES - SLACK_BYTES < token_bytes)
         return -EINVAL;
     for (uint32_t i = 0; i < entries; i++)

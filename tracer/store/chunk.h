@@ -9,14 +9,14 @@
 
 #include "../session/event.h"
 
-#define GROSR_CHUNK_EVENTS_MOST 65536u
+#define GROSR_CHUNK_EVENTS_MAX 65536u
 
 /* Bytes of room that packing so many records takes; what is made of them is never more than 16 a record and
  * one. */
 #define GROSR_CHUNK_ROOM(count) ((size_t)2048 + (size_t)(count) * (sizeof(struct grosr_pair) + 3))
 
 /*
- * Packs 1 .. GROSR_CHUNK_EVENTS_MOST records into the beginning of `room`, GROSR_CHUNK_ROOM(count) bytes.
+ * Packs 1 .. GROSR_CHUNK_EVENTS_MAX records into the beginning of `room`, GROSR_CHUNK_ROOM(count) bytes.
  * Returns how many bytes the chunk has. All of a record is kept but its lap, which follows from its position.
  */
 size_t grosr_chunk_encode(const struct grosr_pair *records, uint32_t count, void *room);

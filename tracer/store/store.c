@@ -165,7 +165,7 @@ static int unpack(struct grosr_store *s, struct grosr_pair **records, uint32_t *
     size_t size = (size_t)sqlite3_column_bytes(s->first_chunk, 5);
     const void *bytes = sqlite3_column_blob(s->first_chunk, 5);
 
-    if (n < 1 || n > GROSR_CHUNK_EVENTS_MOST)
+    if (n < 1 || n > GROSR_CHUNK_EVENTS_MAX)
         return grosr_fail(EIO, "%s: a chunk has %lld events", s->path, (long long)n);
     *count = (uint32_t)n;
     if (size == 0)

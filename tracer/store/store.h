@@ -102,7 +102,7 @@ int grosr_store_name(struct grosr_store *store, int64_t name, int64_t session, c
                      const char *unit);
 
 /*
- * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), at most GROSR_CHUNK_EVENTS_MOST,
+ * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), at most GROSR_CHUNK_EVENTS_MAX,
  * packed (chunk.h), and takes the oldest back, without their laps: *count 0 when there are none. The caller
  * frees *records. -EIO: what comes back is damaged. `records` NULL, here and there: there are none to be had,
  * but what is before first + count is told elsewhere.

@@ -205,7 +205,7 @@ int store_open(struct grosr_store **out, const char *path, int flags)
 
     if (s) {
         s->path = strdup(path);
-        s->room = (uint8_t *)malloc(GROSR_CHUNK_ROOM(GROSR_CHUNK_EVENTS_MOST));
+        s->room = (uint8_t *)malloc(GROSR_CHUNK_ROOM(GROSR_CHUNK_EVENTS_MAX));
     }
     if (!s || !s->path || !s->room) {
         grosr_store_close(s);

@@ -88,17 +88,17 @@ static int open_immutable(sqlite3 **db, const char *path)
 
 /* ---- what is not trusted ---- */
 
-#define HEAP_MOST  (INT64_C(1) << 30) /* bytes that SQLite takes in this process: what sorts goes to disk */
-#define VALUE_MOST (64 << 20)         /* bytes of a text, a blob or a row; chunks have 1 MiB at most */
-#define STEPS_MOST (1 << 20)          /* of a statement's program; our longest has some thousands */
-#define KEY_BYTES  128
+#define HEAP_MAX  (INT64_C(1) << 30) /* bytes that SQLite takes in this process: what sorts goes to disk */
+#define VALUE_MAX (64 << 20)         /* bytes of a text, a blob or a row; chunks have 1 MiB at most */
+#define STEPS_MAX (1 << 20)          /* of a statement's program; our longest has some thousands */
+#define KEY_BYTES 128
 
 /* Before anything of the file is looked at. An SQLite code. */
 static int harden(sqlite3 *db)
 {
-    sqlite3_hard_heap_limit64(HEAP_MOST);
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MOST);
-    sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, STEPS_MOST);
+    sqlite3_hard_heap_limit64(HEAP_MAX);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, STEPS_MAX);
     sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

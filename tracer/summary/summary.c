@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BINS_MAX    100   /* time bins, but for one more that rounding can take */
-#define PLACES_MOST 16384 /* SMs; of more, which no machine has, all are as the last */
-#define TIME_MOST   (INT64_C(1) << 60)
+#define BINS_MAX   100   /* time bins, but for one more that rounding can take */
+#define PLACES_MAX 16384 /* SMs; of more, which no machine has, all are as the last */
+#define TIME_MAX   (INT64_C(1) << 60)
 
 static const char *const summary_tables[] = {"GROSR_TIME_BIN",     "GROSR_DURATION",   "GROSR_SM_BUSY",
                                              "GROSR_TASK_SLOWEST", "GROSR_TASK_CHAIN", "GROSR_RANGE_TEXT"};
@@ -79,7 +79,7 @@ int64_t summary_near(int64_t time)
 {
     if (time == GROSR_NULL)
         return time;
-    return time < -TIME_MOST ? -TIME_MOST : time > TIME_MOST ? TIME_MOST : time;
+    return time < -TIME_MAX ? -TIME_MAX : time > TIME_MAX ? TIME_MAX : time;
 }
 
 int64_t summary_time(sqlite3_stmt *statement, int column)
@@ -165,8 +165,8 @@ static int place_of(struct summary *s, int64_t session, int64_t sm)
     for (int i = s->n_places; i-- > 0;)
         if (s->places[i].sm == sm && s->places[i].session == session)
             return i;
-    if (s->n_places == PLACES_MOST)
-        return PLACES_MOST - 1;
+    if (s->n_places == PLACES_MAX)
+        return PLACES_MAX - 1;
     struct summary_place *more =
         (struct summary_place *)realloc(s->places, ((size_t)s->n_places + 1) * sizeof(*more));
     if (!more) {
@@ -240,7 +240,7 @@ static void make_bins(struct summary *s)
         first = summary_time(q, 0);
         last = summary_time(q, 1);
         if (first == GROSR_NULL) /* it is not NULL: a time that looks like it */
-            first = -TIME_MOST;
+            first = -TIME_MAX;
     }
     sqlite3_finalize(q);
     if (!some || last < first || s->code)

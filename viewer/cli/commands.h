@@ -23,12 +23,12 @@ enum command_id {
 
 struct command_text {
     const char *name;
-    const char *usage;                 /* operands, as in the usage line */
-    const char *summary;               /* for the list of commands */
-    const char *description;           /* for its own help, wrapped at 80 columns */
-    const char *operands;              /* a line each, for its own help; "" if there is nothing to say */
-    int least_operands, most_operands; /* most -1: any number */
-    const char *missing;               /* what to say when there are fewer than the least */
+    const char *usage;              /* operands, as in the usage line */
+    const char *summary;            /* for the list of commands */
+    const char *description;        /* for its own help, wrapped at 80 columns */
+    const char *operands;           /* a line each, for its own help; "" if there is nothing to say */
+    int min_operands, max_operands; /* most -1: any number */
+    const char *missing;            /* what to say when there are fewer than the least */
 };
 
 extern const struct command_text command_texts[COMMANDS];

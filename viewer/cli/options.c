@@ -418,11 +418,11 @@ static int settle(const struct command_text *c, struct grosr_arguments *a, bool 
         return grosr_say(GROSR_EXIT_USAGE, "--from and --to are for timelines; `grosr query` selects rows");
     if (a->to && a->from >= a->to)
         return grosr_say(GROSR_EXIT_USAGE, "--from must be less than --to");
-    if (a->operands < c->least_operands && !a->list)
+    if (a->operands < c->min_operands && !a->list)
         return grosr_say(GROSR_EXIT_USAGE, "%s", c->missing);
-    if (c->most_operands >= 0 && a->operands > c->most_operands)
+    if (c->max_operands >= 0 && a->operands > c->max_operands)
         return grosr_say(GROSR_EXIT_USAGE, "'%s' is one operand too many: grosr %s [OPTION]... %s",
-                         a->operand[c->most_operands], c->name, c->usage);
+                         a->operand[c->max_operands], c->name, c->usage);
     return -1;
 }
 

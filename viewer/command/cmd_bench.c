@@ -248,15 +248,15 @@ static const struct grosr_bench_row *own_row(const struct grosr_bench_report *re
     return NULL;
 }
 
-enum { COLUMNS_MOST = 10 };
+enum { COLUMNS_MAX = 10 };
 
 /* Only the columns that the report has something for: a sweep's coordinate, numbers of tasks. */
 static int print_table(const struct grosr_bench *b, const struct grosr_bench_report *report)
 {
-    static const char *const names[COLUMNS_MOST] = {"series", "at",  "tasks",   "samples",  "lowest",
-                                                    "median", "p99", "highest", "per_task", "to_grosr"};
-    bool has[COLUMNS_MOST] = {true, false, false, true, true, true, true, true, false, false};
-    const char *shown[COLUMNS_MOST];
+    static const char *const names[COLUMNS_MAX] = {"series", "at",  "tasks",   "samples",  "lowest",
+                                                   "median", "p99", "highest", "per_task", "to_grosr"};
+    bool has[COLUMNS_MAX] = {true, false, false, true, true, true, true, true, false, false};
+    const char *shown[COLUMNS_MAX];
     struct table *t;
     int columns = 0, err;
 
@@ -265,7 +265,7 @@ static int print_table(const struct grosr_bench *b, const struct grosr_bench_rep
         has[2] |= report->row[i].tasks != 0;
     }
     has[8] = has[9] = has[2];
-    for (int c = 0; c < COLUMNS_MOST; c++)
+    for (int c = 0; c < COLUMNS_MAX; c++)
         if (has[c])
             shown[columns++] = names[c];
     print_head(b, report);
@@ -274,7 +274,7 @@ static int print_table(const struct grosr_bench *b, const struct grosr_bench_rep
         const struct grosr_bench_row *r = &report->row[i], *own = own_row(report, r);
         double median = r->percentile[GROSR_BENCH_P50], each = r->tasks ? median / (double)r->tasks : NAN;
         char at[32] = "", text[6][32];
-        struct table_cell all[COLUMNS_MOST] = {
+        struct table_cell all[COLUMNS_MAX] = {
             {.kind = TABLE_TEXT, .text = r->series},
             {.kind = r->axis == GROSR_BENCH_NO_AXIS ? TABLE_NULL : TABLE_TEXT, .text = at},
             {.kind = r->tasks ? TABLE_INTEGER : TABLE_NULL, .integer = (int64_t)r->tasks},
@@ -286,13 +286,13 @@ static int print_table(const struct grosr_bench *b, const struct grosr_bench_rep
             value_cell(text[4], sizeof(text[4]), GROSR_BENCH_LATENCY, each),
             {.kind = own ? TABLE_TEXT : TABLE_NULL, .text = text[5]},
         };
-        struct table_cell cells[COLUMNS_MOST];
+        struct table_cell cells[COLUMNS_MAX];
         if (r->axis != GROSR_BENCH_NO_AXIS)
             snprintf(at, sizeof(at), "%s %.0f", grosr_bench_axis_name[r->axis], r->x);
         if (own)
             snprintf(text[5], sizeof(text[5]), "%.3gx",
                      each / (own->percentile[GROSR_BENCH_P50] / (double)own->tasks));
-        for (int c = 0, n = 0; c < COLUMNS_MOST; c++)
+        for (int c = 0, n = 0; c < COLUMNS_MAX; c++)
             if (has[c])
                 cells[n++] = all[c];
         err = table_row(t, cells);

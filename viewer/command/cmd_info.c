@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_DEVICES 64u
+#define MAX_DEVICES 64u
 
 static struct table_cell text_cell(const char *text)
 {
@@ -182,13 +182,13 @@ static void write_sessions(struct json *j, const struct session_facts *facts, in
 
 static int show_machine(bool as_json)
 {
-    struct grosr_device_info device[MOST_DEVICES];
+    struct grosr_device_info device[MAX_DEVICES];
     struct grosr_session_id *ids = NULL;
-    uint32_t devices = grosr_devices(device, MOST_DEVICES);
+    uint32_t devices = grosr_devices(device, MAX_DEVICES);
     int sessions = grosr_session_list(&ids), err = 0;
 
-    if (devices > MOST_DEVICES)
-        devices = MOST_DEVICES;
+    if (devices > MAX_DEVICES)
+        devices = MAX_DEVICES;
     if (sessions < 0)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     struct session_facts *facts = (struct session_facts *)calloc((size_t)sessions + 1, sizeof(*facts));

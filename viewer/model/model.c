@@ -35,10 +35,10 @@ int model_open(struct model_source **out, const struct grosr_session *session)
         return grosr_fail(ENOMEM, "out of memory");
     s->session = session;
     grosr_clock_init(&s->clock, session);
-    s->model.queues = h->queues < MODEL_MOST_QUEUES ? h->queues : MODEL_MOST_QUEUES;
+    s->model.queues = h->queues < MODEL_MAX_QUEUES ? h->queues : MODEL_MAX_QUEUES;
     s->model.queue = (struct model_queue *)calloc(s->model.queues + 1, sizeof(*s->model.queue));
-    s->model.sm = (struct model_sm *)calloc(MODEL_MOST_SMS, sizeof(*s->model.sm));
-    s->sm_busy_ns = (uint64_t *)calloc(MODEL_MOST_SMS, sizeof(*s->sm_busy_ns));
+    s->model.sm = (struct model_sm *)calloc(MODEL_MAX_SMS, sizeof(*s->model.sm));
+    s->sm_busy_ns = (uint64_t *)calloc(MODEL_MAX_SMS, sizeof(*s->sm_busy_ns));
     s->worker = (struct worker_memory *)calloc(h->workers + 1, sizeof(*s->worker));
     if (!s->model.queue || !s->model.sm || !s->sm_busy_ns || !s->worker) {
         model_close(s);
@@ -214,9 +214,9 @@ static void sample_workers(struct model_source *s, uint64_t now)
 
     m->tasks.run = m->tasks.spawned = m->tasks.shared = 0;
     memset(m->workers, 0, sizeof(m->workers));
-    memset(s->sm_busy_ns, 0, MODEL_MOST_SMS * sizeof(*s->sm_busy_ns));
-    memset(m->sm, 0, MODEL_MOST_SMS * sizeof(*m->sm));
-    m->sms = s->session->header.sms < MODEL_MOST_SMS ? s->session->header.sms : MODEL_MOST_SMS;
+    memset(s->sm_busy_ns, 0, MODEL_MAX_SMS * sizeof(*s->sm_busy_ns));
+    memset(m->sm, 0, MODEL_MAX_SMS * sizeof(*m->sm));
+    m->sms = s->session->header.sms < MODEL_MAX_SMS ? s->session->header.sms : MODEL_MAX_SMS;
     for (uint32_t i = 0; i < s->session->header.workers; i++) {
         const struct grosr_worker_entry *entry = grosr_session_worker(s->session, i);
         uint32_t sm = sys_load_relaxed(&entry->sm) - 1; /* 0, not started, becomes the largest */
@@ -229,7 +229,7 @@ static void sample_workers(struct model_source *s, uint64_t now)
         m->tasks.spawned += spawns.lo;
         m->tasks.shared += spawns.hi;
         m->workers[state_of(r.state)]++;
-        if (sm >= MODEL_MOST_SMS)
+        if (sm >= MODEL_MAX_SMS)
             continue;
         if (sm >= m->sms)
             m->sms = sm + 1;

@@ -14,9 +14,9 @@
 
 #include "../../tracer/session/session.h"
 
-#define MODEL_MOST_SMS    4096u
-#define MODEL_MOST_QUEUES 1024u
-#define MODEL_HISTORY     512u
+#define MODEL_MAX_SMS    4096u
+#define MODEL_MAX_QUEUES 1024u
+#define MODEL_HISTORY    512u
 
 struct model_session {
     uint32_t pid, index;
