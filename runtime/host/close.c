@@ -8,6 +8,7 @@
 
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/base/process.h"
+#include "../../tracer/session/worker_state.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -93,8 +94,8 @@ void grosr_last_seen(const struct grosr_session *s, char *text, size_t size)
 {
     size_t length = strlen(text);
     uint32_t level = sys_load_relaxed(&grosr_session_live(s)->level), running = 0, oldest = 0;
-    uint64_t since = UINT64_MAX, payload = 0;
-    char function[GROSR_NAME_BYTES], others[48] = "", beside[48] = "";
+    struct grosr_worker_state task = {.since = UINT64_MAX}, state;
+    char function[GROSR_NAME_BYTES + 2], others[48] = "", beside[48] = "", where[24] = "";
 
     text += length;
     size -= length;
@@ -103,14 +104,12 @@ void grosr_last_seen(const struct grosr_session *s, char *text, size_t size)
         return;
     }
     for (uint32_t i = 0; i < s->header.workers; i++) {
-        struct grosr_pair state = sys_load_pair_relaxed(&grosr_session_worker(s, i)->state);
-        if (grosr_event_lap(state) < 0 || grosr_event_kind(state) != GROSR_EV_TASK_BEGIN)
+        if (!grosr_worker_read(s, i, &state, NULL) || state.activity != GROSR_IN_TASK)
             continue;
         running++;
         /* The one that failed went no further, while the others may have. */
-        if (grosr_event_time(state) < since) {
-            since = grosr_event_time(state);
-            payload = grosr_event_payload(state);
+        if (state.since < task.since) {
+            task = state;
             oldest = i;
         }
     }
@@ -118,20 +117,21 @@ void grosr_last_seen(const struct grosr_session *s, char *text, size_t size)
         snprintf(text, size, "; no worker was last seen in a task");
         return;
     }
-    uint32_t id = (uint32_t)(payload >> GROSR_TASK_ID_BITS), sm;
-    const char *name = grosr_session_name(s, GROSR_NAME_FUNCTION, id);
+    const char *name = grosr_session_name(s, GROSR_NAME_FUNCTION, task.function);
+    uint32_t sm = grosr_worker_sm(s, oldest);
     if (name)
         snprintf(function, sizeof(function), "'%s'", name);
     else
-        snprintf(function, sizeof(function), "function %u", id);
-    if (s->header.lanes > 1) /* the state word tells of the first lane */
+        snprintf(function, sizeof(function), "function %u", task.function);
+    if (s->header.lanes > 1) /* the state word is of the first lane */
         snprintf(beside, sizeof(beside), " or one of up to %u run with it", s->header.lanes - 1);
     if (running > 1)
         snprintf(others, sizeof(others), " (and %u other worker%s in tasks)", running - 1,
                  running > 2 ? "s" : "");
-    sm = sys_load_relaxed(&grosr_session_worker(s, oldest)->sm);
-    snprintf(text, size, "; last seen: worker %u on SM %u in %s, task %llu%s%s", oldest, sm ? sm - 1 : 0,
-             function, (unsigned long long)(payload & GROSR_TASK_ID_MASK), beside, others);
+    if (sm != UINT32_MAX)
+        snprintf(where, sizeof(where), " on SM %u", sm);
+    snprintf(text, size, "; last seen: worker %u%s in %s, task %llu%s%s", oldest, where, function,
+             (unsigned long long)task.task, beside, others);
 }
 
 /* The device's state as device_ops.h has it. A failure's text says what the workers did, and is kept. */

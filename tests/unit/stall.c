@@ -63,7 +63,7 @@ static const char *told(void)
 {
     static char text[512];
 
-    grosr_stall_tell(&stall, session, now, text, sizeof(text));
+    grosr_stall_describe(&stall, session, now, text, sizeof(text));
     printf("# %s\n", text);
     return text;
 }

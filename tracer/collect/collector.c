@@ -126,7 +126,7 @@ static void watch(struct collector *c, const struct grosr_batch *b, uint32_t fro
             continue;
         c->stalled = s;
         c->result->stalled = true;
-        grosr_stall_tell(&s->stall, s->session, now, c->result->stall, sizeof(c->result->stall));
+        grosr_stall_describe(&s->stall, s->session, now, c->result->stall, sizeof(c->result->stall));
     }
 }
 

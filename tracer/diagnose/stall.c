@@ -3,6 +3,8 @@
  */
 #include "stall.h"
 
+#include "../session/worker_state.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,15 +32,15 @@ void grosr_stall_see(struct grosr_stall *stall, const struct grosr_pair *events,
         stall->moved = !is_waiting(events[i]);
 }
 
-/* What is to be said of a session's workers and tasks. */
+/* What can be seen of a session's queues and workers. */
 struct view {
-    uint64_t untaken;                                /* tasks that wait in queues */
-    uint64_t uncompleted;                            /* submitted, and not completed and collected */
-    uint32_t in_tasks, in_waits, elsewhere, seeking; /* workers; seeking: waiting for tasks */
-    struct grosr_pair task, wait;                    /* the state of one of them */
-    uint32_t task_worker, wait_worker;
-    uint64_t counters;
-    bool torn; /* a state word that could not be read: it is just being written */
+    uint64_t untaken;                     /* tasks that wait in queues */
+    uint64_t uncompleted;                 /* submitted, and not completed and collected */
+    uint32_t workers[GROSR_ACTIVITIES];   /* how many do what */
+    struct grosr_worker_state task, wait; /* of the first one IN_TASK, and the first one WAITING */
+    uint32_t task_worker, wait_worker;    /* which these are */
+    uint64_t counters;                    /* a hash of all that changes while the session moves */
+    bool torn;                            /* a state word could not be read: it is just being written */
 };
 
 static void mix(uint64_t *hash, uint64_t word)
@@ -49,57 +51,37 @@ static void mix(uint64_t *hash, uint64_t word)
 
 static void look_at_worker(const struct grosr_session *session, uint32_t worker, struct view *v)
 {
-    const struct grosr_worker_entry *entry = grosr_session_worker(session, worker);
-    struct grosr_pair state = sys_load_pair_relaxed(&entry->state);
-    struct grosr_pair counts = sys_load_pair_relaxed(&entry->counts);
-    struct grosr_pair spawns = sys_load_pair_relaxed(&entry->spawns);
+    struct grosr_worker_state state;
+    struct grosr_worker_counts counts;
 
-    mix(&v->counters, counts.lo);
-    mix(&v->counters, spawns.lo);
-    if (state.lo == 0)
-        return;
-    if (grosr_event_lap(state) < 0) {
+    if (!grosr_worker_read(session, worker, &state, &counts)) {
         v->torn = true;
         return;
     }
-    switch (grosr_event_kind(state)) {
-    case GROSR_EV_WORKER_STOP:
-        return;
-    case GROSR_EV_IDLE_BEGIN:
-    case GROSR_EV_IDLE_END:
-        v->seeking++;
-        return;
-    case GROSR_EV_WAIT_BEGIN:
-        if (is_waiting(state)) {
-            v->seeking++;
-            return;
-        }
-        if (v->in_waits++ == 0) {
-            v->wait = state;
-            v->wait_worker = worker;
-        }
-        break;
-    case GROSR_EV_TASK_BEGIN:
-    case GROSR_EV_TASK_RESUME:
-        if (v->in_tasks++ == 0) {
+    mix(&v->counters, counts.tasks);
+    mix(&v->counters, counts.spawned);
+    uint32_t before = v->workers[state.activity]++;
+    switch (state.activity) {
+    case GROSR_IN_TASK:
+        if (!before) {
             v->task = state;
             v->task_worker = worker;
         }
         break;
-    case GROSR_EV_WAIT_END:
-        if (is_waiting(state)) {
-            v->seeking++;
-            return;
+    case GROSR_WAITING:
+        if (!before) {
+            v->wait = state;
+            v->wait_worker = worker;
         }
-        v->elsewhere++;
         break;
-    default:
-        v->elsewhere++;
+    case GROSR_RUNNING:
         break;
+    default: /* owes nothing, and moves without progress: from SEEKING to IDLE and back */
+        return;
     }
-    /* The words tell a second task, or a second wait, from the first. */
-    mix(&v->counters, state.lo);
-    mix(&v->counters, state.hi);
+    /* A second task, or a second wait, differs from the first by its word. */
+    mix(&v->counters, state.word.lo);
+    mix(&v->counters, state.word.hi);
 }
 
 static struct view view_of(const struct grosr_session *session)
@@ -128,7 +110,8 @@ bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *ses
     if (!session->header.workers)
         return false;
     v = view_of(session);
-    bool owes = v.untaken || v.uncompleted || v.in_tasks || v.in_waits || v.elsewhere;
+    bool owes = v.untaken || v.uncompleted || v.workers[GROSR_IN_TASK] || v.workers[GROSR_WAITING] ||
+                v.workers[GROSR_RUNNING];
     if (!owes || v.torn || stall->moved || v.counters != stall->counters || !stall->since_ns) {
         stall->since_ns = now_ns;
         stall->after_ns = stall->looked_ns ? stall->looked_ns : now_ns;
@@ -139,15 +122,15 @@ bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *ses
     return now_ns - stall->since_ns >= timeout_ns;
 }
 
-/* ---- telling ---- */
+/* ---- describing ---- */
 
 struct line {
     char *text;
     size_t size, used;
-    uint32_t parts; /* said of the session */
+    uint32_t parts; /* of the session's description so far */
 };
 
-__attribute__((format(printf, 2, 3))) static void say(struct line *l, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct line *l, const char *format, ...)
 {
     va_list args;
     int n;
@@ -158,59 +141,58 @@ __attribute__((format(printf, 2, 3))) static void say(struct line *l, const char
     l->used += n > 0 ? (size_t)n : 0;
 }
 
-static void say_name(struct line *l, const struct grosr_session *session, uint32_t space, uint32_t id)
+static void add_name(struct line *l, const struct grosr_session *session, uint32_t space, uint32_t id)
 {
     const char *name = grosr_session_name(session, space, id);
     char text[GROSR_NAME_BYTES];
 
     if (name) {
         grosr_session_copy_text(text, name, sizeof(text));
-        say(l, "%s", text);
+        add(l, "%s", text);
     } else {
-        say(l, "%s %" PRIu32, space == GROSR_NAME_FUNCTION ? "function" : "resource", id);
+        add(l, "%s %" PRIu32, space == GROSR_NAME_FUNCTION ? "function" : "resource", id);
     }
 }
 
-static void say_workers(struct line *l, uint32_t n, const char *one, const char *more)
+static void add_workers(struct line *l, uint32_t n, const char *one, const char *several)
 {
-    say(l, "%s%" PRIu32 " %s", l->parts++ ? "; " : "", n, n == 1 ? one : more);
+    add(l, "%s%" PRIu32 " %s", l->parts++ ? "; " : "", n, n == 1 ? one : several);
 }
 
-void grosr_stall_tell(const struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
-                      char *text, size_t size)
+void grosr_stall_describe(const struct grosr_stall *stall, const struct grosr_session *session,
+                          uint64_t now_ns, char *text, size_t size)
 {
     struct view v = view_of(session);
     struct line l = {text, size, 0, 0};
+    uint32_t seeking = v.workers[GROSR_SEEKING] + v.workers[GROSR_IDLE];
 
     if (size)
         *text = 0;
-    say(&l, "nothing has moved for %.1f s in process %" PRIu32 ": ", (double)(now_ns - stall->since_ns) / 1e9,
+    add(&l, "nothing has moved for %.1f s in process %" PRIu32 ": ", (double)(now_ns - stall->since_ns) / 1e9,
         session->header.pid);
     if (session->header.queues) {
-        say(&l, "%" PRIu64 " tasks wait in queues, %" PRIu64 " submitted ones are not completed", v.untaken,
+        add(&l, "%" PRIu64 " tasks wait in queues, %" PRIu64 " submitted ones are not completed", v.untaken,
             v.uncompleted);
         l.parts++;
     }
-    if (v.in_tasks) {
-        uint64_t payload = grosr_event_payload(v.task);
-        say_workers(&l, v.in_tasks, "worker is in a task", "workers are in tasks");
-        say(&l, ", worker %" PRIu32 " in %" PRIu64 " of ", v.task_worker, payload & GROSR_TASK_ID_MASK);
-        say_name(&l, session, GROSR_NAME_FUNCTION, (uint32_t)(payload >> GROSR_TASK_ID_BITS));
+    if (v.workers[GROSR_IN_TASK]) {
+        add_workers(&l, v.workers[GROSR_IN_TASK], "worker is in a task", "workers are in tasks");
+        add(&l, ", worker %" PRIu32 " in %" PRIu64 " of ", v.task_worker, v.task.task);
+        add_name(&l, session, GROSR_NAME_FUNCTION, v.task.function);
     }
-    if (v.in_waits) {
-        uint64_t payload = grosr_event_payload(v.wait);
-        uint64_t index = payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1);
-        say_workers(&l, v.in_waits, "worker waits", "workers wait");
-        say(&l, ", worker %" PRIu32 " for ", v.wait_worker);
-        if (payload >> GROSR_WAIT_RES_BITS == GROSR_RES_NAMED) {
-            say_name(&l, session, GROSR_NAME_USER, (uint32_t)(index >> 32));
-            say(&l, " %" PRIu32, (uint32_t)index);
+    if (v.workers[GROSR_WAITING]) {
+        add_workers(&l, v.workers[GROSR_WAITING], "worker waits", "workers wait");
+        add(&l, ", worker %" PRIu32 " for ", v.wait_worker);
+        if (v.wait.resource == GROSR_RES_NAMED) {
+            add_name(&l, session, GROSR_NAME_USER, (uint32_t)(v.wait.index >> 32));
+            add(&l, " %" PRIu32, (uint32_t)v.wait.index);
         } else {
-            say(&l, "room in queue %" PRIu64, index);
+            add(&l, "room in queue %" PRIu64, v.wait.index);
         }
     }
-    if (v.elsewhere)
-        say_workers(&l, v.elsewhere, "worker is in code of its own", "workers are in code of their own");
-    if (v.seeking)
-        say_workers(&l, v.seeking, "worker waits for a task", "workers wait for tasks");
+    if (v.workers[GROSR_RUNNING])
+        add_workers(&l, v.workers[GROSR_RUNNING], "worker is in code of its own",
+                    "workers are in code of their own");
+    if (seeking)
+        add_workers(&l, seeking, "worker waits for a task", "workers wait for tasks");
 }

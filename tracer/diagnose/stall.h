@@ -8,7 +8,7 @@
  * but a task. It has stalled when it has owed something and not moved for a time. A task that runs as long as
  * that in silence is a stall as well.
  *
- * At the level `off` only the queues tell. A session without workers is not judged.
+ * At level `off` only the queues are judged. A session without workers is not judged.
  */
 #ifndef GROSR_STALL_H
 #define GROSR_STALL_H
@@ -20,18 +20,19 @@ struct grosr_stall {
     uint64_t since_ns; /* when it was last seen to move, or to owe nothing; 0: not looked at yet */
     uint64_t after_ns; /* the look before: it moved after it, for the last time */
     uint64_t looked_ns;
-    bool moved; /* events have told so since the last look */
+    bool moved; /* events since the last look say so */
 };
 
 /* Events of the session that have been drained. */
 void grosr_stall_see(struct grosr_stall *stall, const struct grosr_pair *events, uint32_t count);
 
-/* A look at now_ns (CLOCK_MONOTONIC): whether the session has stalled for timeout_ns. */
+/* A look at now_ns (CLOCK_MONOTONIC): whether the session has been stalled for timeout_ns. */
 bool grosr_stall_look(struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
                       uint64_t timeout_ns);
 
-/* A line on a session that has stalled: for how long at now_ns, what it owes, and what its workers are at. */
-void grosr_stall_tell(const struct grosr_stall *stall, const struct grosr_session *session, uint64_t now_ns,
-                      char *text, size_t size);
+/* One line about a session that has stalled: for how long at now_ns, what it owes, and what its workers do.
+ */
+void grosr_stall_describe(const struct grosr_stall *stall, const struct grosr_session *session,
+                          uint64_t now_ns, char *text, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/base/error.h"
 #include "../../tracer/session/ring.h"
+#include "../../tracer/session/worker_state.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,7 +13,7 @@
 
 /* What is remembered of a worker from sample to sample. */
 struct worker_memory {
-    struct grosr_pair state;
+    struct grosr_worker_state state;
     uint64_t busy_ns; /* ended tasks, and the one that runs up to the sample */
 };
 
@@ -127,75 +128,35 @@ static void sample_trace(struct model_source *s)
     }
 }
 
-static enum model_worker_state state_of(struct grosr_pair state)
-{
-    if (state.lo == 0)
-        return MODEL_NOT_STARTED;
-    switch (grosr_event_kind(state)) {
-    case GROSR_EV_WAIT_BEGIN:
-    case GROSR_EV_IDLE_END:
-        return MODEL_WAITING;
-    case GROSR_EV_IDLE_BEGIN:
-        return MODEL_IDLE;
-    case GROSR_EV_WORKER_STOP:
-        return MODEL_STOPPED;
-    default:
-        return MODEL_RUNNING;
-    }
-}
-
-/* How long the task that the state tells of has been running. */
-static uint64_t running_ns(struct model_source *s, struct grosr_pair state,
+/* How long the task that the worker is in has been running. */
+static uint64_t running_ns(struct model_source *s, const struct grosr_worker_state *state,
                            const struct worker_memory *before, uint64_t now)
 {
     uint64_t near_ns, begin, bound;
 
-    uint32_t kind = grosr_event_kind(state);
-    if (state.lo == 0 || (kind != GROSR_EV_TASK_BEGIN && kind != GROSR_EV_TASK_RESUME))
+    if (state->activity != GROSR_IN_TASK)
         return 0;
     if (grosr_clock_near(&s->clock, now, &near_ns) &&
-        grosr_clock_place(&s->clock, grosr_clock_extend(grosr_event_time(state), GROSR_KIND_SHIFT, near_ns),
-                          &begin, &bound))
+        grosr_clock_place(&s->clock, grosr_clock_extend(state->since, GROSR_KIND_SHIFT, near_ns), &begin,
+                          &bound))
         return since(begin, now);
     /* Without a clock: the same task as at the last sample has run all the time since. */
-    return state.lo == before->state.lo ? now - s->sampled_ns : 0;
-}
-
-struct worker_reading {
-    struct grosr_pair state;
-    uint64_t tasks, busy_ns;
-};
-
-/* State and counts that belong together: read again while the worker moves on, but not for ever. */
-static void read_worker(const struct grosr_worker_entry *entry, struct grosr_pair before,
-                        struct worker_reading *r)
-{
-    r->state = before;
-    for (int i = 0; i < 8; i++) {
-        struct grosr_pair state = sys_load_pair_acquire(&entry->state);
-        struct grosr_pair counts = sys_load_pair_acquire(&entry->counts);
-        r->tasks = counts.lo;
-        r->busy_ns = counts.hi;
-        if (grosr_event_lap(state) < 0) /* torn on its way across the bus */
-            continue;
-        r->state = state;
-        if (sys_load_pair_acquire(&entry->state).lo == state.lo)
-            break;
-    }
+    return state->word.lo == before->state.word.lo ? now - s->sampled_ns : 0;
 }
 
 /* Time in tasks since the last sample: at most the interval. */
 static uint64_t busy_in_interval(struct model_source *s, struct worker_memory *memory,
-                                 const struct worker_reading *r, uint64_t now)
+                                 const struct grosr_worker_state *state,
+                                 const struct grosr_worker_counts *counts, uint64_t now)
 {
     uint64_t interval = now - s->sampled_ns;
     bool clock_known = grosr_clock_near(&s->clock, now, &(uint64_t){0});
-    uint64_t running = running_ns(s, r->state, memory, now);
-    uint64_t total = r->busy_ns + (clock_known ? running : 0);
+    uint64_t running = running_ns(s, state, memory, now);
+    uint64_t total = counts->busy_ns + (clock_known ? running : 0);
     uint64_t busy = since(memory->busy_ns, total) + (clock_known ? 0 : running);
 
     memory->busy_ns = total;
-    memory->state = r->state;
+    memory->state = *state;
     return busy < interval ? busy : interval;
 }
 
@@ -209,6 +170,12 @@ static double share(double part, double whole)
 
 static void sample_workers(struct model_source *s, uint64_t now)
 {
+    static const enum model_worker_state shown_as[GROSR_ACTIVITIES] = {
+        [GROSR_NOT_STARTED] = MODEL_NOT_STARTED, [GROSR_RUNNING] = MODEL_RUNNING,
+        [GROSR_IN_TASK] = MODEL_RUNNING,         [GROSR_WAITING] = MODEL_WAITING,
+        [GROSR_SEEKING] = MODEL_WAITING,         [GROSR_IDLE] = MODEL_IDLE,
+        [GROSR_STOPPED] = MODEL_STOPPED,
+    };
     struct model *m = &s->model;
     uint64_t all_busy_ns = 0;
 
@@ -218,17 +185,16 @@ static void sample_workers(struct model_source *s, uint64_t now)
     memset(m->sm, 0, MODEL_MAX_SMS * sizeof(*m->sm));
     m->sms = s->session->header.sms < MODEL_MAX_SMS ? s->session->header.sms : MODEL_MAX_SMS;
     for (uint32_t i = 0; i < s->session->header.workers; i++) {
-        const struct grosr_worker_entry *entry = grosr_session_worker(s->session, i);
-        uint32_t sm = sys_load_relaxed(&entry->sm) - 1; /* 0, not started, becomes the largest */
-        struct worker_reading r;
+        uint32_t sm = grosr_worker_sm(s->session, i);
+        struct grosr_worker_state state = s->worker[i].state; /* stays when it cannot be read */
+        struct grosr_worker_counts counts;
 
-        read_worker(entry, s->worker[i].state, &r);
-        uint64_t busy_ns = busy_in_interval(s, &s->worker[i], &r, now);
-        struct grosr_pair spawns = sys_load_pair_relaxed(&entry->spawns);
-        m->tasks.run += r.tasks;
-        m->tasks.spawned += spawns.lo;
-        m->tasks.shared += spawns.hi;
-        m->workers[state_of(r.state)]++;
+        grosr_worker_read(s->session, i, &state, &counts);
+        uint64_t busy_ns = busy_in_interval(s, &s->worker[i], &state, &counts, now);
+        m->tasks.run += counts.tasks;
+        m->tasks.spawned += counts.spawned;
+        m->tasks.shared += counts.shared;
+        m->workers[shown_as[state.activity]]++;
         if (sm >= MODEL_MAX_SMS)
             continue;
         if (sm >= m->sms)
