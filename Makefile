@@ -67,8 +67,8 @@ RUNTIME   := $(call sources,runtime $(filter-out $(COMMANDS) runtime/example,$(p
 LIBRARY   := $(TRACER) $(RUNTIME)
 # The library that is injected into traced programs.
 CUPTI_H := $(if $(CUDA_HOME),$(firstword $(wildcard $(CUDA_HOME)/include/cupti.h $(CUDA_HOME)/extras/CUPTI/include/cupti.h)))
-INJECT  := $(if $(NVTX_H),tracer/inject/inject.c tracer/inject/nvtx.c $(if $(CUPTI_H),\
-             $(addprefix tracer/inject/,cuda.c cuda_activity.c cuda_kernels.c cupti_library.c)))
+INJECT_NVTX := tracer/inject/inject.c tracer/inject/nvtx.c
+INJECT  := $(if $(NVTX_H),$(INJECT_NVTX) $(if $(CUPTI_H),$(filter-out $(INJECT_NVTX),$(wildcard tracer/inject/*.c))))
 VIEWER  := $(filter-out $(if $(INJECT),viewer/record/inject_none.c,viewer/record/inject.c),$(wildcard viewer/*.c viewer/*/*.c))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)

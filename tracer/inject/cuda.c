@@ -1,6 +1,6 @@
 /*
  * The driver loads us (CUDA_INJECTION64_PATH), CUPTI calls us around each call of the APIs, a housekeeping
- * thread tells of what does not return, and the end of the process finds nothing lost (cuda.h).
+ * thread tells of what does not return, and the end of the process finds nothing lost (cuda_parts.h).
  *
  * Of calls inside calls, the outermost is told: a program that calls the runtime sees its own calls and not
  * those that the runtime makes of the driver. A call is told when it returns. One that takes longer than
@@ -12,7 +12,7 @@
  *     TELLING -> TOLD      the same, when it has told
  *     TOLD -> NO_CALL      its thread, returning: told that it has ended
  */
-#include "cuda.h"
+#include "cuda_parts.h"
 
 #include "../clock/clock.h"
 
@@ -352,7 +352,7 @@ int InitializeInjection(void)
         say_absent(why);
         return 1;
     }
-    kernels_start();
+    kernel_names_start();
     code = activity_start();
     if (code == CUPTI_SUCCESS)
         code = subscribe_to_calls();

@@ -1,12 +1,12 @@
 /*
- * CUPTI's activity records into ours (cuda.h). CUPTI asks for buffers and gives them back filled, on threads
- * of its own or on the program's; small ones come back soon. Times are CLOCK_MONOTONIC: CUPTI reads our
- * clock.
+ * CUPTI's activity records into ours (cuda_parts.h). CUPTI asks for buffers and gives them back filled, on
+ * threads of its own or on the program's; small ones come back soon. Times are CLOCK_MONOTONIC: CUPTI reads
+ * our clock.
  *
  * When the collector falls behind, its streams are full: then a buffer waits a while, which holds up CUPTI's
  * delivery and not the program.
  */
-#include "cuda.h"
+#include "cuda_parts.h"
 
 #include "../clock/clock.h"
 
@@ -17,7 +17,7 @@
 #define BUFFER_BYTES (64u * 1024)
 #define TIMEOUT_NS   2000000000u /* for room in a stream, since anything was written */
 
-static dev64 dropped, kernel_ns;
+static dev64 dropped;
 
 static void CUPTIAPI request(uint8_t **buffer, size_t *size, size_t *records)
 {
@@ -27,7 +27,7 @@ static void CUPTIAPI request(uint8_t **buffer, size_t *size, size_t *records)
 }
 
 /* Writes a record, waiting for room. */
-static void write_patiently(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
+static void write_waiting(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
 {
     const struct timespec pause = {0, 200000};
     uint64_t since = 0;
@@ -46,7 +46,7 @@ static void write_patiently(struct inject_thread *t, const struct grosr_piece *p
 static void write_one(struct inject_thread *t, const void *record, size_t bytes)
 {
     const struct grosr_piece piece = {record, bytes};
-    write_patiently(t, &piece, 1);
+    write_waiting(t, &piece, 1);
 }
 
 static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
@@ -72,7 +72,6 @@ static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
     };
 
     launch_recorded(k->correlationId);
-    dev_store_relaxed(&kernel_ns, grosr_host_clock_ns());
     if (!k->start) /* spoilt by somebody's forced flush: there is nothing to place */
         return;
     if (name) {
@@ -142,7 +141,7 @@ static void add_device(struct inject_thread *t, const CUpti_ActivityDevice5 *d)
     };
     memcpy(r.uuid, &d->uuid, sizeof(r.uuid));
     const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {name, r.text_bytes}};
-    write_patiently(t, pieces, 2);
+    write_waiting(t, pieces, 2);
 }
 
 static void add_context(struct inject_thread *t, const CUpti_ActivityContext3 *c)
@@ -232,9 +231,4 @@ CUptiResult activity_start(void)
 uint64_t activity_dropped(void)
 {
     return dev_load_relaxed(&dropped);
-}
-
-uint64_t activity_kernel_ns(void)
-{
-    return dev_load_relaxed(&kernel_ns);
 }

@@ -1,121 +1,26 @@
 /*
- * Kernels by name; launches of which no record has come yet; persistent kernels (cuda.h).
+ * Launches of which no record has come yet; persistent kernels (cuda_parts.h).
  *
  * Every launch takes `launching` for reading while it is inside the driver, a persistent one for writing, so
  * that no other launch falls into the moment in which the activity is off. A launch may stay inside the
  * driver for as long as the queue behind a persistent kernel is full: so both wait for at most TIMEOUT_NS
- * and then go on without the lock, at the price that a record may be missing, which is said.
+ * and then continue without the lock, at the price that a record may be missing, which is noted.
  *
  * A persistent kernel is between two events in its stream: the first is over when it may start, the second
  * when it has ended. The housekeeping thread asks after them and never waits.
  */
-#include "cuda.h"
+#include "cuda_parts.h"
 
 #include "../clock/clock.h"
 
-#include <dlfcn.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define BUCKETS     1024u
 #define MISSING     65536u /* launches without a record that are known at a time; a power of two */
 #define TIMEOUT_NS  100000000u
 #define WITHHELD_NS 2000000000u
 #define LOOK_NS     500000000u
-#define OURS        "grosr_kernel" /* the runtime's kernel, in whatever program (program_cuda.h) */
-
-/* ---- names ---- */
-
-static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct kernel_name *names[BUCKETS];
-static regex_t persistent_names;
-static bool has_persistent_names;
-static char *(*demangle)(const char *, char *, size_t *, int *);
-
-/*
- * The name alone in a demangled signature: without what it returns, its scopes, template arguments and
- * parameters. "void at::native::add<4, float>(float*)": "add".
- */
-static void find_brief(const char *full, const char **at, size_t *bytes)
-{
-    static const char anonymous[] = "(anonymous namespace)", call[] = "operator()";
-    const char *start = full, *end = NULL;
-    int depth = 0;
-
-    for (const char *p = full; *p && !end; p++) {
-        if (!strncmp(p, anonymous, sizeof(anonymous) - 1)) {
-            p += sizeof(anonymous) - 2;
-        } else if (!depth && p == start && !strncmp(p, call, sizeof(call) - 1)) {
-            p += sizeof(call) - 2; /* its parameters come behind these */
-        } else if (*p == '<') {
-            if (!depth++ && p > start)
-                end = strstr(p, "(") ? end : p; /* "name<...>" without parameters */
-        } else if (*p == '>') {
-            depth -= depth > 0;
-        } else if (!depth && *p == '(') {
-            end = p;
-        } else if (!depth && (*p == ':' || *p == ' ')) {
-            start = p + 1;
-        }
-    }
-    end = end ? end : full + strlen(full);
-    const char *arguments = (const char *)memchr(start, '<', (size_t)(end - start));
-    end = arguments && arguments > start ? arguments : end;
-    *at = end > start ? start : full;
-    *bytes = end > start ? (size_t)(end - start) : strlen(full);
-}
-
-static bool is_persistent(const char *mangled, const char *full)
-{
-    return strstr(mangled, OURS) ||
-           (has_persistent_names && (!regexec(&persistent_names, mangled, 0, NULL, 0) ||
-                                     !regexec(&persistent_names, full, 0, NULL, 0)));
-}
-
-const struct kernel_name *kernel_name(const char *mangled)
-{
-    struct inject_string *s = inject_string(mangled, inject_text_bytes(mangled));
-    struct kernel_name *n = NULL;
-
-    if (!s || pthread_mutex_lock(&names_lock))
-        return NULL;
-    struct kernel_name **bucket = &names[((uintptr_t)s >> 4) % BUCKETS];
-    for (n = *bucket; n && n->mangled != s;)
-        n = n->next;
-    if (!n && (n = (struct kernel_name *)calloc(1, sizeof(*n)))) {
-        int failed = 1;
-        char *full = demangle ? demangle(mangled, NULL, NULL, &failed) : NULL;
-        const char *text = full && !failed ? full : mangled, *brief;
-        size_t bytes;
-        find_brief(text, &brief, &bytes);
-        n->mangled = s;
-        n->full = inject_string(text, inject_text_bytes(text));
-        n->brief = inject_string(brief, bytes < GROSR_RECORD_TEXT_MAX ? bytes : GROSR_RECORD_TEXT_MAX);
-        n->persistent = is_persistent(mangled, text);
-        free(full);
-        n->next = *bucket;
-        if (n->full && n->brief) {
-            *bucket = n;
-        } else {
-            free(n);
-            n = NULL;
-        }
-    }
-    pthread_mutex_unlock(&names_lock);
-    return n;
-}
-
-void kernels_start(void)
-{
-    const char *regex = getenv("GROSR_PERSISTENT");
-    void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL);
-
-    if (library)
-        *(void **)(void *)&demangle = dlsym(library, "__cxa_demangle");
-    has_persistent_names = regex && *regex && !regcomp(&persistent_names, regex, REG_EXTENDED | REG_NOSUB);
-}
 
 /* ---- launches ---- */
 
@@ -130,7 +35,8 @@ struct missing {
 static struct missing missing[MISSING];
 static dev32 missing_count, crowded; /* crowded: launches made without the lock */
 static pthread_rwlock_t launching = PTHREAD_RWLOCK_INITIALIZER;
-static dev64 noted; /* the launch that was said to withhold records */
+static dev64 noted;     /* the launch that was reported to withhold records */
+static dev64 record_ns; /* when the latest record of a kernel came, CLOCK_MONOTONIC; 0: none has */
 /* Of the launch that this thread is in: whether it holds `launching`, and has the activity off. */
 static __thread bool holds, off;
 
@@ -177,6 +83,7 @@ static bool forget(uint32_t correlation)
 void launch_recorded(uint32_t correlation)
 {
     forget(correlation);
+    dev_store_relaxed(&record_ns, grosr_host_clock_ns());
 }
 
 uint32_t launches_missing(void)
@@ -192,7 +99,7 @@ struct persistent {
     uint64_t start_ns; /* not before: the launch began then, or what was before it in its stream had ended */
     CUcontext context;
     CUevent before, after;
-    uint32_t stream; /* of records, where its beginning was told: its end is to come behind that */
+    uint32_t stream; /* of records, where its beginning was written: its end must follow it */
     bool started;
 };
 
@@ -229,7 +136,7 @@ static void free_persistent(struct persistent *p)
     free(p);
 }
 
-static void tell_persistent(const struct launch *l, struct persistent *p)
+static void write_persistent(const struct launch *l, struct persistent *p)
 {
     struct grosr_record_cuda_kernel r = {
         .head = {0, GROSR_RECORD_CUDA_KERNEL},
@@ -334,7 +241,7 @@ void launch_exit(const struct launch *l, bool succeeded)
     pthread_mutex_lock(&persistent_lock);
     p->number = ++persistent_count;
     pthread_mutex_unlock(&persistent_lock);
-    tell_persistent(l, p);
+    write_persistent(l, p);
     pthread_mutex_lock(&persistent_lock);
     p->next = persistent;
     persistent = p;
@@ -499,7 +406,7 @@ static struct missing find_running(void)
 static void look_after_records(uint64_t now_ns)
 {
     static uint64_t looked_ns; /* all launches are looked at, so not at every tick */
-    uint64_t latest = activity_kernel_ns();
+    uint64_t latest = dev_load_relaxed(&record_ns);
 
     if (now_ns - looked_ns < LOOK_NS || !launches_missing() || (latest && now_ns - latest < WITHHELD_NS))
         return;

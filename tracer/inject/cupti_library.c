@@ -1,9 +1,9 @@
 /*
- * CUPTI and the driver, as tables of symbols (cuda.h). GROSR_CUPTI names the library; else the loader finds
- * it, or it lies with the toolkit. Whatever version CUPTI has, its records are laid out as in its own header:
- * only the major version that this was built with is taken.
+ * CUPTI and the driver, as tables of symbols (cupti_library.h). GROSR_CUPTI names the library; else the
+ * loader finds it, or it lies with the toolkit. Whatever version CUPTI has, its records are laid out as in
+ * its own header: only the major version that this was built with is taken.
  */
-#include "cuda.h"
+#include "cupti_library.h"
 
 #include "../nvidia/cupti_find.h"
 

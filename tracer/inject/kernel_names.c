@@ -1,0 +1,102 @@
+/*
+ * Names of kernels: as the linker has them, demangled, and the function's name alone; and whether a name is
+ * that of a persistent kernel. Each is made once and kept until the process ends, under `names_lock`.
+ */
+#include "cuda_parts.h"
+
+#include <dlfcn.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 1024u
+#define OURS    "grosr_kernel" /* the runtime's kernel, in whatever program (program_cuda.h) */
+
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct kernel_name *names[BUCKETS];
+static regex_t persistent_names;
+static bool has_persistent_names;
+static char *(*demangle)(const char *, char *, size_t *, int *);
+
+/*
+ * The name alone in a demangled signature: without what it returns, its scopes, template arguments and
+ * parameters. "void at::native::add<4, float>(float*)": "add".
+ */
+static void find_brief(const char *full, const char **at, size_t *bytes)
+{
+    static const char anonymous[] = "(anonymous namespace)", call[] = "operator()";
+    const char *start = full, *end = NULL;
+    int depth = 0;
+
+    for (const char *p = full; *p && !end; p++) {
+        if (!strncmp(p, anonymous, sizeof(anonymous) - 1)) {
+            p += sizeof(anonymous) - 2;
+        } else if (!depth && p == start && !strncmp(p, call, sizeof(call) - 1)) {
+            p += sizeof(call) - 2; /* its parameters come behind these */
+        } else if (*p == '<') {
+            if (!depth++ && p > start)
+                end = strstr(p, "(") ? end : p; /* "name<...>" without parameters */
+        } else if (*p == '>') {
+            depth -= depth > 0;
+        } else if (!depth && *p == '(') {
+            end = p;
+        } else if (!depth && (*p == ':' || *p == ' ')) {
+            start = p + 1;
+        }
+    }
+    end = end ? end : full + strlen(full);
+    const char *arguments = (const char *)memchr(start, '<', (size_t)(end - start));
+    end = arguments && arguments > start ? arguments : end;
+    *at = end > start ? start : full;
+    *bytes = end > start ? (size_t)(end - start) : strlen(full);
+}
+
+static bool is_persistent(const char *mangled, const char *full)
+{
+    return strstr(mangled, OURS) ||
+           (has_persistent_names && (!regexec(&persistent_names, mangled, 0, NULL, 0) ||
+                                     !regexec(&persistent_names, full, 0, NULL, 0)));
+}
+
+const struct kernel_name *kernel_name(const char *mangled)
+{
+    struct inject_string *s = inject_string(mangled, inject_text_bytes(mangled));
+    struct kernel_name *n = NULL;
+
+    if (!s || pthread_mutex_lock(&names_lock))
+        return NULL;
+    struct kernel_name **bucket = &names[((uintptr_t)s >> 4) % BUCKETS];
+    for (n = *bucket; n && n->mangled != s;)
+        n = n->next;
+    if (!n && (n = (struct kernel_name *)calloc(1, sizeof(*n)))) {
+        int failed = 1;
+        char *full = demangle ? demangle(mangled, NULL, NULL, &failed) : NULL;
+        const char *text = full && !failed ? full : mangled, *brief;
+        size_t bytes;
+        find_brief(text, &brief, &bytes);
+        n->mangled = s;
+        n->full = inject_string(text, inject_text_bytes(text));
+        n->brief = inject_string(brief, bytes < GROSR_RECORD_TEXT_MAX ? bytes : GROSR_RECORD_TEXT_MAX);
+        n->persistent = is_persistent(mangled, text);
+        free(full);
+        n->next = *bucket;
+        if (n->full && n->brief) {
+            *bucket = n;
+        } else {
+            free(n);
+            n = NULL;
+        }
+    }
+    pthread_mutex_unlock(&names_lock);
+    return n;
+}
+
+void kernel_names_start(void)
+{
+    const char *regex = getenv("GROSR_PERSISTENT");
+    void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL);
+
+    if (library)
+        *(void **)(void *)&demangle = dlsym(library, "__cxa_demangle");
+    has_persistent_names = regex && *regex && !regcomp(&persistent_names, regex, REG_EXTENDED | REG_NOSUB);
+}
