@@ -116,6 +116,45 @@ static void threads(void)
     double_synchronize();
 }
 
+/*
+ * Captures in the global mode, beside a kernel that lasts, records that it withholds, and a thread that
+ * launches: none is broken by anybody who looks on.
+ */
+static volatile sig_atomic_t captured;
+
+static void *launch_beside_captures(void *arg)
+{
+    while (!captured) {
+        double_launch(3, SPIN, 1000000);
+        double_launch(2, SMALL, 1000);
+        usleep(2000);
+    }
+    return arg;
+}
+
+static void captures(void)
+{
+    pthread_t other;
+    int whole = 0;
+
+    double_launch(1, SPIN, DOUBLE_FOR_EVER);
+    double_launch(2, SMALL, 1000);
+    pthread_create(&other, NULL, launch_beside_captures, NULL);
+    for (int i = 0; i < 10; i++) {
+        double_capture_begin(0);
+        for (int step = 0; step < 10; step++) {
+            double_launch(0, SMALL, 1000);
+            usleep(30000);
+        }
+        whole += double_capture_end();
+    }
+    captured = 1;
+    pthread_join(other, NULL);
+    double_stop();
+    double_synchronize();
+    printf("captures 10, broken %d\n", 10 - whole);
+}
+
 /* A child that goes on as it is, and one that becomes another program. CUDA begins after the fork. */
 static void children(const char *self)
 {
@@ -155,6 +194,8 @@ int main(int argc, char **argv)
             double_launch(1, OURS, DOUBLE_FOR_EVER);
         else if (!strcmp(what, "threads"))
             threads();
+        else if (!strcmp(what, "captures"))
+            captures();
         else if (!strcmp(what, "children"))
             children(argv[0]);
         else if (!strcmp(what, "sync"))

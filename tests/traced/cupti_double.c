@@ -66,6 +66,9 @@ static CUpti_BuffersCallbackRequestFunc request;
 static CUpti_BuffersCallbackCompleteFunc complete;
 static CUpti_TimestampCallbackFunc clock_of_tool;
 static uint32_t period_ms = 1000;
+static uint32_t capturing; /* the stream that is captured + 1; 0: none. With `lock`, as `broken` */
+static bool broken;
+static __thread CUstreamCaptureMode capture_mode = CU_STREAM_CAPTURE_MODE_GLOBAL; /* of the thread */
 
 static CUcontext context_of(void)
 {
@@ -299,6 +302,64 @@ void double_init(void)
     pthread_once(&once, init);
 }
 
+/* ---- captures ---- */
+
+static bool is_captured(uint32_t stream)
+{
+    pthread_mutex_lock(&lock);
+    bool is = capturing == stream + 1;
+    pthread_mutex_unlock(&lock);
+    return is;
+}
+
+/* Of a call that CUDA holds to be unsafe: whether it may be made now. */
+static bool is_safe(void)
+{
+    pthread_mutex_lock(&lock);
+    bool safe = !capturing || capture_mode == CU_STREAM_CAPTURE_MODE_RELAXED;
+    broken |= !safe;
+    pthread_mutex_unlock(&lock);
+    return safe;
+}
+
+void double_capture_begin(uint32_t stream)
+{
+    struct call c;
+
+    double_init();
+    RUNTIME(&c, cudaStreamBeginCapture, v10000, NULL, NULL, next_correlation());
+    pthread_mutex_lock(&lock);
+    capturing = stream + 1;
+    broken = false;
+    pthread_mutex_unlock(&lock);
+    leave(&c, 0);
+}
+
+int double_capture_end(void)
+{
+    struct call c;
+
+    RUNTIME(&c, cudaStreamEndCapture, v10000, NULL, NULL, next_correlation());
+    pthread_mutex_lock(&lock);
+    bool whole = !broken && capture_mode == CU_STREAM_CAPTURE_MODE_GLOBAL; /* the program's own */
+    capturing = 0;
+    pthread_mutex_unlock(&lock);
+    leave(&c, whole ? 0 : (int)CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+    return whole;
+}
+
+CUresult CUDAAPI cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
+{
+    CUstreamCaptureMode before = capture_mode;
+    struct call c;
+
+    DRIVER(&c, cuThreadExchangeStreamCaptureMode, NULL, NULL, next_correlation());
+    capture_mode = *mode;
+    *mode = before;
+    leave(&c, CUDA_SUCCESS);
+    return CUDA_SUCCESS;
+}
+
 /* What the driver does in a launch. */
 static void run_kernel(uint32_t stream, const char *name, uint64_t takes_ns, uint32_t number)
 {
@@ -346,7 +407,7 @@ static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresul
     double_init();
     RUNTIME(&outer, cudaLaunchKernel, v7000, &runtime, name, number);
     DRIVER(&inner, cuLaunchKernel, &driver, name, number);
-    if (result == CUDA_SUCCESS)
+    if (result == CUDA_SUCCESS && !is_captured(stream))
         run_kernel(stream, name, takes_ns, number);
     leave(&inner, (int)result);
     leave(&outer, (int)result);
@@ -512,6 +573,10 @@ CUresult CUDAAPI cuEventQuery(CUevent event)
     struct call c;
 
     DRIVER(&c, cuEventQuery, NULL, NULL, next_correlation());
+    if (!is_safe()) {
+        leave(&c, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
     pthread_mutex_lock(&lock);
     bool over = event->recorded && event_ns(event) != RUNNING;
     pthread_mutex_unlock(&lock);
@@ -552,9 +617,9 @@ CUresult CUDAAPI cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *sta
 {
     struct call c;
 
-    (void)stream;
     DRIVER(&c, cuStreamIsCapturing, NULL, NULL, next_correlation());
-    *status = CU_STREAM_CAPTURE_STATUS_NONE;
+    *status =
+        is_captured(number_of(stream)) ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
     leave(&c, CUDA_SUCCESS);
     return CUDA_SUCCESS;
 }
@@ -565,6 +630,10 @@ CUresult CUDAAPI cuStreamQuery(CUstream stream)
     struct call c;
 
     DRIVER(&c, cuStreamQuery, NULL, NULL, next_correlation());
+    if (!is_safe()) {
+        leave(&c, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
     pthread_mutex_lock(&lock);
     bool over = !s->kernels || end_of(s->latest.end_ns) <= now_ns();
     pthread_mutex_unlock(&lock);

@@ -10,6 +10,8 @@
  * is decided while the launch is in the driver.
  * - A forced flush delivers what has not ended with start = end = 0. The double says on stderr that it
  * happened.
+ * - While a stream is captured in the global mode, a call that CUDA holds to be unsafe then breaks the
+ * capture and fails, whichever thread makes it, unless that thread's own capture mode is relaxed.
  * - Calls of the driver are told of to the subscriber whoever makes them, the subscriber itself too.
  *
  * A runtime call and the driver's call in it have one correlation id.
@@ -40,6 +42,11 @@ void double_launch_refused(const char *mangled_name);
 
 /* A call of the driver by the program itself. */
 void double_driver_alloc(void);
+
+/* Captures a stream in the global mode, from the calling thread; what is launched into it does not run. The
+ * end says whether the capture is whole. One capture at a time. */
+void double_capture_begin(uint32_t stream);
+int double_capture_end(void);
 
 /* Ends the kernels that run for ever. For a signal handler too. */
 void double_stop(void);

@@ -152,10 +152,13 @@ static bool find_launch(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
 /* Streams and contexts that go: nothing is asked of them from then on. */
 static void on_resource(CUpti_CallbackId id, const CUpti_ResourceData *d)
 {
+    CUstreamCaptureMode before = driver_relax();
+
     if (id == CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING)
         kernels_forget(NULL, d->resourceHandle.stream);
     else if (id == CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING)
         kernels_forget(d->context, NULL);
+    driver_restore(before);
 }
 
 static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void *data)
@@ -186,14 +189,19 @@ static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_Ca
         }
         inject_leave(t);
         /* What it calls of the driver comes back here, and is inside a call. */
-        if (launches)
+        if (launches) {
+            CUstreamCaptureMode before = driver_relax();
             launch_enter(&launch);
+            driver_restore(before);
+        }
         return;
     }
     if (t->launches_at && t->launches_at == t->calls && find_launch(id, d, &launch)) {
         bool succeeded = !d->functionReturnValue || *(const CUresult *)d->functionReturnValue == CUDA_SUCCESS;
         inject_leave(t);
+        CUstreamCaptureMode before = driver_relax();
         launch_exit(&launch, succeeded);
+        driver_restore(before);
         t->launches_at = 0;
         t = inject_enter();
         if (!t)
@@ -231,16 +239,28 @@ static void tell_pending(struct inject_thread *t, uint64_t now)
     }
 }
 
+/* Calls of this thread are ours from here on, and none of the program's. */
+static void become_ours(void)
+{
+    struct inject_thread *t = inject_enter();
+
+    if (t) {
+        t->ours = true;
+        inject_leave(t);
+    }
+    driver_relax();
+}
+
 static void *housekeeping_main(void *unused)
 {
     const struct timespec tick = {0, TICK_NS};
     uint32_t ticks = 0;
 
     (void)unused;
+    become_ours();
     while (dev_load_relaxed(&running)) {
         struct inject_thread *t = inject_enter();
         if (t) {
-            t->ours = true;
             tell_pending(t, grosr_host_clock_ns());
             inject_leave(t);
             /* Not by force: what is complete. CUPTI's own period leaves the latest buffer until it is full.
@@ -277,6 +297,7 @@ static void at_end(void)
 
     if (started_pid != (uint32_t)getpid() || !dev_load_relaxed(&running))
         return;
+    become_ours(); /* the thread that ends the process captures nothing any more */
     cupti.flush(0);
     while (launches_missing() && grosr_host_clock_ns() < until) {
         nanosleep(&pause, NULL);

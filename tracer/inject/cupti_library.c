@@ -53,3 +53,16 @@ const char *cupti_text(CUptiResult code)
         text = "an unknown error";
     return text;
 }
+
+CUstreamCaptureMode driver_relax(void)
+{
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+
+    /* It fails only for a mode that does not exist. */
+    return driver.capture_mode(&mode) == CUDA_SUCCESS ? mode : CU_STREAM_CAPTURE_MODE_GLOBAL;
+}
+
+void driver_restore(CUstreamCaptureMode before)
+{
+    driver.capture_mode(&before);
+}

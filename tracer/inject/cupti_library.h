@@ -44,6 +44,7 @@ struct cupti {
     X(event_destroy, "cuEventDestroy_v2", (CUevent))                                \
     X(stream_capturing, "cuStreamIsCapturing", (CUstream, CUstreamCaptureStatus *)) \
     X(stream_query, "cuStreamQuery", (CUstream))                                    \
+    X(capture_mode, "cuThreadExchangeStreamCaptureMode", (CUstreamCaptureMode *))   \
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                             \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))
 
@@ -62,5 +63,15 @@ bool cupti_load(char *why, size_t size);
 
 /* What a code of CUPTI's means. */
 const char *cupti_text(CUptiResult code);
+
+/*
+ * While any thread captures a stream in the global mode, which is the default, calls that CUDA holds to be
+ * unsafe (cuEventQuery and cuStreamQuery among them) invalidate the capture, whichever thread makes them,
+ * unless the calling thread's own capture mode is relaxed. So every call of ours is made in that mode: in a
+ * thread of our own from its start on, in a thread of the program between these two, which give it back the
+ * mode that it had. Pairs may nest.
+ */
+CUstreamCaptureMode driver_relax(void);
+void driver_restore(CUstreamCaptureMode before);
 
 #endif
