@@ -1,27 +1,15 @@
 #!/usr/bin/perl
-# The porting layer is the only place that knows CUDA, PTX and compiler atomics; includes go in one direction.
+# The porting layer is the only place that knows CUDA, PTX and compiler atomics.
 use strict;
 use warnings;
-use File::Basename qw(dirname);
 use FindBin;
 use lib $FindBin::Bin;
 use Test::More;
 use Tree;
 
 enter();
-my @folders = qw(schema tracer runtime viewer);    # each may include from itself and from those before it
-my @files = grep { !m{/example/} } files_in(qr/\.(?:[chS]|cu|def|cpp)$/, @folders);
+my @files = sources();
 cmp_ok(scalar(@files), '>', 180, 'there are sources');
-
-# The text without comments and strings; lines keep their numbers. Included names are no strings.
-sub code_of
-{
-    my $text = slurp($_[0]);
-    my $blank = sub { my ($t) = @_; $t =~ s/[^\n]//g; return $t };
-    $text =~ s{(/\*.*?\*/)|(//[^\n]*)|(^\s*\#\s*include\b[^\n]*)|("(?:[^"\\\n]|\\.)*")|('(?:[^'\\\n]|\\.)*')}
-              {defined $1 ? $blank->($1) . ' ' : defined $2 ? '' : defined $3 ? $3 : defined $4 ? '""' : "' '"}gesmx;
-    return $text;
-}
 my %code = map { $_ => code_of($_) } @files;
 
 # No file has the pattern but those that may. $sample is a line that it must find, lest a typing error here passes all.
@@ -60,26 +48,5 @@ none_has('#ifdef __CUDACC__: in tracer/port/device.h only', qr/__CUDACC__|__CUDA
          'tracer/port/device.h');
 none_has('logic does not ask which device it is on; the entries are chosen by it', qr/\bGROSR_DEVICE_IS_CUDA\b/,
          '#if GROSR_DEVICE_IS_CUDA', @layer, 'runtime/kernel/program.h', 'tracer/instrument/grosr_trace.h');
-
-# ---- direction ----
-
-my %rank = map { $folders[$_] => $_ } 0 .. $#folders;
-my (@upward, @missing);
-for my $path (@files) {
-    my $folder = dirname($path);
-    my ($from) = split(m{/}, $path);
-    my @lines = split(/\n/, $code{$path});
-    for my $i (0 .. $#lines) {
-        my ($name) = $lines[$i] =~ /^\s*#\s*include\s+"([^"]+)"/ or next;
-        my $target = "$folder/$name";
-        1 while $target =~ s{[^/.][^/]*/\.\./}{};
-        push @missing, "$path:" . ($i + 1) . ": $name" unless -e $target;
-        my ($to) = split(m{/}, $target);
-        push @upward, "$path:" . ($i + 1) . " includes $target"
-            if !exists $rank{$to} || $rank{$to} > $rank{$from};
-    }
-}
-is(scalar(@missing), 0, 'every included file is where its #include says') or diag(map { "$_\n" } @missing);
-is(scalar(@upward), 0, 'schema <- tracer <- runtime <- viewer: nothing includes upward') or diag(map { "$_\n" } @upward);
 
 done_testing();
