@@ -49,13 +49,13 @@ extern "C" __global__ void bench_hop(dev32 *word, uint64_t *time, uint32_t trips
     for (uint32_t i = 1; i <= trips; i++) {
         if (blockIdx.x == 0) {
             time[i - 1] = dev_clock_ns();
-            dev_store_release(&word[0], i); /* pairs with the other block's load */
+            dev_store_release(&word[0], i); /* pairs with the load below */
             while (dev_load_acquire(&word[far]) != i)
                 continue;
         } else {
             while (dev_load_acquire(&word[0]) != i)
                 continue;
-            dev_store_release(&word[far], i); /* likewise */
+            dev_store_release(&word[far], i); /* pairs with the load above */
         }
     }
     if (blockIdx.x == 0)

@@ -227,7 +227,7 @@ static int finish_once(grosr *rt)
     grosr_emit_close(&rt->emit);
     rt->emit_closed = true;
     pthread_mutex_unlock(&rt->lock);
-    /* Pairs with the collector's load: all rings have been closed before, unless the device failed. */
+    /* Pairs with the load in can_end(): all rings have been closed before, unless the device failed. */
     sys_store_release(&rt->trace.header->state, (uint32_t)GROSR_SESSION_CLOSED);
     return err;
 }

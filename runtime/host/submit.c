@@ -75,7 +75,7 @@ static int reserve(grosr *rt, uint64_t count, struct grosr_result *results, uint
         rt->batch_tail_used = 0;
     }
     rt->batch_tail->batch[rt->batch_tail_used++] = (struct batch){*first, count, results};
-    /* Pairs with the loads of the collector. */
+    /* Pairs with the loads in collect(), grosr_cancel_rest() and test(). */
     dev_store_release(&rt->reserved, *first + count);
     return 0;
 }
@@ -220,12 +220,12 @@ static bool write_urgent(grosr *rt, uint64_t number, const struct grosr_task *ta
         return false;
     pthread_mutex_lock(&rt->urgent_lock);
     u = rt->urgent_sent;
-    /* Acquire: the device is done with the word. Pairs with its release of urgent_taken. */
+    /* Acquire: the device is done with the word. Pairs with the release in grosr_service_urgent(). */
     room = u - sys_load_acquire(&rt->words->urgent_taken) < GROSR_QUEUE_URGENT;
     if (room) {
         write_slot(&rt->tasks[number & mask],
                    slot_base(grosr_queue_lap(rt->capacity_log2, number), GROSR_SLOT_SKIP), task);
-        /* After the slot. Pairs with the service warp's load. */
+        /* After the slot. Pairs with the load in grosr_service_run(). */
         sys_store_release(&rt->words->urgent[u % GROSR_QUEUE_URGENT], grosr_urgent_word(u, number));
         rt->urgent_sent = u + 1;
     }

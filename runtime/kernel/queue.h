@@ -146,7 +146,7 @@ GROSR_DEVICE void grosr_queue_poll(const struct grosr_queue *q, uint32_t port, u
         uint32_t ahead = d * GROSR_LANES + dev_lane();
         uint64_t task = grosr_queue_task_at(q, port, position + ahead);
         /*
-         * Acquire: the task's arguments by reference are visible. Pairs with publish() in submit.c.
+         * Acquire: the task's arguments by reference are visible. Pairs with write_slot() in submit.c.
          */
         take->task[d] = task;
         take->slot[d] = sys_load_pair_acquire(&q->tasks[task & (capacity - 1)]);

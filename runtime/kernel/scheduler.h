@@ -81,7 +81,7 @@ GROSR_DEVICE bool grosr_service_urgent(const struct grosr_launch *launch, uint64
 
     if (word != grosr_urgent_word(u, number))
         return false;
-    /* Acquire: arguments by reference. Pairs with the store in submit.c, which came before the word's. */
+    /* Acquire: arguments by reference. Pairs with write_slot() in submit.c, which came before the word. */
     struct grosr_pair slot = sys_load_pair_acquire(&q->tasks[number & ((1u << q->capacity_log2) - 1)]);
     e.function = grosr_queue_middle16(slot) & ~GROSR_SLOT_SKIP;
     e.a = (uint32_t)slot.lo;
@@ -93,7 +93,7 @@ GROSR_DEVICE bool grosr_service_urgent(const struct grosr_launch *launch, uint64
         dev_add_relaxed(&launch->control->word, ~UINT64_C(0));
         return false;
     }
-    /* Release: the word has been read. Pairs with the load in submit.c. */
+    /* Release: the word has been read. Pairs with the load in write_urgent(). */
     sys_store_release(&q->words->urgent_taken, u + 1);
     return true;
 }

@@ -55,7 +55,7 @@ GROSR_DEVICE uint32_t grosr_share_reserve(struct grosr_share s, uint32_t n, uint
 
     for (;;) {
         uint64_t tail = dev_load_relaxed(&s.ends->tail);
-        /* Pairs with the swap in take: whoever read the slots before head is done with them. */
+        /* Pairs with the swap in grosr_share_take(): whoever read the slots before head is done with them. */
         uint64_t used = tail - dev_load_acquire(&s.ends->head);
         if (used > capacity)
             continue; /* others have put and taken since */
@@ -68,7 +68,7 @@ GROSR_DEVICE uint32_t grosr_share_reserve(struct grosr_share s, uint32_t n, uint
 
 GROSR_DEVICE void grosr_share_fill(struct grosr_share s, uint64_t position, struct grosr_entry e)
 {
-    /* Release: the entry's frame, and what its spawner wrote. Pairs with the acquire in take. */
+    /* Release: the entry's frame, and what its spawner wrote. Pairs with grosr_share_read(). */
     dev_store_quad_release(grosr_share_slot(s, position), grosr_entry_pack(e, grosr_share_lap(s, position)));
 }
 
@@ -185,7 +185,7 @@ GROSR_DEVICE_COLD struct grosr_taken grosr_share_take(struct grosr_share s, uint
     taken = grosr_share_read(s, n, head);
     dev_point("share.read");
     dev_syncwarp();
-    if (dev_lane() == 0 && taken.count) /* release: all lanes' reads. Pairs with the load in reserve. */
+    if (dev_lane() == 0 && taken.count) /* release: all lanes' reads. Pairs with grosr_share_reserve(). */
         won = dev_cas_acq_rel(&s.ends->head, head, head + taken.count) == head;
     if (!dev_shfl32(won, 0))
         taken.count = 0;
@@ -199,7 +199,7 @@ GROSR_DEVICE_COLD struct grosr_taken grosr_share_take(struct grosr_share s, uint
 GROSR_DEVICE void grosr_share_taken(struct grosr_share s, uint64_t head)
 {
     dev_syncwarp();
-    if (dev_lane() == 0) /* release: all lanes' reads. Pairs with the load in reserve. */
+    if (dev_lane() == 0) /* release: all lanes' reads. Pairs with grosr_share_reserve(). */
         dev_store_release(&s.ends->head, head);
 }
 

@@ -80,7 +80,7 @@ bool grosr_clock_read(const struct grosr_session *s, uint64_t number, struct gro
 
     if (number >= sys_load_acquire(&h->snapshots_taken)) /* pairs with grosr_clock_snapshot() */
         return false;
-    trip->before_ns = sys_load_acquire(&snap->host_before_ns); /* all three pair with the stores there */
+    trip->before_ns = sys_load_acquire(&snap->host_before_ns); /* all pair with grosr_clock_snapshot() */
     trip->after_ns = sys_load_acquire(&snap->host_after_ns);
     trip->device_ns = sys_load_acquire(&snap->device_ns);
     /* The slot's next snapshot is written while `taken` is number + snapshots. */

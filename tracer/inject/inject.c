@@ -455,7 +455,7 @@ __attribute__((destructor)) static void end(void)
     pthread_mutex_unlock(&begin_lock);
     if (!recording)
         return;
-    /* Pairs with the collector's load: the last record comes before it. */
+    /* Pairs with the load in can_end(): the last record comes before it. */
     sys_store_release(&grosr_session_live(current.session)->state, GROSR_SESSION_CLOSED);
     grosr_session_unlink(current.session);
 }

@@ -447,7 +447,7 @@ int grosr_trace_close(struct grosr_tracing *t)
         snprintf(text, sizeof(text), "%s", grosr_error());
     sys_store_release(&grosr_session_ring(t->session, t->handle.rings)->closed_at,
                       UINT64_C(1)); /* the host's */
-    /* Pairs with the collector's load: all rings have been closed before. */
+    /* Pairs with the load in can_end(): all rings have been closed before. */
     sys_store_release(&grosr_session_live(t->session)->state, (uint32_t)GROSR_SESSION_CLOSED);
     ended = wait_for_recorder(t);
     if (in_use)

@@ -585,7 +585,7 @@ void grosr_session_set_collector(struct grosr_session *s, uint32_t pid)
     if (overflow == GROSR_OVERFLOW_BLOCK && !pid)
         overflow = GROSR_OVERFLOW_DROP;
     sys_store_relaxed(&h->overflow, overflow);
-    sys_store_release(&h->collector_pid, pid); /* pairs with whoever waits for the collector */
+    sys_store_release(&h->collector_pid, pid); /* pairs with grosr_session_wait_collector() */
 }
 
 int grosr_session_wait_collector(const struct grosr_session *s, uint32_t pid, uint64_t timeout_ns)
