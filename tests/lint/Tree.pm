@@ -8,7 +8,7 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Find qw(find);
 
-our @EXPORT = qw($ROOT @ORDER enter files_in sources slurp code_of includes_of place_of circles reversals tool nvcc);
+our @EXPORT = qw($ROOT @ORDER enter files_in sources slurp without_comments code_of includes_of place_of circles reversals tool nvcc);
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');
 
 # The folders in their order: each depends on itself and on those before it. A folder stands for the files in it alone.
@@ -44,15 +44,17 @@ sub files_in
 # The sources of what is built; the examples are those of users.
 sub sources { return grep { !m{/example/} } files_in(qr/\.(?:[chS]|cu|def|cpp)$/, qw(schema tracer runtime viewer)) }
 
-# The text without comments and strings; lines keep their numbers. Included names are no strings.
-sub code_of
+# The text with blanks for comments and strings: lines and columns stay. Included names are no strings.
+sub without_comments
 {
-    my $text = slurp($_[0]);
-    my $blank = sub { my ($t) = @_; $t =~ s/[^\n]//g; return $t };
-    $text =~ s{(/\*.*?\*/)|(//[^\n]*)|(^\s*\#\s*include\b[^\n]*)|("(?:[^"\\\n]|\\.)*")|('(?:[^'\\\n]|\\.)*')}
-              {defined $1 ? $blank->($1) . ' ' : defined $2 ? '' : defined $3 ? $3 : defined $4 ? '""' : "' '"}gesmx;
+    my ($text) = @_;
+    my $blank = sub { return $_[0] =~ s/[^\n]/ /gr };
+    $text =~ s{(/\*.*?\*/|//[^\n]*)|(^\s*\#\s*include\b[^\n]*)|("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')}
+              {defined $1 ? $blank->($1) : defined $2 ? $2 : substr($3, 0, 1) . $blank->(substr($3, 1, -1)) . substr($3, -1)}gesmx;
     return $text;
 }
+
+sub code_of { return without_comments(slurp($_[0])) }
 
 # The files of the tree that this one includes, as [line, path]; a path need not exist.
 sub includes_of
