@@ -35,6 +35,7 @@
 #ifndef GROSR_CLOCK_H
 #define GROSR_CLOCK_H
 
+#include "../base/host_clock.h"
 #include "../session/session.h"
 
 #define GROSR_CLOCK_POINTS 131072u
@@ -138,8 +139,5 @@ struct grosr_clock_pinger {
  */
 int grosr_clock_snapshot(const struct grosr_session *session, struct grosr_clock_pinger *pinger,
                          unsigned trips, uint64_t timeout_ns);
-
-/* CLOCK_MONOTONIC, ns. */
-uint64_t grosr_host_clock_ns(void);
 
 #endif

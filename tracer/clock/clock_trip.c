@@ -7,13 +7,6 @@
 #include <errno.h>
 #include <time.h>
 
-uint64_t grosr_host_clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* One round trip. 0, or -ETIMEDOUT. */
 static int round_trip(const struct grosr_session *s, uint64_t ping, uint64_t deadline,
                       struct grosr_clock_trip *trip)

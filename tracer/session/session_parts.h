@@ -1,0 +1,24 @@
+/*
+ * What the files of a session's segment share: session.c (accessors, names, the end), session_open.c
+ * (finding, mapping and checking a segment), session_create.c (making one). Each calls only those before it.
+ */
+#ifndef GROSR_SESSION_PARTS_H
+#define GROSR_SESSION_PARTS_H
+
+#include "session.h"
+
+#define SHM_DIR "/dev/shm"
+
+void session_segment_name(char *name, size_t size, uint32_t pid, uint32_t index);
+
+/* Fills an entry of the name table; readers may look. */
+void session_set_name(struct grosr_name *name, uint32_t space, uint32_t id, const char *text,
+                      const char *unit);
+
+/* Copies the constant parts of the rings, queues and streams. The header's copy is there and valid. */
+int session_copy_layouts(struct grosr_session *session);
+
+/* Frees the struct and its copies; the mapping has gone. */
+void session_free(struct grosr_session *session);
+
+#endif
