@@ -7,11 +7,12 @@
 #ifndef GROSR_PENDING_H
 #define GROSR_PENDING_H
 
+#include "../base/sql_null.h"
+
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GROSR_NULL         INT64_MIN /* an SQL NULL among integers */
 #define GROSR_PENDING_ROWS 2048
 
 struct grosr_pending {

@@ -10,7 +10,7 @@
 #define GROSR_STORE_H
 
 #include "../clock/clock.h"
-#include "pending.h" /* GROSR_NULL */
+#include "pending.h"
 #include "../session/ring.h"
 #include "../session/session.h"
 #include "checkpoint.h"

@@ -1,6 +1,6 @@
 /*
- * What the parts of the store share (store_create.c, store.c): its state, and running statements with one
- * sticky error. Nobody else includes this.
+ * What the parts of the store (store*.c) share: its state, and running statements with one sticky error
+ * (store_sql.c). Nobody else includes this.
  */
 #ifndef GROSR_STORE_PARTS_H
 #define GROSR_STORE_PARTS_H
@@ -43,12 +43,15 @@ void store_bind(sqlite3_stmt *statement, int column, int64_t value);
 int store_once(struct grosr_store *store, const char *sql, const int64_t *ints, int n_ints,
                const char *const *texts, int n_texts);
 
+int store_set_meta(struct grosr_store *store, const char *key, const char *value);
+
 /* Opens the file as the store writes it, with more flags for SQLite, and begins; prepares what it runs often.
  */
 int store_open(struct grosr_store **store, const char *path, int flags);
 int store_prepare_all(struct grosr_store *store);
 
-int store_set_meta(struct grosr_store *store, const char *key, const char *value);
+/* Notes in GROSR_META how many events have been packed, and the bytes that they took (store_chunks.c). */
+int store_write_chunk_totals(struct grosr_store *store);
 
 /* Frees what cutting has made. */
 void store_close_window(struct grosr_store *store);
