@@ -4,7 +4,7 @@
 
 #include "../tap.h"
 
-#include "../../tracer/store/store.h"
+#include "../../tracer/base/sql_null.h"
 
 static void bins(void)
 {

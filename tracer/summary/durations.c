@@ -1,6 +1,6 @@
 #include "durations.h"
 
-#include "../store/store.h"
+#include "../base/sql_null.h"
 
 #include <errno.h>
 #include <stdlib.h>

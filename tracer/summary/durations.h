@@ -31,7 +31,7 @@ struct durations {
     size_t size, used; /* size: 0 or a power of two */
 };
 
-/* Counts one; `what`, `which`, `ns` and `part` may be GROSR_NULL (store.h). -ENOMEM. */
+/* Counts one; `what`, `which`, `ns` and `part` may be GROSR_NULL. -ENOMEM. */
 int durations_count(struct durations *d, const char *measure, int64_t what, int64_t which, int64_t ns,
                     int64_t part);
 

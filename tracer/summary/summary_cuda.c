@@ -2,7 +2,6 @@
  * Summaries of CUDA activity and NVTX: kernels, the gaps between them, how long launches took to become
  * kernels, ranges.
  */
-#include "../store/store.h"
 #include "summary_parts.h"
 
 #include <stdlib.h>

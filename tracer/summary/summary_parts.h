@@ -1,18 +1,21 @@
 /*
- * What the parts of the summaries share (summary.c, summary_tasks.c, summary_cuda.c): the state while they
- * are made, and reading and writing with one sticky error, so that a part is a plain loop. Nobody else
- * includes this.
+ * What the parts of the summaries (summary*.c) share: the state while they are made, and reading and writing
+ * with one sticky error (summary_sql.c), so that a part is a plain loop. Nobody else includes this.
  */
 #ifndef GROSR_SUMMARY_PARTS_H
 #define GROSR_SUMMARY_PARTS_H
 
 #include "durations.h"
+#include "../base/sql_null.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
 
 #define SUMMARY_LONGEST 100 /* rows of GROSR_TASK_SLOWEST and GROSR_TASK_CHAIN */
 #define SUMMARY_UNKNOWN GROSR_DURATION_UNKNOWN
+
+/* Times are bounded to 36 years from time 0, so that no difference of two overflows. */
+#define SUMMARY_TIME_MAX (INT64_C(1) << 60)
 
 /* The workers that one SM has in one session. */
 struct summary_place {
@@ -48,10 +51,10 @@ bool summary_row(struct summary *s, sqlite3_stmt *statement);
 /* An integer, or GROSR_NULL. */
 int64_t summary_cell(sqlite3_stmt *statement, int column);
 
-/* A time, or GROSR_NULL: within 36 years of time 0, so that no difference of two overflows. */
+/* A time within SUMMARY_TIME_MAX of time 0, or GROSR_NULL. */
 int64_t summary_time(sqlite3_stmt *statement, int column);
 
-/* A cell as summary_time() gives it. */
+/* The same for a cell that has been read. */
 int64_t summary_near(int64_t time);
 
 /*
@@ -71,6 +74,16 @@ void summary_count(struct summary *s, const char *measure, int64_t what, int64_t
 
 /* end - start, or GROSR_NULL if one of them is that. */
 int64_t summary_difference(int64_t end, int64_t start);
+
+/*
+ * summary_bins.c. Reads the workers and finds their SMs; divides the time from the first to the last that is
+ * known of workers and tasks into bins of 1, 2 or 5 times a power of ten, and writes them; once the busy
+ * times have been counted, writes them by SM and bin; frees all of that.
+ */
+void summary_read_workers(struct summary *s);
+void summary_make_bins(struct summary *s);
+void summary_write_busy(struct summary *s);
+void summary_free_bins(struct summary *s);
 
 /* NULL for a number that is no worker's. */
 const struct summary_worker *summary_worker(const struct summary *s, int64_t worker);

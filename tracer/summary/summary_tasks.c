@@ -2,7 +2,6 @@
  * Summaries of tasks: how long runs took and how long they had waited to be run, the longest, what lies
  * between the runs of a worker, and tasks that suspend as wholes.
  */
-#include "../store/store.h"
 #include "summary_parts.h"
 
 #include <stdlib.h>
