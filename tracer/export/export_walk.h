@@ -1,6 +1,7 @@
 /*
- * What the parts of an export share: the walk (export.c), the places of things on tracks (export_places.c)
- * and the views that are read, with what becomes of their rows (export_rows.c).
+ * What the parts of an export share: the walk (export.c), its failures and small queries (export_walk.c), the
+ * places of things on tracks (export_places.c), and the views that are read, with what becomes of their rows
+ * (export_rows.c).
  *
  * The first failure is kept in `error`; what is called after it does nothing that matters, and NULL for a
  * track means that there was one.
@@ -9,7 +10,7 @@
 #define GROSR_EXPORT_WALK_H
 
 #include "export_tracks.h"
-#include "../store/store.h"
+#include "../base/sql_null.h"
 
 #include <sqlite3.h>
 
@@ -72,6 +73,7 @@ struct grosr_walk {
     int error; /* negative errno */
 };
 
+/* Note the first failure: no memory; what SQLite says of the connection. */
 void grosr_walk_no_memory(struct grosr_walk *w);
 void grosr_walk_sql_failed(struct grosr_walk *w);
 
