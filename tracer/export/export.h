@@ -28,8 +28,8 @@ struct grosr_export_options {
 
 /*
  * Writes the trace that grosr_store_open_read() opened to `out`, and flushes. 0 or negative errno: that of
- * the write that failed (-EPIPE: the reader is gone), -ENOMEM, or -EIO for a damaged trace, with
- * grosr_error().
+ * the write that failed (-EPIPE: the reader is gone), -ENOMEM, -ENOSPC where SQLite's temporary files are, or
+ * -EIO for a damaged trace, with grosr_error().
  */
 int grosr_export(sqlite3 *db, FILE *out, const struct grosr_export_options *options);
 

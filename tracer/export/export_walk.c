@@ -4,6 +4,7 @@
 #include "export_walk.h"
 
 #include "../base/error.h"
+#include "../base/sqlite_error.h"
 
 #include <errno.h>
 
@@ -15,13 +16,9 @@ void grosr_walk_no_memory(struct grosr_walk *w)
 
 void grosr_walk_sql_failed(struct grosr_walk *w)
 {
-    int code = sqlite3_errcode(w->db) & 0xff;
-
     if (!w->error)
-        w->error = grosr_fail(code == SQLITE_NOMEM  ? ENOMEM
-                              : code == SQLITE_FULL ? ENOSPC
-                                                    : EIO,
-                              "cannot read the trace: %s", sqlite3_errmsg(w->db));
+        w->error =
+            grosr_fail(grosr_sqlite_db_errno(w->db), "cannot read the trace: %s", sqlite3_errmsg(w->db));
 }
 
 sqlite3_stmt *grosr_walk_ask(struct grosr_walk *w, const char *sql, int64_t x, int64_t y)

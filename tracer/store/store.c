@@ -15,7 +15,7 @@
 /* Writes the rows that a table has pending. */
 static int flush_table(struct grosr_store *s, enum grosr_table table)
 {
-    return grosr_pending_flush(&s->table[table]) == SQLITE_OK ? 0 : store_failed(s);
+    return store_check(s, grosr_pending_flush(&s->table[table]));
 }
 
 int grosr_store_row(struct grosr_store *s, enum grosr_table table, const int64_t *values)
@@ -141,8 +141,8 @@ int grosr_store_finish(struct grosr_store *s, grosr_store_progress *progress)
 
     if (!err)
         err = make_indexes(s, progress, 1);
-    if (!err && grosr_summary_store(s->db) != SQLITE_OK)
-        err = store_failed(s);
+    if (!err)
+        err = store_check(s, grosr_summary_store(s->db));
     if (!err)
         err = store_sql(s, "PRAGMA analysis_limit=1000; ANALYZE");
     if (progress)

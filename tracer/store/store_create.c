@@ -5,6 +5,7 @@
 
 #include "chunk.h"
 #include "../base/error.h"
+#include "../base/sqlite_error.h"
 #include "store_read.h"
 #include "../base/version.h"
 #include "../../schema/schema.h"
@@ -42,12 +43,8 @@ static const struct {
 
 static int open_table(struct grosr_store *s, enum grosr_table table)
 {
-    int code = grosr_pending_open(&s->table[table], s->db, tables[table].name, tables[table].columns,
-                                  tables[table].replace);
-
-    if (code == SQLITE_NOMEM)
-        return grosr_fail(ENOMEM, "out of memory");
-    return code == SQLITE_OK ? 0 : store_failed(s);
+    return store_check(s, grosr_pending_open(&s->table[table], s->db, tables[table].name,
+                                             tables[table].columns, tables[table].replace));
 }
 
 /* The lookup tables that come from schema/events.def. */
@@ -213,9 +210,9 @@ int store_open(struct grosr_store **out, const char *path, int flags)
     }
     flags |= SQLITE_OPEN_READWRITE;
     if (grosr_sqlite_open(path, &s->db, flags) != SQLITE_OK) {
-        int system = s->db ? sqlite3_system_errno(s->db) : 0;
-        err = grosr_fail(system ? system : EACCES, "cannot create %s: %s", path,
-                         system ? strerror(system) : sqlite3_errmsg(s->db));
+        int error = grosr_sqlite_db_errno(s->db);
+        err = grosr_fail(error, "cannot create %s: %s", path,
+                         sqlite3_system_errno(s->db) ? strerror(error) : sqlite3_errmsg(s->db));
         grosr_store_close(s);
         return err;
     }

@@ -31,6 +31,12 @@ struct grosr_store {
  */
 int store_failed(struct grosr_store *store);
 
+/*
+ * 0, or as store_failed(), by an SQLite code. SQLITE_NOMEM may be from code of ours, without the connection
+ * knowing of it.
+ */
+int store_check(struct grosr_store *store, int code);
+
 /* Each returns 0, or the error there has been before or is now. */
 int store_sql(struct grosr_store *store, const char *sql);
 int store_step(struct grosr_store *store, sqlite3_stmt *statement); /* and resets */

@@ -10,6 +10,7 @@
 #include "store_read.h"
 
 #include "../base/error.h"
+#include "../base/sqlite_error.h"
 #include "store.h"
 #include "../../schema/schema.h"
 
@@ -19,25 +20,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int grosr_sqlite_errno(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_FULL:
-        return ENOSPC;
-    case SQLITE_NOMEM:
-        return ENOMEM;
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-        return EACCES;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return EBUSY;
-    default:
-        return EIO;
-    }
-}
 
 int grosr_sqlite_open(const char *path, sqlite3 **db, int flags)
 {

@@ -6,9 +6,6 @@
 
 #include <sqlite3.h>
 
-/* The boundary where SQLite's codes become errno: a positive one. */
-int grosr_sqlite_errno(int code);
-
 /*
  * Opens a database that others may be using: waits for them instead of failing, from the first statement on.
  * One thread at a time has the connection. SQLite's code; *db is to be closed in any case.

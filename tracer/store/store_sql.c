@@ -5,33 +5,39 @@
 #include "store_parts.h"
 
 #include "../base/error.h"
-#include "store_read.h"
+#include "../base/sqlite_error.h"
 
 #include <errno.h>
 
-int store_failed(struct grosr_store *s)
+static int give_up(struct grosr_store *s, int error, const char *why)
 {
     if (!s->error) {
-        int code = sqlite3_extended_errcode(s->db), system = sqlite3_system_errno(s->db);
-        /*
-         * A file-size limit and a quota are, to the user, a full disk; SQLite does not always keep the errno.
-         */
-        if (code == SQLITE_IOERR_WRITE &&
-            (system == 0 || system == EFBIG || system == ENOSPC || system == EDQUOT))
-            code = SQLITE_FULL;
-        s->error = grosr_sqlite_errno(code);
-        grosr_fail(s->error, "cannot write %s: %s", s->path,
-                   s->error == ENOSPC ? "the disk is full" : sqlite3_errmsg(s->db));
+        s->error = error;
+        grosr_fail(error, "cannot write %s: %s", s->path, error == ENOSPC ? "the disk is full" : why);
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     }
     return -s->error;
+}
+
+int store_failed(struct grosr_store *s)
+{
+    return give_up(s, grosr_sqlite_db_errno(s->db), sqlite3_errmsg(s->db));
+}
+
+int store_check(struct grosr_store *s, int code)
+{
+    if (code == SQLITE_OK)
+        return 0;
+    if (code == SQLITE_NOMEM)
+        return give_up(s, grosr_sqlite_errno(code), sqlite3_errstr(code));
+    return store_failed(s);
 }
 
 int store_sql(struct grosr_store *s, const char *sql)
 {
     if (s->error)
         return -s->error;
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_failed(s);
+    return store_check(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
 }
 
 int store_step(struct grosr_store *s, sqlite3_stmt *statement)
@@ -45,9 +51,7 @@ int store_prepare(struct grosr_store *s, const char *sql, sqlite3_stmt **stateme
 {
     if (s->error)
         return -s->error;
-    return sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) == SQLITE_OK
-               ? 0
-               : store_failed(s);
+    return store_check(s, sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL));
 }
 
 void store_bind(sqlite3_stmt *statement, int column, int64_t value)
