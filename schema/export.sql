@@ -7,6 +7,8 @@
 --     flow, role   events with the same a and flow are linked by arrows; role 1: from here, 2: through here, 3: to here
 --                  (the nodes of a graph that one call launches: through)
 --     the rest     arguments under the column's name; NULL is left out. Of counters: the value and its unit
+--
+-- export_resource() is the export's own function: the name that the program gave a resource, else the kind of resource.
 
 CREATE TEMP VIEW export_submits AS   -- b: the spawning worker; NULL: the host
 SELECT t.enqueue AS start, t.enqueue AS end, CASE WHEN t.spawned THEN 'spawn' ELSE 'submit' END AS name, t.session AS a,
@@ -28,7 +30,7 @@ FROM tasks t
 WHERE t.start IS NOT NULL;
 
 CREATE TEMP VIEW export_waits AS     -- b: the worker; NULL: a host thread
-SELECT start, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) AS name, session AS a,
+SELECT start, end, 'wait ' || export_resource(resource, resource_name) AS name, session AS a,
        worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role, "index", resource_name
 FROM waits
 WHERE start IS NOT NULL;
@@ -45,7 +47,7 @@ FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name
 WHERE r.start IS NOT NULL;
 
 CREATE TEMP VIEW export_holds AS     -- b: the worker
-SELECT start, end, 'hold ' || iif(resource = 'named', coalesce(resource_name, resource), resource) AS name, session AS a,
+SELECT start, end, 'hold ' || export_resource(resource, resource_name) AS name, session AS a,
        worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role, "index", resource_name
 FROM holds
 WHERE start IS NOT NULL;
@@ -55,7 +57,7 @@ SELECT end AS start, end, coalesce(function, 'task') || ' ended' AS name, sessio
        NULL AS flow, 0 AS role, task, status, next, 'not recorded' AS start_time
 FROM tasks WHERE start IS NULL AND end IS NOT NULL
 UNION ALL
-SELECT end, end, 'wait ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker,
+SELECT end, end, 'wait ' || export_resource(resource, resource_name) || ' ended', session, worker,
        NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM waits WHERE start IS NULL AND end IS NOT NULL
 UNION ALL
@@ -65,7 +67,7 @@ UNION ALL
 SELECT r.end, r.end, coalesce(n.text, 'range') || ' ended', n.session, r.worker, NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name WHERE r.start IS NULL AND r.end IS NOT NULL
 UNION ALL
-SELECT end, end, 'hold ' || iif(resource = 'named', coalesce(resource_name, resource), resource) || ' ended', session, worker,
+SELECT end, end, 'hold ' || export_resource(resource, resource_name) || ' ended', session, worker,
        NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM holds WHERE start IS NULL AND end IS NOT NULL;
 

@@ -148,6 +148,28 @@ static void walk_all(struct grosr_walk *w, struct grosr_export_view *views,
         options->progress(all, all);
 }
 
+/*
+ * export_resource(resource, resource_name) of schema/export.sql. A function, since `waits` and `holds` in one
+ * view would no longer be read in the order of their indexes.
+ */
+static void resource_name(sqlite3_context *to, int n, sqlite3_value **value)
+{
+    const char *kind = (const char *)sqlite3_value_text(value[0]);
+    bool has_name = sqlite3_value_type(value[1]) != SQLITE_NULL;
+
+    (void)n;
+    sqlite3_result_value(to, value[has_name && kind && !strcmp(kind, "named")]);
+}
+
+/* Makes the views of schema/export.sql; an SQLite code. */
+static int make_views(sqlite3 *db)
+{
+    int code = sqlite3_create_function_v2(db, "export_resource", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                          resource_name, NULL, NULL, NULL);
+
+    return code == SQLITE_OK ? sqlite3_exec(db, grosr_sql_export, NULL, NULL, NULL) : code;
+}
+
 int grosr_export(sqlite3 *db, FILE *out, const struct grosr_export_options *options)
 {
     struct grosr_export_view views[GROSR_EXPORT_VIEWS];
@@ -159,8 +181,7 @@ int grosr_export(sqlite3 *db, FILE *out, const struct grosr_export_options *opti
     if (!w.tracks)
         grosr_walk_no_memory(&w);
     /* One transaction: a trace that is still being written is read as it is now. */
-    if (!w.error && (sqlite3_exec(db, grosr_sql_export, NULL, NULL, NULL) != SQLITE_OK ||
-                     sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK))
+    if (!w.error && (make_views(db) != SQLITE_OK || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK))
         grosr_walk_sql_failed(&w);
     if (!w.error)
         walk_all(&w, views, options);
