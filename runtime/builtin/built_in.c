@@ -2,7 +2,8 @@
  * The program of the built-in task functions: for the host device from here, for CUDA from the fatbin that is
  * made of kernel.cu.
  */
-#include "../host/internal.h"
+#include "built_in.h"
+
 #include "functions.h"
 
 extern const unsigned char grosr_kernel_fatbin[]; /* fatbin.S, device_cuda_none.c */

@@ -1,6 +1,13 @@
 /*
- * What the parts of the runtime's host side share: close.c (opening, closing, housekeeping), submit.c
- * (submission, cancellation) and complete.c (completion). Each part of the structure names its writer.
+ * What the parts of the runtime's host side share. Each part of the structure names its writer. The parts
+ * call each other downwards only:
+ *
+ *     open            opening
+ *     close           stopping, finishing, closing
+ *     submit          submission, cancellation
+ *     complete        completion
+ *     memory, housekeeping
+ *     gate            who may enter; the host's events
  */
 #ifndef GROSR_INTERNAL_H
 #define GROSR_INTERNAL_H
@@ -114,28 +121,43 @@ struct grosr {
 
 #define GATE_CLOSED 0x80000000u
 
-/* ---- built_in.c ---- */
-
-/* The built-in task functions. */
-const struct grosr_program *grosr_built_in(void);
-
-/* ---- close.c ---- */
+/* ---- gate.c ---- */
 
 /* Begins an API call: 0, or -ESHUTDOWN when the runtime is closed. */
 int grosr_enter(grosr *rt);
 void grosr_leave(grosr *rt);
 
-/* Tells of a refused call in the trace, and returns `err`. */
+/* From now on no call enters. Returns when the caller's call is the only one inside. */
+void grosr_shut(grosr *rt);
+
+/* Records an event of the host: with the lock held, and taking it. */
+void grosr_record_locked(grosr *rt, uint32_t kind, uint64_t payload);
+void grosr_record(grosr *rt, uint32_t kind, uint64_t payload);
+
+/* Records in the trace that a call was refused, and returns `err`. */
 int grosr_refuse(grosr *rt, enum grosr_call call, int err);
+
+/* ---- housekeeping.c ---- */
 
 /* Appends to `text` which workers the session last saw in tasks, for a device that has failed. */
 void grosr_last_seen(const struct grosr_session *session, char *text, size_t size);
 
-/* ---- submit.c ---- */
+/* The device's state as device_ops.h has it. The text of a failure says what the workers did, and is kept. */
+int grosr_poll_device(grosr *rt);
 
-/* Records an event of the host: under the lock, and taking it. */
-void grosr_record_locked(grosr *rt, uint32_t kind, uint64_t payload);
-void grosr_record(grosr *rt, uint32_t kind, uint64_t payload);
+/* Takes a clock snapshot, unless device time is host time. -ETIMEDOUT: the kernel does not answer. */
+#define GROSR_SNAPSHOT_TIMEOUT_NS 50000000u
+int grosr_compare_clocks(grosr *rt, uint64_t timeout_ns);
+
+int grosr_start_housekeeping(grosr *rt);
+void grosr_stop_housekeeping(grosr *rt); /* which need not run */
+
+/* ---- close.c ---- */
+
+/* Undoes an opening that failed: ends what has been started, and frees the handle too. */
+void grosr_abandon(grosr *rt);
+
+/* ---- submit.c ---- */
 
 /* Makes the queue's host side ready, once the options are settled. -ENOMEM. */
 int grosr_submission_open(grosr *rt);

@@ -45,19 +45,6 @@ void grosr_submission_close(grosr *rt)
 
 /* ---- submission: under the lock ---- */
 
-void grosr_record_locked(grosr *rt, uint32_t kind, uint64_t payload)
-{
-    if (!rt->emit_closed && sys_load_relaxed(&rt->trace.header->level) >= GROSR_LEVEL_SPANS)
-        grosr_emit_at(&rt->emit, kind, payload, grosr_host_clock_ns());
-}
-
-void grosr_record(grosr *rt, uint32_t kind, uint64_t payload)
-{
-    pthread_mutex_lock(&rt->lock);
-    grosr_record_locked(rt, kind, payload);
-    pthread_mutex_unlock(&rt->lock);
-}
-
 /* Gives `count` tasks their numbers. */
 static int reserve(grosr *rt, uint64_t count, struct grosr_result *results, uint64_t *first)
 {

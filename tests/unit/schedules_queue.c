@@ -27,6 +27,7 @@ static inline int explore_unlock(pthread_mutex_t *mutex)
 #define pthread_mutex_lock(mutex)   explore_lock(mutex)
 #define pthread_mutex_unlock(mutex) explore_unlock(mutex)
 
+#include "../../runtime/host/gate.c"
 #include "../../runtime/host/complete.c"
 #include "../../runtime/host/submit.c"
 

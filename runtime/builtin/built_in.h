@@ -1,0 +1,12 @@
+/*
+ * The library's own program: the built-in task functions (tasks.h).
+ */
+#ifndef GROSR_BUILT_IN_H
+#define GROSR_BUILT_IN_H
+
+#include "../grosr.h"
+
+/* The program that a runtime runs when grosr_open() is given none. */
+const struct grosr_program *grosr_built_in(void);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * Housekeeping: a thread that compares the device's clock with the host's, watches the device for failure,
+ * and watches whether the collector still lives.
+ *
+ * The first failure is kept: whoever sees it writes `failure` and then, with release, `failed`.
+ */
+#include "internal.h"
+
+#include "../../tracer/base/process.h"
+#include "../../tracer/session/worker_state.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define HOUSEKEEPING_NS 10000000u /* between clock snapshots */
+#define SNAPSHOT_TRIPS  64u
+
+/* ---- the device ---- */
+
+void grosr_last_seen(const struct grosr_session *s, char *text, size_t size)
+{
+    size_t length = strlen(text);
+    uint32_t level = sys_load_relaxed(&grosr_session_live(s)->level), running = 0, oldest = 0;
+    struct grosr_worker_state task = {.since = UINT64_MAX}, state;
+    char function[GROSR_NAME_BYTES + 2], others[48] = "", beside[48] = "", where[24] = "";
+
+    text += length;
+    size -= length;
+    if (level == GROSR_LEVEL_OFF) {
+        snprintf(text, size, "; what the workers did is not known at trace level off");
+        return;
+    }
+    for (uint32_t i = 0; i < s->header.workers; i++) {
+        if (!grosr_worker_read(s, i, &state, NULL) || state.activity != GROSR_IN_TASK)
+            continue;
+        running++;
+        /* The one that failed went no further, while the others may have. */
+        if (state.since < task.since) {
+            task = state;
+            oldest = i;
+        }
+    }
+    if (!running) {
+        snprintf(text, size, "; no worker was last seen in a task");
+        return;
+    }
+    const char *name = grosr_session_name(s, GROSR_NAME_FUNCTION, task.function);
+    uint32_t sm = grosr_worker_sm(s, oldest);
+    if (name)
+        snprintf(function, sizeof(function), "'%s'", name);
+    else
+        snprintf(function, sizeof(function), "function %u", task.function);
+    if (s->header.lanes > 1) /* the state word is of the first lane */
+        snprintf(beside, sizeof(beside), " or one of up to %u run with it", s->header.lanes - 1);
+    if (running > 1)
+        snprintf(others, sizeof(others), " (and %u other worker%s in tasks)", running - 1,
+                 running > 2 ? "s" : "");
+    if (sm != UINT32_MAX)
+        snprintf(where, sizeof(where), " on SM %u", sm);
+    snprintf(text, size, "; last seen: worker %u%s in %s, task %llu%s%s", oldest, where, function,
+             (unsigned long long)task.task, beside, others);
+}
+
+int grosr_poll_device(grosr *rt)
+{
+    int state = rt->ops->poll(rt->device);
+
+    if (state >= 0)
+        return state;
+    if (!sys_load_relaxed(&rt->failed)) {
+        snprintf(rt->failure, sizeof(rt->failure), "%s", grosr_error());
+        grosr_last_seen(rt->session, rt->failure, sizeof(rt->failure));
+        sys_store_release(&rt->failed, (uint32_t)-state); /* pairs with grosr_ending() */
+    }
+    return grosr_fail(-state, "%s", rt->failure);
+}
+
+int grosr_compare_clocks(grosr *rt, uint64_t timeout_ns)
+{
+    if (rt->session->header.device_clock_is_host)
+        return 0;
+    return grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, timeout_ns);
+}
+
+/* ---- the thread ---- */
+
+static void *housekeeping_main(void *p)
+{
+    grosr *rt = (grosr *)p;
+    struct grosr_session_header *h = rt->trace.header;
+    uint32_t rounds = 0;
+
+    while (!sys_load_acquire(&rt->housekeeper_stop)) {
+        uint32_t collector = sys_load_relaxed(&h->collector_pid);
+        int state = grosr_poll_device(rt);
+        if (state == 1)
+            grosr_compare_clocks(rt, GROSR_SNAPSHOT_TIMEOUT_NS);
+        if (collector && rounds++ % 16 == 0 && grosr_process_start_time(collector, NULL))
+            grosr_session_set_collector(rt->session, 0); /* it died */
+        struct timespec pause = {0, HOUSEKEEPING_NS};
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+int grosr_start_housekeeping(grosr *rt)
+{
+    int err = pthread_create(&rt->housekeeper, NULL, housekeeping_main, rt);
+
+    if (err)
+        return grosr_fail(err, "cannot start the housekeeping thread: %s", strerror(err));
+    rt->housekeeping = true;
+    return 0;
+}
+
+void grosr_stop_housekeeping(grosr *rt)
+{
+    if (!rt->housekeeping)
+        return;
+    sys_store_release(&rt->housekeeper_stop, 1u);
+    pthread_join(rt->housekeeper, NULL);
+    rt->housekeeping = false;
+}

@@ -1,0 +1,262 @@
+/*
+ * Opening a runtime: the device, the options that it settles, the session, memory, and the persistent kernel.
+ *
+ * Everything is in place before the kernel is launched. What fails half way is undone by grosr_abandon().
+ */
+#include "internal.h"
+#include "marks.h"
+
+#include "../builtin/built_in.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define HOST_RING_EVENTS  65536u
+#define RINGS_BYTES       (64u << 20)
+#define RING_EVENTS_MIN   256u
+#define COLLECTOR_WAIT_NS 10000000000u
+/* `grosr record` takes a program's first session; a later one continues without it after this. */
+#define RECORDER_WAIT_NS   2000000000u
+#define START_TIMEOUT_NS   10000000000u
+#define WORKERS_PER_PORT   4u /* of a GPU, at least: a worker that polls a port sees other work later */
+#define FRAMES_PER_WORKER  2048u
+#define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
+
+static int open_device(grosr *rt, const char *name)
+{
+    const struct grosr_program *p = rt->program;
+    bool automatic = !strcmp(name, "auto");
+    int err;
+
+    if (p->launch_bytes != sizeof(struct grosr_launch) || p->local_bytes != sizeof(struct grosr_local))
+        return grosr_fail(EINVAL,
+                          "the program was compiled with the headers of another version of the library");
+    if (automatic && !p->cuda_kernel && !p->cuda_fatbin)
+        name = "host";
+    else if (automatic && !p->host_warp)
+        name = "cuda";
+    if ((err = grosr_find_device(name, &rt->info)))
+        return err;
+    rt->ops = strcmp(rt->info.device, "host") ? &grosr_device_cuda : &grosr_device_host;
+    return rt->ops->open(&rt->device, rt->info.ordinal, p, &rt->info);
+}
+
+/* Events in a ring when nobody asked: the rings together take 64 MiB, but no more than half of what /dev/shm
+ * has free (containers often give it 64 MiB in all). */
+static uint32_t default_ring(uint32_t workers)
+{
+    uint64_t bytes = RINGS_BYTES, events;
+    struct statvfs shm;
+
+    if (statvfs("/dev/shm", &shm) == 0 && (uint64_t)shm.f_bavail * shm.f_bsize / 2 < bytes)
+        bytes = (uint64_t)shm.f_bavail * shm.f_bsize / 2;
+    events = bytes / sizeof(sys128) / workers;
+    return events < RING_EVENTS_MIN  ? RING_EVENTS_MIN
+           : events > GROSR_RING_MAX ? GROSR_RING_MAX
+                                     : (uint32_t)events;
+}
+
+/* Fills in the device's defaults and checks the ranges. */
+static int settle_options(grosr *rt, struct grosr_options *o)
+{
+    bool host = rt->ops == &grosr_device_host;
+
+    if (o->sms == 0)
+        o->sms = host && o->workers ? o->workers : rt->info.sms;
+    else if (!host && o->sms > rt->info.sms)
+        return grosr_fail(EINVAL, "%s has %u SMs, not %u", rt->info.name, rt->info.sms, o->sms);
+    if (o->workers == 0)
+        o->workers = host ? o->sms : rt->info.default_workers / rt->info.sms * o->sms;
+    uint32_t most = host ? rt->info.max_workers : rt->info.max_workers / rt->info.sms * o->sms;
+    if (o->workers > most)
+        return grosr_fail(EINVAL, "%s runs at most %u workers on %u SMs, not %u", rt->info.name, most, o->sms,
+                          o->workers);
+    if (o->sms > o->workers)
+        o->sms = o->workers;
+    if (o->ring_events == 0)
+        o->ring_events = default_ring(o->workers);
+    if (o->queue_capacity < 2 || o->queue_capacity > 1u << 24 || o->queue_capacity & (o->queue_capacity - 1))
+        return grosr_fail(EINVAL, "the queue's capacity is a power of two from 2 to 2^24, not %u",
+                          o->queue_capacity);
+    while (UINT32_C(1) << rt->capacity_log2 < o->queue_capacity)
+        rt->capacity_log2++;
+    if (o->frames == 0)
+        o->frames = o->workers * FRAMES_PER_WORKER;
+    if (o->frames > GROSR_FRAME_MAX)
+        return grosr_fail(EINVAL, "at most %u frames, not %u", GROSR_FRAME_MAX, o->frames);
+    if (o->frames < o->workers * rt->info.lanes)
+        return grosr_fail(EINVAL, "at least %u frames for %u workers, not %u", o->workers * rt->info.lanes,
+                          o->workers, o->frames);
+    /* A port's next chunk is at most one lap ahead, so that laps modulo 256 are never ambiguous. */
+    rt->ports = host ? o->workers : o->workers / WORKERS_PER_PORT + 1;
+    if (rt->ports > GROSR_QUEUE_PORTS_MAX)
+        rt->ports = GROSR_QUEUE_PORTS_MAX;
+    while (rt->ports > 1 && rt->ports * GROSR_QUEUE_CHUNK > o->queue_capacity)
+        rt->ports--;
+    return 0;
+}
+
+static int create_session(grosr *rt, const struct grosr_options *o)
+{
+    const struct grosr_program *p = rt->program;
+    const char **names;
+    uint32_t ids = 0;
+    int err;
+
+    for (uint32_t i = 0; i < p->functions; i++)
+        ids = ids <= p->function[i].id ? p->function[i].id + 1 : ids;
+    names = (const char **)calloc(ids + 1, sizeof(*names));
+    if (!names)
+        return grosr_fail(ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < p->functions; i++)
+        names[p->function[i].id] = p->function[i].name;
+    struct grosr_session_queue_options queue = {"submit", o->queue_capacity, rt->ports, GROSR_QUEUE_CHUNK};
+    struct grosr_session_options s = {
+        .device = rt->info.device,
+        .device_name = rt->info.name,
+        .program = o->name,
+        .sms = o->sms,
+        .max_warps_per_sm =
+            rt->ops == &grosr_device_host ? (o->workers + o->sms - 1) / o->sms : rt->info.max_warps_per_sm,
+        .lanes = rt->info.lanes,
+        .device_clock_is_host = rt->ops->clock_is_host && !dev_clock_is_skewed(),
+        .workers = o->workers,
+        .ring_events = o->ring_events,
+        .host_ring_events = HOST_RING_EVENTS,
+        .overflow = o->overflow,
+        .level = o->level,
+        .functions = names,
+        .function_count = ids,
+        .queues = &queue,
+        .queue_count = 1,
+    };
+    err = grosr_session_create(&rt->session, &s);
+    free(names);
+    return err;
+}
+
+/* Memory for what workers share with each other. */
+static int allocate_shares(grosr *rt, struct grosr_launch *l)
+{
+    struct {
+        void **memory;
+        size_t bytes;
+    } blocks[] = {
+        {(void **)&l->control, sizeof(*l->control)},
+        {(void **)&l->ends, (GROSR_SHARE_INBOX + l->workers) * sizeof(*l->ends)},
+        {(void **)&l->overflow_slots, sizeof(dev256) << GROSR_OVERFLOW_CAPACITY_LOG2},
+        {(void **)&l->urgent_slots, sizeof(dev256) << GROSR_URGENT_CAPACITY_LOG2},
+        {(void **)&l->inbox_slots, (l->workers * sizeof(dev256)) << GROSR_INBOX_CAPACITY_LOG2},
+        {(void **)&l->free_slots, sizeof(dev256) << l->frames_log2},
+        {(void **)&l->ready_slots, sizeof(dev256) << l->frames_log2},
+        {(void **)&l->frame, (l->workers * l->frames_per_worker + 1) * sizeof(*l->frame)},
+        {(void **)&l->free_far, (size_t)l->workers * GROSR_FREE_FAR * sizeof(*l->free_far)},
+        {(void **)&l->far, (size_t)l->workers * GROSR_DEQUE_CAPACITY * sizeof(*l->far)},
+    };
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(blocks) / sizeof(blocks[0]); i++)
+        err = rt->ops->alloc(rt->device, blocks[i].bytes, blocks[i].memory);
+    return err;
+}
+
+/* Memory for the queue, and the kernel. */
+static int launch(grosr *rt, const struct grosr_options *o)
+{
+    size_t ring_bytes = sizeof(sys128) << rt->capacity_log2;
+    struct grosr_launch l;
+    void *tasks, *tasks_view, *results, *results_view, *words, *words_view, *ports, *segment_view;
+    int err;
+
+    if ((err = rt->ops->share(rt->device, rt->session->base, rt->session->bytes, &segment_view)) ||
+        (err = rt->ops->alloc_shared(rt->device, ring_bytes, &tasks, &tasks_view)) ||
+        (err = rt->ops->alloc_shared(rt->device, ring_bytes, &results, &results_view)) ||
+        (err = rt->ops->alloc_shared(rt->device, sizeof(struct grosr_queue_words), &words, &words_view)) ||
+        (err = rt->ops->alloc(rt->device, rt->ports * sizeof(struct grosr_port), &ports)))
+        return err;
+    rt->tasks = (sys128 *)tasks;
+    rt->results = (sys128 *)results;
+    rt->words = (struct grosr_queue_words *)words;
+    memset(&l, 0, sizeof(l));
+    l.trace = grosr_session_trace(rt->session, segment_view);
+    l.queue.tasks = (sys128 *)tasks_view;
+    l.queue.results = (sys128 *)results_view;
+    l.queue.words = (struct grosr_queue_words *)words_view;
+    l.queue.capacity_log2 = rt->capacity_log2;
+    l.queue.ports = rt->ports;
+    l.queue.port = (struct grosr_port *)ports;
+    l.queue.taken =
+        (struct grosr_queue_port *)(void *)(l.trace.base + grosr_session_queue(rt->session, 0)->ports_at);
+    l.workers = o->workers;
+    l.one_queue = o->sharing == GROSR_SHARING_ONE_QUEUE;
+    l.frames_per_worker = o->frames / o->workers;
+    while (UINT32_C(1) << l.frames_log2 < l.workers * l.frames_per_worker)
+        l.frames_log2++;
+    if ((err = allocate_shares(rt, &l)))
+        return err;
+    if (o->shared_bytes &&
+        (err = rt->ops->alloc_shared(rt->device, o->shared_bytes, &rt->shared_host, &rt->shared_device)))
+        return err;
+    if (o->device_bytes) {
+        void *memory;
+        if ((err = rt->ops->alloc(rt->device, o->device_bytes, &memory)))
+            return err;
+        rt->memory = (unsigned char *)memory;
+        rt->memory_bytes = o->device_bytes;
+    }
+    return rt->ops->launch(rt->device, &l, o->sms);
+}
+
+static int open_runtime(grosr **out, const struct grosr_options *options)
+{
+    struct grosr_options o = *options;
+    grosr *rt = (grosr *)aligned_alloc(alignof(grosr), sizeof(*rt));
+    int err;
+
+    if (!rt)
+        return grosr_fail(ENOMEM, "out of memory");
+    memset(rt, 0, sizeof(*rt));
+    rt->program = o.program ? o.program : grosr_built_in();
+    pthread_mutex_init(&rt->lock, NULL);
+    pthread_mutex_init(&rt->urgent_lock, NULL);
+    pthread_mutex_init(&rt->finish_lock, NULL);
+    if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) ||
+        (err = create_session(rt, &o)) || (err = grosr_submission_open(rt)))
+        goto fail;
+    rt->trace = grosr_session_trace(rt->session, rt->session->base);
+    rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
+    grosr_emit_open(&rt->emit, &rt->emit_ring, &rt->trace, o.workers); /* the last ring is the host's */
+    if (o.collector_pid &&
+        (err = grosr_session_wait_collector(rt->session, o.collector_pid, COLLECTOR_WAIT_NS)))
+        goto fail;
+    if (!o.collector_pid && getenv("GROSR_COLLECTOR"))
+        grosr_session_wait_collector(rt->session, (uint32_t)strtoul(getenv("GROSR_COLLECTOR"), NULL, 10),
+                                     RECORDER_WAIT_NS);
+    if ((err = launch(rt, &o)))
+        goto fail;
+    /* The first snapshot comes before anything is traced; the housekeeping thread takes the others. */
+    if ((err = grosr_compare_clocks(rt, START_TIMEOUT_NS))) {
+        err = grosr_poll_device(rt);
+        if (err >= 0)
+            err = grosr_fail(EIO, "the persistent kernel was launched and does not answer");
+        goto fail;
+    }
+    if ((err = grosr_start_housekeeping(rt)))
+        goto fail;
+    *out = rt;
+    return 0;
+fail:
+    grosr_abandon(rt);
+    return err;
+}
+
+int grosr_open(grosr **out, const struct grosr_options *options)
+{
+    grosr_phase_begin(GROSR_PHASE_OPEN, 0);
+    int err = open_runtime(out, options);
+    grosr_phase_end();
+    return err;
+}
