@@ -1,106 +1,12 @@
 /*
- * Running a batch of tasks, and what follows from a task's end: a result for the host, or one child less that
- * its parent waits for, which may make that go on, or end too.
- *
- * Tasks of one parent that end in one worker one after the other are added up and told to the parent's frame
- * together (struct grosr_told), when the worker turns to anything else; everything else is told at the end of
- * its batch.
+ * Running a batch of tasks, one in each lane or one for the whole warp, and what each becomes: it is complete
+ * (completion.h), waits in its frame for its children, or continues as another function, here or at another
+ * worker.
  */
 #ifndef GROSR_RUN_H
 #define GROSR_RUN_H
 
-#include "worker.h"
-
-/* ---- completion ---- */
-
-/* Writes the result of a task of the host's. `wrote`: it, or a task under it, may have written to memory. */
-GROSR_DEVICE void grosr_result_write(const struct grosr_queue *q, uint64_t number, uint64_t value, int status,
-                                     bool wrote)
-{
-    struct grosr_pair r =
-        grosr_queue_pack(grosr_queue_lap(q->capacity_log2, number), (uint32_t)status, 0, value);
-    sys128 *result = &q->results[number & ((1u << q->capacity_log2) - 1)];
-
-    dev_point("task.done");
-    if (wrote) /* pairs with the load in peek() of complete.c */
-        sys_store_pair_release(result, r.lo, r.hi);
-    else
-        sys_store_pair_relaxed(result, r.lo, r.hi);
-}
-
-/* Nothing is missing in `frame` any more: its task goes on, or is complete, and perhaps its parent with it.
- * Called by any lanes. */
-GROSR_DEVICE_COLD void grosr_frame_go_on(const struct grosr_launch *launch, struct grosr_deque deque,
-                                         uint32_t worker, uint32_t frame)
-{
-    struct grosr_frames frames = grosr_launch_frames(launch);
-
-    for (;;) {
-        uint32_t index = frame & GROSR_FRAME_MAX;
-        struct grosr_frame *f = &frames.frame[index];
-        uint64_t next = dev_load_relaxed(&f->next), whose = dev_load_relaxed(&f->whose);
-        uint64_t value = dev_load_relaxed(&f->value);
-        uint32_t mark = dev_load_relaxed(&f->mark), status = (uint32_t)(next >> 48);
-        if ((next >> 32 & 0xffff) != GROSR_TASK_NOTHING) {
-            grosr_frame_ready(launch, &deque, index);
-            return;
-        }
-        value += grosr_frame_sum(f);
-        grosr_frame_free(&frames, deque.local, worker, index);
-        if (status)
-            mark = (mark & GROSR_MARK_WROTE) | status;
-        frame = (uint32_t)(whose >> GROSR_TASK_ID_BITS);
-        if (!frame) {
-            grosr_result_write(&launch->queue, whose & GROSR_TASK_ID_MASK, value, (int)(mark & 0xffffu),
-                               mark & GROSR_MARK_WROTE);
-            return;
-        }
-        if (!grosr_frame_tell(frames.frame, grosr_told_one(frame, value, mark)))
-            return;
-    }
-}
-
-/* Tells what has been added up. A collective. */
-GROSR_DEVICE void grosr_worker_tell(struct grosr_worker *w)
-{
-    struct grosr_told t = w->told;
-
-    if (!t.count)
-        return;
-    w->told.count = 0;
-    if (dev_lane() == 0 && grosr_frame_tell(w->launch->frame, t))
-        grosr_frame_go_on(w->launch, w->deque, w->index, t.frame);
-    grosr_deque_settle(&w->deque);
-}
-
-/* Each lane whose `done` is set has completed a child of frame `parent`. A collective. */
-GROSR_DEVICE void grosr_worker_complete(struct grosr_worker *w, bool done, uint32_t parent, uint64_t value,
-                                        uint32_t mark)
-{
-    uint32_t mask = dev_ballot(done), marked;
-
-    if (!mask)
-        return;
-    uint32_t first = dev_shfl32(parent, dev_ffs32(mask) - 1);
-    if (dev_ballot(done && parent != first)) {
-        if (done && grosr_frame_tell(w->launch->frame, grosr_told_one(parent, value, mark)))
-            grosr_frame_go_on(w->launch, w->deque, w->index, parent);
-        return;
-    }
-    if (w->told.frame != first || w->told.count > GROSR_CHILDREN - GROSR_LANES)
-        grosr_worker_tell(w);
-    if (!w->told.count)
-        w->told = (struct grosr_told){first, 0, 0, 0, 0};
-    w->told.count += dev_popc32(mask);
-    w->told.low += dev_sum64(done ? value & 0xffffffffu : 0);
-    w->told.high += dev_sum64(done ? value >> 32 : 0);
-    for (marked = dev_ballot(done && mark); marked; marked &= marked - 1) {
-        uint32_t m = dev_shfl32(mark, dev_ffs32(marked) - 1);
-        w->told.mark |= (m & GROSR_MARK_WROTE) | ((w->told.mark & 0xffffu) ? 0 : m);
-    }
-}
-
-/* ---- running ---- */
+#include "completion.h"
 
 /* Whether the host's task above has been cancelled: its slot says so until the host has the result. */
 GROSR_DEVICE bool grosr_task_is_cancelled(const struct grosr_launch *launch, uint32_t parent, uint64_t number)
@@ -147,22 +53,14 @@ GROSR_DEVICE bool grosr_worker_await(struct grosr_worker *w, struct grosr_entry 
     return mine;
 }
 
-/*
- * Runs the tasks of the lanes whose `has` is set, or, together, the one task that all lanes were given and
- * that counts as lane 0's. sum and failed are the task's children's. A collective.
- */
-GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool together,
-                                         struct grosr_entry e, uint64_t sum, int failed,
-                                         struct grosr_entry *goes_on)
-{
-    const struct grosr_launch *launch = w->launch;
-    struct grosr_emitter *emit = &w->recorder.emit;
-    struct grosr_task_context task;
-    uint64_t start = 0, end = 0, ran = 0;
-    uint32_t mask = dev_ballot(has), resumed = e.function & GROSR_ENTRY_RESUMED;
-    int status = 0;
+/* ---- one task in each lane, or one in all ---- */
 
-    e.function &= ~GROSR_ENTRY_RESUMED;
+/* A task as its function first sees it. A collective. */
+GROSR_DEVICE struct grosr_task_context grosr_worker_context(const struct grosr_worker *w, bool together,
+                                                            struct grosr_entry e, uint64_t sum, int failed)
+{
+    struct grosr_task_context task;
+
     task.number = e.number;
     task.function = e.function;
     task.a = e.a;
@@ -170,7 +68,7 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
     task.sum = sum;
     task.failed = failed;
     task.value = 0;
-    task.launch = launch;
+    task.launch = w->launch;
     task.deque = w->deque;
     task.worker = w->index;
     task.parent = e.parent;
@@ -180,44 +78,143 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
     task.next = GROSR_TASK_NOTHING;
     task.next_a = task.next_worker = 0;
     task.next_b = 0;
-    if (emit->level >= GROSR_LEVEL_COUNTERS) {
-        uint64_t payload = grosr_payload_task(e.function, e.number);
-        start = dev_clock_ns();
-        uint32_t kind = resumed ? GROSR_EV_TASK_RESUME : GROSR_EV_TASK_BEGIN, first = dev_ffs32(mask) - 1;
-        grosr_record_word(&w->recorder, dev_shfl32(kind, first), dev_shfl64(payload, first), start);
-        if (emit->level >= GROSR_LEVEL_SPANS)
-            grosr_emit_lanes(emit, has, kind, payload, start);
+    return task;
+}
+
+/* Records that the tasks of the lanes in `mask` begin or resume; returns the time, 0 at level off. A
+ * collective. */
+GROSR_DEVICE uint64_t grosr_worker_record_begin(struct grosr_worker *w, uint32_t mask, bool has,
+                                                struct grosr_entry e, uint32_t resumed)
+{
+    struct grosr_emitter *emit = &w->recorder.emit;
+
+    if (emit->level < GROSR_LEVEL_COUNTERS)
+        return 0;
+    uint64_t payload = grosr_payload_task(e.function, e.number), start = dev_clock_ns();
+    uint32_t kind = resumed ? GROSR_EV_TASK_RESUME : GROSR_EV_TASK_BEGIN, first = dev_ffs32(mask) - 1;
+    grosr_record_word(&w->recorder, dev_shfl32(kind, first), dev_shfl64(payload, first), start);
+    if (emit->level >= GROSR_LEVEL_SPANS)
+        grosr_emit_lanes(emit, has, kind, payload, start);
+    return start;
+}
+
+/* Runs the function of a task that has not been cancelled. Returns the status. */
+GROSR_DEVICE int grosr_worker_call(const struct grosr_worker *w, struct grosr_task_context *task,
+                                   bool together, struct grosr_entry e)
+{
+    if (w->word >> GROSR_CONTROL_SHIFT & GROSR_CONTROL_CANCEL &&
+        grosr_task_is_cancelled(w->launch, e.parent, e.number))
+        return ECANCELED;
+    return grosr_task_dispatch(task, together);
+}
+
+/* Whether a task continues without waiting for anything, as a function for one lane. */
+GROSR_DEVICE bool grosr_task_continues_in_lane(const struct grosr_task_context *task, int status)
+{
+    return !task->children && !status && task->next != GROSR_TASK_NOTHING &&
+           grosr_task_effects(task->next) != GROSR_EFFECTS_WARP;
+}
+
+/* What a task continues as. */
+GROSR_DEVICE struct grosr_entry grosr_task_continuation(const struct grosr_task_context *task,
+                                                        struct grosr_entry e)
+{
+    e.function = task->next;
+    e.a = task->next_a;
+    e.b = task->next_b;
+    return e;
+}
+
+/* Makes a task that has no children run again, as its next function. */
+GROSR_DEVICE void grosr_task_restart(struct grosr_task_context *task, struct grosr_entry e)
+{
+    task->function = e.function;
+    task->a = e.a;
+    task->b = e.b;
+    task->sum = task->value = 0;
+    task->failed = 0;
+    task->next = GROSR_TASK_NOTHING;
+    task->next_worker = 0;
+}
+
+/* Gives a task that continues on another worker to that one. False: its inbox is full. Called by any lanes.
+ */
+GROSR_DEVICE bool grosr_worker_pass(struct grosr_worker *w, struct grosr_entry e, uint32_t next_worker)
+{
+    struct grosr_share inbox = grosr_launch_inbox(w->launch, next_worker - 1);
+
+    w->given = grosr_share_put_again(inbox, e, w->given);
+    return w->given.ends;
+}
+
+/* Records what became of the tasks, and counts them: `ran`, from `start` to `end`. A collective. */
+GROSR_DEVICE void grosr_worker_record_end(struct grosr_worker *w, bool has, bool spawned,
+                                          const struct grosr_task_context *task, struct grosr_entry e,
+                                          int status, uint64_t start, uint64_t end, uint64_t ran)
+{
+    struct grosr_emitter *emit = &w->recorder.emit;
+
+    if (spawned)
+        grosr_worker_record_spawns(w, dev_ballot(task->escaped) ? start : end);
+    if (emit->level >= GROSR_LEVEL_SPANS) {
+        bool suspends = task->children || task->next != GROSR_TASK_NOTHING;
+        grosr_emit_lanes(emit, has, suspends ? GROSR_EV_TASK_SUSPEND : GROSR_EV_TASK_END,
+                         grosr_payload_task(suspends ? task->next : (uint32_t)status, e.number), end);
     }
+    grosr_count(&w->deque.local->busy_ns, end - start);
+    grosr_count(&w->deque.local->tasks, ran);
+}
+
+/* Writes into a task's frame how it continues when its children are complete. Called by any lanes. */
+GROSR_DEVICE void grosr_frame_write(struct grosr_frame *f, const struct grosr_task_context *task,
+                                    struct grosr_entry e, int status)
+{
+    dev_store_relaxed(&f->next, (uint64_t)(status & 0xffff) << 48 |
+                                    (uint64_t)(task->next | GROSR_ENTRY_RESUMED) << 32 | task->next_a);
+    dev_store_relaxed(&f->b, task->next_b);
+    dev_store_relaxed(&f->whose, (uint64_t)e.parent << GROSR_TASK_ID_BITS | e.number);
+    dev_store_relaxed(&f->value, task->value);
+}
+
+/*
+ * Runs the tasks of the lanes whose `has` is set, or, together, the one task that all lanes were given and
+ * that counts as lane 0's. sum and failed are those of the task's children. Whether this lane's task
+ * continues here, as *next. A collective.
+ */
+GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool together,
+                                         struct grosr_entry e, uint64_t sum, int failed,
+                                         struct grosr_entry *next)
+{
+    uint32_t mask = dev_ballot(has), resumed = e.function & GROSR_ENTRY_RESUMED;
+    uint64_t ran = 0;
+    int status = 0;
+
+    e.function &= ~GROSR_ENTRY_RESUMED;
+    struct grosr_task_context task = grosr_worker_context(w, together, e, sum, failed);
+    uint64_t start = grosr_worker_record_begin(w, mask, has, e, resumed);
     for (;;) {
-        if (together || has) {
-            if (w->word >> GROSR_CONTROL_SHIFT & GROSR_CONTROL_CANCEL &&
-                grosr_task_is_cancelled(launch, e.parent, e.number))
-                status = ECANCELED;
-            else
-                status = grosr_task_dispatch(&task, together);
-        }
+        if (together || has)
+            status = grosr_worker_call(w, &task, together, e);
         ran += dev_popc32(mask);
-        /* The short way round for tasks that all go on at once, as chains do, when nobody watches. */
-        bool on = !task.children && !status && task.next != GROSR_TASK_NOTHING &&
-                  grosr_task_effects(task.next) != GROSR_EFFECTS_WARP;
-        if (together || emit->level != GROSR_LEVEL_OFF || dev_ballot(has && !on))
+        /*
+         * The short way round for tasks that all continue at once, as chains do, when nothing is recorded:
+         * their next functions run in the same lanes without the deque, until the worker is to look around.
+         */
+        bool on = grosr_task_continues_in_lane(&task, status);
+        if (together || w->recorder.emit.level != GROSR_LEVEL_OFF || dev_ballot(has && !on))
             break;
-        bool away = dev_ballot(has && task.next_worker);
-        if (!dev_shfl32(dev_clock_ns() - w->looked_ns < (away ? GROSR_PASS_NS : GROSR_LOOK_SELDOM_NS), 0))
+        bool elsewhere = dev_ballot(has && task.next_worker);
+        if (!dev_shfl32(dev_clock_ns() - w->looked_ns < (elsewhere ? GROSR_PASS_NS : GROSR_LOOK_SELDOM_NS),
+                        0))
             break;
         resumed = GROSR_ENTRY_RESUMED;
-        e.function = task.next;
-        e.a = task.next_a;
-        e.b = task.next_b;
-        if (away) {
-            /* Those that go on elsewhere; and what comes back from there, if all do and nothing else is here.
-             */
+        e = grosr_task_continuation(&task, e);
+        if (elsewhere) {
+            /* When that leaves the worker with nothing at all, it waits a moment for what comes back. */
             if (has && task.next_worker) {
                 struct grosr_entry there = e;
                 there.function |= GROSR_ENTRY_RESUMED;
-                w->given =
-                    grosr_share_put_again(grosr_launch_inbox(launch, task.next_worker - 1), there, w->given);
-                has = !w->given.ends;
+                has = !grosr_worker_pass(w, there, task.next_worker);
             }
             if (dev_ballot(has) || w->told.count || grosr_deque_size(&w->deque))
                 break;
@@ -230,67 +227,45 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
             task.number = e.number;
             task.parent = e.parent;
         }
-        task.function = e.function;
-        task.a = e.a;
-        task.b = e.b;
-        task.sum = task.value = 0;
-        task.failed = 0;
-        task.next = GROSR_TASK_NOTHING;
-        task.next_worker = 0;
+        grosr_task_restart(&task, e);
     }
     if (together) {
         task.children = (uint32_t)dev_sum64(task.children);
         task.escaped = dev_ballot(task.escaped);
     }
-    if (emit->level >= GROSR_LEVEL_COUNTERS)
-        end = dev_clock_ns();
+    uint64_t end = w->recorder.emit.level >= GROSR_LEVEL_COUNTERS ? dev_clock_ns() : 0;
     if (status)
-        task.next = GROSR_TASK_NOTHING; /* a task that fails does not go on */
+        task.next = GROSR_TASK_NOTHING; /* a task that fails does not continue */
     bool spawned = dev_ballot(has && task.children);
-    bool again = has && !task.children && task.next != GROSR_TASK_NOTHING;
-    if (spawned)
-        grosr_worker_record_spawns(w, dev_ballot(task.escaped) ? start : end);
-    if (emit->level >= GROSR_LEVEL_SPANS) {
-        bool suspends = task.children || task.next != GROSR_TASK_NOTHING;
-        grosr_emit_lanes(emit, has, suspends ? GROSR_EV_TASK_SUSPEND : GROSR_EV_TASK_END,
-                         grosr_payload_task(suspends ? task.next : (uint32_t)status, e.number), end);
-    }
-    grosr_count(&w->deque.local->busy_ns, end - start);
-    grosr_count(&w->deque.local->tasks, ran);
+    bool continues = has && !task.children && task.next != GROSR_TASK_NOTHING;
+    grosr_worker_record_end(w, has, spawned, &task, e, status, start, end, ran);
 
-    bool done = has && !task.children && !again;
+    bool done = has && !task.children && !continues;
     bool wrote = resumed || grosr_task_effects(e.function) != GROSR_EFFECTS_PURE;
     if (spawned && has && task.children) {
-        struct grosr_frame *f = &launch->frame[task.frame];
-        dev_store_relaxed(&f->next, (uint64_t)(status & 0xffff) << 48 |
-                                        (uint64_t)(task.next | GROSR_ENTRY_RESUMED) << 32 | task.next_a);
-        dev_store_relaxed(&f->b, task.next_b);
-        dev_store_relaxed(&f->whose, (uint64_t)e.parent << GROSR_TASK_ID_BITS | e.number);
-        dev_store_relaxed(&f->value, task.value);
+        struct grosr_frame *f = &w->launch->frame[task.frame];
+        grosr_frame_write(f, &task, e, status);
         w->frame = 0;
         if (!task.escaped) {
             if (wrote)
                 dev_store_relaxed(&f->mark, GROSR_MARK_WROTE);
             grosr_frame_expect_first(f, task.children);
         } else if (grosr_frame_expect(f, task.children)) {
-            grosr_frame_go_on(launch, w->deque, w->index, task.frame);
+            grosr_frame_go_on(w->launch, w->deque, w->index, task.frame);
         }
     }
-    *goes_on = e;
-    goes_on->function = task.next | GROSR_ENTRY_RESUMED;
-    goes_on->a = task.next_a;
-    goes_on->b = task.next_b;
-    if (again && task.next_worker) {
-        struct grosr_share inbox = grosr_launch_inbox(launch, task.next_worker - 1);
-        w->given = grosr_share_put_again(inbox, *goes_on, w->given);
-        again = !w->given.ends;
-    }
+    *next = grosr_task_continuation(&task, e);
+    next->function |= GROSR_ENTRY_RESUMED;
+    if (continues && task.next_worker)
+        continues = !grosr_worker_pass(w, *next, task.next_worker);
     if (done && !e.parent)
-        grosr_result_write(&launch->queue, e.number, task.value, status, wrote);
+        grosr_result_write(&w->launch->queue, e.number, task.value, status, wrote);
     grosr_worker_complete(w, done && e.parent, e.parent, task.value,
                           (uint32_t)status | (wrote ? GROSR_MARK_WROTE : 0));
-    return again;
+    return continues;
 }
+
+/* ---- a batch ---- */
 
 /* Puts a task that goes on into the deque; or, if that is full, where all look. False: no room there either.
  * Called by any lanes. */
@@ -306,6 +281,30 @@ GROSR_DEVICE bool grosr_entry_is_alone(struct grosr_entry e)
     return grosr_task_effects(e.function & ~GROSR_ENTRY_RESUMED) == GROSR_EFFECTS_WARP;
 }
 
+/* The task of a frame in which nothing is missing. The lane keeps the frame for the task's next children, if
+ * it has none, or frees it. Called by any lanes. */
+GROSR_DEVICE struct grosr_entry grosr_worker_resume(struct grosr_worker *w, const struct grosr_frames *frames,
+                                                    uint32_t frame, uint64_t *sum, int *failed)
+{
+    struct grosr_frame *f = &frames->frame[frame];
+    uint64_t next = dev_load_relaxed(&f->next), whose = dev_load_relaxed(&f->whose);
+    struct grosr_entry e;
+
+    e.function = (uint32_t)(next >> 32) & 0xffffu;
+    e.count = 1;
+    e.a = (uint32_t)next;
+    e.b = dev_load_relaxed(&f->b);
+    *failed = (int)(dev_load_relaxed(&f->mark) & 0xffffu);
+    *sum = grosr_frame_sum(f);
+    if (w->frame)
+        grosr_frame_free(frames, w->deque.local, w->index, frame);
+    else
+        w->frame = frame;
+    e.parent = (uint32_t)(whose >> GROSR_TASK_ID_BITS);
+    e.number = whose & GROSR_TASK_ID_MASK;
+    return e;
+}
+
 /* Runs the tasks in the lanes whose `has` is set. A collective. */
 GROSR_DEVICE void grosr_worker_run_batch(struct grosr_worker *w, bool has, struct grosr_entry e)
 {
@@ -317,22 +316,8 @@ GROSR_DEVICE void grosr_worker_run_batch(struct grosr_worker *w, bool has, struc
     /* What has been added up is for one parent: told before anything else runs, which might take long. */
     if (w->told.count && dev_ballot(has && e.parent != w->told.frame))
         grosr_worker_tell(w);
-    if (has && e.count == 0) { /* a frame that goes on */
-        struct grosr_frame *f = &frames.frame[e.parent];
-        uint64_t next = dev_load_relaxed(&f->next), whose = dev_load_relaxed(&f->whose);
-        e.function = (uint32_t)(next >> 32) & 0xffffu;
-        e.count = 1;
-        e.a = (uint32_t)next;
-        e.b = dev_load_relaxed(&f->b);
-        failed = (int)(dev_load_relaxed(&f->mark) & 0xffffu);
-        sum = grosr_frame_sum(f);
-        if (w->frame)
-            grosr_frame_free(&frames, w->deque.local, w->index, e.parent);
-        else
-            w->frame = e.parent;
-        e.parent = (uint32_t)(whose >> GROSR_TASK_ID_BITS);
-        e.number = whose & GROSR_TASK_ID_MASK;
-    }
+    if (has && e.count == 0)
+        e = grosr_worker_resume(w, &frames, e.parent, &sum, &failed);
     /*
      * First those that run one in each lane, again and again as long as they go on; then, one after the
      * other, those for the whole warp.

@@ -17,7 +17,7 @@ my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my %part = map { $_ => 1 } qw(tracer/port/device_cuda.h tracer/port/device_host.h tracer/instrument/trace_disabled.h
                               runtime/kernel/program_cuda.h runtime/kernel/program_host.h);
 # They are told what a list of task functions is.
-my %listed = map { ("runtime/kernel/$_.h" => 1) } qw(dispatch worker run find scheduler program);
+my %listed = map { ("runtime/kernel/$_.h" => 1) } qw(dispatch worker completion run find scheduler program);
 
 sub unit
 {

@@ -1,0 +1,101 @@
+/*
+ * What follows from a task's end: a result for the host, or one child less that its parent waits for, which
+ * may make that one continue, or end too.
+ *
+ * Tasks of one parent that end in one worker one after the other are added up and told to the parent's frame
+ * together (struct grosr_told), when the worker turns to anything else; everything else is told at the end of
+ * its batch.
+ */
+#ifndef GROSR_COMPLETION_H
+#define GROSR_COMPLETION_H
+
+#include "worker.h"
+
+/* Writes the result of a task of the host's. `wrote`: it, or a task under it, may have written to memory. */
+GROSR_DEVICE void grosr_result_write(const struct grosr_queue *q, uint64_t number, uint64_t value, int status,
+                                     bool wrote)
+{
+    struct grosr_pair r =
+        grosr_queue_pack(grosr_queue_lap(q->capacity_log2, number), (uint32_t)status, 0, value);
+    sys128 *result = &q->results[number & ((1u << q->capacity_log2) - 1)];
+
+    dev_point("task.done");
+    if (wrote) /* pairs with the load in peek() of complete.c */
+        sys_store_pair_release(result, r.lo, r.hi);
+    else
+        sys_store_pair_relaxed(result, r.lo, r.hi);
+}
+
+/* Nothing is missing in `frame` any more: its task goes on, or is complete, and perhaps its parent with it.
+ * Called by any lanes. */
+GROSR_DEVICE_COLD void grosr_frame_go_on(const struct grosr_launch *launch, struct grosr_deque deque,
+                                         uint32_t worker, uint32_t frame)
+{
+    struct grosr_frames frames = grosr_launch_frames(launch);
+
+    for (;;) {
+        uint32_t index = frame & GROSR_FRAME_MAX;
+        struct grosr_frame *f = &frames.frame[index];
+        uint64_t next = dev_load_relaxed(&f->next), whose = dev_load_relaxed(&f->whose);
+        uint64_t value = dev_load_relaxed(&f->value);
+        uint32_t mark = dev_load_relaxed(&f->mark), status = (uint32_t)(next >> 48);
+        if ((next >> 32 & 0xffff) != GROSR_TASK_NOTHING) {
+            grosr_frame_ready(launch, &deque, index);
+            return;
+        }
+        value += grosr_frame_sum(f);
+        grosr_frame_free(&frames, deque.local, worker, index);
+        if (status)
+            mark = (mark & GROSR_MARK_WROTE) | status;
+        frame = (uint32_t)(whose >> GROSR_TASK_ID_BITS);
+        if (!frame) {
+            grosr_result_write(&launch->queue, whose & GROSR_TASK_ID_MASK, value, (int)(mark & 0xffffu),
+                               mark & GROSR_MARK_WROTE);
+            return;
+        }
+        if (!grosr_frame_tell(frames.frame, grosr_told_one(frame, value, mark)))
+            return;
+    }
+}
+
+/* Tells what has been added up. A collective. */
+GROSR_DEVICE void grosr_worker_tell(struct grosr_worker *w)
+{
+    struct grosr_told t = w->told;
+
+    if (!t.count)
+        return;
+    w->told.count = 0;
+    if (dev_lane() == 0 && grosr_frame_tell(w->launch->frame, t))
+        grosr_frame_go_on(w->launch, w->deque, w->index, t.frame);
+    grosr_deque_settle(&w->deque);
+}
+
+/* Each lane whose `done` is set has completed a child of frame `parent`. A collective. */
+GROSR_DEVICE void grosr_worker_complete(struct grosr_worker *w, bool done, uint32_t parent, uint64_t value,
+                                        uint32_t mark)
+{
+    uint32_t mask = dev_ballot(done), marked;
+
+    if (!mask)
+        return;
+    uint32_t first = dev_shfl32(parent, dev_ffs32(mask) - 1);
+    if (dev_ballot(done && parent != first)) {
+        if (done && grosr_frame_tell(w->launch->frame, grosr_told_one(parent, value, mark)))
+            grosr_frame_go_on(w->launch, w->deque, w->index, parent);
+        return;
+    }
+    if (w->told.frame != first || w->told.count > GROSR_CHILDREN - GROSR_LANES)
+        grosr_worker_tell(w);
+    if (!w->told.count)
+        w->told = (struct grosr_told){first, 0, 0, 0, 0};
+    w->told.count += dev_popc32(mask);
+    w->told.low += dev_sum64(done ? value & 0xffffffffu : 0);
+    w->told.high += dev_sum64(done ? value >> 32 : 0);
+    for (marked = dev_ballot(done && mark); marked; marked &= marked - 1) {
+        uint32_t m = dev_shfl32(mark, dev_ffs32(marked) - 1);
+        w->told.mark |= (m & GROSR_MARK_WROTE) | ((w->told.mark & 0xffffu) ? 0 : m);
+    }
+}
+
+#endif
