@@ -160,6 +160,12 @@ void grosr_bench_machine_end(struct grosr_bench_report *report);
 /* Sleeps. -ECANCELED when told to stop. */
 int grosr_bench_sleep(const struct grosr_bench_options *options, uint64_t ns);
 
+/* Many tiny tasks (bench_dispatch.c); one dependent step after the other (bench_pingpong.c); curves
+ * (bench_scale.c). */
+int grosr_bench_dispatch(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+int grosr_bench_pingpong(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+int grosr_bench_scale(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+
 /* The baselines on each kind of device. */
 int grosr_bench_dispatch_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 int grosr_bench_pingpong_cuda(const struct grosr_bench_options *options, struct grosr_bench_report *report);
