@@ -45,7 +45,7 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 # Files that need the toolkit or NVTX's header in it, and what stands in for them without.
 NVTX_H    := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/include/nvtx3/nvToolsExt.h))
 CUDA_C    := tracer/nvidia/cuda_driver.c tracer/instrument/trace_cuda.c runtime/device/device_cuda.c \
-             runtime/bench/bench_cuda.c runtime/bench/bench_rig_cuda.c
+             $(wildcard runtime/bench/*_cuda.c)
 CUDA_NONE := tracer/instrument/trace_cuda_none.c runtime/device/device_cuda_none.c runtime/bench/bench_cuda_none.c
 NVTX_C    := runtime/host/marks_nvtx.c
 NVTX_NONE := runtime/host/marks_none.c
