@@ -5,18 +5,16 @@
  * the three steps. Beside it, the drained records written to a file as they are, and through LZ4; and rows
  * inserted one by one.
  *
- * The events are made up after what the runtime's workloads record: `one by one` after a worker of the host
- * device, `by warps` after a GPU's, whose 32 lanes begin and end together on a clock that steps by 32 ns.
+ * The events are made up (bench_events.h), `one by one` and `by warps`.
  * What comes back from the file is compared with what went in, record by record, and the rows are counted.
  */
+#include "bench_events.h"
 #include "bench.h"
 
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/base/error.h"
-#include "../../tracer/session/event.h"
 #include "../../tracer/session/ring.h"
 #include "../../tracer/rows/rows.h"
-#include "../../tracer/session/session.h"
 #include "../../tracer/store/store.h"
 
 #include <errno.h>
@@ -30,7 +28,6 @@
 
 #define RINGS         8u    /* workers' rings, by default */
 #define RING_EVENTS   8192u /* in each ring, so the most in a chunk */
-#define GROUP         32u   /* tasks that a worker takes at a time */
 #define COMMIT_CHUNKS 64u
 
 /* What is measured, a row of the report each. */
@@ -51,29 +48,17 @@ static const struct {
     [LZ4_BYTES] = {"through LZ4", true, GROSR_BENCH_BYTES},
 };
 
-struct ring_events {
-    struct grosr_pair *event; /* [count], all that its writer writes in a pass, lap 0 */
-    uint64_t count, room;
-    uint64_t written; /* of them, in this pass */
-    uint64_t base;    /* position of the first of them in this pass */
-};
-
 struct store_bench {
     const struct grosr_bench_options *options;
     struct grosr_bench_report *report;
-    bool warps;
-    struct grosr_session *session;
-    struct grosr_ring_reader *reader; /* [rings] */
-    struct ring_events *ring;         /* [rings], the host's last */
-    uint32_t rings;
-    uint64_t events, waits, run_ns; /* in all; of all tasks */
-    uint64_t near_ns;
-    struct grosr_pair *drained; /* [RING_EVENTS] */
-    char path[128];             /* of the file under way */
-    struct grosr_store *store;  /* what it is to GROSR */
-    int fd;                     /* and to the baselines */
-    uint32_t chunks;            /* since the last commit */
-    uint64_t bytes;             /* that the baseline has written */
+    struct grosr_bench_events made;
+    struct grosr_ring_reader *reader; /* [made.rings] */
+    struct grosr_pair *drained;       /* [RING_EVENTS] */
+    char path[128];                   /* of the file under way */
+    struct grosr_store *store;        /* what it is to GROSR */
+    int fd;                           /* and to the baselines */
+    uint32_t chunks;                  /* since the last commit */
+    uint64_t bytes;                   /* that the baseline has written */
     char packed[LZ4_COMPRESSBOUND(RING_EVENTS * sizeof(struct grosr_pair))];
     double *sample[SERIES];
 };
@@ -85,102 +70,6 @@ static uint64_t cpu_ns(void)
 
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* ---- the events ---- */
-
-static uint64_t seed = 1;
-
-static uint64_t below(uint64_t n)
-{
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (seed >> 33) % n;
-}
-
-static int put(struct store_bench *s, uint32_t ring, uint32_t kind, uint64_t payload, uint64_t time_ns)
-{
-    struct ring_events *r = &s->ring[ring];
-
-    if (r->count == r->room) {
-        uint64_t room = r->room ? 2 * r->room : 4096;
-        struct grosr_pair *more = (struct grosr_pair *)realloc(r->event, room * sizeof(*more));
-        if (!more)
-            return grosr_fail(ENOMEM, "out of memory for %llu events", (unsigned long long)room);
-        r->event = more;
-        r->room = room;
-    }
-    r->event[r->count++] = grosr_event_pack(0, kind, time_ns, payload);
-    s->events++;
-    return 0;
-}
-
-/* A worker's group of tasks, first .. first + n - 1. */
-static int put_group(struct store_bench *s, uint32_t ring, uint64_t first, uint32_t n, uint64_t *time_ns)
-{
-    const uint64_t wait = grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0);
-    uint64_t step = s->warps ? 32 : 10, run_ns;
-    int err = put(s, ring, GROSR_EV_WAIT_BEGIN, wait, *time_ns += 8 * step);
-
-    *time_ns += step * (100 + below(200));
-    if (!err)
-        err = put(s, ring, GROSR_EV_WAIT_END, wait, *time_ns);
-    for (uint32_t i = 0; i < n && !err; i++) {
-        *time_ns += s->warps ? 0 : step * (10 + below(4) + (below(64) ? 0 : below(300)));
-        err = put(s, ring, GROSR_EV_TASK_BEGIN, grosr_payload_task(1 + i % 2, first + i), *time_ns);
-        if (!s->warps) {
-            *time_ns += run_ns = step * (3 + below(3));
-            s->run_ns += run_ns;
-            if (!err)
-                err = put(s, ring, GROSR_EV_TASK_END, grosr_payload_task(0, first + i), *time_ns);
-        }
-    }
-    if (s->warps) {
-        *time_ns += run_ns = step * (8 + below(4));
-        s->run_ns += n * run_ns;
-    }
-    for (uint32_t i = 0; i < n && !err && s->warps; i++)
-        err = put(s, ring, GROSR_EV_TASK_END, grosr_payload_task(0, first + i), *time_ns);
-    s->waits++;
-    return err;
-}
-
-/* Tasks go to the workers in turn; each group is enqueued just before. */
-static int make_events(struct store_bench *s)
-{
-    uint32_t workers = s->rings - 1;
-    uint64_t *time_ns = (uint64_t *)malloc(workers * sizeof(*time_ns));
-    uint64_t start = (s->session->header.start_mono_ns + 1000000) & ~UINT64_C(31), n;
-    int err = time_ns ? 0 : grosr_fail(ENOMEM, "out of memory");
-
-    for (uint32_t i = 0; i < workers && !err; i++)
-        time_ns[i] = start;
-    for (uint64_t first = 0, group = 0; first < s->options->tasks && !err; first += n, group++) {
-        uint32_t worker = (uint32_t)(group % workers);
-        n = s->options->tasks - first < GROUP ? s->options->tasks - first : GROUP;
-        err = put(s, workers, GROSR_EV_TASK_ENQUEUE, grosr_payload_task((uint32_t)n, first),
-                  time_ns[worker] - below(900));
-        if (!err)
-            err = put_group(s, worker, first, (uint32_t)n, &time_ns[worker]);
-    }
-    s->near_ns = start;
-    free(time_ns);
-    return err;
-}
-
-/* Writes what there is room for in a ring that has been read out. */
-static void write_ring(struct store_bench *s, uint32_t index)
-{
-    const struct grosr_ring_layout *layout = &s->session->ring[index];
-    sys128 *slots = (sys128 *)(void *)(s->session->base + layout->slots_at);
-    struct ring_events *r = &s->ring[index];
-
-    for (uint32_t i = 0; i < layout->capacity && r->written < r->count; i++, r->written++) {
-        uint64_t position = r->base + r->written;
-        uint64_t lap = (position / layout->capacity + 1) << GROSR_LAP_SHIFT;
-        struct grosr_pair e = r->event[r->written];
-        sys_store_pair_relaxed(&slots[position % layout->capacity], e.lo | lap, e.hi | lap);
-    }
-    sys_store_release(&grosr_session_ring(s->session, index)->checked_to, r->base + r->written);
 }
 
 /* ---- what is done with drained records: 0 or a negative errno; none at the end ---- */
@@ -197,7 +86,7 @@ static int commit_at(struct store_bench *s, uint32_t chunks)
 
 static int store_them(struct store_bench *s, uint32_t ring, uint64_t first, uint32_t count)
 {
-    int err = count ? grosr_store_put_chunk(s->store, ring, first, s->near_ns, s->drained, count) : 0;
+    int err = count ? grosr_store_put_chunk(s->store, ring, first, s->made.near_ns, s->drained, count) : 0;
     return err ? err : commit_at(s, count ? COMMIT_CHUNKS : 0);
 }
 
@@ -232,21 +121,21 @@ static int lz4_them(struct store_bench *s, uint32_t ring, uint64_t first, uint32
  */
 static int pass_events(struct store_bench *s, take_fn *take, double *ns)
 {
-    uint64_t spent = 0, left = s->events, start, first;
+    uint64_t spent = 0, left = s->made.events, start, first;
     int err = 0;
 
-    for (uint32_t i = 0; i < s->rings; i++) {
-        s->ring[i].base = s->reader[i].position;
-        s->ring[i].written = 0;
+    for (uint32_t i = 0; i < s->made.rings; i++) {
+        s->made.ring[i].base = s->reader[i].position;
+        s->made.ring[i].written = 0;
     }
     while (left && !err) {
-        for (uint32_t i = 0; i < s->rings; i++)
-            write_ring(s, i);
+        for (uint32_t i = 0; i < s->made.rings; i++)
+            grosr_bench_events_write(&s->made, i);
         start = cpu_ns();
-        for (uint32_t i = s->rings; i-- > 0 && !err;) { /* the host's first */
+        for (uint32_t i = s->made.rings; i-- > 0 && !err;) { /* the host's first */
             uint32_t n = grosr_ring_read(&s->reader[i], s->drained, RING_EVENTS, &first);
             if (n)
-                err = take(s, i, first - s->ring[i].base, n);
+                err = take(s, i, first - s->made.ring[i].base, n);
             left -= n;
         }
         spent += cpu_ns() - start;
@@ -279,11 +168,11 @@ static int baseline(struct store_bench *s, take_fn *take, double *ns)
 /* Builds rows of what is stored, and compares it. *ns: the building. */
 static int build(struct store_bench *s, struct grosr_rows *rows, double *ns)
 {
-    struct grosr_ring_counts *final = (struct grosr_ring_counts *)calloc(s->rings, sizeof(*final));
+    struct grosr_ring_counts *final = (struct grosr_ring_counts *)calloc(s->made.rings, sizeof(*final));
     uint64_t spent = 0, events = 0;
     int err = final ? 0 : grosr_fail(ENOMEM, "out of memory");
 
-    while (!err && events < s->events) {
+    while (!err && events < s->made.events) {
         struct grosr_pair *records;
         uint64_t start = cpu_ns(), first, drained_ns;
         uint32_t ring, count;
@@ -291,18 +180,19 @@ static int build(struct store_bench *s, struct grosr_rows *rows, double *ns)
         if (!err && !count)
             break;
         if (!err)
-            err = grosr_rows_add(rows, ring, first, records, count, s->near_ns);
+            err = grosr_rows_add(rows, ring, first, records, count, s->made.near_ns);
         if (!err)
             err = commit_at(s, COMMIT_CHUNKS);
         spent += cpu_ns() - start;
         if (!err)
-            s->report->errors += memcmp(records, &s->ring[ring].event[first], count * sizeof(*records)) != 0;
+            s->report->errors +=
+                memcmp(records, &s->made.ring[ring].event[first], count * sizeof(*records)) != 0;
         free(records);
         events += count;
         if (!err && *s->options->stop)
             err = -ECANCELED;
     }
-    s->report->errors += !err && events != s->events;
+    s->report->errors += !err && events != s->made.events;
     uint64_t start = cpu_ns();
     if (!err)
         err = grosr_rows_finish(rows, final);
@@ -333,11 +223,11 @@ static int check(struct store_bench *s, double *bytes)
     } facts[] = {
         {"SELECT count(*) FROM GROSR_TASK", s->options->tasks},
         {"SELECT count(DISTINCT task) FROM GROSR_TASK WHERE enqueue < start", s->options->tasks},
-        {"SELECT sum(end - start) FROM GROSR_TASK", s->run_ns},
-        {"SELECT count(*) FROM GROSR_WAIT WHERE start < end", s->waits},
+        {"SELECT sum(end - start) FROM GROSR_TASK", s->made.run_ns},
+        {"SELECT count(*) FROM GROSR_WAIT WHERE start < end", s->made.waits},
         {"SELECT count(*) FROM GROSR_CHUNK", 0},
         {"SELECT count(*) FROM GROSR_LOSS", 0},
-        {"SELECT value FROM GROSR_META WHERE key = 'chunk_events'", s->events},
+        {"SELECT value FROM GROSR_META WHERE key = 'chunk_events'", s->made.events},
     };
     sqlite3 *db;
     int64_t value;
@@ -348,7 +238,7 @@ static int check(struct store_bench *s, double *bytes)
     for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
         s->report->errors += !asks(db, facts[i].sql, &value) || value != (int64_t)facts[i].expected;
     s->report->errors += !asks(db, "SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'", &value);
-    *bytes = (double)value / (double)s->events;
+    *bytes = (double)value / (double)s->made.events;
     sqlite3_close(db);
     return 0;
 }
@@ -365,10 +255,10 @@ static int store_all(struct store_bench *s, double *stored_ns, double *built_ns,
     if (err)
         return err;
     s->chunks = 0;
-    grosr_clock_init(&clock, s->session);
-    err = grosr_store_add_session(s->store, s->session, &bases);
+    grosr_clock_init(&clock, s->made.session);
+    err = grosr_store_add_session(s->store, s->made.session, &bases);
     if (!err)
-        err = grosr_rows_create(&rows, s->session, &bases, &clock, s->store);
+        err = grosr_rows_create(&rows, s->made.session, &bases, &clock, s->store);
     if (!err)
         err = pass_events(s, store_them, stored_ns);
     if (!err)
@@ -406,7 +296,7 @@ static int insert_rows(struct store_bench *s, double *ns)
         const int64_t time = 1000000 + 137 * (int64_t)i;
         const int64_t values[] = {(int64_t)i,
                                   1 + (int64_t)i % 2,
-                                  (int64_t)(i / GROUP) % (s->rings - 1),
+                                  (int64_t)(i / GROSR_BENCH_GROUP) % (s->made.rings - 1),
                                   time - 20000,
                                   time,
                                   time + 40,
@@ -431,8 +321,8 @@ static int insert_rows(struct store_bench *s, double *ns)
 /* One sample of everything. */
 static int take_sample(struct store_bench *s, uint32_t i)
 {
-    const double events = (double)s->events * 1e9, tasks = (double)s->options->tasks * 1e9;
-    const double rows = tasks + (double)s->waits * 1e9;
+    const double events = (double)s->made.events * 1e9, tasks = (double)s->options->tasks * 1e9;
+    const double rows = tasks + (double)s->made.waits * 1e9;
     double ns[SERIES], bytes = 0;
     int err = store_all(s, &ns[STORED], &ns[BUILT], &ns[CLOSED], &bytes);
 
@@ -451,7 +341,7 @@ static int take_sample(struct store_bench *s, uint32_t i)
     s->sample[INSERTED][i] = tasks / ns[INSERTED];
     s->sample[CLOSED][i] = rows / ns[CLOSED];
     s->sample[CHUNK_BYTES][i] = bytes;
-    s->sample[LZ4_BYTES][i] = (double)s->bytes / (double)s->events; /* LZ4's was the last */
+    s->sample[LZ4_BYTES][i] = (double)s->bytes / (double)s->made.events; /* LZ4's was the last */
     return 0;
 }
 
@@ -463,10 +353,10 @@ static int open_all(struct store_bench *s)
         .device_name = "made up",
         .program = "bench",
         .sms = 1,
-        .max_warps_per_sm = s->rings - 1,
+        .max_warps_per_sm = s->made.rings - 1,
         .lanes = 1,
         .device_clock_is_host = true,
-        .workers = s->rings - 1,
+        .workers = s->made.rings - 1,
         .ring_events = RING_EVENTS,
         .host_ring_events = RING_EVENTS,
         .overflow = GROSR_OVERFLOW_BLOCK,
@@ -477,28 +367,25 @@ static int open_all(struct store_bench *s)
     const char *folder = getenv("TMPDIR");
 
     snprintf(s->path, sizeof(s->path), "%s/grosr-bench-%d.db", folder ? folder : "/tmp", (int)getpid());
-    s->ring = (struct ring_events *)calloc(s->rings, sizeof(*s->ring));
-    s->reader = (struct grosr_ring_reader *)calloc(s->rings, sizeof(*s->reader));
+    s->reader = (struct grosr_ring_reader *)calloc(s->made.rings, sizeof(*s->reader));
     s->drained = (struct grosr_pair *)malloc(RING_EVENTS * sizeof(*s->drained));
-    if (!s->ring || !s->reader || !s->drained)
+    if (!s->reader || !s->drained)
         return grosr_fail(ENOMEM, "out of memory");
     for (int i = 0; i < SERIES; i++)
         if (!(s->sample[i] = grosr_bench_samples(s->options->repetitions)))
             return -ENOMEM;
-    int err = grosr_session_create(&s->session, &o);
-    for (uint32_t i = 0; i < s->rings && !err; i++)
-        grosr_ring_reader_open(&s->reader[i], s->session, i);
-    return err ? err : make_events(s);
+    int err = grosr_session_create(&s->made.session, &o);
+    for (uint32_t i = 0; i < s->made.rings && !err; i++)
+        grosr_ring_reader_open(&s->reader[i], s->made.session, i);
+    return err ? err : grosr_bench_events_make(&s->made);
 }
 
 static void close_all(struct store_bench *s)
 {
-    for (uint32_t i = 0; s->ring && i < s->rings; i++)
-        free(s->ring[i].event);
     for (int i = 0; i < SERIES; i++)
         free(s->sample[i]);
-    grosr_session_close(s->session);
-    free(s->ring);
+    grosr_session_close(s->made.session);
+    grosr_bench_events_free(&s->made);
     free(s->reader);
     free(s->drained);
     free(s);
@@ -513,8 +400,9 @@ static int measure(const struct grosr_bench_options *o, struct grosr_bench_repor
         return grosr_fail(ENOMEM, "out of memory");
     s->options = o;
     s->report = report;
-    s->warps = warps;
-    s->rings = (o->workers ? o->workers : RINGS) + 1;
+    s->made.tasks = o->tasks;
+    s->made.warps = warps;
+    s->made.rings = (o->workers ? o->workers : RINGS) + 1;
     err = open_all(s);
     for (uint32_t i = 0; i < o->repetitions && !err; i++)
         err = take_sample(s, i);
