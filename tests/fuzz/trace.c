@@ -259,7 +259,7 @@ static void export_all(sqlite3 *db, enum grosr_export_format format)
     free(text);
 }
 
-/* What the viewer's parts complain of is theirs (viewer/cli/options.h). */
+/* What the viewer's parts complain of is theirs (viewer/cli/say.h). */
 int grosr_say(int code, const char *format, ...)
 {
     (void)format;

@@ -1,6 +1,6 @@
 #include "commands.h"
 
-#include "options.h"
+#include "say.h"
 #include "text.h"
 
 #include <string.h>

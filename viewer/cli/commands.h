@@ -39,8 +39,7 @@ enum command_id command_find(const char *name);
 /* Says that there is no such command, and which one may have been meant. Returns GROSR_EXIT_USAGE. */
 int command_unknown(const char *name);
 
-/* Prints the list of commands to `out`, or one command's help to stdout. */
+/* Prints the list of commands. */
 void command_list(FILE *out);
-void command_help(enum command_id command);
 
 #endif

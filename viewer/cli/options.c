@@ -6,17 +6,15 @@
  */
 #include "options.h"
 
-#include "../record/collect.h"
 #include "commands.h"
 #include "output.h"
+#include "say.h"
 #include "text.h"
 #include "../../tracer/collect/sampler.h"
 #include "../../tracer/base/version.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,32 +152,6 @@ static_assert(sizeof(enum grosr_level) == sizeof(int) && sizeof(enum grosr_overf
                   sizeof(enum grosr_color) == sizeof(int) && sizeof(enum grosr_format) == sizeof(int) &&
                   sizeof(enum export_format) == sizeof(int),
               "CHOICE stores an int");
-
-int grosr_say(int code, const char *format, ...)
-{
-    char line[2048], printable[2048];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    fprintf(stderr, "grosr: %s\n", text_printable(printable, sizeof(printable), line));
-    return code;
-}
-
-int grosr_exit_code(int err)
-{
-    switch (err) {
-    case 0:
-        return GROSR_EXIT_OK;
-    case -ENODEV:
-        return GROSR_EXIT_NO_DEVICE;
-    case -EINVAL:
-        return GROSR_EXIT_USAGE;
-    default:
-        return GROSR_EXIT_FAILURE;
-    }
-}
 
 /* "off, counters, spans or full" */
 static void join_words(char *to, size_t size, const char *const *words)

@@ -5,18 +5,14 @@
 #ifndef GROSR_OPTIONS_H
 #define GROSR_OPTIONS_H
 
+#include "commands.h"
+#include "say.h"
 #include "../../runtime/grosr.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
-enum grosr_exit {
-    GROSR_EXIT_OK = 0,
-    GROSR_EXIT_FAILURE = 1,
-    GROSR_EXIT_USAGE = 2,
-    GROSR_EXIT_FINDING = 3, /* diagnose found a stall or a deadlock */
-    GROSR_EXIT_NO_DEVICE = 4,
-};
+#define GROSR_DEFAULT_TRACE "grosr.db" /* where `record` and `recover` write without -o */
 
 enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
 enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
@@ -63,12 +59,8 @@ struct grosr_arguments {
  * after --help or --version (0), or a usage error (2), whose one line has been printed. */
 int grosr_parse(int argc, char **argv, struct grosr_arguments *arguments);
 
-/* One line on stderr, "grosr: ..."; returns `code`. */
-int grosr_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The exit code for a negative errno of the libraries: -ENODEV is NO_DEVICE, -EINVAL is USAGE, the rest
- * FAILURE. */
-int grosr_exit_code(int err);
+/* Prints a command's help to stdout. */
+void command_help(enum command_id command);
 
 /* The commands. Each gets its own argc and argv, with the command's name at argv[0]. */
 int cmd_run(int argc, char **argv);

@@ -1,9 +1,10 @@
 #include "output.h"
 
-#include "options.h"
+#include "say.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 static int first_error; /* errno of the write that failed; later calls would overwrite it */

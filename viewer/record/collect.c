@@ -1,9 +1,11 @@
 #include "collect.h"
 
-#include "../cli/options.h"
+#include "../cli/say.h"
+#include "../../tracer/base/error.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -8,8 +8,6 @@
 
 #include <sys/types.h>
 
-#define GROSR_DEFAULT_TRACE "grosr.db"
-
 /*
  * Collects as the options say, whose callbacks are set here: it says what went wrong or was lost, with a
  * progress bar on a terminal. When writing fails it says so at once and sets *stop_on_failure, if that is not
