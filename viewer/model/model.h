@@ -1,6 +1,6 @@
 /*
- * What a live session is doing: plain facts, sampled from the segment. Drawing (frame.h) and JSON (cmd_top.c)
- * both show this and nothing else.
+ * What a live session is doing: plain facts, sampled from the segment. Drawing (screen/) and JSON
+ * (model_json.h) both show this and nothing else.
  *
  * The segment belongs to another process and may say anything. Counts and indices from it are bounded here,
  * shares are clamped to 0 .. 100, and no offset is followed but through session.h's accessors. Names are
