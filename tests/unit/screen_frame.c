@@ -3,6 +3,7 @@
 #include "../tap.h"
 
 #include "../../viewer/screen/frame.h"
+#include "../../viewer/screen/screens.h"
 #include "../../viewer/cli/text.h"
 
 #include <math.h>
@@ -72,7 +73,8 @@ static void any_model_any_size(void)
         make_model(&m, round);
         for (int w = -1; w < 210; w += 7)
             for (int h = -1; h < 60; h += 3) {
-                struct frame_view v = {.ascii = round % 2,
+                struct frame_view v = {.screen = (int)(round % SCREENS),
+                                       .ascii = round % 2,
                                        .interactive = round % 3,
                                        .paused = round % 4 == 1,
                                        .help = round % 5 == 2,
@@ -139,6 +141,17 @@ static void says(int width, int height, unsigned sms)
     frame_free(&f);
 }
 
+static void keys(void)
+{
+    static const char taken[] = "qQp +-lh?"; /* by all screens (terminal.c) */
+    int wrong = 0;
+
+    for (int i = 0; i < SCREENS; i++)
+        wrong += screen_of_key(screens[i].key) != i || strchr(taken, screens[i].key) || !*screens[i].name;
+    is(wrong, 0, "every screen has a name, and a key of its own");
+    is(screen_of_key('q'), -1, "q is none of a screen's");
+}
+
 static void units(void)
 {
     static const struct {
@@ -167,6 +180,7 @@ int main(void)
     says(200, 50, 132);
     says(40, 10, 132);
     says(80, 24, 8);
+    keys();
     units();
     return tap_done();
 }

@@ -130,6 +130,8 @@ static void handle(enum screen_event event, struct frame_view *view, const struc
         view->paused = !view->paused;
     else if (event == SCREEN_LEVEL)
         next_level(session);
+    else if (event >= SCREEN_SELECT)
+        view->screen = (int)event - SCREEN_SELECT;
     else if (event == SCREEN_SLOWER || event == SCREEN_FASTER)
         view->interval_s = other_interval(view->interval_s, event == SCREEN_SLOWER);
 }

@@ -8,8 +8,9 @@
 #include "cells.h"
 #include "../model/model.h"
 
-/* How the model is to be looked at. */
+/* What of the model is shown, and how. */
 struct frame_view {
+    int screen;       /* its place in the list (screens.h) */
     bool ascii;       /* the terminal has no UTF-8 */
     bool interactive; /* show the key line */
     bool paused, help;

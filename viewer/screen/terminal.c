@@ -1,5 +1,6 @@
 #include "terminal.h"
 
+#include "screens.h"
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/base/error.h"
 
@@ -144,6 +145,10 @@ void screen_show(const struct frame *f)
 
 static enum screen_event event_of(int key)
 {
+    int selected = screen_of_key(key);
+
+    if (selected >= 0)
+        return (enum screen_event)(SCREEN_SELECT + selected);
     switch (key) {
     case KEY_RESIZE:
         return SCREEN_RESIZED;

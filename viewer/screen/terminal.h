@@ -30,6 +30,7 @@ enum screen_event {
     SCREEN_LEVEL,
     SCREEN_HELP,
     SCREEN_OTHER_KEY,
+    SCREEN_SELECT, /* SCREEN_SELECT + n: show screen n (screens.h) */
 };
 
 /* -ENOTTY: the terminal cannot do it; the text is in grosr_error(). */
