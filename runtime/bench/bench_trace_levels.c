@@ -6,6 +6,7 @@
 #include "bench.h"
 
 #include "../../tracer/clock/clock.h"
+#include "../../tracer/session/level.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,7 +69,6 @@ static int compare(const void *a, const void *b)
 static int time_length(const struct grosr_bench_options *o, struct grosr_bench_report *report,
                        uint64_t spin_ns, double *samples)
 {
-    static const char *const level_name[LEVELS] = {"off", "counters", "spans", "full"};
     uint64_t lanes = (uint64_t)report->device.lanes * (grosr_bench_on_cuda(report) ? 64 : 2);
     uint64_t count = lanes * ROUNDS_MAX < o->tasks ? lanes * ROUNDS_MAX : o->tasks;
     struct grosr_task *tasks = (struct grosr_task *)calloc(count, sizeof(*tasks));
@@ -90,7 +90,7 @@ static int time_length(const struct grosr_bench_options *o, struct grosr_bench_r
         for (uint32_t i = 0; i < o->repetitions; i++)
             samples[i] /= off;
         snprintf(series, sizeof(series), "GROSR, tasks of %g us at `%s`, beside `off`",
-                 (double)spin_ns * 1e-3, level_name[level]);
+                 (double)spin_ns * 1e-3, grosr_level_name(level));
         grosr_bench_add_value(report, series, level == 0, GROSR_BENCH_SLOWDOWN, samples, o->repetitions);
     }
     free(tasks);

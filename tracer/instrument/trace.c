@@ -8,6 +8,7 @@
 
 #include "../clock/clock.h"
 #include "../base/process.h"
+#include "../session/level.h"
 #include "trace_cuda.h"
 
 #include <errno.h>
@@ -132,11 +133,10 @@ static void stop_service(struct grosr_tracing *t)
 /* In a process group of its own: what the terminal sends to the program is not for it. */
 static int start_recorder(struct grosr_tracing *t, const struct grosr_trace_options *o)
 {
-    static const char *const levels[] = {"off", "counters", "spans", "full"};
     const char *command = o->recorder ? o->recorder : "grosr";
     char pid[16];
-    const char *argv[] = {command,          "record", "--attach", pid, "--level",
-                          levels[o->level], "-o",     o->file,    NULL};
+    const char *argv[] = {command, "record", "--attach", pid, "--level", grosr_level_name(o->level),
+                          "-o",    o->file,  NULL};
     posix_spawnattr_t attributes;
     int err;
 

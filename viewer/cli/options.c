@@ -11,6 +11,7 @@
 #include "say.h"
 #include "text.h"
 #include "../../tracer/collect/sampler.h"
+#include "../../tracer/session/level.h"
 #include "../../tracer/base/version.h"
 
 #include <getopt.h>
@@ -101,12 +102,12 @@ static const struct option_text options[] = {
      GROSR_MAX_WORKERS, NULL, 0},
     {"sms", 0, NUMBER, RUN, AT(sms), "N", "SMs to run on", "all", 1, 4096, NULL, 0},
     {"level", 0, CHOICE, RUN | RECORD, AT(level), "LEVEL", "what is traced: off, counters, spans or full",
-     NULL, 0, 0, text_levels, 0},
+     NULL, 0, 0, grosr_level_names, 0},
     {"ring", 0, NUMBER, RUN, AT(ring), "N", "events in each warp's ring", "64 MiB in all", GROSR_RING_MIN,
      GROSR_RING_MAX, NULL, 0},
     {"overflow", 0, CHOICE, RUN, AT(overflow), "POLICY",
      "when a ring is full: drop events, overwrite old ones, or block", "drop when recorded, else overwrite",
-     0, 0, text_overflows + GROSR_OVERFLOW_DROP, GROSR_OVERFLOW_DROP},
+     0, 0, grosr_overflow_names + GROSR_OVERFLOW_DROP, GROSR_OVERFLOW_DROP},
     {"list", 0, FLAG, RUN | BENCH | QUERY, AT(list), NULL,
      "list the workloads, experiments or canned queries", NULL, 0, 0, NULL, 0},
     {"attach", 0, NUMBER, RECORD, AT(attach), "PID", "trace a process that is running already", "", 1,

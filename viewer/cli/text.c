@@ -194,16 +194,3 @@ const char *text_nearest(const char *word, const char *const *names, size_t coun
     }
     return nearest;
 }
-
-const char *const text_levels[] = {"off", "counters", "spans", "full", NULL};
-const char *const text_overflows[] = {"auto", "drop", "overwrite", "block", NULL};
-
-const char *text_level(uint32_t level)
-{
-    return level < sizeof(text_levels) / sizeof(*text_levels) - 1 ? text_levels[level] : "?";
-}
-
-const char *text_overflow(uint32_t overflow)
-{
-    return overflow < sizeof(text_overflows) / sizeof(*text_overflows) - 1 ? text_overflows[overflow] : "?";
-}

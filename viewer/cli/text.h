@@ -47,11 +47,4 @@ bool text_decimal(const char *from, double *x);
  * names[i-1], so that the names can be the first members of structs. */
 const char *text_nearest(const char *word, const char *const *names, size_t count, size_t stride);
 
-/*
- * Names of enum grosr_level and enum grosr_overflow, each list ended by NULL; "?" for values that are none.
- */
-extern const char *const text_levels[], *const text_overflows[];
-const char *text_level(uint32_t level);
-const char *text_overflow(uint32_t overflow);
-
 #endif

@@ -11,6 +11,7 @@
 #include "../show/table.h"
 #include "../cli/text.h"
 #include "../../tracer/clock/clock.h"
+#include "../../tracer/session/level.h"
 #include "../../tracer/store/store.h"
 #include "../../tracer/base/version.h"
 
@@ -143,7 +144,7 @@ static int print_sessions(const struct session_facts *facts, int sessions)
             cells[1] = text_cell(f->program);
             cells[2] = text_cell(f->device);
             cells[3] = number_cell(f->workers);
-            cells[4] = text_cell(text_level(f->level));
+            cells[4] = text_cell(grosr_level_name(f->level));
         }
         if (f->alive)
             cells[5] = text_cell(text_duration(uptime, sizeof(uptime), (double)f->uptime_ns));
@@ -171,7 +172,7 @@ static void write_sessions(struct json *j, const struct session_facts *facts, in
             json_string(j, "device", f->device);
             json_string(j, "device_name", f->device_name);
             json_uint(j, "workers", f->workers);
-            json_string(j, "level", text_level(f->level));
+            json_string(j, "level", grosr_level_name(f->level));
             json_uint(j, "uptime_ns", f->uptime_ns);
             json_uint(j, "collector_pid", f->collector_pid);
         }

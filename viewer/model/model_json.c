@@ -1,7 +1,7 @@
 #include "model_json.h"
 
-#include "../cli/text.h"
 #include "../show/json.h"
+#include "../../tracer/session/level.h"
 
 #include <math.h>
 
@@ -72,7 +72,7 @@ void model_write_json(const struct model *m, FILE *out)
     json_string(&j, "device", s->device);
     json_string(&j, "device_name", s->device_name);
     json_uint(&j, "uptime_ns", s->uptime_ns);
-    json_string(&j, "level", text_level(s->level));
+    json_string(&j, "level", grosr_level_name(s->level));
     json_uint(&j, "workers", s->workers);
     json_uint(&j, "interval_ns", m->interval_ns);
     json_close(&j);
@@ -96,7 +96,7 @@ void model_write_json(const struct model *m, FILE *out)
     json_uint(&j, "read", m->trace.read);
     json_uint(&j, "dropped", m->trace.dropped);
     json_uint(&j, "overwritten", m->trace.overwritten);
-    json_string(&j, "overflow", text_overflow(s->overflow));
+    json_string(&j, "overflow", grosr_overflow_name(s->overflow));
     json_uint(&j, "collector_pid", s->collector_pid);
     json_close(&j);
     json_null(&j, "stalls"); /* the model does not look for them */

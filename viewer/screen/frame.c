@@ -6,6 +6,7 @@
 
 #include "screens.h"
 #include "../cli/text.h"
+#include "../../tracer/session/level.h"
 
 #include <stdio.h>
 
@@ -17,8 +18,8 @@ static int draw_title(struct frame *f, int row, const struct model *m, const str
 
     cells_fill_row(f, row, FRAME_TITLE);
     text_duration(uptime, sizeof(uptime), (double)s->uptime_ns);
-    snprintf(right, sizeof(right), "%s%slevel %s  up %s ", state, *state ? "  " : "", text_level(s->level),
-             uptime);
+    snprintf(right, sizeof(right), "%s%slevel %s  up %s ", state, *state ? "  " : "",
+             grosr_level_name(s->level), uptime);
     if (text_columns(right) > f->width - 12)
         snprintf(right, sizeof(right), "%s", f->width > 20 ? uptime : "");
     int end = f->width - text_columns(right);
