@@ -1,38 +1,13 @@
 /*
- * The `grosr` command: finds the command that the first word names and hands it the rest.
+ * The `grosr` command: finds the command that the first word names, parses the rest and runs it.
  */
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "command/commands.h"
 #include "../tracer/base/version.h"
 
 #include <locale.h>
 #include <string.h>
-
-static int cmd_help(int argc, char **argv)
-{
-    struct grosr_arguments arguments;
-    int code = grosr_parse(argc, argv, &arguments);
-
-    if (code >= 0)
-        return code;
-    output_begin();
-    if (arguments.operands == 0) {
-        command_list(stdout);
-        return output_end(GROSR_EXIT_OK);
-    }
-    enum command_id id = command_find(arguments.operand[0]);
-    if (id == COMMAND_NONE)
-        return command_unknown(arguments.operand[0]);
-    command_help(id);
-    return output_end(GROSR_EXIT_OK);
-}
-
-static int (*const run_command[COMMANDS])(int argc, char **argv) = {
-    [COMMAND_RUN] = cmd_run,     [COMMAND_RECORD] = cmd_record, [COMMAND_RECOVER] = cmd_recover,
-    [COMMAND_TOP] = cmd_top,     [COMMAND_QUERY] = cmd_query,   [COMMAND_INFO] = cmd_info,
-    [COMMAND_BENCH] = cmd_bench, [COMMAND_EXPORT] = cmd_export, [COMMAND_HELP] = cmd_help,
-};
 
 static bool is_either(const char *word, const char *a, const char *b)
 {
@@ -41,6 +16,8 @@ static bool is_either(const char *word, const char *a, const char *b)
 
 int main(int argc, char **argv)
 {
+    struct grosr_arguments arguments;
+
     /* Characters as the terminal has them; numbers stay as machines read them. */
     setlocale(LC_CTYPE, "");
 
@@ -59,8 +36,9 @@ int main(int argc, char **argv)
     if (argv[1][0] == '-')
         return grosr_say(GROSR_EXIT_USAGE, "no option '%s' here; options come after the command", argv[1]);
 
-    enum command_id id = command_find(argv[1]);
-    if (id == COMMAND_NONE)
+    const struct command *command = command_find(argv[1]);
+    if (!command)
         return command_unknown(argv[1]);
-    return run_command[id](argc - 1, argv + 1);
+    int code = grosr_parse(command, argc - 1, argv + 1, &arguments);
+    return code >= 0 ? code : command->run(&arguments);
 }

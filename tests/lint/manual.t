@@ -36,16 +36,25 @@ my $list = `'$grosr' --help`;
 my ($commands) = $list =~ /^Commands:\n((?:  \S.*\n)+)/m;
 my @commands = ($commands // '') =~ /^  (\w+)/mg;
 cmp_ok(scalar(@commands), '>=', 6, 'grosr --help lists the commands');
+is(join(' ', map { lc } map { /^GROSR (\w+)$/ } sort keys %section), join(' ', sort grep { $_ ne 'help' } @commands),
+   'grosr(1) has a section on each command but `help`, and no other');
+# The synopsis has the usage lines of all commands; `record` has a second one.
+my @synopsis = map { s/[*_]|\+\+$//gr =~ s/\[OPTION\]\.\.\. //r } grep { /^\*/ } split(/\n/, $section{'SYNOPSIS'});
+my @usage = map { `'$grosr' $_ --help` =~ /^Usage: (.*)/ ? $1 =~ s/\[OPTION\]\.\.\. //r : '' } @commands;
+is_deeply([sort @synopsis], [sort @usage, 'grosr record --attach PID'], 'the synopsis of grosr(1) has the usage line of each command');
 my $common = options_of(qr/^\*-.*$/, $section{'COMMON OPTIONS'} // '');
 for my $command (@commands) {
     my $help = options_of(qr/^  +-.*?(?:  |$)/, scalar(`'$grosr' $command --help`));
     my $manual = options_of(qr/^\*-.*$/, $section{uc("GROSR $command")} // '');
-    my %told = map { $_ => 1 } keys %$manual, keys %$common;
-    is(join(' ', sort keys %told), join(' ', sort keys %$help), "grosr $command: --help and grosr(1) have the same options");
-    ok(exists $section{uc("GROSR $command")}, "grosr(1) has a section on `grosr $command`") unless $command eq 'help';
+    my %documented = map { $_ => 1 } keys %$manual, keys %$common;
+    is(join(' ', sort keys %documented), join(' ', sort keys %$help), "grosr $command: --help and grosr(1) have the same options");
 }
 for my $workload (`'$grosr' run --list` =~ /^(\S+)/mg) {
     like($section{'GROSR RUN'}, qr/^\*\Q$workload\E\*$/m, "grosr(1) explains the workload $workload");
+}
+
+for my $experiment (`'$grosr' bench --list` =~ /^(\S+)/mg) {
+    like($section{'GROSR BENCH'}, qr/^\*\Q$experiment\E\*$/m, "grosr(1) explains the experiment $experiment");
 }
 
 # ---- grosr-schema(5) ----

@@ -1,12 +1,12 @@
 /*
- * Options: one table. getopt_long's list, --help and every check of a value are made from it, so that an
- * option is added in one place and cannot be documented wrongly.
+ * Options: one table. getopt_long's list, --help and every check of a value are made from it, so that no
+ * two of them can disagree.
  *
- * A command accepts the options that name it and no others: an option that does nothing is refused, by name.
+ * A command accepts the options that its entry names (command/commands.c) and no others: an option that would
+ * do nothing is refused, by name.
  */
 #include "options.h"
 
-#include "commands.h"
 #include "output.h"
 #include "say.h"
 #include "text.h"
@@ -19,18 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    RUN = 1 << COMMAND_RUN,
-    RECORD = 1 << COMMAND_RECORD,
-    RECOVER = 1 << COMMAND_RECOVER,
-    TOP = 1 << COMMAND_TOP,
-    QUERY = 1 << COMMAND_QUERY,
-    INFO = 1 << COMMAND_INFO,
-    BENCH = 1 << COMMAND_BENCH,
-    EXPORT = 1 << COMMAND_EXPORT,
-    ALL = (1 << COMMANDS) - 1,
-};
-
 #define STALL_SECONDS 5 /* of --until stall; its help says so too */
 
 enum kind {
@@ -39,9 +27,9 @@ enum kind {
     DEVICE,  /* const char *, one of `words` */
     CHOICE,  /* an enum: `first_value` + the place in `words` */
     SET,     /* uint32_t: a bit for each of `words`, given with commas between; or none */
-    NUMBER,  /* uint32_t or uint64_t, whole, least .. most */
-    SECONDS, /* double, least .. most */
-    STALL,   /* double: `stall`, or stall:SECONDS, least .. most */
+    NUMBER,  /* uint32_t or uint64_t, whole, min .. max */
+    SECONDS, /* double, min .. max */
+    STALL,   /* double: `stall`, or stall:SECONDS, min .. max */
     HELP,
     VERSION,
 };
@@ -50,13 +38,12 @@ struct option_text {
     const char *name;
     char letter; /* 0: none */
     enum kind kind;
-    unsigned commands; /* that take it */
     size_t at, bytes;  /* where its value goes in struct grosr_arguments */
     const char *value; /* what --help calls the value */
     const char *help;
     const char
         *fallback; /* what --help says of the value when the option is not given; NULL: `defaults` tells */
-    double least, most;
+    double min, max;
     const char *const *words;
     int first_value;
 };
@@ -80,75 +67,92 @@ static const struct grosr_arguments defaults = {
     .trace = GROSR_TRACE_NVTX | GROSR_TRACE_CUDA | GROSR_TRACE_DEFAULT,
 };
 
-static const struct option_text options[] = {
-    {"device", 0, DEVICE, RUN | BENCH, AT(device), "DEVICE",
-     "where to run: auto (a GPU if there is one), cuda, cuda:N (the GPU after N others) or host", NULL, 0, 0,
-     devices, 0},
-    {"output", 'o', STRING, RUN, AT(output), "FILE", "record, and write the trace to FILE", "", 0, 0, NULL,
-     0},
-    {"output", 'o', STRING, RECORD | RECOVER, AT(output), "FILE", "write the trace to FILE",
-     GROSR_DEFAULT_TRACE, 0, 0, NULL, 0},
-    {"output", 'o', STRING, EXPORT, AT(output), "FILE", "write to FILE, once all of it is there",
-     "standard output", 0, 0, NULL, 0},
-    {"tasks", 0, NUMBER, RUN | BENCH, AT(tasks), "N", "tasks to run", "100000; bench: the experiment's", 1,
-     1e12, NULL, 0},
-    {"repetitions", 0, NUMBER, BENCH, AT(repetitions), "N", "samples of each series", "the experiment's", 1,
-     100000, NULL, 0},
-    {"plot", 0, STRING, BENCH, AT(plot), "FILE", "draw the result too, as SVG or PNG by FILE's ending", "", 0,
-     0, NULL, 0},
-    {"seconds", 0, SECONDS, RUN, AT(seconds), "S", "repeat the workload for S seconds", "once", 0.001, 86400,
-     NULL, 0},
-    {"workers", 0, NUMBER, RUN | BENCH, AT(workers), "N", "persistent warps", "the device's default", 1,
-     GROSR_MAX_WORKERS, NULL, 0},
-    {"sms", 0, NUMBER, RUN, AT(sms), "N", "SMs to run on", "all", 1, 4096, NULL, 0},
-    {"level", 0, CHOICE, RUN | RECORD, AT(level), "LEVEL", "what is traced: off, counters, spans or full",
-     NULL, 0, 0, grosr_level_names, 0},
-    {"ring", 0, NUMBER, RUN, AT(ring), "N", "events in each warp's ring", "64 MiB in all", GROSR_RING_MIN,
-     GROSR_RING_MAX, NULL, 0},
-    {"overflow", 0, CHOICE, RUN, AT(overflow), "POLICY",
-     "when a ring is full: drop events, overwrite old ones, or block", "drop when recorded, else overwrite",
-     0, 0, grosr_overflow_names + GROSR_OVERFLOW_DROP, GROSR_OVERFLOW_DROP},
-    {"list", 0, FLAG, RUN | BENCH | QUERY, AT(list), NULL,
-     "list the workloads, experiments or canned queries", NULL, 0, 0, NULL, 0},
-    {"attach", 0, NUMBER, RECORD, AT(attach), "PID", "trace a process that is running already", "", 1,
-     INT32_MAX, NULL, 0},
-    {"remove", 0, FLAG, RECOVER, AT(remove), NULL, "remove the session's file when all is in the trace", NULL,
-     0, 0, NULL, 0},
-    {"trace", 0, SET, RECORD, AT(trace), "PARTS", "what else the program tells: nvtx and cuda, or none",
-     "nvtx,cuda", 0, 0, traces, 0},
-    {"counters", 0, SET, RUN | RECORD, AT(counters), "LIST",
-     "what the GPUs tell of themselves: nvml (power, clocks, ...), pm (SM activity), or none",
-     "nvml, if there is a GPU", 0, 0, counters, 0},
-    {"since", 0, SECONDS, RECORD, AT(since), "S",
-     "with --attach, leave out what ended more than S seconds before the recording began",
-     "all that the rings still hold", 0, 1e6, NULL, 0},
-    {"window", 0, SECONDS, RECORD, AT(window), "S",
-     "keep the last S seconds before the latest event only, however long it takes", "all", 0.001, 1e6, NULL,
-     0},
-    {"until", 0, STALL, RECORD, AT(until_stall), "stall[:S]",
-     "stop when a session has stalled: when it has work and nothing has moved for S seconds, 5 if not said",
-     "its end", 0.2, 1e6, NULL, 0},
-    {"persistent", 0, STRING, RECORD, AT(persistent), "REGEX",
-     "kernels that never end, beside GROSR's own: others' records are not to wait for theirs", "none", 0, 0,
-     NULL, 0},
-    {"once", 0, FLAG, TOP, AT(once), NULL, "print one sample and exit", NULL, 0, 0, NULL, 0},
-    {"interval", 0, SECONDS, TOP, AT(interval), "S", "seconds between samples", NULL, 0.05, 3600, NULL, 0},
-    {"format", 0, CHOICE, QUERY, AT(format), "FORMAT", "table, csv or json", NULL, 0, 0, formats, 0},
-    {"format", 0, CHOICE, EXPORT, AT(export_format), "FORMAT", "perfetto, chrome or csv", NULL, 0, 0,
-     export_formats, 0},
-    {"table", 0, STRING, EXPORT, AT(table), "NAME", "the view or table that csv is to have", "tasks", 0, 0,
-     NULL, 0},
-    {"from", 0, NUMBER, EXPORT, AT(from), "NS", "leave out what ended before this time of the trace",
-     "its start", 1, 1e18, NULL, 0},
-    {"to", 0, NUMBER, EXPORT, AT(to), "NS", "leave out what began at this time or later", "its end", 1, 1e18,
-     NULL, 0},
-    {"json", 0, FLAG, RUN | TOP | QUERY | INFO | BENCH, AT(json), NULL, "print JSON", NULL, 0, 0, NULL, 0},
-    {"color", 0, CHOICE, TOP, AT(color), "WHEN", "auto, always or never", NULL, 0, 0, colors, 0},
-    {"help", 'h', HELP, ALL, 0, 0, NULL, "this help", NULL, 0, 0, NULL, 0},
-    {"version", 'V', VERSION, ALL, 0, 0, NULL, "the version", NULL, 0, 0, NULL, 0},
+static const struct option_text options[OPTIONS] = {
+    [OPTION_DEVICE] =
+        {"device", .kind = DEVICE, AT(device), .value = "DEVICE",
+         .help = "where to run: auto (a GPU if there is one), cuda, cuda:N (the GPU after N others) or host",
+         .words = devices},
+    [OPTION_OUTPUT_OF_RUN] = {"output", .letter = 'o', .kind = STRING, AT(output), .value = "FILE",
+                              .help = "record, and write the trace to FILE", .fallback = ""},
+    [OPTION_OUTPUT_TRACE] = {"output", .letter = 'o', .kind = STRING, AT(output), .value = "FILE",
+                             .help = "write the trace to FILE", .fallback = GROSR_DEFAULT_TRACE},
+    [OPTION_OUTPUT_EXPORT] = {"output", .letter = 'o', .kind = STRING, AT(output), .value = "FILE",
+                              .help = "write to FILE, once all of it is there",
+                              .fallback = "standard output"},
+    [OPTION_TASKS] = {"tasks", .kind = NUMBER, AT(tasks), .value = "N", .help = "tasks to run",
+                      .fallback = "100000; bench: the experiment's", .min = 1, .max = 1e12},
+    [OPTION_REPETITIONS] = {"repetitions", .kind = NUMBER, AT(repetitions), .value = "N",
+                            .help = "samples of each series", .fallback = "the experiment's", .min = 1,
+                            .max = 100000},
+    [OPTION_PLOT] = {"plot", .kind = STRING, AT(plot), .value = "FILE",
+                     .help = "draw the result too, as SVG or PNG by FILE's ending", .fallback = ""},
+    [OPTION_SECONDS] = {"seconds", .kind = SECONDS, AT(seconds), .value = "S",
+                        .help = "repeat the workload for S seconds", .fallback = "once", .min = 0.001,
+                        .max = 86400},
+    [OPTION_WORKERS] = {"workers", .kind = NUMBER, AT(workers), .value = "N", .help = "persistent warps",
+                        .fallback = "the device's default", .min = 1, .max = GROSR_MAX_WORKERS},
+    [OPTION_SMS] = {"sms", .kind = NUMBER, AT(sms), .value = "N", .help = "SMs to run on", .fallback = "all",
+                    .min = 1, .max = 4096},
+    [OPTION_LEVEL] = {"level", .kind = CHOICE, AT(level), .value = "LEVEL",
+                      .help = "what is traced: off, counters, spans or full", .words = grosr_level_names},
+    [OPTION_RING] = {"ring", .kind = NUMBER, AT(ring), .value = "N", .help = "events in each warp's ring",
+                     .fallback = "64 MiB in all", .min = GROSR_RING_MIN, .max = GROSR_RING_MAX},
+    [OPTION_OVERFLOW] = {"overflow", .kind = CHOICE, AT(overflow), .value = "POLICY",
+                         .help = "when a ring is full: drop events, overwrite old ones, or block",
+                         .fallback = "drop when recorded, else overwrite",
+                         .words = grosr_overflow_names + GROSR_OVERFLOW_DROP,
+                         .first_value = GROSR_OVERFLOW_DROP},
+    [OPTION_LIST] = {"list", .kind = FLAG, AT(list),
+                     .help = "list the workloads, experiments or canned queries"},
+    [OPTION_ATTACH] = {"attach", .kind = NUMBER, AT(attach), .value = "PID",
+                       .help = "trace a process that is running already", .fallback = "", .min = 1,
+                       .max = INT32_MAX},
+    [OPTION_REMOVE] = {"remove", .kind = FLAG, AT(remove),
+                       .help = "remove the session's file when all is in the trace"},
+    [OPTION_TRACE] = {"trace", .kind = SET, AT(trace), .value = "PARTS",
+                      .help = "what else the program tells: nvtx and cuda, or none", .fallback = "nvtx,cuda",
+                      .words = traces},
+    [OPTION_COUNTERS] =
+        {"counters", .kind = SET, AT(counters), .value = "LIST",
+         .help = "what the GPUs tell of themselves: nvml (power, clocks, ...), pm (SM activity), or none",
+         .fallback = "nvml, if there is a GPU", .words = counters},
+    [OPTION_SINCE] =
+        {"since", .kind = SECONDS, AT(since), .value = "S",
+         .help = "with --attach, leave out what ended more than S seconds before the recording began",
+         .fallback = "all that the rings still hold", .max = 1e6},
+    [OPTION_WINDOW] = {"window", .kind = SECONDS, AT(window), .value = "S",
+                       .help = "keep the last S seconds before the latest event only, however long it takes",
+                       .fallback = "all", .min = 0.001, .max = 1e6},
+    [OPTION_UNTIL] = {"until", .kind = STALL, AT(until_stall), .value = "stall[:S]",
+                      .help = "stop when a session has stalled: when it has work and nothing has moved for S "
+                              "seconds, 5 if not said",
+                      .fallback = "its end", .min = 0.2, .max = 1e6},
+    [OPTION_PERSISTENT] =
+        {"persistent", .kind = STRING, AT(persistent), .value = "REGEX",
+         .help = "kernels that never end, beside GROSR's own: others' records are not to wait for theirs",
+         .fallback = "none"},
+    [OPTION_ONCE] = {"once", .kind = FLAG, AT(once), .help = "print one sample and exit"},
+    [OPTION_INTERVAL] = {"interval", .kind = SECONDS, AT(interval), .value = "S",
+                         .help = "seconds between samples", .min = 0.05, .max = 3600},
+    [OPTION_FORMAT_ROWS] = {"format", .kind = CHOICE, AT(format), .value = "FORMAT",
+                            .help = "table, csv or json", .words = formats},
+    [OPTION_FORMAT_EXPORT] = {"format", .kind = CHOICE, AT(export_format), .value = "FORMAT",
+                              .help = "perfetto, chrome or csv", .words = export_formats},
+    [OPTION_TABLE] = {"table", .kind = STRING, AT(table), .value = "NAME",
+                      .help = "the view or table that csv is to have", .fallback = "tasks"},
+    [OPTION_FROM] = {"from", .kind = NUMBER, AT(from), .value = "NS",
+                     .help = "leave out what ended before this time of the trace", .fallback = "its start",
+                     .min = 1, .max = 1e18},
+    [OPTION_TO] = {"to", .kind = NUMBER, AT(to), .value = "NS",
+                   .help = "leave out what began at this time or later", .fallback = "its end", .min = 1,
+                   .max = 1e18},
+    [OPTION_JSON] = {"json", .kind = FLAG, AT(json), .help = "print JSON"},
+    [OPTION_COLOR] = {"color", .kind = CHOICE, AT(color), .value = "WHEN", .help = "auto, always or never",
+                      .words = colors},
+    [OPTION_HELP] = {"help", .letter = 'h', .kind = HELP, .help = "this help"},
+    [OPTION_VERSION] = {"version", .letter = 'V', .kind = VERSION, .help = "the version"},
 };
 
-enum { OPTIONS = sizeof(options) / sizeof(*options) };
 static_assert(sizeof(enum grosr_level) == sizeof(int) && sizeof(enum grosr_overflow) == sizeof(int) &&
                   sizeof(enum grosr_color) == sizeof(int) && sizeof(enum grosr_format) == sizeof(int) &&
                   sizeof(enum export_format) == sizeof(int),
@@ -240,28 +244,28 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
         }
         return 0;
     case NUMBER:
-        if (!text_whole_number(text, &whole) || whole < (uint64_t)o->least || whole > (uint64_t)o->most)
+        if (!text_whole_number(text, &whole) || whole < (uint64_t)o->min || whole > (uint64_t)o->max)
             return grosr_say(GROSR_EXIT_USAGE, "--%s takes a whole number from %.0f to %.0f, not '%s'",
-                             o->name, o->least, o->most, text);
+                             o->name, o->min, o->max, text);
         if (o->bytes == sizeof(uint64_t))
             *(uint64_t *)at = whole;
         else
             *(uint32_t *)at = (uint32_t)whole;
         return 0;
     case SECONDS:
-        if (!text_decimal(text, &number) || number < o->least || number > o->most)
-            return grosr_say(GROSR_EXIT_USAGE, "--%s takes seconds from %g to %g, not '%s'", o->name,
-                             o->least, o->most, text);
+        if (!text_decimal(text, &number) || number < o->min || number > o->max)
+            return grosr_say(GROSR_EXIT_USAGE, "--%s takes seconds from %g to %g, not '%s'", o->name, o->min,
+                             o->max, text);
         *(double *)at = number;
         return 0;
     case STALL:
         number = STALL_SECONDS;
         if (strcmp(text, "stall") &&
             (strncmp(text, "stall:", strlen("stall:")) || !text_decimal(text + strlen("stall:"), &number) ||
-             number < o->least || number > o->most))
+             number < o->min || number > o->max))
             return grosr_say(GROSR_EXIT_USAGE,
                              "--%s takes stall, or stall: and seconds from %g to %g, not '%s'", o->name,
-                             o->least, o->most, text);
+                             o->min, o->max, text);
         *(double *)at = number;
         return 0;
     case HELP:
@@ -295,15 +299,19 @@ static const char *default_text(char *to, size_t size, const struct option_text 
     }
 }
 
-void command_help(enum command_id id)
+static bool takes(const struct command *c, const struct option_text *o)
 {
-    const struct command_text *c = &command_texts[id];
+    return (c->options | TAKES(HELP) | TAKES(VERSION)) >> (o - options) & 1;
+}
+
+void command_help(const struct command *c)
+{
     char text[64];
 
     printf("Usage: grosr %s [OPTION]... %s\n", c->name, c->usage);
     printf("\n%s\n\n%s\nOptions:\n", c->description, c->operands);
     for (const struct option_text *o = options; o < options + OPTIONS; o++) {
-        if (!(o->commands & 1u << id))
+        if (!takes(c, o))
             continue;
         char letter[8] = "    ";
         if (o->letter)
@@ -316,19 +324,17 @@ void command_help(enum command_id id)
 }
 
 /* getopt_long found something wrong with `word` (a long option) or `letter`. Says what. */
-static int refuse(enum command_id id, int reason, const char *word, int letter)
+static int refuse(const struct command *c, int reason, const char *word, int letter)
 {
-    const char *command = command_texts[id].name;
     const struct option_text *known = NULL;
     bool is_long = word && strncmp(word, "--", 2) == 0;
     char name[64];
 
     snprintf(name, sizeof(name), "%.*s", is_long ? (int)strcspn(word + 2, "=") : 0, is_long ? word + 2 : "");
     for (const struct option_text *o = options; o < options + OPTIONS; o++)
-        if ((!known || o->commands & 1u << id) &&
-            (is_long ? strcmp(o->name, name) == 0 : letter && o->letter == letter))
+        if ((!known || takes(c, o)) && (is_long ? strcmp(o->name, name) == 0 : letter && o->letter == letter))
             known = o;
-    if (known && known->commands & 1u << id) {
+    if (known && takes(c, known)) {
         if (reason == ':')
             return grosr_say(GROSR_EXIT_USAGE, "--%s needs a value: --%s %s", known->name, known->name,
                              known->value);
@@ -336,26 +342,26 @@ static int refuse(enum command_id id, int reason, const char *word, int letter)
     }
     if (known)
         return grosr_say(GROSR_EXIT_USAGE,
-                         "`grosr %s` has no option --%s; `grosr help %s` lists those it has", command,
-                         known->name, command);
+                         "`grosr %s` has no option --%s; `grosr help %s` lists those it has", c->name,
+                         known->name, c->name);
     if (!is_long)
         return grosr_say(GROSR_EXIT_USAGE, "`grosr %s` has no option -%c; `grosr help %s` lists those it has",
-                         command, letter, command);
+                         c->name, letter, c->name);
     const char *nearest = text_nearest(name, &options[0].name, OPTIONS, sizeof(options[0]));
     if (nearest)
         return grosr_say(GROSR_EXIT_USAGE, "no option --%s; did you mean --%s?", name, nearest);
     return grosr_say(GROSR_EXIT_USAGE, "no option --%s; `grosr help %s` lists those there are", name,
-                     command);
+                     c->name);
 }
 
 /* getopt_long's list for one command. Returned values: the place in `options`. */
-static void make_lists(enum command_id id, struct option *list, char *letters)
+static void make_lists(const struct command *c, struct option *list, char *letters)
 {
-    /* ':' tells a missing value apart; '+' leaves everything from record's CMD on alone. */
-    letters += sprintf(letters, id == COMMAND_RECORD ? "+:" : ":");
+    /* ':' tells a missing value apart; '+' ends the options at the first operand, a program to run. */
+    letters += sprintf(letters, c->max_operands < 0 ? "+:" : ":");
     for (int i = 0; i < OPTIONS; i++) {
         const struct option_text *o = &options[i];
-        if (!(o->commands & 1u << id))
+        if (!takes(c, o))
             continue;
         *list++ = (struct option){o->name, o->value ? required_argument : no_argument, NULL, i + 256};
         if (o->letter)
@@ -364,18 +370,18 @@ static void make_lists(enum command_id id, struct option *list, char *letters)
     memset(list, 0, sizeof(*list));
 }
 
-static const struct option_text *find_option(enum command_id id, int found)
+static const struct option_text *find_option(const struct command *c, int found)
 {
     if (found >= 256)
         return &options[found - 256];
     for (const struct option_text *o = options; o < options + OPTIONS; o++)
-        if (o->letter == found && o->commands & 1u << id)
+        if (o->letter == found && takes(c, o))
             return o;
     return NULL;
 }
 
 /* What the options mean together. */
-static int settle(const struct command_text *c, struct grosr_arguments *a, bool format_given)
+static int settle(const struct command *c, struct grosr_arguments *a, bool format_given)
 {
     const char *no_color = getenv("NO_COLOR");
 
@@ -399,17 +405,14 @@ static int settle(const struct command_text *c, struct grosr_arguments *a, bool 
     return -1;
 }
 
-int grosr_parse(int argc, char **argv, struct grosr_arguments *arguments)
+int grosr_parse(const struct command *command, int argc, char **argv, struct grosr_arguments *arguments)
 {
-    enum command_id id = command_find(argv[0]);
     struct option list[OPTIONS + 1];
     char letters[2 * OPTIONS + 4];
     bool format_given = false;
     int found, code;
 
-    if (id == COMMAND_NONE)
-        return command_unknown(argv[0]);
-    make_lists(id, list, letters);
+    make_lists(command, list, letters);
     *arguments = defaults;
     opterr = 0;
     optind = 0; /* GNU: start afresh */
@@ -418,15 +421,15 @@ int grosr_parse(int argc, char **argv, struct grosr_arguments *arguments)
             const struct option_text *o = optopt >= 256 ? &options[optopt - 256] : NULL;
             char full[64];
             if (!o)
-                return refuse(id, found, optopt ? NULL : argv[optind - 1], optopt);
+                return refuse(command, found, optopt ? NULL : argv[optind - 1], optopt);
             snprintf(full, sizeof(full), "--%s", o->name); /* it may have been abbreviated */
-            return refuse(id, found, full, 0);
+            return refuse(command, found, full, 0);
         }
-        const struct option_text *o = find_option(id, found);
+        const struct option_text *o = find_option(command, found);
         if (o->kind == HELP || o->kind == VERSION) {
             output_begin();
             if (o->kind == HELP)
-                command_help(id);
+                command_help(command);
             else
                 puts("grosr " GROSR_VERSION);
             return output_end(GROSR_EXIT_OK);
@@ -438,5 +441,5 @@ int grosr_parse(int argc, char **argv, struct grosr_arguments *arguments)
     }
     arguments->operands = argc - optind;
     arguments->operand = argv + optind;
-    return settle(&command_texts[id], arguments, format_given);
+    return settle(command, arguments, format_given);
 }

@@ -1,11 +1,10 @@
 /*
- * The command line: one table of options (options.c) from which parsing, --help and the check against the
- * manual come.
+ * The command line: one table of options (options.c) from which parsing and --help come. A command names
+ * those it takes; tests/lint/manual.t compares its help with the manual.
  */
 #ifndef GROSR_OPTIONS_H
 #define GROSR_OPTIONS_H
 
-#include "commands.h"
 #include "say.h"
 #include "../../runtime/grosr.h"
 
@@ -55,21 +54,65 @@ struct grosr_arguments {
     char **operand;                   /* for `record`, everything after `--` too */
 };
 
-/* Parses the arguments of a command (argv[0] is the command's name). Returns -1 to go on, or an exit code:
+/*
+ * The options that there are. Two that have the same name and differ in help or meaning are two.
+ */
+enum option_id {
+    OPTION_DEVICE,
+    OPTION_OUTPUT_OF_RUN,
+    OPTION_OUTPUT_TRACE,
+    OPTION_OUTPUT_EXPORT,
+    OPTION_TASKS,
+    OPTION_REPETITIONS,
+    OPTION_PLOT,
+    OPTION_SECONDS,
+    OPTION_WORKERS,
+    OPTION_SMS,
+    OPTION_LEVEL,
+    OPTION_RING,
+    OPTION_OVERFLOW,
+    OPTION_LIST,
+    OPTION_ATTACH,
+    OPTION_REMOVE,
+    OPTION_TRACE,
+    OPTION_COUNTERS,
+    OPTION_SINCE,
+    OPTION_WINDOW,
+    OPTION_UNTIL,
+    OPTION_PERSISTENT,
+    OPTION_ONCE,
+    OPTION_INTERVAL,
+    OPTION_FORMAT_ROWS,
+    OPTION_FORMAT_EXPORT,
+    OPTION_TABLE,
+    OPTION_FROM,
+    OPTION_TO,
+    OPTION_JSON,
+    OPTION_COLOR,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTIONS,
+};
+#define TAKES(option) (UINT64_C(1) << OPTION_##option)
+
+/* What is known of a command: the list of them is command/commands.c. */
+struct command {
+    const char *name;
+    const char *usage;              /* operands, as in the usage line */
+    const char *summary;            /* for the list of commands */
+    const char *description;        /* for its own help, wrapped at 80 columns */
+    const char *operands;           /* for its own help, a line each; "" if there is nothing to explain */
+    int min_operands, max_operands; /* max -1: a program's command line, where options end */
+    const char *missing;            /* the message when there are fewer than min_operands */
+    uint64_t options;               /* TAKES(...) of each; those that all commands take need not be named */
+    int (*run)(const struct grosr_arguments *arguments); /* returns the exit code */
+};
+
+/* Parses the arguments of a command (argv[0] is its name). Returns -1 if it is to be run, or an exit code:
  * after --help or --version (0), or a usage error (2), whose one line has been printed. */
-int grosr_parse(int argc, char **argv, struct grosr_arguments *arguments);
+int grosr_parse(const struct command *command, int argc, char **argv, struct grosr_arguments *arguments);
 
 /* Prints a command's help to stdout. */
-void command_help(enum command_id command);
-
-/* The commands. Each gets its own argc and argv, with the command's name at argv[0]. */
-int cmd_run(int argc, char **argv);
-int cmd_record(int argc, char **argv);
-int cmd_recover(int argc, char **argv);
-int cmd_top(int argc, char **argv);
-int cmd_query(int argc, char **argv);
-int cmd_info(int argc, char **argv);
-int cmd_bench(int argc, char **argv);
-int cmd_export(int argc, char **argv);
+void command_help(const struct command *command);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * grosr bench EXPERIMENT: GROSR beside its baselines, in one run.
  */
+#include "commands.h"
 #include "../show/json.h"
-#include "../cli/options.h"
 #include "../cli/output.h"
 #include "../show/plot.h"
 #include "../show/table.h"
@@ -357,34 +357,31 @@ static int report_all(const struct grosr_bench *b, const struct grosr_bench_repo
     return code;
 }
 
-int cmd_bench(int argc, char **argv)
+int cmd_bench(const struct grosr_arguments *a)
 {
     struct grosr_bench_report report;
-    struct grosr_arguments a;
     const struct grosr_bench *b;
-    int code = grosr_parse(argc, argv, &a), err;
+    int code, err;
 
-    if (code >= 0)
-        return code;
     output_begin();
-    if (a.list) {
+    if (a->list) {
         list_benches();
         return output_end(GROSR_EXIT_OK);
     }
-    if (a.operands != 1)
+    if (a->operands != 1)
         return grosr_say(GROSR_EXIT_USAGE, "bench takes one experiment; `grosr bench --list` names them");
-    b = find_bench(a.operand[0]);
+    b = find_bench(a->operand[0]);
     if (!b)
         return grosr_say(GROSR_EXIT_USAGE, "there is no experiment '%s'; `grosr bench --list` names them",
-                         a.operand[0]);
-    code = check(b, &a);
+                         a->operand[0]);
+    code = check(b, a);
     if (code)
         return code;
     struct grosr_bench_options options = {
-        .device = a.device,
-        .tasks = a.tasks,
-        .repetitions = a.repetitions,
-        .workers = a.workers,
+        .device = a->device,
+        .tasks = a->tasks,
+        .repetitions = a->repetitions,
+        .workers = a->workers,
         .stop = &stop,
     };
     signal(SIGINT, on_signal);
@@ -395,7 +392,7 @@ int cmd_bench(int argc, char **argv)
     else if (err)
         code = grosr_say(grosr_exit_code(err), "%s", grosr_error());
     else
-        code = output_end(report_all(b, &report, &a));
+        code = output_end(report_all(b, &report, a));
     grosr_bench_free(&report);
     return code;
 }

@@ -5,7 +5,7 @@
  * full disk or a Ctrl-C leaves what was there. It is put in the place of standard output, so that all formats
  * go one way.
  */
-#include "../cli/options.h"
+#include "commands.h"
 #include "../cli/output.h"
 #include "../show/query.h"
 #include "../../tracer/export/export.h"
@@ -174,30 +174,27 @@ static int export_timeline(sqlite3 *db, const struct grosr_arguments *arguments,
     return err ? grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error()) : 0;
 }
 
-int cmd_export(int argc, char **argv)
+int cmd_export(const struct grosr_arguments *arguments)
 {
-    struct grosr_arguments arguments;
     bool progress = isatty(STDERR_FILENO);
     sqlite3 *db;
-    int code = grosr_parse(argc, argv, &arguments);
+    int code;
 
-    if (code >= 0)
-        return code;
-    if (!arguments.output && arguments.export_format == EXPORT_PERFETTO && isatty(STDOUT_FILENO))
+    if (!arguments->output && arguments->export_format == EXPORT_PERFETTO && isatty(STDOUT_FILENO))
         return grosr_say(GROSR_EXIT_USAGE,
                          "a Perfetto trace is no text for a terminal; -o FILE writes it to a file");
-    int err = grosr_store_open_read(&db, arguments.operand[0]);
+    int err = grosr_store_open_read(&db, arguments->operand[0]);
     if (err)
         return grosr_say(grosr_exit_code(err), "%s", grosr_error());
     output_begin();
-    if (arguments.output)
-        code = open_output(arguments.output, arguments.operand[0]);
+    if (arguments->output)
+        code = open_output(arguments->output, arguments->operand[0]);
     else
         code = 0;
     if (!code) {
-        bool csv = arguments.export_format == EXPORT_CSV;
-        code = csv ? export_csv(db, &arguments, progress) : export_timeline(db, &arguments, progress);
-        code = close_output(arguments.output, code);
+        bool csv = arguments->export_format == EXPORT_CSV;
+        code = csv ? export_csv(db, arguments, progress) : export_timeline(db, arguments, progress);
+        code = close_output(arguments->output, code);
     }
     sqlite3_close(db);
     return code;

@@ -4,8 +4,8 @@
  * Facts are gathered into plain structs first and then shown as text or as JSON. A session that cannot be
  * opened (damaged, another user's) is part of the list, with the reason in words.
  */
+#include "commands.h"
 #include "../record/inject.h"
-#include "../cli/options.h"
 #include "../cli/output.h"
 #include "../show/query.h"
 #include "../show/table.h"
@@ -372,15 +372,10 @@ static int show_trace(const char *path, bool as_json)
     return code;
 }
 
-int cmd_info(int argc, char **argv)
+int cmd_info(const struct grosr_arguments *arguments)
 {
-    struct grosr_arguments arguments;
-    int code = grosr_parse(argc, argv, &arguments);
-
-    if (code >= 0)
-        return code;
     output_begin();
-    if (arguments.operands)
-        return output_end(show_trace(arguments.operand[0], arguments.json));
-    return output_end(show_machine(arguments.json));
+    if (arguments->operands)
+        return output_end(show_trace(arguments->operand[0], arguments->json));
+    return output_end(show_machine(arguments->json));
 }

@@ -1,7 +1,7 @@
 /*
  * grosr query: canned queries and SQL on a trace file, which is only ever read.
  */
-#include "../cli/options.h"
+#include "commands.h"
 #include "../cli/output.h"
 #include "../show/query.h"
 #include "../show/table.h"
@@ -79,23 +79,20 @@ static int answer(sqlite3 *db, const struct grosr_arguments *arguments)
     return query_print(db, question, arguments->format);
 }
 
-int cmd_query(int argc, char **argv)
+int cmd_query(const struct grosr_arguments *arguments)
 {
-    struct grosr_arguments arguments;
     sqlite3 *db;
-    int code = grosr_parse(argc, argv, &arguments);
+    int code;
 
-    if (code >= 0)
-        return code;
-    if (arguments.list) {
+    if (arguments->list) {
         output_begin();
-        return output_end(list_canned(arguments.format));
+        return output_end(list_canned(arguments->format));
     }
-    int err = grosr_store_open_read(&db, arguments.operand[0]);
+    int err = grosr_store_open_read(&db, arguments->operand[0]);
     if (err)
         return grosr_say(grosr_exit_code(err), "%s", grosr_error());
     output_begin();
-    code = output_end(answer(db, &arguments));
+    code = output_end(answer(db, arguments));
     sqlite3_close(db);
     return code;
 }

@@ -2,9 +2,9 @@
  * grosr record: traces a program that it starts, or a process that runs already. This process is the
  * collector.
  */
+#include "commands.h"
 #include "../record/collect.h"
 #include "../record/inject.h"
-#include "../cli/options.h"
 
 #include "../../tracer/store/store.h"
 
@@ -153,29 +153,26 @@ static int check_regex(const char *text)
     return grosr_say(GROSR_EXIT_USAGE, "--persistent '%s' is no regular expression: %s", text, why);
 }
 
-int cmd_record(int argc, char **argv)
+int cmd_record(const struct grosr_arguments *a)
 {
-    struct grosr_arguments a;
-    int code = grosr_parse(argc, argv, &a);
+    int code;
     const char *path;
 
-    if (code >= 0)
-        return code;
-    if (!a.attach == !a.operands)
+    if (!a->attach == !a->operands)
         return grosr_say(GROSR_EXIT_USAGE, "record takes either -- COMMAND or --attach PID");
-    if (a.attach && a.persistent)
+    if (a->attach && a->persistent)
         return grosr_say(GROSR_EXIT_USAGE,
                          "--persistent is for a program that record starts, not for --attach");
-    if (!a.attach && a.since >= 0)
+    if (!a->attach && a->since >= 0)
         return grosr_say(GROSR_EXIT_USAGE,
                          "--since is for --attach: a program that record starts has nothing from before");
-    if (a.attach && !(a.trace & GROSR_TRACE_DEFAULT))
+    if (a->attach && !(a->trace & GROSR_TRACE_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--trace is for a program that record starts, not for --attach");
-    if (a.persistent && (code = check_regex(a.persistent)) != GROSR_EXIT_OK)
+    if (a->persistent && (code = check_regex(a->persistent)) != GROSR_EXIT_OK)
         return code;
-    path = a.output ? a.output : GROSR_DEFAULT_TRACE;
+    path = a->output ? a->output : GROSR_DEFAULT_TRACE;
     if (grosr_store_probe(path))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     signal(SIGXFSZ, SIG_IGN);
-    return a.attach ? attach(&a, path) : command(&a, path);
+    return a->attach ? attach(a, path) : command(a, path);
 }

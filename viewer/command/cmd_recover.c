@@ -1,9 +1,8 @@
 /*
  * grosr recover: a trace of what a dead process left in its session, the flight recorder's content above all.
  */
+#include "commands.h"
 #include "../record/collect.h"
-#include "../cli/commands.h"
-#include "../cli/options.h"
 #include "../cli/text.h"
 
 #include "../../tracer/base/process.h"
@@ -39,19 +38,16 @@ static void segment_path(char *path, size_t size, const char *segment)
         snprintf(path, size, "%s", segment);
 }
 
-int cmd_recover(int argc, char **argv)
+int cmd_recover(const struct grosr_arguments *a)
 {
-    struct grosr_arguments a;
     struct grosr_collect_options options = {.level = -1, .stop = &stop};
     struct grosr_collect_result result;
     struct grosr_session *session;
     char segment[4096];
-    int code = grosr_parse(argc, argv, &a), err;
+    int code, err;
 
-    if (code >= 0)
-        return code;
-    const char *path = a.output ? a.output : GROSR_DEFAULT_TRACE;
-    segment_path(segment, sizeof(segment), a.operand[0]);
+    const char *path = a->output ? a->output : GROSR_DEFAULT_TRACE;
+    segment_path(segment, sizeof(segment), a->operand[0]);
     err = grosr_session_open_copy(&session, segment);
     if (err)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
@@ -78,7 +74,7 @@ int cmd_recover(int argc, char **argv)
     grosr_session_close(session);
     if (err || stop)
         return GROSR_EXIT_FAILURE;
-    if (a.remove && unlink(segment))
+    if (a->remove && unlink(segment))
         return grosr_say(GROSR_EXIT_FAILURE, "cannot remove %s: %s", segment, strerror(errno));
     return GROSR_EXIT_OK;
 }

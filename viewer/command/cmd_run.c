@@ -1,9 +1,9 @@
 /*
  * grosr run WORKLOAD: runs a workload on the runtime; with -o, a collector process records it.
  */
+#include "commands.h"
 #include "../record/collect.h"
 #include "../show/json.h"
-#include "../cli/options.h"
 #include "../cli/text.h"
 
 #include "../../runtime/workload/workload.h"
@@ -168,39 +168,36 @@ static struct grosr_sampling sampling_of(const struct grosr_arguments *a)
     return s;
 }
 
-int cmd_run(int argc, char **argv)
+int cmd_run(const struct grosr_arguments *a)
 {
     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
-    struct grosr_arguments a;
     const struct grosr_workload *w;
     pid_t collector = 0;
     grosr *rt;
-    int code = grosr_parse(argc, argv, &a), err;
+    int code, err;
 
-    if (code >= 0)
-        return code;
-    if (a.list)
+    if (a->list)
         return list_workloads();
-    if (!a.output && !(a.counters & GROSR_COUNTERS_DEFAULT))
+    if (!a->output && !(a->counters & GROSR_COUNTERS_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--counters is for a run that is recorded, with -o");
-    if (a.operands != 1)
+    if (a->operands != 1)
         return grosr_say(GROSR_EXIT_USAGE, "run takes one workload; `grosr run --list` names them");
-    w = find_workload(a.operand[0]);
+    w = find_workload(a->operand[0]);
     if (!w)
         return grosr_say(GROSR_EXIT_USAGE, "there is no workload '%s'; `grosr run --list` names them",
-                         a.operand[0]);
-    options.device = a.device;
+                         a->operand[0]);
+    options.device = a->device;
     options.name = w->name;
-    options.workers = a.workers;
-    options.sms = a.sms;
-    options.level = a.level;
-    options.overflow = a.overflow;
-    options.ring_events = a.ring;
+    options.workers = a->workers;
+    options.sms = a->sms;
+    options.level = a->level;
+    options.overflow = a->overflow;
+    options.ring_events = a->ring;
     options.shared_bytes = w->shared_bytes;
-    if (a.output) { /* before anything of CUDA's is in this process */
-        if (grosr_store_probe(a.output))
+    if (a->output) { /* before anything of CUDA's is in this process */
+        if (grosr_store_probe(a->output))
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-        collector = collect_start(a.output, sampling_of(&a));
+        collector = collect_start(a->output, sampling_of(a));
         if (collector < 0)
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
         options.collector_pid = (uint32_t)collector;
@@ -221,5 +218,5 @@ int cmd_run(int argc, char **argv)
     running = rt;
     if (stop)
         grosr_stop(rt);
-    return run_open(w, &a, rt, collector);
+    return run_open(w, a, rt, collector);
 }

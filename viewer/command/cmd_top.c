@@ -1,7 +1,7 @@
 /*
  * grosr top: samples a live session (model.h) and shows it: on the screen, as one frame of text, or as JSON.
  */
-#include "../cli/options.h"
+#include "commands.h"
 #include "../cli/output.h"
 #include "../model/model.h"
 #include "../model/model_json.h"
@@ -168,28 +168,25 @@ static int watch(struct model_source *source, const struct grosr_session *sessio
     return event == SCREEN_QUIT ? GROSR_EXIT_OK : say_ended(model);
 }
 
-int cmd_top(int argc, char **argv)
+int cmd_top(const struct grosr_arguments *arguments)
 {
-    struct grosr_arguments arguments;
     struct grosr_session *session;
     struct model_source *source;
-    int code = grosr_parse(argc, argv, &arguments);
+    int code;
 
-    if (code >= 0)
-        return code;
-    code = target_open(&session, arguments.operands ? arguments.operand[0] : NULL);
+    code = target_open(&session, arguments->operands ? arguments->operand[0] : NULL);
     if (code)
         return code;
     if (model_open(&source, session)) {
         grosr_session_close(session);
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     }
-    if (arguments.once || (!arguments.json && isatty(STDOUT_FILENO) != 1))
-        code = show_once(source, &arguments);
-    else if (arguments.json)
-        code = stream_json(source, &arguments);
+    if (arguments->once || (!arguments->json && isatty(STDOUT_FILENO) != 1))
+        code = show_once(source, arguments);
+    else if (arguments->json)
+        code = stream_json(source, arguments);
     else
-        code = watch(source, session, &arguments);
+        code = watch(source, session, arguments);
     model_close(source);
     grosr_session_close(session);
     return code;
