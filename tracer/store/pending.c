@@ -4,6 +4,8 @@
  */
 #include "pending.h"
 
+#include "../base/sql_null.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 

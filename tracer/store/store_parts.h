@@ -6,6 +6,7 @@
 #define GROSR_STORE_PARTS_H
 
 #include "intern.h"
+#include "pending.h"
 #include "store.h"
 
 #define STORE_STATEMENTS 32 /* of grosr_store_execute() */
