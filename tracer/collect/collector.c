@@ -25,34 +25,6 @@
 
 /* ---- the drainer ---- */
 
-static struct grosr_batch *get_free(struct collector *c)
-{
-    pthread_mutex_lock(&c->lock);
-    while (!c->free)
-        pthread_cond_wait(&c->changed, &c->lock);
-    struct grosr_batch *b = c->free;
-    c->free = b->next;
-    pthread_mutex_unlock(&c->lock);
-    b->next = NULL;
-    b->opened_ns = grosr_host_clock_ns();
-    b->events = b->runs = b->samples = b->bytes = 0;
-    return b;
-}
-
-static void put_ready(struct collector *c, struct grosr_batch *b)
-{
-    pthread_mutex_lock(&c->lock);
-    if (c->ready)
-        c->ready_tail->next = b;
-    else
-        c->ready = b;
-    c->ready_tail = b;
-    c->ready_count++;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
-    dev_point("collector.ready");
-}
-
 /* Takes a session into the recording. The source owns it from now on, if `owned`; otherwise it is closed. */
 static int add_source(struct collector *c, struct grosr_session *session, bool owned)
 {
@@ -70,10 +42,7 @@ static int add_source(struct collector *c, struct grosr_session *session, bool o
     s->warned = c->options->warned;
     c->running++;
     c->rings += session->header.rings + session->header.streams;
-    pthread_mutex_lock(&c->lock);
-    c->source[c->sources++] = s;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
+    collector_add_source(c, s);
     return 0;
 }
 
@@ -97,7 +66,7 @@ static bool add_new_sources(struct collector *c)
 /* Hands a batch over; sources that were over before may then be finished. */
 static void hand_over(struct collector *c, struct grosr_batch *b)
 {
-    put_ready(c, b);
+    collector_put_ready(c, b);
     for (uint32_t i = 0; i < c->sources; i++)
         if (c->source[i]->end_ns)
             sys_store_release(&c->source[i]->ended, 1); /* pairs with the load in note_ended() */
@@ -175,7 +144,7 @@ static uint32_t fullest(const struct grosr_batch *b, uint32_t from)
 
 static void drain(struct collector *c)
 {
-    struct grosr_batch *b = get_free(c);
+    struct grosr_batch *b = collector_get_free(c);
     uint64_t sampled_ns = 0, looked_ns = 0;
     uint32_t quiet = 0, pause_ns = PAUSE_NS;
     bool end = false, more = c->options->follow != 0;
@@ -201,7 +170,7 @@ static void drain(struct collector *c)
             b->runs + c->rings > b->runs_max ||
             ((b->runs || b->samples) && b->drained_ns - b->opened_ns >= HAND_OVER_NS)) {
             hand_over(c, b);
-            b = end ? NULL : get_free(c);
+            b = end ? NULL : collector_get_free(c);
         }
         /* Rarer looks find longer runs, which cost less an event; but no ring is to fill in between. */
         pause_ns = full >= 8 ? PAUSE_NS : full < 4 && pause_ns < PAUSE_MAX_NS ? 2 * pause_ns : pause_ns;
@@ -339,10 +308,7 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
         return err;
     }
     drain(c);
-    pthread_mutex_lock(&c->lock);
-    c->drained = true;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
+    collector_end_batches(c);
     pthread_join(writer, NULL);
     collector_finish(c);
 

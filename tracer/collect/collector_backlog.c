@@ -8,65 +8,7 @@
 #include <string.h>
 
 #define CUT_MARGIN_NS    1000000u   /* events were before they were drained, but for the clocks' errors */
-#define STALL_MARGIN_NS  500000000u /* how long after its time a stall is noticed, at most */
 #define CLOCK_TIMEOUT_NS 200000000u /* how long rows wait for the clock snapshot behind them */
-
-/* ---- how far back ---- */
-
-/* What ended before this host time is left out when `window` before `end` is kept; 0: nothing is. */
-static uint64_t keep_from(const struct collector *c, uint64_t end, uint64_t window)
-{
-    const struct grosr_collect_options *o = c->options;
-    uint64_t since = o->since && c->begun_ns > o->since_ns ? c->begun_ns - o->since_ns : 0;
-    uint64_t from = window && end > window ? end - window : 0;
-
-    return since > from ? since : from;
-}
-
-/* What is kept while recording goes on: before a stall the whole window is to be had. */
-static uint64_t window_of(const struct collector *c)
-{
-    const struct grosr_collect_options *o = c->options;
-
-    return o->window_ns && o->stall_ns ? o->window_ns + o->stall_ns + STALL_MARGIN_NS : o->window_ns;
-}
-
-bool collector_is_idle(const struct collector *c, uint64_t now)
-{
-    return c->options->window_ns && now > c->latest_ns + window_of(c);
-}
-
-void collector_see_latest(struct collector *c, const struct grosr_batch *b)
-{
-    for (uint32_t i = 0; i < b->runs; i++) {
-        const struct grosr_run *run = &b->run[i];
-        uint64_t time = b->drained_ns;
-        if (run->ring < run->source->session->header.rings)
-            time = grosr_source_event_time(run->source, run->ring, b->event[run->at + run->count - 1], time);
-        c->latest_ns = time > c->latest_ns ? time : c->latest_ns;
-    }
-    c->events_came |= b->runs != 0;
-    if (b->samples && !c->events_came)
-        c->latest_ns = b->drained_ns;
-}
-
-void collector_keep(struct collector *c)
-{
-    c->from_ns = keep_from(c, c->latest_ns, window_of(c));
-}
-
-void collector_keep_last(struct collector *c)
-{
-    uint64_t end = c->stalled ? c->stalled->stall.after_ns : c->latest_ns;
-
-    c->from_ns = keep_from(c, end, c->options->window_ns);
-}
-
-void collector_leave_out(const struct collector *c, struct grosr_source *s)
-{
-    if (c->from_ns)
-        grosr_rows_keep_from(s->rows, grosr_timeline(&s->bases, c->from_ns));
-}
 
 /* ---- putting aside ---- */
 
@@ -191,7 +133,7 @@ static bool oldest_is_before(struct collector *c, uint64_t ns)
  */
 void collector_pass_over(struct collector *c)
 {
-    uint64_t late = window_of(c) + window_of(c) / 2;
+    uint64_t late = collector_window(c) + collector_window(c) / 2;
 
     while (late && c->latest_ns > late && oldest_is_before(c, c->latest_ns - late))
         take_chunk(c, false);

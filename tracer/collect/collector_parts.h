@@ -1,6 +1,13 @@
 /*
- * What the collector's two threads share (collector.c: the drainer; collector_writer.c, collector_backlog.c:
- * the writer): the batches between them, and who uses what. Nobody else includes this.
+ * What the collector's two threads share, and which of them uses what. Nobody else includes this.
+ *
+ *     collector.c           the drainer, the beginning and the end of a recording
+ *     collector_writer.c    the writer: its loop, commits, the end of sources
+ *     collector_backlog.c   the writer: events stored packed, to become rows later
+ *     collector_window.c    the writer: what is too old to be kept
+ *     collector_handoff.c   batches between the two, and the first failure
+ *
+ * Each of them calls only those below it.
  */
 #ifndef GROSR_COLLECTOR_PARTS_H
 #define GROSR_COLLECTOR_PARTS_H
@@ -55,6 +62,31 @@ struct collector {
     struct grosr_batch batches[GROSR_COLLECTOR_BATCHES];
 };
 
+/* ---- between the threads (collector_handoff.c) ---- */
+
+/* The drainer: waits for an empty batch; hands a filled one to the writer; publishes a source; ends. */
+struct grosr_batch *collector_get_free(struct collector *c);
+void collector_put_ready(struct collector *c, struct grosr_batch *b);
+void collector_add_source(struct collector *c, struct grosr_source *s);
+void collector_end_batches(struct collector *c);
+
+/* What the writer finds when it looks. */
+struct outlook {
+    struct grosr_batch *batch; /* the oldest that is ready; NULL: none within a moment */
+    uint32_t waiting;          /* how many are ready */
+    uint32_t sources;
+    bool end; /* the drainer has ended */
+};
+
+/* The writer: waits a moment for a batch, unless there is other work; gives the oldest back, empty. */
+struct outlook collector_look(struct collector *c);
+void collector_release_ready(struct collector *c);
+
+/* Notes a failure (a negative err), the first one; whether there has been any. The writer's. */
+bool collector_failed(struct collector *c, int err);
+
+/* ---- the writer (collector_writer.c) ---- */
+
 /* The writer's thread: turns batches into rows until the drainer has ended and none is left. */
 void *collector_write(void *collector);
 
@@ -64,10 +96,7 @@ void collector_commit(struct collector *c, uint64_t now);
 /* After both threads: builds what was put aside, finishes the sources and the file. */
 void collector_finish(struct collector *c);
 
-/* Notes a failure (a negative err), the first one; whether there has been any. The writer's. */
-bool collector_failed(struct collector *c, int err);
-
-/* ---- what is put aside, and left out: the writer's ---- */
+/* ---- the backlog: the writer's (collector_backlog.c) ---- */
 
 /*
  * Whether events drained at drained_ns can be placed: a good snapshot was taken after them, so that they lie
@@ -91,6 +120,11 @@ void collector_take_oldest(struct collector *c);
 
 /* Drops chunks that are so old that there has been no time for them. */
 void collector_pass_over(struct collector *c);
+
+/* ---- the window: the writer's (collector_window.c) ---- */
+
+/* What is kept while recording continues: longer than asked for, if the time before a stall is to be had. */
+uint64_t collector_window(const struct collector *c);
 
 /*
  * Finds out when the latest event of a batch was. Where rings are full, that is long before it was drained:

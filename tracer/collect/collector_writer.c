@@ -6,23 +6,10 @@
 
 #include "../base/error.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define COMMIT_NS 500000000u
-
-bool collector_failed(struct collector *c, int err)
-{
-    if (err < 0 && !c->error) {
-        c->error = err;
-        snprintf(c->error_text, sizeof(c->error_text), "%s", grosr_error());
-        if (c->options->failed)
-            c->options->failed(c->error_text);
-    }
-    return c->error != 0;
-}
 
 static void fetch_clocks(struct collector *c)
 {
@@ -202,49 +189,10 @@ static void finish_ended(struct collector *c)
             finish_source(c, c->source[i]);
 }
 
-/* What the writer finds when it looks. */
-struct outlook {
-    struct grosr_batch *batch; /* the oldest that is ready; NULL: none within a moment */
-    uint32_t waiting;          /* how many are ready */
-    uint32_t sources;
-    bool end; /* the drainer has ended */
-};
-
-static struct outlook look(struct collector *c)
-{
-    struct outlook o;
-    struct timespec until;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 2000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_mutex_lock(&c->lock);
-    if (!c->ready && !c->drained && (c->error || c->built == c->spooled))
-        pthread_cond_timedwait(&c->changed, &c->lock, &until);
-    o = (struct outlook){c->ready, c->ready_count, c->sources, c->drained};
-    pthread_mutex_unlock(&c->lock);
-    return o;
-}
-
 static void rest(void)
 {
     struct timespec pause = {0, 1000000};
     nanosleep(&pause, NULL);
-}
-
-static void release_ready(struct collector *c)
-{
-    pthread_mutex_lock(&c->lock);
-    struct grosr_batch *b = c->ready;
-    c->ready = b->next;
-    c->ready_count--;
-    b->next = c->free;
-    c->free = b;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
 }
 
 /* In a quiet moment: turns what was put aside into rows, or finishes sources. */
@@ -271,7 +219,7 @@ void *collector_write(void *p)
     for (;;) {
         dev_point("collector.write");
         bool ended = note_ended(c); /* before the look */
-        struct outlook o = look(c);
+        struct outlook o = collector_look(c);
         uint64_t now = grosr_host_clock_ns();
         begin_new(c, o.sources);
         if (!o.batch && o.end)
@@ -291,7 +239,7 @@ void *collector_write(void *p)
         }
         if (!c->error)
             write_batch(c, o.batch, keeps_up);
-        release_ready(c);
+        collector_release_ready(c);
         collector_pass_over(c);
     }
 }
