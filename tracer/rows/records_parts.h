@@ -1,5 +1,6 @@
 /*
- * What the files that turn records into rows share (records.c, records_cuda.c). Not for others.
+ * What the files that turn records into rows share: records.c calls records_nvtx.c and records_cuda.c, and
+ * all of them call records_parts.c. Nobody else includes this.
  */
 #ifndef GROSR_RECORDS_PARTS_H
 #define GROSR_RECORDS_PARTS_H
@@ -13,7 +14,8 @@ struct grosr_records_strings {
     uint32_t room;
 };
 
-/* What is known of CUDA in the process; records_cuda.c's. */
+/* Ranges and calls that have begun; records_nvtx.c's, and records_cuda.c's. */
+struct grosr_records_nvtx;
 struct grosr_records_cuda;
 
 struct grosr_records {
@@ -25,7 +27,6 @@ struct grosr_records {
     struct grosr_records_strings *strings; /* of each stream */
     uint64_t damaged;                      /* records skipped */
     uint64_t latest_ns;                    /* the latest time in a record */
-    uint32_t held;                         /* ranges that are open; records.c's, like the next */
     struct grosr_records_nvtx *nvtx;
     struct grosr_records_cuda *cuda;
 };
@@ -52,6 +53,10 @@ static inline struct grosr_value grosr_records_thread(const struct grosr_records
     return grosr_integer((int64_t)((uint64_t)r->pid << 24 | (tid & 0xffffff)));
 }
 
+/* Notes a string that a stream has numbered. */
+int grosr_records_add_string(struct grosr_records *r, uint32_t stream, uint32_t number, const char *at,
+                             size_t bytes);
+
 /* The file's number of a stream's string; 0: it was not told. */
 int64_t grosr_records_string(const struct grosr_records *r, uint32_t stream, uint32_t number);
 
@@ -61,6 +66,25 @@ int64_t grosr_records_string(const struct grosr_records *r, uint32_t stream, uin
  */
 #define GROSR_FIXED(to, from, bytes) ((bytes) >= sizeof(to) && memcpy(&(to), from, sizeof(to)))
 #define GROSR_HOLDS(to, bytes, text) ((text) <= (bytes) - sizeof(to))
+
+/* ---- NVTX ---- */
+
+int grosr_records_create_nvtx(struct grosr_records *r);
+
+/* Rows of a GROSR_RECORD_NVTX_* record. Damaged ones are counted and skipped. */
+int grosr_records_add_nvtx(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
+                           uint32_t bytes);
+
+/* Rows, without an end, of ranges that are open, have none, and began at that time or before it. */
+int grosr_records_write_open_nvtx(struct grosr_records *r, uint64_t begun_by_ns);
+
+/* Open ranges, as in grosr_records_save() and _load(). */
+void grosr_records_save_nvtx(const struct grosr_records *r, struct grosr_checkpoint *state);
+int grosr_records_load_nvtx(struct grosr_records *r, struct grosr_checkpoint *state);
+
+void grosr_records_free_nvtx(struct grosr_records *r);
+
+/* ---- CUDA ---- */
 
 /* Rows of a GROSR_RECORD_CUDA_* record. Damaged ones are counted and skipped. */
 int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
