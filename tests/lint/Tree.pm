@@ -27,7 +27,7 @@ sub enter { chdir($ROOT) or die "$ROOT: $!" }
 sub slurp
 {
     my ($path) = @_;
-    open(my $file, '<', $path) or die "$path: $!";
+    open(my $file, '<:raw', $path) or die "$path: $!";
     local $/;
     return scalar(<$file>);
 }
@@ -141,12 +141,11 @@ sub tool
     return (grep { -f && -x } map { "$_/$name" } split(/:/, $ENV{PATH} // ''))[0];
 }
 
-# The CUDA compiler, or another program of the toolkit's, or undef.
+# The CUDA compiler, or undef.
 sub nvcc
 {
-    my $name = $_[0] // 'nvcc';
-    my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-    return -x "$home/bin/$name" ? "$home/bin/$name" : tool($name);
+    my $nvcc = ($ENV{CUDA_HOME} || '/usr/local/cuda') . '/bin/nvcc';
+    return -x $nvcc ? $nvcc : tool('nvcc');
 }
 
 1;

@@ -3,19 +3,16 @@
 # is and with every word of GROSR's taken out of it, is the same cubin.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
-my $root = abs_path('.');
-my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
-$nvcc or plan(skip_all => 'no CUDA toolkit');
+enter();
+my $nvcc = nvcc() or plan(skip_all => 'no CUDA toolkit');
 
 my $folder = tempdir('grosr-out-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-sub slurp { my ($path) = @_; open(my $file, '<:raw', $path) or die "$path: $!"; local $/; return scalar(<$file>) }
 sub spew { my ($path, $text) = @_; open(my $file, '>:raw', $path) or die "$path: $!"; print $file $text; close($file) }
 
 # Its calls and declarations, with the parentheses that belong to them.
@@ -40,7 +37,7 @@ $without =~ s{\b(?:grosr|GROSR)_\w+\s*$parentheses;}{;}g;
 unlike($without, qr/grosr/i, 'what is left has no word of GROSR');
 
 mkdir("$folder/grosr") or die;
-symlink("$root/$_", "$folder/grosr/$_") or die for qw(tracer schema);
+symlink("$ROOT/$_", "$folder/grosr/$_") or die for qw(tracer schema);
 spew("$folder/grosr/trace.h", qq(#include "tracer/instrument/grosr_trace.h"\n));
 
 # The cubin of a source, always from a file of the same name in a folder of the same name.

@@ -2,13 +2,14 @@
 # cppcheck finds nothing to warn of.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
-plan(skip_all => 'cppcheck is not installed') unless grep { -x "$_/cppcheck" } split(/:/, $ENV{PATH});
+enter();
+plan(skip_all => 'cppcheck is not installed') unless tool('cppcheck');
 
 # Not suppressed lightly: each of these is a thing of our style, not a fault.
 my @suppress = (

@@ -10,7 +10,7 @@ use Tree;
 my $wanted = 14;    # versions differ in what they do with the same .clang-format
 
 enter();
-my ($tool) = grep { my $t = $_; grep { -x "$_/$t" } split(/:/, $ENV{PATH}) } "clang-format-$wanted", 'clang-format';
+my $tool = tool("clang-format-$wanted") // tool('clang-format');
 plan(skip_all => 'clang-format is not installed') unless $tool;
 my ($version) = `$tool --version` =~ /version (\d+)/;
 plan(skip_all => "clang-format is version " . ($version // '?') . ", the sources are formatted by $wanted")

@@ -4,18 +4,14 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname basename);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+enter();
 my $grosr = abs_path($ENV{GROSR} || 'build/release/grosr') || '';
 -x $grosr or plan(skip_all => 'there is no build/release/grosr: `make` builds it');
-
-sub slurp
-{
-    open(my $file, '<', $_[0]) or die "$_[0]: $!";
-    local $/;
-    return scalar(<$file>);
-}
 
 # ---- grosr(1) ----
 

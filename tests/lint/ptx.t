@@ -3,21 +3,20 @@
 # of system scope, never by a read-modify-write, and the fatbin holds every architecture.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
-my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-sub tool { my ($name) = @_; return (grep { -x } "$home/bin/$name", map { "$_/$name" } split(/:/, $ENV{PATH}))[0] }
-my $nvcc = tool('nvcc') or plan(skip_all => 'no CUDA toolkit');
+enter();
+my $nvcc = nvcc() or plan(skip_all => 'no CUDA toolkit');
 my $folder = tempdir('grosr-ptx-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 my $said = `$nvcc -std=c++17 -O3 -ptx -arch=compute_90 -Werror all-warnings -o $folder/kernel.ptx runtime/builtin/kernel.cu 2>&1`;
 is($?, 0, 'runtime/builtin/kernel.cu compiles to PTX') or diag($said);
-open(my $file, '<', "$folder/kernel.ptx") or BAIL_OUT('no PTX');
-my $ptx = do { local $/; <$file> };
+-e "$folder/kernel.ptx" or BAIL_OUT('no PTX');
+my $ptx = slurp("$folder/kernel.ptx");
 $ptx =~ s{//[^\n]*}{}g;
 
 like($ptx, qr/\.visible \.entry grosr_kernel\(/, 'it has the kernel');
@@ -40,8 +39,7 @@ unlike($ptx, qr/\.(?:call|extern \.func)\b.*\b(?:vprintf|malloc|free|__assertfai
 SKIP: {
     my $fatbin = 'build/cuda/kernel.fatbin';
     skip("$fatbin has not been built", 3) unless -e $fatbin;
-    open(my $file, '<:raw', $fatbin) or die "$fatbin: $!";
-    my $bytes = do { local $/; <$file> };
+    my $bytes = slurp($fatbin);
     my ($magic, $version, $header, $size) = unpack('L< S< S< Q<', $bytes);
     is($magic, 0xba55ed50, 'the fatbin is one');
     my %has = (1 => {}, 2 => {});

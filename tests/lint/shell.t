@@ -2,11 +2,12 @@
 # Shell scripts pass shellcheck, Perl scripts compile without a warning.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
+use FindBin;
+use lib $FindBin::Bin;
 use Test::More;
+use Tree;
 
-chdir(abs_path(dirname(__FILE__) . '/../..')) or die;
+enter();
 
 sub first_line
 {
@@ -19,7 +20,7 @@ my @shell = grep { /\.sh$/ || first_line($_) =~ m{^#!.*\b(?:ba)?sh\b} } @scripts
 my @perl = grep { /\.p[lm]$/ || first_line($_) =~ m{^#!.*\bperl\b} } @scripts;
 
 SKIP: {
-    skip('shellcheck is not installed', scalar(@shell)) unless grep { -x "$_/shellcheck" } split(/:/, $ENV{PATH});
+    skip('shellcheck is not installed', scalar(@shell)) unless tool('shellcheck');
     for my $script (@shell) {
         my $said = `shellcheck -x $script 2>&1`;
         is($?, 0, "shellcheck $script") or diag($said);
