@@ -3,6 +3,7 @@
  */
 #include "../fixture.h"
 
+#include "../../tracer/base/process.h"
 #include "../../tracer/collect/collector.h"
 #include "../../tracer/session/ring.h"
 
@@ -10,7 +11,9 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void life(void)
@@ -68,6 +71,32 @@ static void reused_pid(void)
     grosr_session_close(found);
     grosr_session_close(second);
     grosr_session_close(s);
+}
+
+/* When a process started: by the clock that counts from boot, and no other process's time. */
+static void start_time(void)
+{
+    struct timespec boot;
+    uint64_t start = 0, later = 0, per_s = (uint64_t)sysconf(_SC_CLK_TCK);
+    uint32_t pid = (uint32_t)getpid();
+
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    uint64_t now = ((uint64_t)boot.tv_sec + 1) * per_s; /* rounded up */
+    is(grosr_process_start_time(pid, &start), 0, "a process has a start time");
+    ok(start > 0 && start <= now && now - start < 600 * per_s, "a moment ago: tick %llu of %llu",
+       (unsigned long long)start, (unsigned long long)now);
+    usleep(30000); /* three ticks */
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    is(grosr_process_start_time((uint32_t)child, &later), 0, "so has a child");
+    ok(later > start, "which started later");
+    ok(grosr_process_was((uint32_t)child, later), "it is the one that started then");
+    ok(!grosr_process_was((uint32_t)child, start), "and no other with its number");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
 }
 
 static void bad_options(void)
@@ -173,6 +202,70 @@ static void damaged(void)
     free(good);
 }
 
+/* Opens a copy in which a part has been moved over another. */
+static int open_moved(const unsigned char *good, size_t size, uint64_t at, uint64_t to)
+{
+    return open_damaged(good, size, at, &to, 8);
+}
+
+static void overlaps(void)
+{
+    struct grosr_session *s = fixture_session(2, 16, GROSR_OVERFLOW_AUTO);
+    size_t size = s->bytes;
+    unsigned char *good = (unsigned char *)malloc(size);
+    const struct grosr_session_header *h = &s->header;
+    uint64_t ring = h->rings_at + offsetof(struct grosr_ring, slots_at);
+    uint64_t queue = h->queues_at + offsetof(struct grosr_queue_entry, ports_at);
+    uint64_t first = s->ring[0].slots_at;
+
+    memcpy(good, s->base, size);
+    is(open_moved(good, size, ring, first), 0, "a segment as it was made is accepted");
+    is(open_moved(good, size, ring + sizeof(struct grosr_ring), first), -EPROTO,
+       "not two rings in one place");
+    is(open_moved(good, size, ring + sizeof(struct grosr_ring), first + 128), -EPROTO,
+       "or one over another's end");
+    is(open_moved(good, size, ring, h->workers_at), -EPROTO, "nor a ring over the workers");
+    is(open_moved(good, size, ring, 0), -EPROTO, "or over the header");
+    is(open_moved(good, size, queue, first), -EPROTO, "nor a queue's ports over a ring");
+    is(open_moved(good, size, offsetof(struct grosr_session_header, snapshots_at), h->names_at), -EPROTO,
+       "nor a table over another");
+    free(good);
+    grosr_session_close(s);
+}
+
+/* Its owner truncates it while it is read. */
+static void truncated(void)
+{
+    struct grosr_session *s = fixture_session(2, 512, GROSR_OVERFLOW_AUTO), *view;
+    struct grosr_ring_reader reader;
+    struct grosr_pair records[16];
+    uint64_t first;
+    char path[96];
+
+    grosr_session_guard();
+    snprintf(path, sizeof(path), "/dev/shm%s", s->name);
+    is(grosr_session_open(&view, (uint32_t)getpid(), 0), 0, "a session is read");
+    ok(!grosr_session_truncated(view), "which is whole");
+    is(truncate(path, 0), 0, "its owner truncates it");
+    grosr_ring_reader_open(&reader, view, 1);
+    is(grosr_ring_read(&reader, records, 16, &first), 0, "what is read from it is nothing");
+    ok(grosr_session_truncated(view), "and it is known why");
+    for (uint32_t i = 0; i < view->header.workers; i++)
+        sys_load_relaxed(&grosr_session_worker(view, i)->sm);
+    grosr_session_set_collector(view, 1);
+    ok(true, "every other part can be read, and written");
+    grosr_session_close(view);
+    pid_t child = fork();
+    if (child == 0) {
+        raise(SIGBUS);
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ok(child > 0 && WIFSIGNALED(status), "a bus error of any other kind ends the process as before");
+    grosr_session_close(s);
+}
+
 static void dead(void)
 {
     struct grosr_session *view = NULL;
@@ -206,9 +299,12 @@ int main(void)
 {
     life();
     reused_pid();
+    start_time();
     bad_options();
     endless_name();
     damaged();
+    overlaps();
+    truncated();
     dead();
     return tap_done();
 }

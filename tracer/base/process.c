@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* Fields 3 (state), 4 (parent) and 22 (start time) of /proc/PID/stat. The command in field 2 may hold
- * anything. */
+/*
+ * Fields 3 (state), 4 (parent) and 22 (start time) of /proc/PID/stat, counted behind the last parenthesis:
+ * the command in field 2 may hold anything.
+ */
 static int read_stat(uint32_t pid, char *state, uint32_t *parent, uint64_t *start)
 {
     char path[32], line[1024];
@@ -23,9 +25,12 @@ static int read_stat(uint32_t pid, char *state, uint32_t *parent, uint64_t *star
     fclose(f);
     line[n] = 0;
     const char *rest = strrchr(line, ')');
-    if (!rest ||
-        sscanf(rest + 1, " %c %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", state,
-               parent, &ticks) != 3)
+    if (!rest || sscanf(rest + 1,
+                        " %c %u"                               /* 3, 4 */
+                        " %*s %*s %*s %*s %*s %*s %*s %*s"     /* 5 to 12 */
+                        " %*s %*s %*s %*s %*s %*s %*s %*s %*s" /* 13 to 21 */
+                        " %llu",
+                        state, parent, &ticks) != 3)
         return -ESRCH;
     *start = ticks;
     return 0;

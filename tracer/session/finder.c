@@ -17,10 +17,12 @@ void grosr_finder_free(struct grosr_finder *f)
     f->count = f->room = 0;
 }
 
-static bool has_seen(const struct grosr_finder *f, uint32_t pid, uint32_t index, uint64_t pid_start)
+/* A process that opens sessions one after another gives them the same index: their start tells them apart. */
+static bool has_seen(const struct grosr_finder *f, const struct grosr_session_header *h)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->seen[i].pid == pid && f->seen[i].index == index && f->seen[i].pid_start == pid_start)
+        if (f->seen[i].pid == h->pid && f->seen[i].index == h->index &&
+            f->seen[i].pid_start == h->pid_start && f->seen[i].start_mono_ns == h->start_mono_ns)
             return true;
     return false;
 }
@@ -35,7 +37,7 @@ static int note_seen(struct grosr_finder *f, const struct grosr_session_header *
         f->seen = more;
         f->room = room;
     }
-    f->seen[f->count++] = (struct grosr_seen){h->pid, h->index, h->pid_start};
+    f->seen[f->count++] = (struct grosr_seen){h->pid, h->index, h->pid_start, h->start_mono_ns};
     return 0;
 }
 
@@ -54,8 +56,7 @@ bool grosr_finder_next(struct grosr_finder *f, uint32_t pid, struct grosr_sessio
             continue;
         }
         const struct grosr_session_header *h = &(*session)->header;
-        found = grosr_process_was(h->pid, h->pid_start) && !has_seen(f, h->pid, h->index, h->pid_start) &&
-                note_seen(f, h) == 0;
+        found = grosr_process_was(h->pid, h->pid_start) && !has_seen(f, h) && note_seen(f, h) == 0;
         if (!found)
             grosr_session_close(*session);
     }

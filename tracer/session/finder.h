@@ -11,7 +11,7 @@
 
 struct grosr_seen {
     uint32_t pid, index;
-    uint64_t pid_start;
+    uint64_t pid_start, start_mono_ns;
 };
 
 /* Zero-initialise. */

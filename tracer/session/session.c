@@ -71,8 +71,10 @@ void grosr_session_close(struct grosr_session *s)
         return;
     if (s->owner)
         shm_unlink(s->name);
-    if (s->base)
+    if (s->base) {
+        session_guard_remove(s);
         munmap(s->base, s->bytes);
+    }
     session_free(s);
 }
 

@@ -224,6 +224,7 @@ struct grosr_session {
     bool owner; /* created it, and unlinks it */
     bool copy;  /* a copy of a segment: its process counts as dead, and nothing written here reaches it */
     char name[64];
+    sys32 truncated; /* the segment has shrunk under its mapping (grosr_session_guard()) */
 
     /* Copies of everything constant, made and checked once: the segment may change under us, these do not. */
     struct grosr_session_header header;
@@ -279,6 +280,16 @@ void grosr_session_close(struct grosr_session *session);
 
 /* Removes the segment's name: for the collector of a dead process. */
 void grosr_session_unlink(struct grosr_session *session);
+
+/*
+ * For a process that reads others' sessions, once, before it opens the first: a segment that is truncated
+ * while it is mapped then reads as zeros from there on, instead of ending the process with SIGBUS. Sets that
+ * signal's handler; what is not a session's is passed on to the one before.
+ */
+void grosr_session_guard(void);
+
+/* Whether that has happened to this session: what was read from it lately may be zeros. */
+bool grosr_session_truncated(const struct grosr_session *session);
 
 /* Whether the process that created it still runs. */
 bool grosr_session_alive(const struct grosr_session *session);

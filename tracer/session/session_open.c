@@ -66,6 +66,64 @@ static bool valid_layouts(const struct grosr_session *s)
     return true;
 }
 
+struct extent {
+    uint64_t at, end; /* bytes of the segment */
+};
+
+static int compare_extents(const void *a, const void *b)
+{
+    const struct extent *x = (const struct extent *)a, *y = (const struct extent *)b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/*
+ * Whether no two parts of a segment lie over each other: a reader frees the slots of one ring and would free
+ * another's with them. Extents are known to lie inside the segment. 1, 0 or -ENOMEM.
+ */
+static int is_disjoint(const struct grosr_session *s)
+{
+    const struct grosr_session_header *h = &s->header;
+    size_t room = 7 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
+    struct extent *e = (struct extent *)calloc(room, sizeof(*e));
+    int disjoint = 1;
+
+    if (!e)
+        return grosr_fail(ENOMEM, "out of memory");
+    const struct {
+        uint64_t at, bytes;
+    } tables[] = {
+        {0, sizeof(*h)},
+        {h->names_at, h->names * sizeof(struct grosr_name)},
+        {h->workers_at, h->workers * sizeof(struct grosr_worker_entry)},
+        {h->rings_at, h->rings * sizeof(struct grosr_ring)},
+        {h->queues_at, h->queues * sizeof(struct grosr_queue_entry)},
+        {h->snapshots_at, h->snapshots * sizeof(struct grosr_snapshot)},
+        {h->streams_at, h->streams * sizeof(struct grosr_stream)},
+    };
+    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+        e[n++] = (struct extent){tables[i].at, tables[i].at + tables[i].bytes};
+    for (uint32_t i = 0; i < h->rings; i++)
+        e[n++] = (struct extent){s->ring[i].slots_at,
+                                 s->ring[i].slots_at + (s->ring[i].capacity + 1) * sizeof(sys128)};
+    for (uint32_t i = 0; i < h->queues; i++) {
+        const struct grosr_queue_layout *q = &s->queue[i];
+        e[n++] = (struct extent){q->ports_at, q->ports_at + q->ports * sizeof(struct grosr_queue_port)};
+        e[n++] = (struct extent){q->chunk_times_at, q->chunk_times_at + q->chunks * sizeof(sys64)};
+    }
+    for (uint32_t i = 0; i < h->streams; i++)
+        e[n++] = (struct extent){s->stream[i].bytes_at, s->stream[i].bytes_at + s->stream[i].capacity};
+    qsort(e, n, sizeof(*e), compare_extents);
+    uint64_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (e[i].at == e[i].end) /* an empty table may stand anywhere */
+            continue;
+        disjoint = disjoint && e[i].at >= end;
+        end = e[i].end;
+    }
+    free(e);
+    return disjoint;
+}
+
 /*
  * Maps and checks the segment behind `fd`, which is closed; `what` is what messages call it. A copy is mapped
  * so that nothing written to it reaches the file.
@@ -86,6 +144,7 @@ static int open_segment(struct grosr_session *s, int fd, const char *what, bool 
     if (base == MAP_FAILED)
         return grosr_fail(err, "cannot map %s: %s", what, strerror(err));
     s->base = (unsigned char *)base;
+    session_guard_add(s);
     /* Pairs with the release in grosr_session_create(). */
     if (sys_load_acquire((sys64 *)(void *)s->base) != GROSR_SESSION_MAGIC)
         return grosr_fail(EPROTO, "%s is not a GROSR session: wrong magic number", what);
@@ -96,10 +155,10 @@ static int open_segment(struct grosr_session *s, int fd, const char *what, bool 
                           what, s->header.abi, GROSR_SESSION_ABI);
     if (!valid_header(&s->header, s->bytes))
         return grosr_fail(EPROTO, "%s is a damaged GROSR session", what);
-    err = session_copy_layouts(s);
-    if (!err && !valid_layouts(s))
-        err = grosr_fail(EPROTO, "%s is a damaged GROSR session", what);
-    return err;
+    if ((err = session_copy_layouts(s)))
+        return err;
+    err = valid_layouts(s) ? is_disjoint(s) : 0;
+    return err == 0 ? grosr_fail(EPROTO, "%s is a damaged GROSR session", what) : err < 0 ? err : 0;
 }
 
 /* Why the segment of a process cannot be opened. */

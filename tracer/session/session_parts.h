@@ -18,6 +18,10 @@ void session_set_name(struct grosr_name *name, uint32_t space, uint32_t id, cons
 /* Copies the constant parts of the rings, queues and streams. The header's copy is there and valid. */
 int session_copy_layouts(struct grosr_session *session);
 
+/* Puts a mapped session into the table of those that grosr_session_guard() looks after, and takes it out. */
+void session_guard_add(struct grosr_session *session);
+void session_guard_remove(const struct grosr_session *session);
+
 /* Frees the struct and its copies; the mapping has gone. */
 void session_free(struct grosr_session *session);
 
