@@ -7,7 +7,7 @@
  * Events are placed live, between the two latest snapshots and beyond the last one, and again at the end.
  * Delays are those of an H100: a round trip takes 1.5 us at least and 2.5 in the median.
  */
-#include "../tap.h"
+#include "../fixture.h"
 
 #include "../../tracer/clock/clock.h"
 
@@ -509,6 +509,43 @@ static void in_use(void)
        "the host device's clock is the host's");
 }
 
+/* Snapshots of a damaged segment that no clock can have shown are left out, and the others are not. */
+static void impossible(void)
+{
+    struct grosr_session *s = fixture_session(1, 64, GROSR_OVERFLOW_OVERWRITE);
+    uint64_t start = s->header.start_mono_ns, max = UINT64_MAX, top = UINT64_C(1) << 63;
+    const struct grosr_clock_trip trips[] = {
+        {start + 100, start + 200, 5000}, /* the first true one */
+        {start + 300, start + 400, top},  /* the device's time is SQL's NULL as a signed number */
+        {start + 300, start + 400, max},    {start + 400, start + 300, 5200}, /* over before it began */
+        {start - 1, start + 400, 5200},                                       /* before the session */
+        {start + 300, max - 5, 5200},       {top, top + 100, 5200},
+        {start + 1100, start + 1200, 6000}, /* the second true one */
+    };
+    enum { TRIPS = sizeof(trips) / sizeof(*trips) };
+    struct grosr_clock c;
+    struct grosr_clock_trip seen;
+    int possible = 0;
+
+    for (int i = 0; i < TRIPS; i++) {
+        struct grosr_snapshot *snap = grosr_session_snapshot(s, (uint64_t)i);
+        sys_store_relaxed(&snap->host_before_ns, trips[i].before_ns);
+        sys_store_relaxed(&snap->host_after_ns, trips[i].after_ns);
+        sys_store_relaxed(&snap->device_ns, trips[i].device_ns);
+    }
+    sys_store_release(&grosr_session_live(s)->snapshots_taken, (uint64_t)TRIPS);
+    for (uint64_t i = 0; i < TRIPS; i++)
+        possible += grosr_clock_read(s, i, &seen);
+    is(possible, 2, "of eight snapshots two are possible");
+    s->copy = true; /* as `grosr recover` reads it */
+    grosr_clock_init(&c, s);
+    is(grosr_clock_fetch(&c, s), 2, "and these make the map");
+    is(c.taken, TRIPS, "all have been looked at");
+    grosr_clock_free(&c);
+    s->copy = false;
+    grosr_session_close(s);
+}
+
 int main(void)
 {
     scenarios();
@@ -521,5 +558,6 @@ int main(void)
     nonsense();
     wraps();
     in_use();
+    impossible();
     return tap_done();
 }

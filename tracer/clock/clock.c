@@ -15,7 +15,6 @@
 #define AGE_SHIFT   13                   /* points of age a are thinned out to a / 2^13 */
 #define START_NS    (2 * SECOND_NS)      /* poor points at a piece's start wait so long for better ones */
 #define LONGEST_NS  (UINT64_C(16) << 30) /* a longer round trip tells nothing */
-#define END_OF_TIME (UINT64_C(1) << 62)  /* no clock shows this */
 #define RATE_NS     SECOND_NS            /* the rate beyond a point is taken from points so far apart */
 #define RATE_POINTS 256                  /* or from so many */
 
@@ -267,7 +266,7 @@ int grosr_clock_add(struct grosr_clock *c, const struct grosr_clock_trip *trip)
                                   false};
 
     if (trip->before_ns > trip->after_ns || length > LONGEST_NS || trip->before_ns < c->latest_ns ||
-        trip->after_ns >= END_OF_TIME || trip->device_ns >= END_OF_TIME)
+        trip->after_ns >= GROSR_CLOCK_END || trip->device_ns >= GROSR_CLOCK_END)
         return 0;
     if (make_room(c))
         return -ENOMEM;
@@ -395,8 +394,9 @@ static struct place place_in_any(const struct grosr_clock *c, uint64_t t)
     for (uint32_t k = c->epochs; k-- > 0;) {
         uint32_t first = c->epoch[k], last = epoch_end(c, k) - 1;
         /* An epoch may have begun, or gone on, all through the gap between its neighbour and it. */
-        uint64_t early = k ? c->point[first].host_ns - c->point[first - 1].host_ns : END_OF_TIME;
-        uint64_t late = k + 1 < c->epochs ? c->point[last + 1].host_ns - c->point[last].host_ns : END_OF_TIME;
+        uint64_t early = k ? c->point[first].host_ns - c->point[first - 1].host_ns : GROSR_CLOCK_END;
+        uint64_t late =
+            k + 1 < c->epochs ? c->point[last + 1].host_ns - c->point[last].host_ns : GROSR_CLOCK_END;
         if (t + early < c->point[first].device_ns || t > c->point[last].device_ns + late)
             continue;
         struct place q = place_in_epoch(c, k, t, &line);
@@ -416,7 +416,7 @@ static struct place place_in_any(const struct grosr_clock *c, uint64_t t)
 static uint64_t whole_bound(const struct grosr_clock *c, double half)
 {
     half += step_ns(c) + 1;
-    return half < (double)END_OF_TIME ? (uint64_t)(int64_t)half : END_OF_TIME;
+    return half < (double)GROSR_CLOCK_END ? (uint64_t)(int64_t)half : GROSR_CLOCK_END;
 }
 
 /* The middle of a place, and how far it reaches. */
@@ -425,7 +425,7 @@ static void round_place(const struct grosr_clock *c, const struct place *p, uint
 {
     double middle = (p->low + p->high) / 2;
 
-    *host_ns = p->at + (fabs(middle) < (double)END_OF_TIME ? (uint64_t)(int64_t)middle : 0);
+    *host_ns = p->at + (fabs(middle) < (double)GROSR_CLOCK_END ? (uint64_t)(int64_t)middle : 0);
     *bound_ns = whole_bound(c, (p->high - p->low) / 2);
 }
 

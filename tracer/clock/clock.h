@@ -41,6 +41,10 @@
 #define GROSR_CLOCK_POINTS 131072u
 #define GROSR_CLOCK_EPOCHS 64u
 
+/* No clock comes so far, ns: a time from here on is damage. The sum of two times below it fits in an int64_t.
+ */
+#define GROSR_CLOCK_END (UINT64_C(1) << 62)
+
 /* A round trip: the device's clock showed device_ns at some instant from before_ns to after_ns. */
 struct grosr_clock_trip {
     uint64_t before_ns, after_ns, device_ns;
@@ -92,7 +96,7 @@ int grosr_clock_add(struct grosr_clock *clock, const struct grosr_clock_trip *tr
  */
 int grosr_clock_fetch(struct grosr_clock *clock, const struct grosr_session *session);
 
-/* Snapshot `number` of a session. False if it has been written over, or not been taken. */
+/* Snapshot `number` of a session. False if it has been written over, has not been taken, or cannot be. */
 bool grosr_clock_read(const struct grosr_session *session, uint64_t number, struct grosr_clock_trip *trip);
 
 /*

@@ -66,6 +66,13 @@ int grosr_clock_snapshot(const struct grosr_session *s, struct grosr_clock_pinge
     return 0;
 }
 
+/* Whether there can be such a trip: a damaged one is left out, and not the trace that it is in. */
+static bool is_possible(const struct grosr_session *s, const struct grosr_clock_trip *t)
+{
+    return t->before_ns <= t->after_ns && t->before_ns >= s->header.start_mono_ns &&
+           t->after_ns < GROSR_CLOCK_END && t->device_ns < GROSR_CLOCK_END;
+}
+
 bool grosr_clock_read(const struct grosr_session *s, uint64_t number, struct grosr_clock_trip *trip)
 {
     struct grosr_session_header *h = grosr_session_live(s);
@@ -77,7 +84,7 @@ bool grosr_clock_read(const struct grosr_session *s, uint64_t number, struct gro
     trip->after_ns = sys_load_acquire(&snap->host_after_ns);
     trip->device_ns = sys_load_acquire(&snap->device_ns);
     /* The slot's next snapshot is written while `taken` is number + snapshots. */
-    return sys_load_acquire(&h->snapshots_taken) - number < s->header.snapshots;
+    return sys_load_acquire(&h->snapshots_taken) - number < s->header.snapshots && is_possible(s, trip);
 }
 
 int grosr_clock_fetch(struct grosr_clock *c, const struct grosr_session *s)
@@ -94,8 +101,7 @@ int grosr_clock_fetch(struct grosr_clock *c, const struct grosr_session *s)
     for (; c->taken < taken; c->taken++) {
         struct grosr_clock_trip trip;
         /* One that claims the future would keep all others out. */
-        if (!grosr_clock_read(s, c->taken, &trip) || trip.before_ns < s->header.start_mono_ns ||
-            trip.after_ns > now)
+        if (!grosr_clock_read(s, c->taken, &trip) || trip.after_ns > now)
             continue;
         int n = grosr_clock_add(c, &trip);
         if (n < 0)
