@@ -1,19 +1,15 @@
 /*
- * Housekeeping: a thread that compares the device's clock with the host's, watches the device for failure,
- * and watches whether the collector still lives.
+ * Housekeeping: the session's housekeeper compares the device's clock with the host's and watches the device
+ * for failure.
  *
  * The first failure is kept: whoever sees it writes `failure` and then, with release, `failed`.
  */
 #include "internal.h"
 
-#include "../../tracer/base/process.h"
 #include "../../tracer/session/worker_state.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define HOUSEKEEPING_NS 10000000u /* between clock snapshots */
 #define SNAPSHOT_TRIPS  64u
@@ -85,42 +81,20 @@ int grosr_compare_clocks(grosr *rt, uint64_t timeout_ns)
     return grosr_clock_snapshot(rt->session, &rt->pinger, SNAPSHOT_TRIPS, timeout_ns);
 }
 
-/* ---- the thread ---- */
-
-static void *housekeeping_main(void *p)
+static void tick(void *owner)
 {
-    grosr *rt = (grosr *)p;
-    struct grosr_session_header *h = rt->trace.header;
-    uint32_t rounds = 0;
+    grosr *rt = (grosr *)owner;
 
-    while (!sys_load_acquire(&rt->housekeeper_stop)) {
-        uint32_t collector = sys_load_relaxed(&h->collector_pid);
-        int state = grosr_poll_device(rt);
-        if (state == 1)
-            grosr_compare_clocks(rt, GROSR_SNAPSHOT_TIMEOUT_NS);
-        if (collector && rounds++ % 16 == 0 && grosr_process_start_time(collector, NULL))
-            grosr_session_set_collector(rt->session, 0); /* it died */
-        struct timespec pause = {0, HOUSEKEEPING_NS};
-        nanosleep(&pause, NULL);
-    }
-    return NULL;
+    if (grosr_poll_device(rt) == 1)
+        grosr_compare_clocks(rt, GROSR_SNAPSHOT_TIMEOUT_NS);
 }
 
 int grosr_start_housekeeping(grosr *rt)
 {
-    int err = pthread_create(&rt->housekeeper, NULL, housekeeping_main, rt);
-
-    if (err)
-        return grosr_fail(err, "cannot start the housekeeping thread: %s", strerror(err));
-    rt->housekeeping = true;
-    return 0;
+    return grosr_housekeeper_start(&rt->housekeeper, rt->session, HOUSEKEEPING_NS, tick, rt);
 }
 
 void grosr_stop_housekeeping(grosr *rt)
 {
-    if (!rt->housekeeping)
-        return;
-    sys_store_release(&rt->housekeeper_stop, 1u);
-    pthread_join(rt->housekeeper, NULL);
-    rt->housekeeping = false;
+    grosr_housekeeper_stop(&rt->housekeeper);
 }

@@ -16,6 +16,7 @@
 
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/session/emit.h"
+#include "../../tracer/session/housekeeper.h"
 
 #include <pthread.h>
 
@@ -113,9 +114,7 @@ struct grosr {
     uint64_t told;        /* tasks below it have been told; the completion thread's */
     dev32 completion_end; /* nothing is retired any more */
 
-    pthread_t housekeeper;
-    bool housekeeping;
-    sys32 housekeeper_stop;
+    struct grosr_housekeeper housekeeper;
     struct grosr_clock_pinger pinger;
 };
 

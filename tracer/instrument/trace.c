@@ -1,19 +1,19 @@
 /*
- * The host's side of instrumented kernels (grosr_trace.h): the session, its names, its books at the end.
+ * The host's side of instrumented kernels (grosr_trace.h): the session, its names, its counters at the end.
  *
- * A thread of ours looks after the session meanwhile: it calibrates the GPU's clock, by whoever answers, and
- * notices when the collector dies. It has the pinger to itself; names are given under `lock`.
+ * The session's housekeeper calibrates the GPU's clock, by whoever answers. It has the pinger to itself;
+ * names are given under `lock`.
  */
 #include "grosr_trace.h"
 
 #include "../clock/clock.h"
 #include "../base/process.h"
+#include "../session/housekeeper.h"
 #include "../session/level.h"
 #include "trace_cuda.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERVICE_NS       100000000u /* between snapshots, and looks at the collector */
+#define SNAPSHOT_NS      100000000u /* between clock snapshots */
 #define SNAPSHOT_TRIPS   32u
 #define POLLED_NS        5000000u  /* how long a warp that polls may take to answer */
 #define LAUNCHED_NS      20000000u /* and the clock's own kernel */
@@ -40,12 +40,9 @@ struct grosr_tracing {
     struct grosr_trace_control *control_host; /* on the host device, what handle.control is */
     struct grosr_clock_pinger pinger;
     pid_t recorder; /* started here; 0: none */
-    pthread_t service;
-    bool serving;
+    struct grosr_housekeeper housekeeper;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool stop;
     uint32_t names; /* given so far */
 };
 
@@ -84,48 +81,12 @@ static int snapshot_with_retry(struct grosr_tracing *t, uint64_t timeout_ns)
 
 /* In between: asks the warps that poll, and if none does a kernel of ours. No answer: the next time perhaps.
  */
-static void snapshot_periodic(struct grosr_tracing *t)
+static void snapshot_periodic(void *owner)
 {
+    struct grosr_tracing *t = (struct grosr_tracing *)owner;
+
     if (t->cuda && grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, POLLED_NS))
         snapshot_by_kernel(t);
-}
-
-static void *service_main(void *p)
-{
-    struct grosr_tracing *t = (struct grosr_tracing *)p;
-    struct grosr_session_header *h = grosr_session_live(t->session);
-
-    pthread_mutex_lock(&t->lock);
-    while (!t->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += SERVICE_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&t->changed, &t->lock, &until);
-        if (t->stop)
-            break;
-        pthread_mutex_unlock(&t->lock);
-        uint32_t collector = sys_load_relaxed(&h->collector_pid);
-        if (collector && grosr_process_start_time(collector, NULL))
-            grosr_session_set_collector(t->session, 0); /* it died */
-        snapshot_periodic(t);
-        pthread_mutex_lock(&t->lock);
-    }
-    pthread_mutex_unlock(&t->lock);
-    return NULL;
-}
-
-static void stop_service(struct grosr_tracing *t)
-{
-    if (!t->serving)
-        return;
-    pthread_mutex_lock(&t->lock);
-    t->stop = true;
-    pthread_cond_broadcast(&t->changed);
-    pthread_mutex_unlock(&t->lock);
-    pthread_join(t->service, NULL);
-    t->serving = false;
 }
 
 /* ---- the recorder ---- */
@@ -277,7 +238,6 @@ static void destroy(struct grosr_tracing *t)
     grosr_session_close(t->session);
     free(t->control_host);
     pthread_mutex_destroy(&t->lock);
-    pthread_cond_destroy(&t->changed);
     free(t);
 }
 
@@ -309,7 +269,6 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
     if (!t)
         return grosr_fail(ENOMEM, "out of memory");
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->changed, NULL);
     snprintf(facts.device_name, sizeof(facts.device_name), "host threads (%ld CPUs)",
              sysconf(_SC_NPROCESSORS_ONLN));
     if ((!strcmp(device, "cuda") && (err = grosr_trace_cuda_open(&t->cuda, &facts))) ||
@@ -322,12 +281,9 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
     if ((err = await_collector(t, o)) || (err = prepare(t, o->warps)) ||
         (err = snapshot_with_retry(t, FIRST_WAIT_NS)))
         goto fail;
-    err = pthread_create(&t->service, NULL, service_main, t);
-    if (err) {
-        err = grosr_fail(err, "cannot start the thread that looks after the session: %s", strerror(err));
+    err = grosr_housekeeper_start(&t->housekeeper, t->session, SNAPSHOT_NS, snapshot_periodic, t);
+    if (err)
         goto fail;
-    }
-    t->serving = true;
     *out = t;
     return 0;
 fail:
@@ -388,8 +344,8 @@ const struct grosr_session *grosr_trace_session(const struct grosr_tracing *t)
 
 /* ---- closing ---- */
 
-/* Tells where each ring ended. 0, or the first reason why one did not, or was not enough. */
-static int close_books(struct grosr_tracing *t, bool *in_use)
+/* Stores where each ring ended. 0, or the first reason why one did not, or was not enough. */
+static int close_rings(struct grosr_tracing *t, bool *in_use)
 {
     struct grosr_trace_control *control = t->control_host;
     uint32_t still = 0;
@@ -440,9 +396,9 @@ int grosr_trace_close(struct grosr_tracing *t)
 
     if (!t)
         return 0;
-    stop_service(t);
+    grosr_housekeeper_stop(&t->housekeeper);
     snapshot_with_retry(t, LAST_WAIT_NS); /* without it the time before goes on: no reason to fail */
-    err = close_books(t, &in_use);
+    err = close_rings(t, &in_use);
     if (err)
         snprintf(text, sizeof(text), "%s", grosr_error());
     sys_store_release(&grosr_session_ring(t->session, t->handle.rings)->closed_at,
