@@ -61,7 +61,7 @@ for my $overflow (qw(drop block)) {
         kill('KILL', $p->{pid});
         finish($p);
         $kills++;
-        $said++ if $p->{stderr} =~ /\Agrosr: \Q$db\E goes on where its recording was cut off; \d+ events/;
+        $said++ if $p->{stderr} =~ /\Agrosr: \Q$db\E continues where its recording was cut off; \d+ events/;
         integrity($db, 'killed: the file is sound') if $_ % 5 == 0;
     }
     is($kills, 20, "--overflow $overflow: twenty collectors are killed") or diag($run->{stderr} // '');

@@ -78,7 +78,7 @@ SKIP: {
     my $late = '((time + start_mono_ns) / 1e6 - value + 300)';
     my ($l) = sql($db, "SELECT min(late) AS least, max(late) AS most FROM (SELECT $late - 100 * CAST($late / 100 AS INTEGER) AS late " .
                        "FROM ($cycles), GROSR_SESSION)");
-    my ($noted) = notes() =~ /\A\d+ values of SMs are placed by when they were read: up to ([\d.]+) ms later than they were\z/;
+    my ($noted) = notes() =~ /\A\d+ values of SMs have the times at which they were read, up to ([\d.]+) ms late\z/;
     ok(defined $noted, 'how well times are known is noted') or diag(notes());
     ok($l->{least} >= 0 && $l->{most} <= $noted + 0.1, "no time is early, or later than is noted: $l->{most} ms, $noted ms") or
         diag("$l->{least} .. $l->{most}");
@@ -93,7 +93,7 @@ SKIP: {
                             'arith', '--device', 'host', '--seconds', '1');
         is("$r->{code}|$r->{stderr}", '0|', $alone ? 'with the GPU\'s clock' : 'with that of a later session');
         is(value($db, 'SELECT device FROM GROSR_SESSION WHERE session = 1'), $alone ? 'host' : 'process', 'of this one');
-        my ($placed, $bound) = notes() =~ /(\d+) values of SMs are placed by a session's clock, within ([\d.]+) us/;
+        my ($placed, $bound) = notes() =~ /(\d+) values of SMs have their times from a session's clock, within ([\d.]+) us/;
         cmp_ok($placed // 0, '>', 300, 'most values are placed by it') or diag(notes());
         my ($m) = map { $_->{late} } sql($db, "SELECT late FROM (SELECT $late - 100 * CAST($late / 100 AS INTEGER) AS late " .
             "FROM ($cycles), GROSR_SESSION WHERE session = 1) ORDER BY late LIMIT 1 OFFSET (SELECT count(*) / 2 FROM ($cycles))");
@@ -119,7 +119,7 @@ SKIP: {
         is(value($db, 'SELECT count(DISTINCT name) FROM GROSR_COUNTER'), 11, 'NVML\'s are there');
     }
     $r = sampled({%pm, GROSR_PM_FAIL => 'decode,27,3'}, '--seconds', '0.8', '--counters', 'pm');
-    says_one_line($r, 0, qr/not sampled any more: CUPTI, decode/, 'reading fails after a while: said once');
+    says_one_line($r, 0, qr/no longer sampled: CUPTI, decode/, 'reading fails after a while: said once');
     cmp_ok(counted(), '>', 10, 'what was read before is there');
     $r = sampled({%pm, GROSR_PM_LOSE => 3}, '--seconds', '0.8', '--counters', 'pm');
     says_one_line($r, 0, qr/were lost/, 'samples are lost: said once');
@@ -161,7 +161,7 @@ cmp_ok(value($db, "SELECT count(*) FROM ($time), GROSR_SESSION"), '<=', (value($
 
 for my $case ([{GROSR_NVML_INIT => 9}, qr/NVML cannot be used: its code 9/, 'NVML has no driver'],
               [{GROSR_NVML_GPUS => 0}, qr/NVML shows none/, 'it shows no GPU'],
-              [{GROSR_NVML_GPUS => 1, GROSR_NVML_FAIL => '15,1'}, qr/GPU 0 is not sampled any more: NVML's code 15/,
+              [{GROSR_NVML_GPUS => 1, GROSR_NVML_FAIL => '15,1'}, qr/GPU 0 is no longer sampled: NVML error 15/,
                'a GPU tells nothing']) {
     my ($env, $text, $name) = @$case;
     $r = sampled($env, '--seconds', '0.3', '--counters', 'nvml');
@@ -171,7 +171,7 @@ for my $case ([{GROSR_NVML_INIT => 9}, qr/NVML cannot be used: its code 9/, 'NVM
     integrity($db, 'the rest is there');
 }
 $r = sampled({GROSR_NVML_FAIL => '15,5', GROSR_NVML_GPUS => 1}, '--seconds', '1', '--counters', 'nvml');
-says_one_line($r, 0, qr/GPU 0 is not sampled any more: NVML's code 15/, 'a GPU is lost: said once');
+says_one_line($r, 0, qr/GPU 0 is no longer sampled: NVML error 15/, 'a GPU is lost: said once');
 is(counted(), 24, 'what it told before is there');
 SKIP: {
     skip('there is an NVML on this machine', 3) if run_it('/bin/sh', '-c', 'ldconfig -p | grep -q libnvidia-ml.so.1')->{code} == 0;

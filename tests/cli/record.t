@@ -89,7 +89,7 @@ ok(!exists $run->{code}, 'an untraced run is going on');
 my $attached = start($GROSR, 'record', '--attach', $run->{pid}, '-o', "$dir/a.db");
 ok(until_true(sub { (peek("$dir/a.db", 'SELECT count(*) FROM tasks') || 0) > 0 }),
    'attached: tasks arrive in the file while both run');
-says_one_line(grosr('record', '--attach', $run->{pid}, '-o', "$dir/b.db"), 1, qr/recorded already.* $attached->{pid}/,
+says_one_line(grosr('record', '--attach', $run->{pid}, '-o', "$dir/b.db"), 1, qr/already being recorded.* $attached->{pid}/,
               'a second recorder is refused');
 ok(!-e "$dir/b.db", 'and leaves no file');
 kill('INT', $attached->{pid});

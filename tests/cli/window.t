@@ -88,7 +88,7 @@ my $before = peek($db, 'SELECT sum(read) FROM GROSR_RING');
 ok(until_true(sub { (peek($db, 'SELECT sum(read) FROM GROSR_RING') || 0) > $before + 1000 }), 'is killed, and another one goes on');
 kill('INT', $p->{pid});
 finish($p);
-like("$p->{code} $p->{stderr}", qr/\A0 grosr: [^\n]* goes on where its recording was cut off[^\n]*\n\z/, 'as it says');
+like("$p->{code} $p->{stderr}", qr/\A0 grosr: [^\n]* continues where its recording was cut off[^\n]*\n\z/, 'as it says');
 keeps_from(meta('kept_from'), 'the file of both');
 
 # ---- from a time on ----

@@ -59,7 +59,7 @@ if ($r->{stderr}) {
     my $wanted = value($db, 'SELECT 100.0 * (SELECT count(*) FROM workers) / sms / max_warps_per_sm FROM GROSR_SESSION');
     my $got = value($db, "SELECT avg(value) $of AND text = '$warps'") // 0;
     ok($got > 0.9 * $wanted && $got < 1.1 * $wanted + 5, "with the workers' warps: $got % counted, $wanted % known");
-    my ($bound) = notes() =~ /values of SMs are placed by a session's clock, within ([\d.]+) us/;
+    my ($bound) = notes() =~ /values of SMs have their times from a session's clock, within ([\d.]+) us/;
     ok(defined $bound && $bound < 1000, 'placed by a session\'s clock, within less than a sample') or diag(notes());
 }
 balanced($db, 'the books balance');

@@ -49,7 +49,7 @@ static void build(struct grosr_source *s)
         else
             grosr_source_build(s, run->ring, run->first, batch.event + run->at, run->count, s->end_ns);
     }
-    grosr_source_books(s, store, true, &sum);
+    grosr_source_write_counters(s, store, true, &sum);
     grosr_source_finish(s, store);
     grosr_store_commit(store);
 }

@@ -1,7 +1,7 @@
 /*
  * The whole path under load, in one process so that the sanitizers see all of it: producers, workers, the
- * collector's two threads and the file. At the end the file holds one row a task, and the books of every ring
- * balance.
+ * collector's two threads and the file. At the end the file holds one row a task, and the counters of every
+ * ring reconcile.
  */
 #include "../ask.h"
 #include "../runtime_suite.h"
@@ -78,7 +78,7 @@ static void pass(uint32_t ring_events, enum grosr_overflow overflow, uint64_t ta
        "%" PRIu64 " written = %" PRIu64 " read + %" PRIu64 " dropped + %" PRIu64 " overwritten", sum.written,
        sum.read, sum.dropped, sum.overwritten);
     is(ask("SELECT count(*) FROM trace_health WHERE unaccounted <> 0 OR unbuilt <> 0 OR NOT closed"), 0,
-       "every ring's books balance in the file");
+       "every ring's counters in the file reconcile");
     is(ask("SELECT read FROM trace_health WHERE ring IS NULL"), sum.read, "and agree with the session's");
     if (lossless) {
         is(sum.dropped + sum.overwritten, 0, "nothing was lost");
@@ -95,7 +95,7 @@ static void pass(uint32_t ring_events, enum grosr_overflow overflow, uint64_t ta
     grosr_close(rt);
 }
 
-/* The collector's writer stands still until BEHIND batches wait for it: from then on it puts them aside. */
+/* The collector's writer stands still until BEHIND batches wait for it: from then on it spools them. */
 #define BEHIND 20u
 static _Atomic uint32_t ready;
 
@@ -144,9 +144,9 @@ static void behind(void)
 {
     grosr *rt;
     uint64_t tasks = fall_behind(&rt);
-    uint64_t aside = (uint64_t)ask("SELECT value FROM GROSR_META WHERE key = 'chunk_events'");
-    ok(aside >= tasks, "%" PRIu64 " events were put aside", aside);
-    ok(ask("SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'") * 2 < (int64_t)aside * 16,
+    uint64_t spooled = (uint64_t)ask("SELECT value FROM GROSR_META WHERE key = 'chunk_events'");
+    ok(spooled >= tasks, "%" PRIu64 " events were spooled", spooled);
+    ok(ask("SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'") * 2 < (int64_t)spooled * 16,
        "in less than half of their size");
     is(ask("SELECT count(*) FROM GROSR_CHUNK"), 0, "none is left");
     is(ask("SELECT count(*) FROM tasks WHERE enqueue <= start AND start <= end AND status = 0"), tasks,
@@ -157,10 +157,10 @@ static void behind(void)
     grosr_close(rt);
 }
 
-/* So far behind that the oldest events are passed over: of 20 batches of 20 ms or more, 100 ms are kept. */
+/* So far behind that the oldest events are skipped: of 20 batches of 20 ms or more, 100 ms are kept. */
 static void window(void)
 {
-    static const char told[] =
+    static const char in_rows[] =
         "WITH k AS (SELECT value FROM GROSR_META WHERE key = 'kept_from') SELECT count(*) FROM ("
         " SELECT start AS time FROM GROSR_TASK UNION ALL SELECT end FROM GROSR_TASK"
         " UNION ALL SELECT start FROM GROSR_WAIT WHERE worker IS NOT NULL"
@@ -175,13 +175,13 @@ static void window(void)
     wanted.window_ns = 0;
     ok(rows < tasks, "%" PRId64 " of them are kept", rows);
     is(ask("SELECT count(*) FROM tasks, GROSR_META WHERE key = 'kept_from' AND end < value"), 0, "the last");
-    is(ask("SELECT count(*) FROM GROSR_CHUNK"), 0, "nothing is left aside");
+    is(ask("SELECT count(*) FROM GROSR_CHUNK"), 0, "no backlog is left");
     int64_t read = ask("SELECT sum(read) FROM GROSR_RING"),
             host = ask("SELECT read FROM GROSR_RING WHERE worker IS NULL"),
-            cut = ask("SELECT value FROM GROSR_META WHERE key = 'cut_events'"), kept = ask(told);
+            cut = ask("SELECT value FROM GROSR_META WHERE key = 'cut_events'"), kept = ask(in_rows);
     ok(kept + cut <= read && kept + cut + host >= read,
-       "%" PRId64 " events read, %" PRId64 " of the host; %" PRId64 " left out, %" PRId64 " told", read, host,
-       cut, kept);
+       "%" PRId64 " events read, %" PRId64 " of the host; %" PRId64 " left out, %" PRId64 " in rows", read,
+       host, cut, kept);
     is(ask("SELECT sum(start IS NULL OR end IS NULL) FROM workers"), 0, "the workers' lives are known");
     is(ask("SELECT count(*) FROM trace_health WHERE verdict NOT LIKE 'complete from % s on' OR unaccounted "
            "<> 0"),
@@ -189,7 +189,7 @@ static void window(void)
     grosr_close(rt);
 }
 
-/* Results that nobody asks for are a stall; the recording ends, and the rest goes on. */
+/* Results that nobody asks for are a stall; the recording ends, and the program continues. */
 static void stall(void)
 {
     struct grosr_options o = suite_options("host");
@@ -210,9 +210,9 @@ static void stall(void)
     ok(collected.stalled && collected.detached, "with a stall: %s", collected.stall);
     is(ask("SELECT count(*) FROM tasks WHERE end IS NOT NULL"), 64, "which has all tasks");
     is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'stall' AND text LIKE '% 64 submitted %'"), 1,
-       "and tells of it");
+       "and has a note of it");
     is(grosr_submit(rt, task, 64, NULL, NULL), 0, "others");
-    is(grosr_drain(rt, 60000000000u), 0, "go on");
+    is(grosr_drain(rt, 60000000000u), 0, "continue");
     is(grosr_finish(rt), 0, "to the end");
     grosr_close(rt);
 }

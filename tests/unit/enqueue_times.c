@@ -1,4 +1,4 @@
-/* The windows that tell when a task was enqueued: right while they know, bounded, and never wrong. */
+/* The windows of enqueue times: complete within their bounds, and never wrong. */
 #include "../tap.h"
 
 #include "../../tracer/rows/enqueue_times.h"
@@ -46,7 +46,7 @@ static void flow(struct grosr_enqueue_times *w, uint64_t n, uint64_t missing)
         if (i % missing)
             wrong += ask(w, i) != (int64_t)i;
     }
-    is(wrong, 0, "all of %" PRIu64 " are told right", n);
+    is(wrong, 0, "all of %" PRIu64 " are right", n);
 }
 
 static void bounds(void)

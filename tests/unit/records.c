@@ -134,20 +134,19 @@ static void order(void)
     close_bench(&b);
     is(ask("SELECT end - start FROM NVTX_EVENTS WHERE rangeId = 42"), 800,
        "an end read before the beginning finds it");
-    is(ask("SELECT endGlobalTid & 0xffffff FROM NVTX_EVENTS WHERE rangeId = 42"), 6,
-       "and tells who ended it");
+    is(ask("SELECT endGlobalTid & 0xffffff FROM NVTX_EVENTS WHERE rangeId = 42"), 6, "and has who ended it");
     is(ask("SELECT count(*) FROM NVTX_EVENTS WHERE text = 'long'"), 1, "a range has one row");
     is(ask("SELECT end FROM NVTX_EVENTS WHERE text = 'long'"), 3000000300, "completed when it ends");
     is(ask("SELECT end FROM NVTX_EVENTS WHERE text = 'short'"), 3000000200, "ranges nest");
     is(ask("SELECT count(*) FROM NVTX_EVENTS WHERE eventType = 34 AND textId IS NULL"), 1,
-       "a string that was not told has no text");
+       "an unknown string has no text");
     is(ask("SELECT count(*) FROM StringIds"), 2, "a string is stored once");
     is(ask("SELECT count(*) FROM NVTX_EVENTS a, NVTX_EVENTS b WHERE a.start = 1 AND b.start = 3 AND "
            "a.textId = b.textId"),
        1, "the same for both streams");
 }
 
-/* Bytes of any kind are read without harm; that some were damaged is told. */
+/* Bytes of any kind are read without harm; that some were damaged is noted. */
 static void damaged(void)
 {
     struct bench b;
@@ -166,7 +165,7 @@ static void damaged(void)
     }
     close_bench(&b);
     is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '%damaged%'"), 1,
-       "20,000 random records: that some were damaged is told");
+       "20,000 random records: that some were damaged is noted");
     ok(ask("SELECT count(*) FROM NVTX_EVENTS") > 200, "those that are whole become rows");
 }
 
@@ -202,7 +201,7 @@ static struct grosr_record_cuda_kernel kernel_of(const struct bench *b, uint32_t
                                              .persistent = number};
 }
 
-/* What is told of before it ends, and what ends that was never told of. */
+/* Rows of what has not ended yet, and ends of what has no row. */
 static void cuda_ends(void)
 {
     struct bench b;
@@ -228,7 +227,7 @@ static void cuda_ends(void)
     c.end = (uint64_t)b.bases.origin_ns + 600;
     c.flags = GROSR_CUDA_CALL_TOLD;
     add(&b, 0, &c, sizeof(c), "");
-    c.start += 500; /* it was told of, but that was lost */
+    c.start += 500; /* its record without an end was lost */
     c.end += 500;
     add(&b, 0, &c, sizeof(c), "");
     close_bench(&b);

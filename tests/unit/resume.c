@@ -1,6 +1,6 @@
 /*
- * Going on with a file whose collector was killed: with events put aside, spans open, rows waiting, and
- * events read that were not stored. A collector that is killed is one whose file is closed without an end.
+ * Continuing a file whose collector was killed, with a backlog, open spans, waiting rows, and events that had
+ * been read and not stored. A collector counts as killed when its file is closed without being finished.
  */
 #include "../ask.h"
 #include "../fixture.h"
@@ -32,7 +32,7 @@ static void run_task(uint32_t worker, uint64_t task)
     emit(worker, GROSR_EV_TASK_END, grosr_payload_task(0, task));
 }
 
-/* Attaches as `record --attach` does. Whether it goes on with the file: 1, 0, or an error. */
+/* Attaches as `record --attach` does. Whether it continues the file: 1, 0, or an error. */
 static int attach(void)
 {
     int64_t number;
@@ -56,16 +56,16 @@ static void drain(void)
     grosr_source_drain(source, &batch);
 }
 
-/* What the batch has, as rows or put aside. */
-static void store_batch(bool aside)
+/* What the batch has, as rows or in the backlog. */
+static void store_batch(bool spool)
 {
     for (uint32_t i = 0; i < batch.runs; i++) {
         const struct grosr_run *r = &batch.run[i];
-        if (aside)
+        if (spool)
             grosr_store_put_chunk(store, r->ring, r->first, origin, batch.event + r->at, r->count);
         else
             grosr_source_build(source, r->ring, r->first, batch.event + r->at, r->count, origin);
-        grosr_source_stored(source, r, batch.event + r->at);
+        grosr_source_mark_stored(source, r, batch.event + r->at);
     }
 }
 
@@ -73,7 +73,7 @@ static void commit(void)
 {
     struct grosr_ring_counts sum = {0};
 
-    ok(!grosr_source_books(source, store, false, &sum) && !grosr_source_save(source, store) &&
+    ok(!grosr_source_write_counters(source, store, false, &sum) && !grosr_source_save(source, store) &&
            !grosr_store_commit(store),
        "committed");
 }
@@ -95,7 +95,7 @@ static void build_chunks(void)
         if (records)
             grosr_source_build(source, ring, first, records, count, drained_ns);
         else
-            grosr_rows_go_on(source->rows, ring, first + count);
+            grosr_rows_resume(source->rows, ring, first + count);
         free(records);
     }
 }
@@ -127,14 +127,14 @@ static void end(void)
     batch.events = 0;
     for (int i = 0; i < 4 && !grosr_source_is_over(source, i == 3); i++)
         grosr_source_drain(source, &batch);
-    is(grosr_source_books(source, store, true, &sum), 0, "the last books");
+    is(grosr_source_write_counters(source, store, true, &sum), 0, "the last counters");
     is(grosr_source_finish(source, store), 0, "finished");
     is(grosr_store_finish(store, NULL), 0, "closed");
     die();
     grosr_session_close(session);
     is(ask("SELECT count(*) FROM trace_health WHERE unaccounted <> 0 OR unbuilt <> 0"), 0,
-       "the books balance");
-    is(ask("SELECT count(*) FROM GROSR_CHECKPOINT"), 0, "nothing is left to go on with");
+       "the counters reconcile");
+    is(ask("SELECT count(*) FROM GROSR_CHECKPOINT"), 0, "no checkpoint is left");
 }
 
 static void open_spans(void)
@@ -144,14 +144,14 @@ static void open_spans(void)
     commit();
     emit(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 7));
     emit(0, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_NAMED, 3));
-    /* It was spawned by worker 0, whose ring has not told of that yet. */
+    /* It was spawned by worker 0, whose ring does not show that yet. */
     uint64_t spawned = GROSR_TASK_SPAWNED + 5;
     run_task(1, spawned);
     drain();
     store_batch(false);
     commit();
     die();
-    is(attach(), 1, "another collector goes on");
+    is(attach(), 1, "another collector continues");
     emit(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(1, spawned));
     emit(0, GROSR_EV_WAIT_END, grosr_payload_wait(GROSR_RES_NAMED, 3));
     emit(0, GROSR_EV_TASK_END, grosr_payload_task(0, 7));
@@ -165,7 +165,7 @@ static void open_spans(void)
     is(ask("SELECT count(*) FROM GROSR_LOSS"), 0, "nothing was lost");
 }
 
-/* Put aside, read and not stored, twice, so that two gaps lie between chunks. */
+/* Spooled, then read and not stored, twice, so that two gaps lie between chunks. */
 static void chunks(void)
 {
     begin();
@@ -181,9 +181,9 @@ static void chunks(void)
         drain(); /* and dies before they are in the file */
         store_batch(true);
         die();
-        is(attach(), 1, "another collector goes on");
+        is(attach(), 1, "another collector continues");
         uint64_t events;
-        is(grosr_store_count_chunks(store, &events, NULL), 0, "with what was put aside");
+        is(grosr_store_count_chunks(store, &events, NULL), 0, "with the backlog");
         ok(events >= 2, "%d events", (int)events);
         run_task(0, i);
         drain();
@@ -199,10 +199,10 @@ static void chunks(void)
     is(ask("SELECT sum(count) FROM GROSR_LOSS WHERE reason = 'unstored'"), 8, "the others are counted");
     is(ask("SELECT count(*) FROM GROSR_LOSS"), 2, "as two gaps");
     is(ask("SELECT max(position) - min(position) FROM GROSR_LOSS"), 6, "at their places");
-    is(ask("SELECT unstored FROM trace_health WHERE ring = 0"), 8, "and in the books");
+    is(ask("SELECT unstored FROM trace_health WHERE ring = 0"), 8, "and in the counters");
 }
 
-/* While nobody collects, a full ring drops; what it dropped is told behind the gap. */
+/* While nobody collects, a full ring drops; what it dropped is in a marker behind the gap. */
 static void dropped(void)
 {
     begin();
@@ -211,7 +211,7 @@ static void dropped(void)
     for (uint64_t i = 0; i < 100; i++)
         run_task(0, i);
     die();
-    is(attach(), 1, "another collector goes on");
+    is(attach(), 1, "another collector continues");
     drain();
     store_batch(false);
     commit();
@@ -219,9 +219,10 @@ static void dropped(void)
         run_task(0, i);
     end();
     is(ask("SELECT dropped FROM trace_health WHERE ring = 0"),
-       ask("SELECT sum(count) FROM GROSR_LOSS WHERE reason = 'dropped'"), "what was dropped is told");
+       ask("SELECT sum(count) FROM GROSR_LOSS WHERE reason = 'dropped'"),
+       "what was dropped is recorded as lost");
     is(ask("SELECT unstored + overwritten FROM trace_health WHERE ring = 0"), 0, "nothing else was lost");
-    ok(ask("SELECT count(*) FROM GROSR_TASK WHERE task >= 100") > 0, "and recording went on");
+    ok(ask("SELECT count(*) FROM GROSR_TASK WHERE task >= 100") > 0, "and recording continued");
 }
 
 static void not_ours(void)

@@ -1,4 +1,5 @@
-/* Events become the right rows, with and without losses, and chunks put aside come back as they went. */
+/* Events become the right rows, with and without losses, and chunks of the backlog are read back as they were
+ * written. */
 #include "../ask.h"
 #include "../fixture.h"
 
@@ -114,7 +115,7 @@ static void losses(void)
     is(ask("SELECT position FROM GROSR_LOSS WHERE count = 40"), 1,
        "a marker becomes a row of losses, at its place");
     is(ask("SELECT time FROM GROSR_LOSS WHERE count = 5 AND reason = 'dropped'"), -1,
-       "drops that no marker tells are at the end");
+       "drops without a marker are at the end");
     is(ask("SELECT count FROM GROSR_LOSS WHERE reason = 'overwritten'"), 100, "a jump too");
     is(ask("SELECT start FROM tasks WHERE task = 20"), -1, "an end without a begin has no start");
     is(ask("SELECT count(*) FROM tasks WHERE end IS NULL"), 1001, "every begin without an end has its row");
@@ -166,7 +167,7 @@ static void spawned(void)
     event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, spawn(1, 3)), 250); /* does not end */
     is(rows_so_far(), 3, "rows of tasks whose spawn has not been read wait");
     event(1, GROSR_EV_LOST, 7, 1000000); /* stamped late: the records behind it are older */
-    is(rows_so_far(), 3, "and a loss marker tells them nothing");
+    is(rows_so_far(), 3, "and a loss marker does not release them");
     event(1, GROSR_EV_TASK_SPAWN, grosr_payload_task(1, spawn(1, 0)), 200);
     is(rows_so_far(), 4, "a spawn lets its tasks' rows go");
     event(1, GROSR_EV_TASK_SPAWN, grosr_payload_task(3, spawn(1, 1)), 205);
@@ -183,7 +184,7 @@ static void spawned(void)
     end();
     is(enqueue_of(0, 2, 140), 100, "a spawned task has its batch's time");
     is(enqueue_of(0, 3, 145), 120, "on another worker, too");
-    is(enqueue_of(1, 0, 210), 200, "and if it is told late");
+    is(enqueue_of(1, 0, 210), 200, "and if its event comes late");
     is(enqueue_of(1, 2, 230), 205, "in whichever order");
     is(enqueue_of(1, 3, 250), 205, "even if it does not end");
     is(enqueue_of(1, 4, 300), -1, "without its spawn it has none");
@@ -217,13 +218,13 @@ static void suspended(void)
     is(ask("SELECT count(*) FROM tasks WHERE task = 5"), 2, "a task that suspends has a row for each run");
     is(ask("SELECT start = 20 AND end = 30 AND status IS NULL AND next = 'beta' AND queued_ns = 10"
            " FROM tasks WHERE task = 5 AND function = 'alpha'"),
-       1, "the first tells when it was enqueued and what it goes on as, and no status");
+       1, "the first has when it was enqueued and what it continues as, and no status");
     is(ask("SELECT start = 60 AND end = 70 AND status = 38 AND next IS NULL AND worker = 1 AND enqueue IS "
            "NULL"
            " FROM tasks WHERE task = 5 AND function = 'beta'"),
-       1, "the last tells the status, and was not enqueued");
+       1, "the last has the status, and was not enqueued");
     is(ask("SELECT enqueue = 25 AND next = '(nothing)' AND status IS NULL FROM tasks WHERE spawned"), 1,
-       "one that only waits for its children goes on as nothing");
+       "one that only waits for its children continues as nothing");
     is(ask("SELECT next FROM GROSR_TASK WHERE start = 40"), -1, "-1 in the table");
     is(ask("SELECT end FROM tasks WHERE start = 80"), -1, "a run whose end is lost has none");
     is(ask("SELECT end = 95 AND next = '(9)' FROM tasks WHERE start = 90"), 1,
@@ -283,7 +284,7 @@ static void chunks(void)
     for (int i = 0; i < 100; i++)
         records[i] =
             grosr_event_pack(0, (uint32_t)tap_random(&seed) & 0xff, tap_random(&seed), tap_random(&seed));
-    is(grosr_store_put_chunk(store, 1, 77, 1234, records, 100), 0, "a chunk is put aside");
+    is(grosr_store_put_chunk(store, 1, 77, 1234, records, 100), 0, "a chunk is stored");
     is(grosr_store_put_chunk(store, 0, 1, 1, records, 1), 0, "and another");
     is(grosr_store_take_chunk(store, &ring, &first, &drained, &back, &count), 0, "the oldest comes back");
     ok(ring == 1 && first == 77 && drained == 1234 && count == 100 && !memcmp(back, records, sizeof(records)),
@@ -323,7 +324,7 @@ static void named(void)
     event(0, GROSR_EV_RANGE_END, grosr_payload_named(item, grosr_value_unsigned(UINT64_MAX)), 60);
     event(0, GROSR_EV_RANGE_END, grosr_payload_named(depth, 5), 70); /* its begin is not known */
     event(0, GROSR_EV_RANGE_BEGIN, grosr_payload_named(depth, 0), 80);
-    is(grosr_rows_workers(rows), 0, "names are told while the trace is written");
+    is(grosr_rows_workers(rows), 0, "names are written while the trace is");
     is(grosr_session_add_name(session, GROSR_NAME_USER, depth, "depth of the queue", "items"), 0,
        "a name that comes late");
     is(grosr_session_add_name(session, GROSR_NAME_USER, 4, "", ""), -ENOSPC,
@@ -424,7 +425,7 @@ static void cut(void)
     event(0, GROSR_EV_WAIT_BEGIN, 1, 110);
     is(grosr_rows_cut(rows), 6, "events of before are counted");
     event(1, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 2), 30);
-    is(grosr_rows_pass_over(rows, 1, position[1], late, 2, origin), 0, "some are passed over");
+    is(grosr_rows_skip(rows, 1, position[1], late, 2, origin), 0, "some are skipped");
     position[1] += 2;
     is(grosr_rows_cut(rows), 8, "and counted, but for markers");
     event(1, GROSR_EV_TASK_END, grosr_payload_task(0, 2), 160);
@@ -434,13 +435,14 @@ static void cut(void)
     is(ask("SELECT start FROM tasks WHERE task = 1"), 20, "what ended later has its start");
     is(ask("SELECT enqueue FROM tasks WHERE task = 1"), 1, "and its enqueue time, of before");
     is(ask("SELECT count(*) FROM tasks WHERE task = 2 AND start IS NULL AND end = 160"), 1,
-       "but not what began before events were passed over");
+       "but not what began before events were skipped");
     is(ask("SELECT start FROM workers WHERE worker = 0"), 2, "a worker's life is known");
     is(ask("SELECT count(*) FROM GROSR_INSTANT"), 0, "an instant of before is none");
-    is(ask("SELECT count(*) FROM GROSR_WAIT WHERE start = 110 AND end IS NULL"), 1, "what goes on is there");
+    is(ask("SELECT count(*) FROM GROSR_WAIT WHERE start = 110 AND end IS NULL"), 1,
+       "what is still open is there");
     is(ask("SELECT count(*) FROM GROSR_LOSS WHERE reason = 'overwritten' OR count = 3"), 0,
-       "losses of before are not told");
-    is(ask("SELECT sum(count) FROM GROSR_LOSS WHERE ring = 0"), 4, "those that no marker told are");
+       "losses of before have no rows");
+    is(ask("SELECT sum(count) FROM GROSR_LOSS WHERE ring = 0"), 4, "those without a marker have one");
 }
 
 int main(void)

@@ -13,15 +13,18 @@
 #include <string.h>
 #include <time.h>
 
-#define HAND_OVER_NS 20000000u  /* a batch goes to the writer at this age, or half full */
-#define SAMPLE_NS    1000000u   /* at most one sample of the queues a ms, and only when they changed */
-#define LOOK_NS      5000000u   /* between looks for new sessions */
-#define WATCH_NS     10000000u  /* between looks for stalls */
-#define BLIND_NS     200000000u /* without them, nothing is known of what went on meanwhile */
-#define PAUSE_NS     100000u    /* between looks at the rings while there are events, at first */
-#define PAUSE_MAX_NS 1000000u   /* and when a look finds all of them nearly empty */
-#define PAUSE_EVENTS 16384u     /* after a look that finds so many, none */
-#define RUNS_MAX     (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
+#define HANDOVER_NS 20000000u  /* a batch goes to the writer at this age, or half full */
+#define SAMPLE_NS   1000000u   /* at most one sample of the queues a ms, and only when they changed */
+#define FIND_NS     5000000u   /* between searches for new sessions */
+#define WATCH_NS    10000000u  /* between checks for stalls */
+#define BLIND_NS    200000000u /* after so long without a check, a stall before it cannot be seen */
+#define POLL_NS     100000u    /* between polls of the rings while there are events, at first */
+#define POLL_MAX_NS 1000000u   /* and when a poll finds all of them nearly empty */
+#define BUSY_EVENTS 16384u     /* after a poll that finds so many, the next one follows at once */
+#define EMPTY_NS    300000u    /* after an empty poll */
+#define IDLE_NS     2000000u   /* after IDLE_POLLS of them, the idle poll interval */
+#define IDLE_POLLS  64u
+#define RUNS_MAX    (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
 /* ---- the drainer ---- */
 
@@ -47,8 +50,8 @@ static int add_source(struct collector *c, struct grosr_session *session, bool o
 }
 
 /*
- * Adds what the followed processes have made since the last look. Whether more may come: that is asked before
- * the look, so that the last session is not missed.
+ * Adds the sessions that the followed processes have created since the last search. Returns whether more may
+ * come, which is asked before the search, so that the last session is not missed.
  */
 static bool add_new_sources(struct collector *c)
 {
@@ -73,10 +76,10 @@ static void hand_over(struct collector *c, struct grosr_batch *b)
 }
 
 /*
- * Looks for stalls, of what the runs from `from` on tell too. After a time without looks (the writer was
- * behind) nothing is known of what went on meanwhile.
+ * Checks for stalls, with the events of the runs from `from` on. After a time without checks (the writer was
+ * behind) every source counts as having moved, since nothing is known of that time.
  */
-static void watch(struct collector *c, const struct grosr_batch *b, uint32_t from, uint64_t now)
+static void check_stalls(struct collector *c, const struct grosr_batch *b, uint32_t from, uint64_t now)
 {
     bool blind = now - c->watched_ns > BLIND_NS;
 
@@ -99,12 +102,12 @@ static void watch(struct collector *c, const struct grosr_batch *b, uint32_t fro
     }
 }
 
-static bool is_to_stop(const struct collector *c)
+static bool should_stop(const struct collector *c)
 {
     return *c->options->stop || c->stalled;
 }
 
-/* One look at every source that is not over. Returns how many events and records. */
+/* Polls every source that is not over. Returns how many events and records were read. */
 static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool sampling)
 {
     uint32_t records = 0;
@@ -116,7 +119,7 @@ static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool samp
         if (sampling)
             grosr_source_sample(s, b, grosr_host_clock_ns());
         records += grosr_source_drain(s, b);
-        if (grosr_source_is_over(s, is_to_stop(c))) {
+        if (grosr_source_is_over(s, should_stop(c))) {
             grosr_source_sample(s, b, s->end_ns);
             c->result->died |= s->died;
             c->result->detached |= s->detached;
@@ -129,53 +132,53 @@ static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool samp
 /* How full the fullest ring was that the runs from `from` on come from, in 1/64. */
 static uint32_t fullest(const struct grosr_batch *b, uint32_t from)
 {
-    uint32_t most = 0;
+    uint32_t max = 0;
 
     for (uint32_t i = from; i < b->runs; i++) {
         const struct grosr_run *run = &b->run[i];
         const struct grosr_session *s = run->source->session;
-        /* What is left in a stream is not known: its next look is not put off. */
+        /* What is left in a stream is not known: its next poll is not delayed. */
         uint64_t full =
             run->ring < s->header.rings ? UINT64_C(64) * run->count / s->ring[run->ring].capacity : 8;
-        most = full > most ? (uint32_t)full : most;
+        max = full > max ? (uint32_t)full : max;
     }
-    return most;
+    return max;
 }
 
 static void drain(struct collector *c)
 {
     struct grosr_batch *b = collector_get_free(c);
-    uint64_t sampled_ns = 0, looked_ns = 0;
-    uint32_t quiet = 0, pause_ns = PAUSE_NS;
+    uint64_t sampled_ns = 0, searched_ns = 0;
+    uint32_t empty_polls = 0, poll_ns = POLL_NS;
     bool end = false, more = c->options->follow != 0;
 
     while (!end) {
         uint64_t now = grosr_host_clock_ns();
-        if (is_to_stop(c))
+        if (should_stop(c))
             more = false;
-        if (more && now - looked_ns >= LOOK_NS) {
+        if (more && now - searched_ns >= FIND_NS) {
             more = add_new_sources(c);
-            looked_ns = now;
+            searched_ns = now;
         }
         bool sampling = now - sampled_ns >= SAMPLE_NS;
         if (sampling)
             sampled_ns = now;
         uint32_t runs = b->runs, n = drain_pass(c, b, sampling), full = fullest(b, runs);
         b->drained_ns = grosr_host_clock_ns();
-        if (c->options->stall_ns && !is_to_stop(c))
-            watch(c, b, runs, b->drained_ns);
-        quiet = n ? 0 : quiet + 1;
+        if (c->options->stall_ns && !should_stop(c))
+            check_stalls(c, b, runs, b->drained_ns);
+        empty_polls = n ? 0 : empty_polls + 1;
         end = c->running == 0 && !more;
         if (end || b->events >= b->events_max / 2 || b->bytes >= b->bytes_max / 2 ||
             b->runs + c->rings > b->runs_max ||
-            ((b->runs || b->samples) && b->drained_ns - b->opened_ns >= HAND_OVER_NS)) {
+            ((b->runs || b->samples) && b->drained_ns - b->opened_ns >= HANDOVER_NS)) {
             hand_over(c, b);
             b = end ? NULL : collector_get_free(c);
         }
-        /* Rarer looks find longer runs, which cost less an event; but no ring is to fill in between. */
-        pause_ns = full >= 8 ? PAUSE_NS : full < 4 && pause_ns < PAUSE_MAX_NS ? 2 * pause_ns : pause_ns;
-        if (full < 16 && n < PAUSE_EVENTS && !end) {
-            struct timespec pause = {0, n ? pause_ns : quiet < 64 ? 300000 : 2000000};
+        /* Rarer polls find longer runs, which cost less for each event; but no ring may fill in between. */
+        poll_ns = full >= 8 ? POLL_NS : full < 4 && poll_ns < POLL_MAX_NS ? 2 * poll_ns : poll_ns;
+        if (full < 16 && n < BUSY_EVENTS && !end) {
+            struct timespec pause = {0, n ? poll_ns : empty_polls < IDLE_POLLS ? EMPTY_NS : IDLE_NS};
             nanosleep(&pause, NULL);
         }
     }
@@ -232,7 +235,7 @@ static int add_first(struct collector *c)
     return err ? err : add_source(c, session, true);
 }
 
-static void tell_continued(struct collector *c)
+static void warn_continued(struct collector *c)
 {
     const struct grosr_source *s = c->source[0];
     char text[512];
@@ -240,18 +243,18 @@ static void tell_continued(struct collector *c)
 
     for (uint32_t i = 0; i < s->session->header.rings; i++)
         unstored += s->from[i].unstored;
-    snprintf(
-        text, sizeof(text),
-        "%s goes on where its recording was cut off; %llu events had been read but not stored, and are lost",
-        c->options->path, (unsigned long long)unstored);
+    snprintf(text, sizeof(text),
+             "%s continues where its recording was cut off; %llu events had been read but not stored, and "
+             "are lost",
+             c->options->path, (unsigned long long)unstored);
     if (c->options->warned)
         c->options->warned(text);
 }
 
 /*
- * The file, and the first session in it: an unfinished recording of that session goes on, anything else
- * begins. It is committed before the first look at the rings, so that at any time the file tells how far they
- * have been read.
+ * Opens the file with the first session in it: an unfinished recording of that session continues, anything
+ * else begins. It is committed before the first poll of the rings, so that at any time the file says how far
+ * they have been read.
  */
 static int open_file(struct collector *c)
 {
@@ -263,10 +266,10 @@ static int open_file(struct collector *c)
         err = grosr_source_resume(s, c->store, number);
         if (!err)
             err = grosr_store_count_chunks(c->store, &c->spooled, &c->spooled_ns);
-        s->aside = c->spooled;
+        s->backlog = c->spooled;
         c->latest_ns = c->spooled_ns;
         if (!err)
-            tell_continued(c);
+            warn_continued(c);
     } else if (!err) {
         err = grosr_store_create(&c->store, c->options->path);
         if (!err)

@@ -1,6 +1,10 @@
 /*
- * What the collector's writer puts aside (collector_parts.h): events packed into chunks, when they become
- * rows, and what is left out because it is too old.
+ * The collector's backlog (collector_parts.h): events that the writer spools, packed into chunks of the file,
+ * and replays, oldest first. A ring's events are replayed in the order in which they were read, and rows are
+ * made directly only while there is no backlog. Everything here is the writer's.
+ *
+ * Of the `spooled` events `built` have been replayed or skipped; a source is not finished before its own have
+ * been (`backlog` in source.h).
  */
 #include "collector_parts.h"
 
@@ -10,19 +14,19 @@
 #define CUT_MARGIN_NS    1000000u   /* events were before they were drained, but for the clocks' errors */
 #define CLOCK_TIMEOUT_NS 200000000u /* how long rows wait for the clock snapshot behind them */
 
-/* ---- putting aside ---- */
+/* ---- spooling ---- */
 
-static void put_aside(struct collector *c, const struct grosr_batch *b, struct grosr_source *s, uint32_t ring,
-                      uint64_t first, uint32_t count)
+static void spool_chunk(struct collector *c, const struct grosr_batch *b, struct grosr_source *s,
+                        uint32_t ring, uint64_t first, uint32_t count)
 {
     collector_failed(c, grosr_store_put_chunk(c->store, (uint32_t)s->bases.ring + ring, first, b->drained_ns,
                                               c->gathered, count));
     c->spooled += count;
     c->spooled_ns = b->drained_ns;
-    s->aside += count;
+    s->backlog += count;
 }
 
-/* Puts a ring's runs of the batch aside, joined: there may be many short ones. */
+/* Spools a ring's runs of the batch, joined: there may be many short ones. */
 static void spool_ring(struct collector *c, const struct grosr_batch *b, struct grosr_source *s,
                        uint32_t index)
 {
@@ -33,7 +37,7 @@ static void spool_ring(struct collector *c, const struct grosr_batch *b, struct 
         const struct grosr_run *run = &b->run[i - 1];
         for (uint32_t done = 0, part; done < run->count && !c->error; done += part) {
             if (n == CHUNK_EVENTS || (n && first + n != run->first + done)) {
-                put_aside(c, b, s, index, first, n);
+                spool_chunk(c, b, s, index, first, n);
                 n = 0;
             }
             if (n == 0)
@@ -44,11 +48,11 @@ static void spool_ring(struct collector *c, const struct grosr_batch *b, struct 
         }
     }
     if (n && !c->error)
-        put_aside(c, b, s, index, first, n);
+        spool_chunk(c, b, s, index, first, n);
     s->run_of[index] = 0;
 }
 
-void collector_put_aside(struct collector *c, struct grosr_batch *b)
+void collector_spool(struct collector *c, struct grosr_batch *b)
 {
     for (uint32_t i = b->runs; i > 0; i--) {
         struct grosr_run *run = &b->run[i - 1];
@@ -64,7 +68,7 @@ void collector_put_aside(struct collector *c, struct grosr_batch *b)
     }
 }
 
-/* ---- and taking up again ---- */
+/* ---- replaying ---- */
 
 bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now)
 {
@@ -79,7 +83,7 @@ bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint
 void collector_build(struct collector *c, struct grosr_source *s, uint32_t ring, uint64_t first,
                      const struct grosr_pair *events, uint32_t count, uint64_t drained_ns)
 {
-    collector_leave_out(c, s);
+    collector_apply_window(c, s);
     collector_failed(c, grosr_source_build(s, ring, first, events, count, drained_ns));
 }
 
@@ -93,8 +97,11 @@ static struct grosr_source *source_of_ring(const struct collector *c, uint32_t r
     return NULL;
 }
 
-/* Turns the oldest chunk into rows; or, if it is too old to be kept and there is no time, passes it over. */
-static void take_chunk(struct collector *c, bool in_time)
+/*
+ * Replays the oldest chunk, or skips it if it has expired. One without records is a gap: what a killed
+ * collector had read and not stored.
+ */
+static void replay_chunk(struct collector *c, bool expired)
 {
     struct grosr_pair *records;
     uint32_t ring, count;
@@ -105,21 +112,21 @@ static void take_chunk(struct collector *c, bool in_time)
     struct grosr_source *s = source_of_ring(c, ring);
     ring -= s ? (uint32_t)s->bases.ring : 0;
     if (s && !records) {
-        grosr_rows_go_on(s->rows, ring, first + count);
-    } else if (s && in_time) {
+        grosr_rows_resume(s->rows, ring, first + count);
+    } else if (s && !expired) {
         collector_build(c, s, ring, first, records, count, drained_ns);
     } else if (s) {
-        collector_leave_out(c, s);
-        collector_failed(c, grosr_source_pass_over(s, ring, first, records, count, drained_ns));
+        collector_apply_window(c, s);
+        collector_failed(c, grosr_source_skip(s, ring, first, records, count, drained_ns));
     }
     if (s)
-        s->aside -= count;
+        s->backlog -= count;
     free(records);
     c->built += count;
     c->oldest_ns = 0;
 }
 
-/* Whether what was put aside first was drained before `ns`. */
+/* Whether the oldest chunk was drained before `ns`. */
 static bool oldest_is_before(struct collector *c, uint64_t ns)
 {
     if (!c->error && c->built < c->spooled && !c->oldest_ns)
@@ -128,18 +135,21 @@ static bool oldest_is_before(struct collector *c, uint64_t ns)
 }
 
 /*
- * Of a recording that keeps its latest part: chunks that have grown too old are turned into what is known of
- * the time before, in quiet moments. If there are none for half as long again, they are passed over.
+ * A recording with a window replays chunks that are older than it when the writer is idle. If it has not been
+ * for half as long again, they are skipped.
  */
-void collector_pass_over(struct collector *c)
+void collector_skip_expired(struct collector *c)
 {
     uint64_t late = collector_window(c) + collector_window(c) / 2;
 
     while (late && c->latest_ns > late && oldest_is_before(c, c->latest_ns - late))
-        take_chunk(c, false);
+        replay_chunk(c, true);
 }
 
-/* Whether the oldest chunk is to become rows now: as soon as it can be placed well, or as late as it can. */
+/*
+ * Whether the oldest chunk is due: without a window as soon as the clock covers the whole backlog, with one
+ * as soon as the chunk is older than the window.
+ */
 static bool chunk_is_due(struct collector *c, uint64_t now)
 {
     if (c->error || c->built == c->spooled)
@@ -149,16 +159,16 @@ static bool chunk_is_due(struct collector *c, uint64_t now)
     return c->from_ns > CUT_MARGIN_NS && oldest_is_before(c, c->from_ns - CUT_MARGIN_NS);
 }
 
-bool collector_take_due(struct collector *c, uint64_t now)
+bool collector_replay_due(struct collector *c, uint64_t now)
 {
     bool due = chunk_is_due(c, now);
 
     if (due)
-        take_chunk(c, true);
+        replay_chunk(c, false);
     return due;
 }
 
-void collector_take_oldest(struct collector *c)
+void collector_replay_oldest(struct collector *c)
 {
-    take_chunk(c, true);
+    replay_chunk(c, false);
 }

@@ -64,9 +64,9 @@ void collector_end_batches(struct collector *c)
 
 /* ---- the writer's side ---- */
 
-struct outlook collector_look(struct collector *c)
+struct writer_input collector_poll(struct collector *c)
 {
-    struct outlook o;
+    struct writer_input o;
     struct timespec until;
 
     clock_gettime(CLOCK_REALTIME, &until);
@@ -78,7 +78,7 @@ struct outlook collector_look(struct collector *c)
     pthread_mutex_lock(&c->lock);
     if (!c->ready && !c->drained && (c->error || c->built == c->spooled))
         pthread_cond_timedwait(&c->changed, &c->lock, &until);
-    o = (struct outlook){c->ready, c->ready_count, c->sources, c->drained};
+    o = (struct writer_input){c->ready, c->ready_count, c->sources, c->drained};
     pthread_mutex_unlock(&c->lock);
     return o;
 }

@@ -27,7 +27,7 @@ struct collector {
     struct grosr_finder finder;   /* the drainer's */
     uint32_t running;             /* sources that are not over; the drainer's */
     uint32_t rings;               /* of all sources and their streams; the drainer's */
-    uint64_t watched_ns;          /* when stalls were last looked for; the drainer's */
+    uint64_t watched_ns;          /* when stalls were last checked for; the drainer's */
     struct grosr_source *stalled; /* the one that has; NULL: none. The drainer's */
 
     /* Between the threads, under `lock`. `ready` is oldest first. */
@@ -41,19 +41,19 @@ struct collector {
 
     /* The writer's. */
     uint32_t begun;          /* of the sources */
-    uint64_t spooled, built; /* events put aside; of those, turned into rows */
-    uint64_t spooled_ns;     /* when the latest of them were drained */
-    uint64_t oldest_ns;      /* when the oldest were that are no rows yet; 0: to be asked */
+    uint64_t spooled, built; /* events of the backlog, ever; of those, replayed */
+    uint64_t spooled_ns;     /* when the latest chunk was drained */
+    uint64_t oldest_ns;      /* when the oldest chunk was; 0: ask the store */
     uint64_t begun_ns;       /* when the recording began */
     uint64_t latest_ns;      /* when the latest event was, or record drained; without any, sample */
     bool events_came;
     uint64_t from_ns;                         /* what ended before is left out, as of now; 0: nothing is */
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;
-    struct grosr_ring_counts finished_books; /* of sources that are finished */
-    int64_t kept_from;                       /* of those, the latest; GROSR_NULL: nothing was left out */
-    uint64_t cut;                            /* events left out, of those */
-    struct grosr_sampler *sampler;           /* NULL: it has not been started */
+    struct grosr_ring_counts finished_counts; /* of sources that are finished */
+    int64_t kept_from;                        /* of those, the latest; GROSR_NULL: nothing was left out */
+    uint64_t cut;                             /* events left out, of those */
+    struct grosr_sampler *sampler;            /* NULL: it has not been started */
     bool sampler_failed;
     uint32_t sampled; /* the source for which it was started */
     int error;
@@ -70,8 +70,8 @@ void collector_put_ready(struct collector *c, struct grosr_batch *b);
 void collector_add_source(struct collector *c, struct grosr_source *s);
 void collector_end_batches(struct collector *c);
 
-/* What the writer finds when it looks. */
-struct outlook {
+/* What the writer finds when it polls. */
+struct writer_input {
     struct grosr_batch *batch; /* the oldest that is ready; NULL: none within a moment */
     uint32_t waiting;          /* how many are ready */
     uint32_t sources;
@@ -79,7 +79,7 @@ struct outlook {
 };
 
 /* The writer: waits a moment for a batch, unless there is other work; gives the oldest back, empty. */
-struct outlook collector_look(struct collector *c);
+struct writer_input collector_poll(struct collector *c);
 void collector_release_ready(struct collector *c);
 
 /* Notes a failure (a negative err), the first one; whether there has been any. The writer's. */
@@ -93,7 +93,7 @@ void *collector_write(void *collector);
 /* The writer: commits what has been added, if the last time was long ago. */
 void collector_commit(struct collector *c, uint64_t now);
 
-/* After both threads: builds what was put aside, finishes the sources and the file. */
+/* After both threads: replays the backlog, finishes the sources and the file. */
 void collector_finish(struct collector *c);
 
 /* ---- the backlog: the writer's (collector_backlog.c) ---- */
@@ -104,38 +104,41 @@ void collector_finish(struct collector *c);
  */
 bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now);
 
-/* Rows of events of one ring, but of what is to be left out. */
+/* Makes rows of events of one ring, except of what is older than the window. */
 void collector_build(struct collector *c, struct grosr_source *s, uint32_t ring, uint64_t first,
                      const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
 
-/* Puts a batch's events aside: of each source the host's ring first, as rows want it. */
-void collector_put_aside(struct collector *c, struct grosr_batch *b);
+/* Spools a batch's events: of each source the host's ring first, as rows.h requires. */
+void collector_spool(struct collector *c, struct grosr_batch *b);
 
 /*
- * Takes the oldest chunk, if it is time for it, or (take_oldest, at the end) in any case, and makes rows of
- * it, or no more of it than what is to be known of the time before the window.
+ * Replays the oldest chunk, if it is due, or (_oldest, at the end) in any case. Of what is older than the
+ * window no rows are made, but open spans and enqueue times are kept.
  */
-bool collector_take_due(struct collector *c, uint64_t now);
-void collector_take_oldest(struct collector *c);
+bool collector_replay_due(struct collector *c, uint64_t now);
+void collector_replay_oldest(struct collector *c);
 
-/* Drops chunks that are so old that there has been no time for them. */
-void collector_pass_over(struct collector *c);
+/* Skips chunks that are far older than the window: there has been no time to replay them. */
+void collector_skip_expired(struct collector *c);
 
 /* ---- the window: the writer's (collector_window.c) ---- */
 
-/* What is kept while recording continues: longer than asked for, if the time before a stall is to be had. */
+/* What is kept while recording: longer than asked for if stalls are watched, which are noticed late. */
 uint64_t collector_window(const struct collector *c);
 
 /*
  * Finds out when the latest event of a batch was. Where rings are full, that is long before it was drained:
  * what came later was dropped.
  */
-void collector_see_latest(struct collector *c, const struct grosr_batch *b);
+void collector_note_latest(struct collector *c, const struct grosr_batch *b);
 
-/* Finds what is left out from now on, and at the end; and tells it to a source's rows. */
-void collector_keep(struct collector *c);
-void collector_keep_last(struct collector *c);
-void collector_leave_out(const struct collector *c, struct grosr_source *s);
+/*
+ * Computes from_ns from the latest event, or (_close, at the end) from the stall that ended the recording;
+ * and passes it to a source's rows.
+ */
+void collector_move_window(struct collector *c);
+void collector_close_window(struct collector *c);
+void collector_apply_window(const struct collector *c, struct grosr_source *s);
 
 /* Whether nothing has come for longer than what is kept. */
 bool collector_is_idle(const struct collector *c, uint64_t now);

@@ -10,7 +10,7 @@
 
 #define STALL_MARGIN_NS 500000000u /* how long after its time a stall is noticed, at most */
 
-/* What ended before this host time is left out when `window` before `end` is kept; 0: nothing is. */
+/* The host time before which nothing is kept, if `window` before `end` is; 0: everything is kept. */
 static uint64_t keep_from(const struct collector *c, uint64_t end, uint64_t window)
 {
     const struct grosr_collect_options *o = c->options;
@@ -32,7 +32,7 @@ bool collector_is_idle(const struct collector *c, uint64_t now)
     return c->options->window_ns && now > c->latest_ns + collector_window(c);
 }
 
-void collector_see_latest(struct collector *c, const struct grosr_batch *b)
+void collector_note_latest(struct collector *c, const struct grosr_batch *b)
 {
     for (uint32_t i = 0; i < b->runs; i++) {
         const struct grosr_run *run = &b->run[i];
@@ -46,19 +46,19 @@ void collector_see_latest(struct collector *c, const struct grosr_batch *b)
         c->latest_ns = b->drained_ns;
 }
 
-void collector_keep(struct collector *c)
+void collector_move_window(struct collector *c)
 {
     c->from_ns = keep_from(c, c->latest_ns, collector_window(c));
 }
 
-void collector_keep_last(struct collector *c)
+void collector_close_window(struct collector *c)
 {
     uint64_t end = c->stalled ? c->stalled->stall.after_ns : c->latest_ns;
 
     c->from_ns = keep_from(c, end, c->options->window_ns);
 }
 
-void collector_leave_out(const struct collector *c, struct grosr_source *s)
+void collector_apply_window(const struct collector *c, struct grosr_source *s)
 {
     if (c->from_ns)
         grosr_rows_keep_from(s->rows, grosr_timeline(&s->bases, c->from_ns));

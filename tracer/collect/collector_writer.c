@@ -1,6 +1,9 @@
 /*
- * The collector's writer (collector.h, collector_parts.h): batches into rows while it keeps up, else into
- * packed chunks (collector_backlog.c), which become rows in quiet moments and at the end.
+ * The collector's writer (collector.h, collector_parts.h): batches into rows while it keeps up, else into the
+ * backlog (collector_backlog.c); commits; the end of sources and of the file.
+ *
+ * After the first failure nothing is written any more. Batches are then given back unwritten, so that the
+ * drainer keeps reading and counting, and sources are finished for their counters alone.
  */
 #include "collector_parts.h"
 
@@ -29,12 +32,13 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
     }
 }
 
-/* Rows of a batch, or, when the writer falls behind, its events put aside. Records become rows at once. */
+/* Makes rows of a batch, or spools its events when the writer falls behind. Records become rows in any case.
+ */
 static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
 {
     write_samples(c, b);
     if (c->options->window_ns)
-        collector_see_latest(c, b);
+        collector_note_latest(c, b);
     for (uint32_t i = 0; i < b->runs && !c->error; i++) {
         const struct grosr_run *run = &b->run[i];
         struct grosr_source *s = run->source;
@@ -43,13 +47,13 @@ static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_u
                                                   b->byte + run->at, run->count));
         else if (keeps_up)
             collector_build(c, s, run->ring, run->first, b->event + run->at, run->count, b->drained_ns);
-        grosr_source_stored(s, run, run->ring < s->session->header.rings ? b->event + run->at : NULL);
+        grosr_source_mark_stored(s, run, run->ring < s->session->header.rings ? b->event + run->at : NULL);
     }
     if (!keeps_up && !c->error)
-        collector_put_aside(c, b);
+        collector_spool(c, b);
 }
 
-/* Starts sampling when there is a session of a GPU to do it for, or at the first if it was asked for. */
+/* Starts sampling with the first session of a GPU, or, if it was asked for, with the first session. */
 static void start_sampler(struct collector *c)
 {
     uint32_t what = c->options->sampling.what;
@@ -77,7 +81,7 @@ static struct grosr_clock *sampled_clock(const struct collector *c)
     return own->finished ? NULL : &own->clock;
 }
 
-/* Counters are kept beside what happens: of a time without events there is no window. */
+/* A window that has no events any more has no counters either. */
 static void write_counters(struct collector *c, uint64_t now)
 {
     if (c->sampler && !c->error)
@@ -86,7 +90,7 @@ static void write_counters(struct collector *c, uint64_t now)
                                                 c->options->warned));
 }
 
-/* Whether it was time for it. */
+/* Whether a commit was due. */
 static bool commit(struct collector *c, uint64_t now)
 {
     struct grosr_ring_counts sum = {0};
@@ -97,7 +101,7 @@ static bool commit(struct collector *c, uint64_t now)
         struct grosr_source *s = c->source[i];
         if (s->finished)
             continue;
-        collector_failed(c, grosr_source_books(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
+        collector_failed(c, grosr_source_write_counters(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
         if (!c->error && !collector_is_idle(c, now))
             collector_failed(c, grosr_source_write_clock(s, c->store, false));
         if (!c->error)
@@ -116,7 +120,7 @@ static bool commit(struct collector *c, uint64_t now)
 
 void collector_commit(struct collector *c, uint64_t now)
 {
-    collector_keep(c);
+    collector_move_window(c);
     if (!commit(c, now))
         return;
     if (!c->error && c->options->window_ns && c->from_ns)
@@ -128,12 +132,12 @@ void collector_commit(struct collector *c, uint64_t now)
  * Begins sources that have come, before the first of their batches is written. `known`: as of when that batch
  * was ready.
  */
-static void begin_new(struct collector *c, uint32_t known)
+static void begin_new_sources(struct collector *c, uint32_t known)
 {
     for (; c->begun < known; c->begun++) {
         if (!c->error)
             collector_failed(c, grosr_source_begin(c->source[c->begun], c->store));
-        c->committed_ns = 0; /* so that it is seen */
+        c->committed_ns = 0; /* so that readers of the file see it at once */
     }
 }
 
@@ -143,19 +147,19 @@ static void finish_source(struct collector *c, struct grosr_source *s)
     int err = 0;
 
     if (s->rows) {
-        collector_leave_out(c, s);
+        collector_apply_window(c, s);
         int64_t from = grosr_rows_kept_from(s->rows);
         c->kept_from = from > c->kept_from ? from : c->kept_from;
         c->cut += grosr_rows_cut(s->rows);
     }
     if (c->error) {
         for (uint32_t i = 0; i < s->session->header.rings; i++) {
-            c->finished_books.read += s->final[i].read;
-            c->finished_books.dropped += s->final[i].dropped;
-            c->finished_books.overwritten += s->final[i].overwritten;
+            c->finished_counts.read += s->final[i].read;
+            c->finished_counts.dropped += s->final[i].dropped;
+            c->finished_counts.overwritten += s->final[i].overwritten;
         }
     } else {
-        err = grosr_source_books(s, c->store, true, &c->finished_books);
+        err = grosr_source_write_counters(s, c->store, true, &c->finished_counts);
         if (!err)
             err = grosr_source_finish(s, c->store);
         collector_failed(c, err);
@@ -181,36 +185,36 @@ static bool note_ended(struct collector *c)
     return any;
 }
 
-/* Finishes the sources noted as ended, so that what they hold is free again; not those with events aside. */
+/* Finishes the sources noted as ended, so that what they hold is free again; not those with a backlog. */
 static void finish_ended(struct collector *c)
 {
     for (uint32_t i = 0; i < c->begun; i++)
-        if (c->source[i]->seen_ended && (c->error || !c->source[i]->aside))
+        if (c->source[i]->seen_ended && (c->error || !c->source[i]->backlog))
             finish_source(c, c->source[i]);
 }
 
-static void rest(void)
+static void pause_briefly(void)
 {
     struct timespec pause = {0, 1000000};
     nanosleep(&pause, NULL);
 }
 
-/* In a quiet moment: turns what was put aside into rows, or finishes sources. */
-static void work_off(struct collector *c, bool ended, uint64_t now)
+/* When there is no batch: replays the backlog, or finishes sources. */
+static void work_when_idle(struct collector *c, bool ended, uint64_t now)
 {
-    if (collector_take_due(c, now))
+    if (collector_replay_due(c, now))
         return;
     if (ended)
         finish_ended(c);
     if (!c->error && c->built < c->spooled)
-        rest();
+        pause_briefly();
 }
 
 /*
- * The writer's rule: rows at once while it keeps up; when batches pile up they are put aside, and from then
- * on every batch is, until the chunks have been worked off in quiet moments. (Chunks are built in order, so
- * the latest one's clock snapshot covers them all.) A recording that keeps its latest part puts all aside,
- * and most of it never becomes rows.
+ * The writer's rule: it makes rows at once while it keeps up. When batches pile up it spools them, and from
+ * then on every batch, until it has been idle for long enough to replay the whole backlog. (Chunks are
+ * replayed in order, so a clock snapshot that covers the latest covers them all.) A recording with a window
+ * spools everything, and most of it never becomes rows.
  */
 void *collector_write(void *p)
 {
@@ -218,33 +222,33 @@ void *collector_write(void *p)
 
     for (;;) {
         dev_point("collector.write");
-        bool ended = note_ended(c); /* before the look */
-        struct outlook o = collector_look(c);
+        bool ended = note_ended(c); /* before the poll */
+        struct writer_input o = collector_poll(c);
         uint64_t now = grosr_host_clock_ns();
-        begin_new(c, o.sources);
+        begin_new_sources(c, o.sources);
         if (!o.batch && o.end)
             return NULL;
         fetch_clocks(c);
         start_sampler(c);
         collector_commit(c, now);
         if (!o.batch) {
-            work_off(c, ended, now);
+            work_when_idle(c, ended, now);
             continue;
         }
         bool keeps_up =
             !c->options->window_ns && o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
         if (keeps_up && !o.end && !collector_clock_covers(c, o.batch->drained_ns, now)) {
-            rest();
+            pause_briefly();
             continue;
         }
         if (!c->error)
             write_batch(c, o.batch, keeps_up);
         collector_release_ready(c);
-        collector_pass_over(c);
+        collector_skip_expired(c);
     }
 }
 
-/* A stall that ended the recording is told in the trace. */
+/* A stall that ended the recording has a note in the trace. */
 static void note_stall(struct collector *c)
 {
     const struct grosr_source *s = c->stalled;
@@ -258,17 +262,17 @@ static void note_stall(struct collector *c)
 
 void collector_finish(struct collector *c)
 {
-    uint64_t told = 0;
+    uint64_t reported = 0;
 
     grosr_sampler_stop(c->sampler);
     write_counters(c, grosr_host_clock_ns());
     fetch_clocks(c);
-    collector_keep_last(c);
+    collector_close_window(c);
     while (!c->error && c->built < c->spooled) {
-        collector_take_oldest(c);
-        if (c->options->progress && (c->built - told >= 65536 || c->built == c->spooled)) {
+        collector_replay_oldest(c);
+        if (c->options->progress && (c->built - reported >= 65536 || c->built == c->spooled)) {
             c->options->progress("building rows", c->built, c->spooled);
-            told = c->built;
+            reported = c->built;
         }
         commit(c, grosr_host_clock_ns());
     }
@@ -278,9 +282,9 @@ void collector_finish(struct collector *c)
     note_stall(c);
     if (!c->error && c->kept_from > 0)
         collector_failed(c, grosr_store_cut_all(c->store, c->kept_from, c->cut));
-    c->result->read = c->finished_books.read;
-    c->result->dropped = c->finished_books.dropped;
-    c->result->overwritten = c->finished_books.overwritten;
+    c->result->read = c->finished_counts.read;
+    c->result->dropped = c->finished_counts.dropped;
+    c->result->overwritten = c->finished_counts.overwritten;
     c->result->sessions = c->sources;
     if (!c->error)
         collector_failed(c, grosr_store_finish(c->store, c->options->progress));

@@ -1,18 +1,18 @@
 /*
- * The sampler: what GPUs tell of themselves while a session is recorded, as counters without a worker.
+ * The sampler: what NVML and PM sampling measure of GPUs while a session is recorded, as counters without a
+ * worker.
  *
  * It has a thread of its own, which alone calls NVML: a call may take milliseconds, or never return. The
  * values go to the collector's writer through a queue of fixed size; what finds it full is dropped and
- * counted. Neither the drainer nor the writer ever waits for the thread, but for a moment at the very end; a
- * thread that does not come back by then is left behind with what it uses.
+ * counted. Neither the drainer nor the writer ever waits for the thread, except for TIMEOUT_NS (sampler.c) at
+ * the very end; a thread that has not returned by then is left behind with the memory it uses.
  *
  *     every GPU that NVML shows, every 100 ms   GROSR_NVML_VALUES (nvml.h), at the middle of the reading
- *     one GPU, every ms, read every 100 ms      GROSR_PM_METRICS (pm_sampling.h), at the start of the
- * interval
+ *     one GPU, every ms, read every 100 ms      GROSR_PM_METRICS (pm_sampling.h), when the interval began
  *
- * The GPU stamps the latter with its own clock. The session's clock map places them where it has one, or,
- * where there is but one GPU, that of any session; else they are placed by when they were read, which was
- * after they were taken. How well is noted in the file.
+ * The GPU stamps PM samples with its own clock. The session's clock map converts these times where it has
+ * one, or, where there is only one GPU, the map of any session; otherwise samples have the time at which they
+ * were read, which is later. A note in the file says which, and the error.
  *
  * The names of the counters have negative numbers in the file, which no program's have, and belong to the
  * session for which sampling began.
@@ -22,8 +22,8 @@
 
 #include "../store/store.h"
 
-/* What is sampled; bits. GROSR_COUNTERS_DEFAULT: nobody has asked for it, so what is missing is noted only.
- */
+/* What is sampled; bits. GROSR_COUNTERS_DEFAULT: it was not asked for, so what is missing is only noted in
+ * the file, without a diagnostic message. */
 #define GROSR_COUNTERS_NVML    1u
 #define GROSR_COUNTERS_PM      2u
 #define GROSR_COUNTERS_DEFAULT 4u
@@ -42,9 +42,9 @@ struct grosr_sampler;
 int grosr_sampler_start(struct grosr_sampler **sampler, struct grosr_sampling sampling);
 
 /*
- * Writes the rows of what has been sampled, and notes on what cannot be, which `warned` (may be NULL) hears
- * too if it was asked for. `clock` places device times; NULL: there is none. Without `rows` what has been
- * sampled is thrown away.
+ * Writes the rows of what has been sampled, and notes on what cannot be, which `warned` (may be NULL) gets
+ * too if sampling was asked for. `clock` converts device times; NULL: there is none. Without `rows` what has
+ * been sampled is discarded.
  */
 int grosr_sampler_write(struct grosr_sampler *sampler, struct grosr_store *store,
                         const struct grosr_bases *bases, struct grosr_clock *clock, bool rows,
@@ -53,7 +53,7 @@ int grosr_sampler_write(struct grosr_sampler *sampler, struct grosr_store *store
 /* Whether the SMs sampled are those of the only GPU that CUDA shows: then any session's GPU clock is its. */
 bool grosr_sampler_has_only_gpu(struct grosr_sampler *sampler);
 
-/* Ends sampling; what is left can still be written. Waits for the thread, but not for long. NULL is allowed.
+/* Ends sampling; what is left can still be written. Waits for the thread, with a timeout. NULL is allowed.
  */
 void grosr_sampler_stop(struct grosr_sampler *sampler);
 

@@ -32,7 +32,7 @@ void sampler_read_gpus(struct grosr_sampler *s)
         int code = grosr_nvml_sample(s->gpu[i], value);
         uint64_t time = before + (grosr_host_clock_ns() - before) / 2;
         if (code) {
-            sampler_report(s, "GPU %u is not sampled any more: NVML's code %d", i, code);
+            sampler_report(s, "GPU %u is no longer sampled: NVML error %d", i, code);
             s->gpu[i] = NULL;
         }
         for (uint32_t k = 0; k < GROSR_NVML_VALUES_COUNT; k++)

@@ -22,9 +22,10 @@ void sampler_start_pm(struct grosr_sampler *s)
 }
 
 /*
- * A read that was over at after_ns had a sample that ended at device_ns, by the GPU's clock: so that was
- * before. The read for which that says most counts, as long as the clocks have not drifted away since. What
- * is known from the other side is that no interval began before sampling did.
+ * A read that was over at after_ns had a sample that ended at device_ns by the GPU's clock, which was
+ * therefore earlier than after_ns: an upper bound for the clocks' difference. The least bound of all reads is
+ * kept, and widened by what the clocks may have drifted apart since. The lower bound is that no interval
+ * began before sampling did.
  */
 static void compare_clocks(struct grosr_sampler *s, uint64_t after_ns, uint64_t device_ns)
 {
@@ -49,7 +50,7 @@ void sampler_read_pm(struct grosr_sampler *s)
     bool lost;
 
     if (grosr_pm_read(s->pm, s->pm_sample, PM_SAMPLES, &count, &lost, why, sizeof(why))) {
-        sampler_report(s, "the SMs of GPU %u are not sampled any more: %s", s->sampling.gpu, why);
+        sampler_report(s, "the SMs of GPU %u are no longer sampled: %s", s->sampling.gpu, why);
         grosr_pm_stop(s->pm);
         s->pm = NULL;
         return;

@@ -44,7 +44,7 @@ static uint64_t place(struct grosr_sampler *s, struct grosr_clock *clock, const 
     bool known = clock && !clock->is_host && grosr_clock_place(clock, q->device_ns, &host_ns, &bound_ns) &&
                  llabs((int64_t)(host_ns - q->host_ns)) < FAR_NS;
     if (clock)
-        clock->worst_ns = worst_ns; /* that is said of the session's own times */
+        clock->worst_ns = worst_ns; /* that one is of the session's own times */
     if (known) {
         s->offset = (int64_t)(host_ns - q->device_ns);
         s->placed++;
@@ -87,14 +87,15 @@ static int note(struct grosr_store *store, const struct grosr_bases *bases, cons
                             strlen(topic), text, strlen(text));
 }
 
-/* At the end: how the times of PM samples are known. */
+/* At the end: a note on where the times of PM samples are from. */
 static int note_placing(struct grosr_sampler *s, struct grosr_store *store, const struct grosr_bases *bases)
 {
     char text[REPORT_BYTES];
     int err = 0;
 
     if (s->placed) {
-        snprintf(text, sizeof(text), "%llu values of SMs are placed by a session's clock, within %.3f us",
+        snprintf(text, sizeof(text),
+                 "%llu values of SMs have their times from a session's clock, within %.3f us",
                  (unsigned long long)s->placed, (double)s->worst_ns * 1e-3);
         err = note(store, bases, text);
     }
@@ -103,7 +104,7 @@ static int note_placing(struct grosr_sampler *s, struct grosr_store *store, cons
         double late_ms = s->ended ? (double)s->late_ns * 1e-6 : NAN;
         pthread_mutex_unlock(&s->lock);
         snprintf(text, sizeof(text),
-                 "%llu values of SMs are placed by when they were read: up to %.1f ms later than they were",
+                 "%llu values of SMs have the times at which they were read, up to %.1f ms late",
                  (unsigned long long)s->estimated, late_ms);
         err = note(store, bases, text);
     }

@@ -1,5 +1,5 @@
 /*
- * One session of a recording (source.h).
+ * One session of a recording (source.h): attaching to it, the drainer's part, the writer's part.
  */
 #include "source.h"
 
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define HOST_SHARE       4u          /* a fourth of a batch's events is kept for the host's ring */
-#define CLOCK_SETTLED_NS 2000000000u /* how long a snapshot's row waits for what those behind it say */
+#define CLOCK_SETTLED_NS 2000000000u /* how long a snapshot's row waits for those that follow */
 
 static uint32_t rings_of(const struct grosr_source *s)
 {
@@ -46,7 +46,7 @@ int grosr_source_open(struct grosr_source **out, struct grosr_session *session, 
     struct grosr_source *s;
 
     if (other && other != (uint32_t)getpid() && grosr_process_start_time(other, NULL) == 0)
-        return grosr_fail(EBUSY, "process %u is being recorded already, by process %u", session->header.pid,
+        return grosr_fail(EBUSY, "process %u is already being recorded, by process %u", session->header.pid,
                           other);
     s = (struct grosr_source *)calloc(1, sizeof(*s));
     if (!s)
@@ -166,7 +166,7 @@ static uint32_t drain_stream(struct grosr_source *s, struct grosr_batch *b, uint
 
 /*
  * The host's ring is read last and its run put first: a task event seen in a worker's ring then has its
- * enqueue event in this look or an earlier one.
+ * enqueue event in this poll or an earlier one.
  */
 uint32_t grosr_source_drain(struct grosr_source *s, struct grosr_batch *b)
 {
@@ -187,7 +187,7 @@ uint32_t grosr_source_drain(struct grosr_source *s, struct grosr_batch *b)
     for (uint32_t i = 0; i < s->session->header.streams; i++)
         records += drain_stream(s, b, i);
     records += b->events - before;
-    s->quiet = records ? 0 : s->quiet + 1;
+    s->empty_polls = records ? 0 : s->empty_polls + 1;
     return records;
 }
 
@@ -202,7 +202,7 @@ static bool all_read(const struct grosr_source *s)
     return true;
 }
 
-/* A ring's books since this recording began; what is not stored, of those read, apart. */
+/* A ring's counters since this recording began; `read` without what is not stored. */
 static void count_ring(const struct grosr_source *s, uint32_t i, struct grosr_ring_counts *n)
 {
     const struct grosr_ring_counts *base = &s->base[i];
@@ -214,7 +214,7 @@ static void count_ring(const struct grosr_source *s, uint32_t i, struct grosr_ri
     n->written -= base->read + base->dropped + base->overwritten;
 }
 
-/* Whether nothing more can come: closed and read out, dead, or told to stop. */
+/* Whether nothing more can come: closed and read out, dead, or `stop`. */
 static bool can_end(struct grosr_source *s, bool stop)
 {
     struct grosr_session_header *live = grosr_session_live(s->session);
@@ -224,16 +224,16 @@ static bool can_end(struct grosr_source *s, bool stop)
         s->detached = true;
         return true;
     }
-    if (!s->quiet)
+    if (!s->empty_polls)
         return false;
-    /* A device that failed never closes its rings; then a while without news is the end. */
-    if (s->last_pass || (closed && (all_read(s) || s->quiet > 64)))
+    /* A device that failed never closes its rings; then a number of empty polls is the end. */
+    if (s->last_pass || (closed && (all_read(s) || s->empty_polls > 64)))
         return true;
-    /* Aliveness costs a read of /proc: not at every quiet look. */
-    if ((closed || s->quiet % 16 == 1) && !grosr_session_alive(s->session)) {
+    /* Aliveness costs a read of /proc: not at every empty poll. */
+    if ((closed || s->empty_polls % 16 == 1) && !grosr_session_alive(s->session)) {
         /*
-         * Its threads are gone, its context is destroyed: one more look for what was on its way. A process
-         * that left by _exit() has not closed its session, but what it told of itself it told whole.
+         * Its threads are gone, its context is destroyed: one more poll for what was on its way. A process
+         * that left by _exit() has not closed its session, but all of its records are complete.
          */
         s->died =
             !closed && !(s->session->header.workers == 0 && grosr_process_exited(s->session->header.pid));
@@ -247,7 +247,7 @@ bool grosr_source_is_over(struct grosr_source *s, bool stop)
     if (!can_end(s, stop))
         return false;
     s->end_ns = grosr_host_clock_ns();
-    /* Detached from a session that goes on, the books close where the reading stopped. */
+    /* When it detaches from an open session, the counters are those of where the reading stopped. */
     for (uint32_t i = 0; i < rings_of(s); i++) {
         struct grosr_ring_counts *n = &s->final[i];
         count_ring(s, i, n);
@@ -283,11 +283,12 @@ int grosr_source_begin(struct grosr_source *s, struct grosr_store *store)
     if (!err)
         err = grosr_source_create_writers(s, store);
     for (uint32_t i = 0; !err && i < rings_of(s); i++)
-        grosr_rows_go_on(s->rows, i, s->from[i].position);
+        grosr_rows_resume(s->rows, i, s->from[i].position);
     return err;
 }
 
-void grosr_source_stored(struct grosr_source *s, const struct grosr_run *run, const struct grosr_pair *events)
+void grosr_source_mark_stored(struct grosr_source *s, const struct grosr_run *run,
+                              const struct grosr_pair *events)
 {
     if (!events) {
         s->stream_stored[run->ring - rings_of(s)].read += run->first;
@@ -303,7 +304,8 @@ void grosr_source_stored(struct grosr_source *s, const struct grosr_run *run, co
 
 bool grosr_source_uses_gpu(const struct grosr_source *s)
 {
-    return !strcmp(s->session->header.device, "cuda") || (s->records && grosr_records_told_gpu(s->records));
+    return !strcmp(s->session->header.device, "cuda") ||
+           (s->records && grosr_records_reports_gpu(s->records));
 }
 
 /* A time of the ring's own clock near events drained at drained_ns. The host's ring is stamped with the
@@ -334,18 +336,18 @@ uint64_t grosr_source_event_time(struct grosr_source *s, uint32_t ring, struct g
 
     if (ring != rings_of(s) - 1 && !grosr_clock_place(&s->clock, ns, &host_ns, &bound_ns))
         return drained_ns;
-    s->clock.worst_ns = worst_ns; /* that is said of times in the file */
+    s->clock.worst_ns = worst_ns; /* that one is of times in the file */
     return host_ns < drained_ns ? host_ns : drained_ns;
 }
 
-int grosr_source_pass_over(struct grosr_source *s, uint32_t ring, uint64_t first,
-                           const struct grosr_pair *events, uint32_t count, uint64_t drained_ns)
+int grosr_source_skip(struct grosr_source *s, uint32_t ring, uint64_t first, const struct grosr_pair *events,
+                      uint32_t count, uint64_t drained_ns)
 {
-    return grosr_rows_pass_over(s->rows, ring, first, events, count, near_time(s, ring, drained_ns));
+    return grosr_rows_skip(s->rows, ring, first, events, count, near_time(s, ring, drained_ns));
 }
 
-/* Of one that was detached from, the books close where the reading stopped, as those of rings do. */
-static int stream_books(struct grosr_source *s, struct grosr_store *store, uint32_t i, bool final)
+/* As in grosr_source_is_over(), after detaching the counters are those of where the reading stopped. */
+static int write_stream_counters(struct grosr_source *s, struct grosr_store *store, uint32_t i, bool final)
 {
     const struct grosr_stream *stream = grosr_session_stream(s->session, i);
     const struct grosr_stored *stored = &s->stream_stored[i];
@@ -362,8 +364,8 @@ static int stream_books(struct grosr_source *s, struct grosr_store *store, uint3
     return grosr_store_row(store, GROSR_TABLE_STREAM, values);
 }
 
-int grosr_source_books(struct grosr_source *s, struct grosr_store *store, bool final,
-                       struct grosr_ring_counts *sum)
+int grosr_source_write_counters(struct grosr_source *s, struct grosr_store *store, bool final,
+                                struct grosr_ring_counts *sum)
 {
     int err = 0;
 
@@ -393,7 +395,7 @@ int grosr_source_books(struct grosr_source *s, struct grosr_store *store, bool f
             err = grosr_store_row(store, GROSR_TABLE_RING, values);
     }
     for (uint32_t i = 0; !err && i < s->session->header.streams; i++)
-        err = stream_books(s, store, i, final);
+        err = write_stream_counters(s, store, i, final);
     return err;
 }
 
@@ -431,7 +433,7 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
     int64_t end = grosr_timeline(&s->bases, s->end_ns);
     int err = grosr_source_write_clock(s, store, true);
 
-    /* What is read from a copy ended before, with its last event. */
+    /* The session of a copy ended earlier, with its last event. */
     if (s->session->copy)
         end = grosr_rows_latest(s->rows);
     if (!err)

@@ -2,8 +2,8 @@
  * A session being recorded: what the collector keeps of each (collector.h).
  *
  * The drainer reads (rings, streams, queues, into batches) and decides when the session has ended; the writer
- * turns batches into rows. What belongs to which thread is said below; what both use is constant once the
- * source has been published to the writer, or written by the drainer before it says `ended`.
+ * turns batches into rows. Each field below belongs to one of them; what both use is constant once the source
+ * has been published to the writer, or is written by the drainer before it sets `ended`.
  */
 #ifndef GROSR_SOURCE_H
 #define GROSR_SOURCE_H
@@ -17,8 +17,8 @@
 #include "../session/stream.h"
 
 /*
- * How much of a ring is stored, as rows or put aside. What a killed collector had read and not stored is
- * counted as unstored by the one that goes on: so a ring's read = stored + unstored, and no event is in the
+ * How much of a ring is stored, as rows or in the backlog. What a killed collector had read and not stored is
+ * counted as unstored by the one that continues: so a ring's read = stored + unstored, and no event is in the
  * file twice.
  */
 struct grosr_stored {
@@ -29,23 +29,24 @@ struct grosr_stored {
 
 struct grosr_source {
     struct grosr_session *session;
-    bool owned;                       /* the collector found it, and closes it */
-    void (*warned)(const char *text); /* hears of what limits the tracing; may be NULL, as it is at first */
+    bool owned; /* the collector found it, and closes it */
+    void (*warned)(
+        const char *text); /* diagnostic messages about the tracing; may be NULL, as it is at first */
 
     /* The drainer's. */
     struct grosr_ring_reader *reader;   /* header.rings */
     struct grosr_stream_reader *stream; /* header.streams */
     struct grosr_queue_sample *latest;  /* header.queues */
-    struct grosr_ring_counts *base;     /* the books when it began: what an earlier recording has */
-    uint64_t *stream_base;              /* likewise: records read */
+    struct grosr_ring_counts *base;     /* the counters when it began: what an earlier recording has */
+    uint64_t *stream_base;              /* records read when it began */
     struct grosr_stored *from;          /* [header.rings] where it began reading; constant from then on */
     struct grosr_stall stall;
-    uint32_t next_ring, quiet;
+    uint32_t next_ring, empty_polls;
     int level; /* to put back; -1: it was left as it is */
     bool last_pass;
 
     /* Written by the drainer before `ended`. */
-    struct grosr_ring_counts *final; /* the books at the end */
+    struct grosr_ring_counts *final; /* the counters at the end */
     uint64_t end_ns;
     bool died, detached;
     sys32 ended;
@@ -58,9 +59,9 @@ struct grosr_source {
     struct grosr_records *records;
     struct grosr_stored *stored,
         *stream_stored; /* [header.rings], [header.streams]; of streams no positions */
-    uint64_t saved;     /* a hash of the state that is in the file */
-    uint32_t *run_of;   /* [header.rings] the first run in the batch that is being put aside, from 1 */
-    uint64_t aside;     /* events put aside that are not rows yet */
+    uint64_t saved;     /* a hash of the checkpoint that is in the file */
+    uint32_t *run_of;   /* [header.rings] the first run in the batch that is being spooled, from 1 */
+    uint64_t backlog;   /* its events in the backlog */
     bool seen_ended, finished;
 };
 
@@ -70,15 +71,15 @@ struct grosr_source {
  */
 int grosr_source_open(struct grosr_source **source, struct grosr_session *session, bool owned, int level);
 
-/* Gives back all that a source holds, but not the struct itself. May be repeated. */
+/* Frees what a source holds, but not the struct itself. May be repeated. */
 void grosr_source_release(struct grosr_source *source);
 
 /* Undoes the attaching, when nothing is going to be recorded. */
 void grosr_source_detach(struct grosr_source *source);
 
 /*
- * The drainer: one look at everything that the source has to tell, into the batch as far as it has room.
- * Returns how many events and records.
+ * The drainer: polls the source once, reading into the batch as far as it has room. Returns how many events
+ * and records were read.
  */
 uint32_t grosr_source_drain(struct grosr_source *source, struct grosr_batch *batch);
 
@@ -86,56 +87,56 @@ uint32_t grosr_source_drain(struct grosr_source *source, struct grosr_batch *bat
 void grosr_source_sample(struct grosr_source *source, struct grosr_batch *batch, uint64_t now);
 
 /*
- * The drainer, after a look: whether nothing more can come, because the session is closed and read out, its
- * process is dead, or `stop`. Then the final books have been taken.
+ * The drainer, after a poll: whether nothing more can come, because the session is closed and read out, its
+ * process is dead, or `stop`. Then the final counters have been taken.
  */
 bool grosr_source_is_over(struct grosr_source *source, bool stop);
 
-/* The writer: what is needed before the first row. `warned` (may be NULL) hears of what limits the tracing.
- */
+/* The writer: what is needed before the first row. */
 int grosr_source_begin(struct grosr_source *source, struct grosr_store *store);
 
-/* Of both: what turns its events and records into rows. The bases are known. */
+/* What turns events and records into rows, for grosr_source_begin() and _resume(). The bases are known. */
 int grosr_source_create_writers(struct grosr_source *source, struct grosr_store *store);
 
 /*
- * Instead of it, before the drainer's first look: goes on with session number `number` of the file, where the
- * collector before stopped. What that one had read and not stored is counted and told in GROSR_LOSS.
+ * Instead of grosr_source_begin(), before the drainer's first poll: continues session number `number` of the
+ * file from its checkpoint. What the collector before had read and not stored is counted, and is in
+ * GROSR_LOSS.
  */
 int grosr_source_resume(struct grosr_source *source, struct grosr_store *store, int64_t number);
 
-/* The writer, before each commit: what a collector needs that goes on from there. */
+/* The writer, before each commit: stores the checkpoint from which another collector can continue. */
 int grosr_source_save(struct grosr_source *source, struct grosr_store *store);
 
 /* The writer: a run is in the file, or will be with the next commit. `events`: NULL for a run of a stream. */
-void grosr_source_stored(struct grosr_source *source, const struct grosr_run *run,
-                         const struct grosr_pair *events);
+void grosr_source_mark_stored(struct grosr_source *source, const struct grosr_run *run,
+                              const struct grosr_pair *events);
 
-/* The writer: whether it is a session of a CUDA device, or of a process that has told of one. */
+/* The writer: whether it is a session of a CUDA device, or of a process that reports one. */
 bool grosr_source_uses_gpu(const struct grosr_source *source);
 
 /* The writer: rows of a run. */
 int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,
                        const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
 
-/* Instead of it, for events that are too old to be kept (grosr_rows_pass_over()). */
-int grosr_source_pass_over(struct grosr_source *source, uint32_t ring, uint64_t first,
-                           const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
+/* Instead of grosr_source_build(), for events that have expired (grosr_rows_skip()). */
+int grosr_source_skip(struct grosr_source *source, uint32_t ring, uint64_t first,
+                      const struct grosr_pair *events, uint32_t count, uint64_t drained_ns);
 
 /* The writer: when an event was, CLOCK_MONOTONIC; drained_ns if its clock is not known, and at the latest. */
 uint64_t grosr_source_event_time(struct grosr_source *source, uint32_t ring, struct grosr_pair event,
                                  uint64_t drained_ns);
 
 /*
- * The writer: the books of every ring and stream as they are now, or at the end; the sums are added to *sum.
+ * The writer: the counters of every ring and stream as they are now, or at the end, into the file; the sums
+ * are added to *sum.
  */
-int grosr_source_books(struct grosr_source *source, struct grosr_store *store, bool final,
-                       struct grosr_ring_counts *sum);
+int grosr_source_write_counters(struct grosr_source *source, struct grosr_store *store, bool final,
+                                struct grosr_ring_counts *sum);
 
 /*
- * The writer: rows for the clock snapshots that were fetched, at the end for all; before that the latest
- * wait, since what comes next may change what the map says there. And the greatest bound of a placed time so
- * far.
+ * The writer: rows for the clock snapshots that were fetched, and the greatest bound of a placed time so far.
+ * The latest snapshots wait until the end (final), since those that follow may change the map there.
  */
 int grosr_source_write_clock(struct grosr_source *source, struct grosr_store *store, bool final);
 

@@ -1,3 +1,7 @@
+/*
+ * Windows of enqueue times (enqueue_times.h): an array in order of `first`, which grows at its end and is
+ * compacted when it is full; the last hit is tried before searching.
+ */
 #include "enqueue_times.h"
 
 #include "../base/error.h"
@@ -7,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Batches that one may come after and belong before: more than there are host threads. From a damaged ring
- * they may come in any order, and one that is farther off is left out rather than sorted in. */
+/* How many batches one may be late by: more than there are host threads. From a damaged ring they may come in
+ * any order, and one that is later is dropped rather than sorted in. */
 #define INTERLEAVED_MAX 4096u
 
 /* Drops batches that will not be asked for. */

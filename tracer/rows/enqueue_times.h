@@ -2,9 +2,9 @@
  * When tasks were enqueued: a window over batches of consecutively numbered tasks, one window for each source
  * of numbers (the host, each worker that spawns), searched by number.
  *
- * A batch goes once each of its tasks has been asked for. Lost events leave some that never are; so all
- * windows of a trace share a budget of GROSR_ENQUEUE_TIMES_MAX batches, beside GROSR_ENQUEUE_TIMES_MIN for
- * each, and a window that cannot grow any more forgets its older half.
+ * A batch is dropped once each of its tasks has been asked for. Lost events leave some that never are; so all
+ * windows of a trace share a budget of GROSR_ENQUEUE_TIMES_MAX batches, in addition to
+ * GROSR_ENQUEUE_TIMES_MIN for each, and a window that cannot grow any more drops its older half.
  */
 #ifndef GROSR_ENQUEUE_TIMES_H
 #define GROSR_ENQUEUE_TIMES_H
@@ -33,7 +33,7 @@ struct grosr_enqueue_times {
 /* Numbers come nearly in order. 0 or -ENOMEM. */
 int grosr_enqueue_times_add(struct grosr_enqueue_times *w, uint64_t first, uint32_t count, int64_t time);
 
-/* When the task was enqueued; `unknown` if no batch tells. Each task asks once. */
+/* When the task was enqueued; `unknown` if no batch has it. Each task asks once. */
 int64_t grosr_enqueue_times_take(struct grosr_enqueue_times *w, uint64_t task, int64_t unknown);
 
 #endif

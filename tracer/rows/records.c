@@ -136,9 +136,9 @@ void grosr_records_warn(struct grosr_records *r, void (*warned)(const char *text
     r->warned = warned;
 }
 
-bool grosr_records_told_gpu(const struct grosr_records *r)
+bool grosr_records_reports_gpu(const struct grosr_records *r)
 {
-    return r->told_gpu;
+    return r->reports_gpu;
 }
 
 int grosr_records_add(struct grosr_records *r, uint32_t stream, const unsigned char *bytes, size_t count)
@@ -175,30 +175,30 @@ int grosr_records_finish(struct grosr_records *r)
     return err;
 }
 
-void grosr_records_save(const struct grosr_records *r, struct grosr_checkpoint *state)
+void grosr_records_save(const struct grosr_records *r, struct grosr_checkpoint *checkpoint)
 {
     for (uint32_t i = 0; i < r->streams; i++) {
         uint64_t room = r->strings[i].room;
-        grosr_checkpoint_put(state, &room, sizeof(room));
-        grosr_checkpoint_put(state, r->strings[i].id, room * sizeof(*r->strings[i].id));
+        grosr_checkpoint_put(checkpoint, &room, sizeof(room));
+        grosr_checkpoint_put(checkpoint, r->strings[i].id, room * sizeof(*r->strings[i].id));
     }
-    grosr_records_save_nvtx(r, state);
-    grosr_records_save_cuda(r, state);
+    grosr_records_save_nvtx(r, checkpoint);
+    grosr_records_save_cuda(r, checkpoint);
 }
 
-int grosr_records_load(struct grosr_records *r, struct grosr_checkpoint *state)
+int grosr_records_load(struct grosr_records *r, struct grosr_checkpoint *checkpoint)
 {
     for (uint32_t i = 0; i < r->streams; i++) {
         struct grosr_records_strings *s = &r->strings[i];
-        uint64_t room = grosr_checkpoint_get_count(state, sizeof(*s->id));
+        uint64_t room = grosr_checkpoint_get_count(checkpoint, sizeof(*s->id));
         s->id = room ? (int64_t *)malloc(room * sizeof(*s->id)) : NULL;
         if (room && !s->id)
             return grosr_fail(ENOMEM, "out of memory");
         s->room = (uint32_t)room;
-        grosr_checkpoint_get(state, s->id, room * sizeof(*s->id));
+        grosr_checkpoint_get(checkpoint, s->id, room * sizeof(*s->id));
     }
-    int err = grosr_records_load_nvtx(r, state);
-    return err ? err : grosr_records_load_cuda(r, state);
+    int err = grosr_records_load_nvtx(r, checkpoint);
+    return err ? err : grosr_records_load_cuda(r, checkpoint);
 }
 
 void grosr_records_free(struct grosr_records *r)

@@ -1,6 +1,6 @@
 /*
- * Records into rows: what a process tells of itself (record.h) becomes the tables that an export of Nsight
- * Systems has (schema/tables.sql).
+ * Records into rows: what the injected library records of a process (record.h) becomes the tables that an
+ * export of Nsight Systems has (schema/tables.sql).
  *
  * A range that has ended is a row at once; one that is still open becomes a row, with `end` NULL, when it has
  * been open for a second, and that row is completed when it ends. So a file that is being written shows what
@@ -20,11 +20,11 @@ struct grosr_records;
 int grosr_records_create(struct grosr_records **records, const struct grosr_session *session,
                          const struct grosr_bases *bases, struct grosr_store *store);
 
-/* Has notes that concern the user's tracing told, each once, on the caller's thread. */
+/* `warned` gets notes on limits of the tracing as diagnostic messages, on the caller's thread. */
 void grosr_records_warn(struct grosr_records *records, void (*warned)(const char *text));
 
-/* Whether the process has told of a CUDA device. */
-bool grosr_records_told_gpu(const struct grosr_records *records);
+/* Whether the process has reported a CUDA device. */
+bool grosr_records_reports_gpu(const struct grosr_records *records);
 
 /* Adds whole records of a stream, as grosr_stream_read() gives them. */
 int grosr_records_add(struct grosr_records *records, uint32_t stream, const unsigned char *bytes,
@@ -37,11 +37,11 @@ int grosr_records_tick(struct grosr_records *records, uint64_t now_ns);
 int grosr_records_finish(struct grosr_records *records);
 
 /*
- * Puts what records to come depend on: the streams' strings, and what has begun and not ended. What was got
- * is what was put, or `state` has failed. 0 or -ENOMEM.
+ * Writes what later records depend on into a checkpoint, and reads it back: the streams' strings, and what
+ * has begun and not ended. What is read is what was written, or `checkpoint` has failed. 0 or -ENOMEM.
  */
-void grosr_records_save(const struct grosr_records *records, struct grosr_checkpoint *state);
-int grosr_records_load(struct grosr_records *records, struct grosr_checkpoint *state);
+void grosr_records_save(const struct grosr_records *records, struct grosr_checkpoint *checkpoint);
+int grosr_records_load(struct grosr_records *records, struct grosr_checkpoint *checkpoint);
 
 /* NULL is allowed. */
 void grosr_records_free(struct grosr_records *records);

@@ -1,6 +1,7 @@
 /*
- * What CUPTI told of a process (record.h) into the tables that an export of Nsight Systems has. A call that
- * has not returned and a persistent kernel are rows as soon as they are told of, and completed when they end.
+ * CUDA records (record.h), which come from CUPTI, into the tables that an export of Nsight Systems has. A
+ * call that has not returned and a persistent kernel have a first record without an end: it becomes a row at
+ * once, which waits in a hash table until the record with the end completes it.
  */
 #include "records_parts.h"
 
@@ -270,7 +271,7 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
             return add_op(r, &is.op);
         break;
     case GROSR_RECORD_CUDA_DEVICE:
-        r->told_gpu = true;
+        r->reports_gpu = true;
         if (GROSR_FIXED(is.device, at, bytes) && GROSR_HOLDS(is.device, bytes, is.device.text_bytes))
             return add_device(r, &is.device, (const char *)at + sizeof(is.device));
         break;
@@ -285,34 +286,34 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
     return 0;
 }
 
-void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *state)
+void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *checkpoint)
 {
-    uint64_t count = r->cuda ? r->cuda->held : 0, told_gpu = r->told_gpu;
+    uint64_t count = r->cuda ? r->cuda->held : 0, reports_gpu = r->reports_gpu;
 
-    grosr_checkpoint_put(state, &told_gpu, sizeof(told_gpu));
-    grosr_checkpoint_put(state, &count, sizeof(count));
+    grosr_checkpoint_put(checkpoint, &reports_gpu, sizeof(reports_gpu));
+    grosr_checkpoint_put(checkpoint, &count, sizeof(count));
     for (uint32_t i = 0; r->cuda && i < BUCKETS; i++)
         for (const struct waiting *w = r->cuda->waiting[i]; w; w = w->next) {
-            grosr_checkpoint_put(state, &w->key, sizeof(w->key));
-            grosr_checkpoint_put(state, &w->start, sizeof(w->start));
-            grosr_checkpoint_put(state, &w->row, sizeof(w->row));
+            grosr_checkpoint_put(checkpoint, &w->key, sizeof(w->key));
+            grosr_checkpoint_put(checkpoint, &w->start, sizeof(w->start));
+            grosr_checkpoint_put(checkpoint, &w->row, sizeof(w->row));
         }
 }
 
-int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *state)
+int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *checkpoint)
 {
-    uint64_t told_gpu = 0;
+    uint64_t reports_gpu = 0;
     int err = 0;
 
-    grosr_checkpoint_get(state, &told_gpu, sizeof(told_gpu));
-    r->told_gpu = told_gpu != 0;
-    for (uint64_t n = grosr_checkpoint_get_count(state, 3 * sizeof(uint64_t));
-         !err && !state->failed && n > 0; n--) {
+    grosr_checkpoint_get(checkpoint, &reports_gpu, sizeof(reports_gpu));
+    r->reports_gpu = reports_gpu != 0;
+    for (uint64_t n = grosr_checkpoint_get_count(checkpoint, 3 * sizeof(uint64_t));
+         !err && !checkpoint->failed && n > 0; n--) {
         uint64_t key, start;
         int64_t row;
-        grosr_checkpoint_get(state, &key, sizeof(key));
-        grosr_checkpoint_get(state, &start, sizeof(start));
-        grosr_checkpoint_get(state, &row, sizeof(row));
+        grosr_checkpoint_get(checkpoint, &key, sizeof(key));
+        grosr_checkpoint_get(checkpoint, &start, sizeof(start));
+        grosr_checkpoint_get(checkpoint, &row, sizeof(row));
         err = put(r, key, start, row);
     }
     return err;

@@ -277,33 +277,33 @@ int grosr_records_create_nvtx(struct grosr_records *r)
     return r->nvtx ? 0 : grosr_fail(ENOMEM, "out of memory");
 }
 
-void grosr_records_save_nvtx(const struct grosr_records *r, struct grosr_checkpoint *state)
+void grosr_records_save_nvtx(const struct grosr_records *r, struct grosr_checkpoint *checkpoint)
 {
     uint64_t count = r->nvtx->held;
 
-    grosr_checkpoint_put(state, &count, sizeof(count));
+    grosr_checkpoint_put(checkpoint, &count, sizeof(count));
     for (uint32_t i = 0; i < BUCKETS; i++)
         for (const struct open *o = r->nvtx->open[i]; o; o = o->next) {
-            grosr_checkpoint_put(state, &o->row, sizeof(o->row));
-            grosr_checkpoint_put(state, &o->r, sizeof(o->r));
-            grosr_checkpoint_put(state, o->text, o->r.text_bytes);
+            grosr_checkpoint_put(checkpoint, &o->row, sizeof(o->row));
+            grosr_checkpoint_put(checkpoint, &o->r, sizeof(o->r));
+            grosr_checkpoint_put(checkpoint, o->text, o->r.text_bytes);
         }
 }
 
-static int load_open(struct grosr_records *r, struct open ***end, struct grosr_checkpoint *state)
+static int load_open(struct grosr_records *r, struct open ***end, struct grosr_checkpoint *checkpoint)
 {
     struct grosr_record_nvtx begin;
     int64_t row;
 
-    grosr_checkpoint_get(state, &row, sizeof(row));
-    grosr_checkpoint_get(state, &begin, sizeof(begin));
+    grosr_checkpoint_get(checkpoint, &row, sizeof(row));
+    grosr_checkpoint_get(checkpoint, &begin, sizeof(begin));
     struct open *o = (struct open *)malloc(sizeof(*o) + begin.text_bytes);
     if (!o)
         return grosr_fail(ENOMEM, "out of memory");
     o->next = NULL;
     o->row = row;
     o->r = begin;
-    grosr_checkpoint_get(state, o->text, begin.text_bytes);
+    grosr_checkpoint_get(checkpoint, o->text, begin.text_bytes);
     bool pushed = is_pushed(begin.head.kind);
     struct open **bucket = bucket_of(r, pushed, key_of(pushed, begin.tid, begin.domain, begin.range));
     r->nvtx->held++;
@@ -312,14 +312,14 @@ static int load_open(struct grosr_records *r, struct open ***end, struct grosr_c
     return 0;
 }
 
-int grosr_records_load_nvtx(struct grosr_records *r, struct grosr_checkpoint *state)
+int grosr_records_load_nvtx(struct grosr_records *r, struct grosr_checkpoint *checkpoint)
 {
     struct open **end = NULL;
     int err = 0;
 
-    for (uint64_t n = grosr_checkpoint_get_count(state, sizeof(int64_t)); !err && !state->failed && n > 0;
-         n--)
-        err = load_open(r, &end, state);
+    for (uint64_t n = grosr_checkpoint_get_count(checkpoint, sizeof(int64_t));
+         !err && !checkpoint->failed && n > 0; n--)
+        err = load_open(r, &end, checkpoint);
     return err;
 }
 

@@ -8,7 +8,7 @@
 #include "../session/record.h"
 #include "records.h"
 
-/* StringIds.id by a stream's own numbers; 0: not told. */
+/* StringIds.id by a stream's own numbers; 0: unknown. */
 struct grosr_records_strings {
     int64_t *id;
     uint32_t room;
@@ -23,7 +23,7 @@ struct grosr_records {
     struct grosr_bases bases;
     void (*warned)(const char *text); /* may be NULL */
     uint32_t pid, streams;
-    bool told_gpu;
+    bool reports_gpu;
     struct grosr_records_strings *strings; /* of each stream */
     uint64_t damaged;                      /* records skipped */
     uint64_t latest_ns;                    /* the latest time in a record */
@@ -57,7 +57,7 @@ static inline struct grosr_value grosr_records_thread(const struct grosr_records
 int grosr_records_add_string(struct grosr_records *r, uint32_t stream, uint32_t number, const char *at,
                              size_t bytes);
 
-/* The file's number of a stream's string; 0: it was not told. */
+/* The file's number of a stream's string; 0: it is unknown. */
 int64_t grosr_records_string(const struct grosr_records *r, uint32_t stream, uint32_t number);
 
 /*
@@ -79,8 +79,8 @@ int grosr_records_add_nvtx(struct grosr_records *r, uint32_t stream, const unsig
 int grosr_records_write_open_nvtx(struct grosr_records *r, uint64_t begun_by_ns);
 
 /* Open ranges, as in grosr_records_save() and _load(). */
-void grosr_records_save_nvtx(const struct grosr_records *r, struct grosr_checkpoint *state);
-int grosr_records_load_nvtx(struct grosr_records *r, struct grosr_checkpoint *state);
+void grosr_records_save_nvtx(const struct grosr_records *r, struct grosr_checkpoint *checkpoint);
+int grosr_records_load_nvtx(struct grosr_records *r, struct grosr_checkpoint *checkpoint);
 
 void grosr_records_free_nvtx(struct grosr_records *r);
 
@@ -90,9 +90,9 @@ void grosr_records_free_nvtx(struct grosr_records *r);
 int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
                            uint32_t bytes);
 
-/* What has been told of and has not ended, as in grosr_records_save() and _load(). */
-void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *state);
-int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *state);
+/* Calls and kernels that have not ended, as in grosr_records_save() and _load(). */
+void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *checkpoint);
+int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *checkpoint);
 
 void grosr_records_free_cuda(struct grosr_records *r);
 

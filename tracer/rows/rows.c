@@ -1,6 +1,7 @@
 /*
- * Events to rows (rows.h). For each ring: the spans that have begun, oldest first, the position expected
- * next, when the tasks spawned by its worker were enqueued, and the rows of such tasks that wait to be told.
+ * Events to rows (rows.h). For each ring: the spans that have begun, oldest first; the position expected
+ * next; when the tasks spawned by its worker were enqueued; and the rows of such tasks that wait for that
+ * time.
  */
 #include "rows_parts.h"
 
@@ -13,7 +14,7 @@
 /* The clocks of two SMs may differ, but not by this. */
 #define CLOCK_SKEW_NS 10000u
 
-/* As far as a spawned task's number can be told from the next one of its kind. */
+/* Spawn numbers wrap (event.h): one is resolved to within this distance of the latest. */
 #define SPAWN_REACH (UINT64_C(1) << (GROSR_TASK_SPAWN_BITS - 1))
 
 int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *session,
@@ -116,7 +117,7 @@ static int64_t enqueue_time(struct ring_state *source, uint64_t task)
     return grosr_enqueue_times_take(&source->enqueued, task, GROSR_NULL);
 }
 
-/* The ring that tells when a task was enqueued; NULL for a number that no worker gives. */
+/* The ring with a task's enqueue event; NULL for a number that no worker gives. */
 static struct ring_state *source_of(struct grosr_rows *r, uint64_t task)
 {
     uint32_t workers = r->session->header.workers;
@@ -126,7 +127,8 @@ static struct ring_state *source_of(struct grosr_rows *r, uint64_t task)
     return grosr_task_spawner(task) < workers ? &r->ring[grosr_task_spawner(task)] : NULL;
 }
 
-static int wait_for(struct grosr_rows *r, struct ring_state *source, uint64_t begin_ns, const int64_t *values)
+static int add_waiting(struct grosr_rows *r, struct ring_state *source, uint64_t begin_ns,
+                       const int64_t *values)
 {
     if (source->waiting_count == source->waiting_room) {
         size_t room = source->waiting_room ? 2 * source->waiting_room : 64;
@@ -145,10 +147,10 @@ static int wait_for(struct grosr_rows *r, struct ring_state *source, uint64_t be
 }
 
 /*
- * Writes the rows that have waited for this ring, as far as it has told about them: a task_spawn event comes
- * before any event of after the task's start. At the end: all.
+ * Writes the rows that have waited for this ring and need not wait longer: a task_spawn event comes before
+ * any event later than the task's start. At the end: all of them.
  */
-static int settle(struct grosr_rows *r, struct ring_state *source, bool at_end)
+static int write_waiting(struct grosr_rows *r, struct ring_state *source, bool at_end)
 {
     size_t kept = 0;
     int err = 0;
@@ -192,7 +194,7 @@ struct span_end {
     int64_t time;
 };
 
-/* The row of a run. Only a task's first one tells when it was enqueued. */
+/* The row of a run. Only a task's first one has when it was enqueued. */
 static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct open_span *begin,
                     const struct span_end *end)
 {
@@ -216,7 +218,7 @@ static int task_row(struct grosr_rows *r, struct ring_state *ring, const struct 
             values[ENQUEUE] = enqueue_time(source, task);
         if (source && values[ENQUEUE] == GROSR_NULL && grosr_task_is_spawned(task) && source != ring &&
             source->latest_ns <= begin->begin_ns + CLOCK_SKEW_NS && r->waiting < GROSR_ROWS_WAITING)
-            return wait_for(r, source, begin->begin_ns, values);
+            return add_waiting(r, source, begin->begin_ns, values);
     }
     return put_row(r, GROSR_TABLE_TASK, end->time, values);
 }
@@ -386,7 +388,7 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
         return put_row(r, GROSR_TABLE_COUNTER, time, values);
     }
     case GROSR_EV_LOST:
-        ring->told += payload;
+        ring->marked_drops += payload;
         return loss(r, index, position, time, time, payload, "dropped");
     default: {
         int64_t values[] = {ring->worker, time, kind, (int64_t)payload, r->base.session};
@@ -395,7 +397,7 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     }
 }
 
-void grosr_rows_go_on(struct grosr_rows *r, uint32_t ring, uint64_t position)
+void grosr_rows_resume(struct grosr_rows *r, uint32_t ring, uint64_t position)
 {
     r->ring[ring].expected = position;
 }
@@ -430,11 +432,11 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
     for (uint32_t i = 0; !err && i < count; i++)
         err = add_event(r, ring, first + i, records[i], near_ns);
     r->ring[ring].expected = first + count;
-    return err ? err : settle(r, &r->ring[ring], false);
+    return err ? err : write_waiting(r, &r->ring[ring], false);
 }
 
-int grosr_rows_pass_over(struct grosr_rows *r, uint32_t ring, uint64_t first,
-                         const struct grosr_pair *records, uint32_t count, uint64_t near_ns)
+int grosr_rows_skip(struct grosr_rows *r, uint32_t ring, uint64_t first, const struct grosr_pair *records,
+                    uint32_t count, uint64_t near_ns)
 {
     struct ring_state *state = &r->ring[ring];
     int err = 0;
@@ -442,7 +444,7 @@ int grosr_rows_pass_over(struct grosr_rows *r, uint32_t ring, uint64_t first,
     for (uint32_t i = 0; !err && i < count; i++) {
         uint32_t kind = grosr_event_kind(records[i]);
         if (kind == GROSR_EV_LOST)
-            state->told += grosr_event_payload(records[i]);
+            state->marked_drops += grosr_event_payload(records[i]);
         else if (kind == GROSR_EV_WORKER_START || kind == GROSR_EV_WORKER_STOP)
             err = add_event(r, ring, first + i, records[i], near_ns);
         else
@@ -453,17 +455,17 @@ int grosr_rows_pass_over(struct grosr_rows *r, uint32_t ring, uint64_t first,
             grosr_clock_extend(grosr_event_time(records[count - 1]), GROSR_KIND_SHIFT, near_ns);
     state->open_count = 0; /* their ends may have been among these */
     state->expected = first + count;
-    return err ? err : settle(r, state, false);
+    return err ? err : write_waiting(r, state, false);
 }
 
 /* The program's names, which it may give at any time. */
-static int tell_names(struct grosr_rows *r)
+static int write_names(struct grosr_rows *r)
 {
     const struct grosr_name *name;
     char text[GROSR_NAME_BYTES], unit[GROSR_UNIT_BYTES];
     int err = 0;
 
-    for (; !err && (name = grosr_session_name_entry(r->session, r->names_told)); r->names_told++) {
+    for (; !err && (name = grosr_session_name_entry(r->session, r->names_written)); r->names_written++) {
         if (sys_load_relaxed(&name->space) != GROSR_NAME_USER)
             continue;
         grosr_session_copy_text(text, name->text, sizeof(text));
@@ -476,7 +478,7 @@ static int tell_names(struct grosr_rows *r)
 
 int grosr_rows_workers(struct grosr_rows *r)
 {
-    int err = tell_names(r);
+    int err = write_names(r);
 
     for (uint32_t i = 0; !err && i < r->session->header.rings; i++) {
         const struct ring_state *ring = &r->ring[i];
@@ -505,11 +507,11 @@ int grosr_rows_finish(struct grosr_rows *r, const struct grosr_ring_counts *fina
         for (uint32_t k = 0; !err && k < ring->open_count; k++)
             err = span_row(r, ring, &ring->open[k], &no_end);
         ring->open_count = 0;
-        if (!err && final[i].dropped > ring->told)
-            err =
-                loss(r, i, ring->expected, GROSR_NULL, GROSR_NULL, final[i].dropped - ring->told, "dropped");
+        if (!err && final[i].dropped > ring->marked_drops)
+            err = loss(r, i, ring->expected, GROSR_NULL, GROSR_NULL, final[i].dropped - ring->marked_drops,
+                       "dropped");
     }
     for (uint32_t i = 0; !err && i < r->session->header.rings; i++)
-        err = settle(r, &r->ring[i], true);
+        err = write_waiting(r, &r->ring[i], true);
     return err ? err : grosr_rows_workers(r);
 }

@@ -1,6 +1,6 @@
 /*
- * What the parts of turning events into rows share: rows.c does it, rows_checkpoint.c stores how far it is.
- * Nobody else includes this.
+ * What rows.c and rows_checkpoint.c share: the state of each ring. rows_checkpoint.c only writes and reads
+ * it. Nobody else includes this.
  */
 #ifndef GROSR_ROWS_PARTS_H
 #define GROSR_ROWS_PARTS_H
@@ -31,9 +31,9 @@ struct ring_state {
     int64_t worker;    /* the file's number; GROSR_NULL for the host's ring */
     int64_t start, end;
     int64_t sm;
-    uint64_t told; /* drops told by markers */
+    uint64_t marked_drops; /* drops counted by the ring's markers */
 
-    /* Tasks that were enqueued by what this ring tells; a worker's spawns are counted from 0, never over. */
+    /* Tasks whose enqueue events are in this ring; a worker's spawns are counted from 0, without wrapping. */
     struct grosr_enqueue_times enqueued;
     uint64_t spawns;    /* the number after the latest batch's last */
     uint64_t latest_ns; /* device time of the latest event */
@@ -50,11 +50,11 @@ struct grosr_rows {
     struct grosr_store *store;
     struct ring_state *ring; /* worker i's is ring i, the host's the last */
     struct grosr_bases base;
-    int64_t from;        /* what ended before is not stored; GROSR_NULL: all is */
-    uint64_t cut;        /* events of before */
-    size_t spare;        /* the windows' budget */
-    size_t waiting;      /* rows, all rings */
-    uint32_t names_told; /* entries of the name table */
+    int64_t from;           /* what ended before is not stored; GROSR_NULL: all is */
+    uint64_t cut;           /* events of before */
+    size_t spare;           /* the windows' budget */
+    size_t waiting;         /* rows, all rings */
+    uint32_t names_written; /* entries of the name table */
 };
 
 #endif
