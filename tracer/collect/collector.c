@@ -1,6 +1,7 @@
 /*
  * Draining sessions into a trace file (collector.h): the drainer, and the beginning and the end of a
- * recording. The writer is in collector_writer.c.
+ * recording. Between them the drainer alone reads rings and streams, and the writer (collector_writer.c)
+ * alone uses the file.
  */
 #include "collector_parts.h"
 
@@ -19,7 +20,7 @@
 #define WATCH_NS    10000000u  /* between checks for stalls */
 #define BLIND_NS    200000000u /* after so long without a check, a stall before it cannot be seen */
 #define POLL_NS     100000u    /* between polls of the rings while there are events, at first */
-#define POLL_MAX_NS 1000000u   /* and when a poll finds all of them nearly empty */
+#define POLL_MAX_NS 1000000u   /* between polls that find all of them nearly empty */
 #define BUSY_EVENTS 16384u     /* after a poll that finds so many, the next one follows at once */
 #define EMPTY_NS    300000u    /* after an empty poll */
 #define IDLE_NS     2000000u   /* after IDLE_POLLS of them, the idle poll interval */
@@ -184,7 +185,7 @@ static void drain(struct collector *c)
     }
 }
 
-/* ---- both ---- */
+/* ---- the recording ---- */
 
 static int allocate(struct collector *c)
 {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CUT_MARGIN_NS    1000000u   /* events were before they were drained, but for the clocks' errors */
+#define CUT_MARGIN_NS    1000000u /* by how much the clocks' errors may date an event after it was drained */
 #define CLOCK_TIMEOUT_NS 200000000u /* how long rows wait for the clock snapshot behind them */
 
 /* ---- spooling ---- */

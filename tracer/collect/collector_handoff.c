@@ -66,7 +66,7 @@ void collector_end_batches(struct collector *c)
 
 struct writer_input collector_poll(struct collector *c)
 {
-    struct writer_input o;
+    struct writer_input in;
     struct timespec until;
 
     clock_gettime(CLOCK_REALTIME, &until);
@@ -78,9 +78,9 @@ struct writer_input collector_poll(struct collector *c)
     pthread_mutex_lock(&c->lock);
     if (!c->ready && !c->drained && (c->error || c->built == c->spooled))
         pthread_cond_timedwait(&c->changed, &c->lock, &until);
-    o = (struct writer_input){c->ready, c->ready_count, c->sources, c->drained};
+    in = (struct writer_input){c->ready, c->ready_count, c->sources, c->drained};
     pthread_mutex_unlock(&c->lock);
-    return o;
+    return in;
 }
 
 void collector_release_ready(struct collector *c)

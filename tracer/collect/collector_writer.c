@@ -32,8 +32,7 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
     }
 }
 
-/* Makes rows of a batch, or spools its events when the writer falls behind. Records become rows in any case.
- */
+/* Makes rows of a batch, or spools its events when the writer is behind. Records become rows in any case. */
 static void write_batch(struct collector *c, struct grosr_batch *b, bool keeps_up)
 {
     write_samples(c, b);
@@ -223,26 +222,26 @@ void *collector_write(void *p)
     for (;;) {
         dev_point("collector.write");
         bool ended = note_ended(c); /* before the poll */
-        struct writer_input o = collector_poll(c);
+        struct writer_input in = collector_poll(c);
         uint64_t now = grosr_host_clock_ns();
-        begin_new_sources(c, o.sources);
-        if (!o.batch && o.end)
+        begin_new_sources(c, in.sources);
+        if (!in.batch && in.end)
             return NULL;
         fetch_clocks(c);
         start_sampler(c);
         collector_commit(c, now);
-        if (!o.batch) {
+        if (!in.batch) {
             work_when_idle(c, ended, now);
             continue;
         }
         bool keeps_up =
-            !c->options->window_ns && o.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
-        if (keeps_up && !o.end && !collector_clock_covers(c, o.batch->drained_ns, now)) {
+            !c->options->window_ns && in.waiting <= GROSR_COLLECTOR_BATCHES / 2 && c->built == c->spooled;
+        if (keeps_up && !in.end && !collector_clock_covers(c, in.batch->drained_ns, now)) {
             pause_briefly();
             continue;
         }
         if (!c->error)
-            write_batch(c, o.batch, keeps_up);
+            write_batch(c, in.batch, keeps_up);
         collector_release_ready(c);
         collector_skip_expired(c);
     }

@@ -29,9 +29,8 @@ struct grosr_stored {
 
 struct grosr_source {
     struct grosr_session *session;
-    bool owned; /* the collector found it, and closes it */
-    void (*warned)(
-        const char *text); /* diagnostic messages about the tracing; may be NULL, as it is at first */
+    bool owned;                       /* the collector found it, and closes it */
+    void (*warned)(const char *text); /* gets diagnostic messages; NULL: they are dropped */
 
     /* The drainer's. */
     struct grosr_ring_reader *reader;   /* header.rings */
@@ -58,7 +57,7 @@ struct grosr_source {
     struct grosr_rows *rows;
     struct grosr_records *records;
     struct grosr_stored *stored,
-        *stream_stored; /* [header.rings], [header.streams]; of streams no positions */
+        *stream_stored; /* [header.rings], [header.streams]; of streams without positions */
     uint64_t saved;     /* a hash of the checkpoint that is in the file */
     uint32_t *run_of;   /* [header.rings] the first run in the batch that is being spooled, from 1 */
     uint64_t backlog;   /* its events in the backlog */

@@ -1,6 +1,7 @@
 /*
- * Records into rows (records.h): each record to the file of its kind, names and notes; the rest is in
- * records_nvtx.c and records_cuda.c, which know nothing of each other.
+ * Records into rows (records.h): each record is checked for its size and dispatched by its kind. Strings,
+ * names and notes are handled here, the rest in records_nvtx.c and records_cuda.c, which do not depend on
+ * each other.
  */
 #include "records_parts.h"
 

@@ -5,8 +5,8 @@
  * is the first of its thread and domain in its list. A range's end may be read before its beginning when two
  * threads, and so two streams, record it; the end then waits in the table for the beginning.
  *
- * A range is in the table, or its row is complete, never both. A range in the table may have a row already,
- * without an end (grosr_records_write_open_nvtx()).
+ * A range is in the table, or its row is final, never both; that of a range for which the table had no room
+ * has no end. A range in the table may have a row already, without an end (grosr_records_write_open_nvtx()).
  */
 #include "records_parts.h"
 
@@ -135,8 +135,7 @@ static struct grosr_value ender(const struct grosr_records *r, const struct gros
     return v;
 }
 
-/* Writes the row of a mark or a range, whose `text` is a StringIds.id by now. `end`: NULL while it is open.
- */
+/* Writes the row of a mark or a range, whose `text` is a StringIds.id here. `end`: NULL while it is open. */
 static int write_event(struct grosr_records *r, const struct grosr_record_nvtx *e, const char *at,
                        const struct grosr_record_nvtx_end *end, int64_t *row)
 {

@@ -14,8 +14,7 @@
  *     GROSR_ROWS_WAITING rows were waiting already;
  *     it ran after its worker had spawned 2^26 more: numbers start over after 2^27 (event.h);
  *     lost events have filled the windows (enqueue_times.h);
- *     a collector was killed in between, and more batches were waiting for their tasks than a checkpoint
- * holds.
+ *     a collector was killed in between, and its checkpoint had no room for the batch.
  *
  * It is never another task's, as long as a worker spawns no 2^27 tasks unrecorded, trace level too low, in
  * between.
