@@ -1,6 +1,6 @@
 /*
- * A chunk's bytes are not believed: whatever they are, unpacking touches nothing but its two arrays, and what
- * it takes for records packs and unpacks to the same again. The input is the count that the caller expects,
+ * A chunk's bytes are not trusted: whatever they are, unpacking accesses nothing but its two arrays, and the
+ * records it accepts pack and unpack to the same again. The input is the count that the caller expects,
  * little-endian in four bytes, and the chunk.
  */
 #include "fuzz.h"

@@ -1,7 +1,7 @@
 /*
- * What a process tells of itself is not trusted: whatever the records of its streams are, they become rows or
- * are skipped. The first byte of the input says how much of the rest is the first stream's, in 256ths; what
- * remains is the second's.
+ * The records of a traced process are not trusted: whatever its streams contain, records become rows or are
+ * skipped. The first byte of the input is the first stream's share of the rest, in 256ths; the second has the
+ * remainder.
  */
 #include "fuzz.h"
 #include "scratch.h"

@@ -1,6 +1,6 @@
 /*
- * In libFuzzer's place: runs the inputs that were kept, and each of them once more cut short and with bytes
- * changed, so that a few thousand inputs pass in a second.
+ * Stands in for libFuzzer: runs the inputs that were kept, and each of them again truncated and with bytes
+ * changed, so that a few thousand inputs run in a second.
  */
 #include "fuzz.h"
 

@@ -1,7 +1,7 @@
 /*
- * A session's segment is not trusted: whatever its bytes are, a reader follows no offset out of it, does not
- * run for ever, and what it makes of it are rows. The input is a segment's file; its magic and version are
- * put right, since a fuzzer learns nothing from guessing them.
+ * A session's segment is not trusted: whatever its bytes are, a reader follows no offset out of it,
+ * terminates, and produces rows. The input is a segment's file; its magic and version are corrected, since a
+ * fuzzer learns nothing from guessing them.
  */
 #include "fuzz.h"
 #include "scratch.h"

@@ -1,10 +1,10 @@
 /*
- * A trace file may come from anybody: whatever is in it, opening, querying and exporting it come to an end,
- * and what they write is what it should be: JSON that a parser takes, tables without a control character.
+ * A trace file may come from anybody: whatever is in it, opening, querying and exporting it terminate and
+ * write well-formed output: JSON that a parser accepts, tables without a control character.
  *
  * The input is a database, if it begins as one; SQL that is run on an empty trace before it is read, if it
- * begins with "--"; else rows of an empty trace: for each a byte for the table, then for each column a byte
- * that says what value, and the value. Its tables have today's keys, and take NULL everywhere.
+ * begins with "--"; else rows for an empty trace: for each a byte for the table, then for each column a byte
+ * for the type of the value, and the value. Its tables have the current keys, and accept NULL everywhere.
  */
 #include "fuzz.h"
 #include "scratch.h"

@@ -1,7 +1,7 @@
 /*
- * Chunks: what is packed comes back as it was, however odd; it is small where a trace is regular; and bytes
- * from anywhere are taken or refused without a step outside of the arrays (which ASan watches: they are
- * exactly as large as they are said to be).
+ * Chunks: records survive packing and unpacking, however odd; regular ones become small; and arbitrary bytes
+ * are accepted or refused without an access outside of the arrays (which ASan checks: they are allocated with
+ * their exact sizes).
  */
 #include "../../tracer/store/chunk.h"
 #include "../tap.h"

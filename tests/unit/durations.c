@@ -1,5 +1,5 @@
-/* Bins of durations are in order and narrow, and what is counted is all there, however many things are told
- * apart. */
+/* Bins of durations are in order and narrow, and everything is counted, however many distinct keys there
+ * are. */
 #include "../../tracer/summary/durations.h"
 
 #include "../tap.h"

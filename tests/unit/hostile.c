@@ -157,7 +157,7 @@ static uint32_t count(const char *text, const char *part)
     return n;
 }
 
-/* Slices that overlap by the thousand: the lanes of a track are bounded, and all is still told. */
+/* Thousands of overlapping slices: the lanes of a track are bounded, and each slice is still written. */
 static void overlapping(void)
 {
     sqlite3 *db;

@@ -1,5 +1,5 @@
-/* The bytes are those that the protobuf wire format asks for; tests/cli/export.t reads whole exports with
- * other people's parsers. */
+/* The bytes are those of the protobuf wire format; tests/cli/export.t reads whole exports with other parsers.
+ */
 #include "../tap.h"
 
 #include "../../tracer/export/protobuf.h"

@@ -69,7 +69,7 @@ int grosr_source_save(struct grosr_source *s, struct grosr_store *store)
         err = grosr_fail(ENOMEM, "out of memory");
     } else if (hash_of(checkpoint.bytes, checkpoint.size) != s->saved) {
         s->saved = hash_of(checkpoint.bytes, checkpoint.size);
-        err = grosr_store_save_state(store, s->bases.session, &checkpoint);
+        err = grosr_store_save_checkpoint(store, s->bases.session, &checkpoint);
     }
     grosr_checkpoint_free(&checkpoint);
     return err;
@@ -142,7 +142,7 @@ int grosr_source_resume(struct grosr_source *s, struct grosr_store *store, int64
 {
     struct grosr_checkpoint checkpoint = {.bytes = NULL};
     uint64_t chunks = 0;
-    int err = grosr_store_load_state(store, number, &checkpoint);
+    int err = grosr_store_load_checkpoint(store, number, &checkpoint);
 
     if (!err)
         err = load(s, store, &checkpoint);

@@ -1,9 +1,9 @@
 /*
- * Walks a trace for an export (export.h). The views of schema/export.sql are read side by side, each in order
- * of start, and what comes first of all is told next: one pass, with one row of each view in memory.
+ * Walks a trace for an export (export.h): a merge of the views of schema/export.sql, each read in order of
+ * start. One pass, with one row of each view in memory.
  *
- * Of slices with the same start the longer comes first, since it holds the others; of the same length, that
- * of the view listed first.
+ * Of slices with the same start the longer comes first, since it contains the others; of the same length,
+ * that of the view listed first.
  */
 #include "export.h"
 
@@ -41,7 +41,7 @@ static void advance(struct grosr_walk *w, struct grosr_export_view *s)
     s->end = end == GROSR_NULL ? GROSR_EXPORT_OPEN : bounded(end) < s->start ? s->start : bounded(end);
 }
 
-/* A view's rows in the time that is asked for. */
+/* A view's rows in the time range of the export. */
 #define ROWS_OF " FROM export_%s WHERE start < ?2 AND (end IS NULL OR end >= ?1)"
 
 static void open_view(struct grosr_walk *w, struct grosr_export_view *s,
@@ -149,8 +149,8 @@ static void walk_all(struct grosr_walk *w, struct grosr_export_view *views,
 }
 
 /*
- * export_resource(resource, resource_name) of schema/export.sql. A function, since `waits` and `holds` in one
- * view would no longer be read in the order of their indexes.
+ * export_resource(resource, resource_name) of schema/export.sql. It is a function because one view over
+ * `waits` and `holds` would be sorted as a whole instead of read by their indexes.
  */
 static void resource_name(sqlite3_context *to, int n, sqlite3_value **value)
 {

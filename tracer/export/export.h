@@ -1,15 +1,13 @@
 /*
- * A trace as one timeline for other people's viewers: Perfetto's protobuf or Chrome's JSON.
+ * A trace as a timeline for other viewers: Perfetto's protobuf or Chrome's JSON.
  *
- * What is on it: a process for each that was recorded; in it its GROSR sessions, their SMs and on these the
- * workers, with task runs, waits, idle times and ranges nested as they were, holds and events beside them;
- * the host's submissions and waits; counters; GPU streams, API calls and NVTX by thread; arrows from whoever
- * enqueued a task to its runs, and from an API call to what it put on a stream. What has not ended has no end
- * there either.
+ * Its contents: each recorded process; in it its GROSR sessions, their SMs and on these the workers, with
+ * task runs, waits, idle times and ranges nested, holds and events beside them; the host's submissions and
+ * waits; counters; GPU streams, API calls and NVTX by thread; arrows from where a task was enqueued to its
+ * runs, and from an API call to its work on a stream. A slice without an end has none there either.
  *
  * Times are those of the tables. Memory does not grow with the trace: rows come from SQLite in order of time,
- * what has to be sorted is sorted in temporary files (SQLITE_TMPDIR, TMPDIR), and what is kept is for each
- * track.
+ * what must be sorted is sorted in temporary files (SQLITE_TMPDIR, TMPDIR), and only tracks are kept.
  */
 #ifndef GROSR_EXPORT_H
 #define GROSR_EXPORT_H
@@ -22,8 +20,8 @@ enum grosr_export_format { GROSR_EXPORT_PERFETTO, GROSR_EXPORT_CHROME };
 
 struct grosr_export_options {
     enum grosr_export_format format;
-    int64_t from, to; /* what has a part in [from, to), whole; INT64_MIN and INT64_MAX for everything */
-    void (*progress)(uint64_t done, uint64_t all); /* rows; NULL: nobody looks, and none are counted */
+    int64_t from, to; /* what overlaps [from, to), as a whole; INT64_MIN and INT64_MAX for everything */
+    void (*progress)(uint64_t done, uint64_t all); /* rows; NULL: none are counted */
 };
 
 /*

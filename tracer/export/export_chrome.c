@@ -3,9 +3,9 @@
  * traceEvents are complete slices (X), begins of what has not ended (B), points in time (i), counters (C),
  * arrows (s, t, f) and names (M). One line an event.
  *
- * Its times are microseconds; ours are written with three decimals, so that no nanosecond is lost. It knows
- * processes and threads and no other tracks: a track is a thread, with a number no real thread can have, and
- * the groups it is in come before its name.
+ * Its times are microseconds; ours are written with three decimals, so that no nanosecond is lost. It has
+ * processes and threads and no other tracks: a track is a thread, with a number that no real thread has, and
+ * its name is preceded by those of its groups.
  */
 #include "export_writer.h"
 
@@ -73,7 +73,7 @@ static void put_real(FILE *out, double value)
     put(out, text);
 }
 
-/* What a string of JSON holds. */
+/* The inside of a JSON string. */
 static void put_escaped(FILE *out, const char *text)
 {
     size_t left = strlen(text);
@@ -210,7 +210,7 @@ static void put_what(FILE *out, const struct grosr_export_event *e)
     putc_unlocked('}', out);
 }
 
-/* Arrows belong to the slice around their time, so they come after it. */
+/* An arrow is attached to the slice at its time, so it is written after it. */
 static void put_flows(struct chrome *c, const struct grosr_export_event *e)
 {
     static const char *const phases[] = {
@@ -246,7 +246,7 @@ static void write_slice_begin(struct grosr_export_writer *w, const struct grosr_
 static void write_slice_end(struct grosr_export_writer *w, const struct grosr_export_track *track,
                             int64_t time)
 {
-    (void)w; /* slice_begin() has told it */
+    (void)w; /* slice_begin() wrote the duration */
     (void)track;
     (void)time;
 }

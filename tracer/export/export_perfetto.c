@@ -1,16 +1,14 @@
 /*
- * Perfetto's trace format: a stream of packets, each complete in itself but for strings, which are sent once
- * and then go by number. The messages and fields used are in the enumerations below; their numbers are
- * Perfetto's.
+ * Perfetto's trace format: a stream of self-contained packets, except that strings are interned: written once
+ * and then referred to by number. The messages and fields used are in the enumerations below; their numbers
+ * are Perfetto's.
  *
- * One sequence of packets, so that numbers of strings are valid throughout. Of each kind of string as many
- * are numbered as the table holds; the rest is written out each time, so that memory is bounded whatever
- * names there are.
+ * There is one sequence of packets, so that interned strings are valid throughout. Of each kind of string as
+ * many are interned as the table holds; others are written out each time, so that memory is bounded.
  *
- * Packets are stamped with a clock of ours that reads the trace's own times, and the first packet says what
- * the machine's clocks were when it was 0: a viewer shows the machine's times, and other traces of it can be
- * laid beside. Perfetto has no negative times; if something was before time 0, our clock is ahead by that
- * much.
+ * Packets are stamped with a clock of ours that reads the trace's own times, and the first packet relates it
+ * to the machine's clocks: a viewer shows the machine's times, and other traces of it can be merged. Perfetto
+ * has no negative times; if something was before time 0, our clock is ahead by that much.
  */
 #include "export_writer.h"
 
@@ -35,7 +33,7 @@ enum { FLAG_FIRST = 1, FLAG_NEEDS_STRINGS = 2 };
 enum { DEFAULTS_CLOCK = 58 };
 enum { SNAPSHOT_CLOCK = 1, SNAPSHOT_PRIMARY = 2 };
 enum { CLOCK_ID = 1, CLOCK_TIME = 2 };
-enum { CLOCK_REAL = 1, CLOCK_MONO = 3, CLOCK_OURS = 128 }; /* from 128 on they are free */
+enum { CLOCK_REAL = 1, CLOCK_MONO = 3, CLOCK_OURS = 128 }; /* user-defined from 128 on */
 enum {
     TRACK_UUID = 1,
     TRACK_NAME = 2,
@@ -110,7 +108,7 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-/* Tracks of several traces can be laid side by side, so theirs must differ. */
+/* Several traces can be merged, so their tracks must have different ids. */
 static uint64_t uuid(const struct perfetto *p, const struct grosr_export_track *track)
 {
     return mix(p->salt + track->number);
@@ -138,7 +136,7 @@ static void packet_end(struct perfetto *p, size_t opened)
     p->packet.used = 0;
 }
 
-/* The number of a string, told in this packet if it is new; 0: it is to be written out. */
+/* The number of an interned string, defined in this packet if it is new; 0: it must be written out. */
 static uint32_t number_of(struct perfetto *p, int kind, const char *text)
 {
     struct strings *s = &p->strings[kind];
@@ -238,7 +236,7 @@ static void write_track(struct grosr_export_writer *w, const struct grosr_export
     packet_end(p, packet);
 }
 
-/* Opens the packet of an event, up to what all have. */
+/* Opens the message of an event and writes what all have. */
 static size_t event_begin(struct perfetto *p, int type, const struct grosr_export_track *track)
 {
     size_t opened = grosr_protobuf_open(&p->packet, PACKET_TRACK_EVENT);

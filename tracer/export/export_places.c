@@ -1,5 +1,5 @@
 /*
- * Where things stand on the timeline: the tracks of an export and what they are called.
+ * The tracks of an export: their names and their hierarchy.
  *
  *     process
  *       session N            a group: a runtime or an instrumented kernel
@@ -19,7 +19,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Of more workers nothing is known but their number, and more SMs are in no order; no machine has as many. */
+/* Beyond these, which no machine has, a worker's SM is not looked up and SMs are not ordered. */
 #define WORKERS_MAX (1 << 20)
 #define SMS_MAX     (1 << 20)
 
@@ -85,7 +85,7 @@ static struct grosr_export_lanes *session_track(struct grosr_walk *w, int64_t se
     return lanes;
 }
 
-/* What is in a session beside its SMs comes before them. */
+/* In a session everything else comes before the SMs. */
 enum {
     RANK_HOST,
     RANK_HOST_WAITS,
@@ -254,7 +254,7 @@ struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struc
     return add_track(w, &key, parent, &track);
 }
 
-bool grosr_place_is_going_on(const struct grosr_walk *w, int64_t worker, const struct grosr_export_view *s)
+bool grosr_place_is_open(const struct grosr_walk *w, int64_t worker, const struct grosr_export_view *s)
 {
     const struct grosr_export_worker *facts = find_worker(w, worker);
     bool wait = s->what == GROSR_AT_HOST_WAITS;

@@ -1,12 +1,12 @@
 /*
- * What becomes of the rows of each view that an export reads.
+ * Events of an export from the rows of each view of schema/export.sql.
  */
 #include "export_walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Tasks enqueued by one event are at most as many as its 16-bit count says. */
+/* One event enqueues at most as many tasks as its 16-bit count can say. */
 #define BATCH_MAX 65536
 
 static struct grosr_export_argument *next_argument(struct grosr_export_event *e, const char *name)
@@ -68,7 +68,7 @@ static struct grosr_export_event *event_of(struct grosr_walk *w, struct grosr_ex
     if (!e->name)
         e->name = "";
     e->arguments = 0;
-    /* One of four, whatever a damaged trace makes of it. */
+    /* Masked: in a damaged trace the column may be anything. */
     e->role = (enum grosr_export_role)(sqlite3_column_int(s->rows, GROSR_COLUMN_ROLE) & GROSR_FLOW_TO);
     e->flows = 0;
     if (flow != GROSR_NULL && e->role != GROSR_FLOW_NONE) {
@@ -122,7 +122,7 @@ static void emit_worker_slice(struct grosr_walk *w, struct grosr_export_view *s)
                   grosr_place_plain(w, open ? GROSR_AT_HOST_UNENDED : GROSR_AT_HOST_WAITS, session_of(s)));
     else if (s->what == GROSR_AT_HOLDS)
         put_slice(w, s, grosr_place_worker(w, GROSR_AT_HOLDS, worker));
-    else if (open && !grosr_place_is_going_on(w, worker, s))
+    else if (open && !grosr_place_is_open(w, worker, s))
         put_slice(w, s, grosr_place_worker(w, GROSR_AT_UNENDED, worker));
     else
         put_slice(w, s, grosr_place_worker(w, GROSR_AT_WORKER, worker));
@@ -142,8 +142,7 @@ static void emit_worker_instant(struct grosr_walk *w, struct grosr_export_view *
     put_instant(w, worker_or_host(w, session_of(s), grosr_column(s->rows, GROSR_COLUMN_B)), e);
 }
 
-/* Takes the payload apart as the event's kind says it: "count:16 task:40", the first field in the top bits.
- */
+/* Splits the payload into the fields of the event's kind: "count:16 task:40", the first in the top bits. */
 static void emit_payload(struct grosr_walk *w, struct grosr_export_view *s)
 {
     struct grosr_export_event *e = event_of(w, s);
@@ -157,7 +156,7 @@ static void emit_payload(struct grosr_walk *w, struct grosr_export_view *s)
         below += bits[count++];
         fields += taken;
     }
-    if (below > 64) /* no such kind is ours */
+    if (below > 64) /* a damaged trace */
         count = 0;
     for (int i = 0; i < count; i++) {
         below -= bits[i];

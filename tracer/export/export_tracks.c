@@ -9,7 +9,7 @@
 /* Viewers keep no deeper stacks than a few hundred; what would be deeper goes to a further lane. */
 #define DEPTH_MAX 100
 
-/* What lies over each other on one track; a damaged trace's slices may do so by the million. */
+/* Limits overlapping slices of one track, of which a damaged trace may have millions. */
 #define LANES_MAX 4096
 
 struct lane {
@@ -171,7 +171,7 @@ const struct grosr_export_track *grosr_export_first_lane(const struct grosr_expo
     return &l->lane[0]->track;
 }
 
-/* Ends what has ended by `time`, innermost first. */
+/* Writes the ends up to `time`, innermost first. */
 static void end_until(struct grosr_export_tracks *t, struct lane *lane, int64_t time)
 {
     while (lane->depth && lane->end[lane->depth - 1] <= time &&
@@ -211,7 +211,7 @@ int grosr_export_slice(struct grosr_export_tracks *t, struct grosr_export_lanes 
             break;
         lane = NULL;
     }
-    if (!lane && l->lanes == LANES_MAX) { /* no room for it: where it began is told */
+    if (!lane && l->lanes == LANES_MAX) { /* no lane left: its start becomes an instant */
         event->track = grosr_export_first_lane(l);
         t->writer->calls->instant(t->writer, event);
         return 0;

@@ -1,23 +1,23 @@
 /*
- * The tracks of an export: made when first asked for, found by what they stand for, and each with lanes.
+ * The tracks of an export: made on first use, found by a key, and each with one or more lanes.
  *
- * Viewers want the slices of a track to nest. Most do; those that overlap others in part (kernels on one
+ * Viewers require the slices of a track to nest. Most do; those that overlap others in part (kernels on one
  * stream, waits of several host threads) go to a further lane, a track below the first: a slice is put on the
- * first lane on which the innermost slice still open ends no earlier than it does. The ends that wait to be
- * written are one stack a lane, which is all the memory that slices take.
+ * first lane whose innermost open slice ends no earlier than it does. Pending ends are one stack a lane,
+ * which is all the memory that slices take.
  */
 #ifndef GROSR_EXPORT_TRACKS_H
 #define GROSR_EXPORT_TRACKS_H
 
 #include "export_writer.h"
 
-/* What a track stands for; a, b and c say which one. */
+/* What a track shows; a, b, c and d identify it. */
 enum grosr_export_what {
     GROSR_AT_PROCESS,      /* a: pid */
     GROSR_AT_SESSION,      /* a: session */
     GROSR_AT_SM,           /* a: session, b: SM */
     GROSR_AT_WORKER,       /* b: worker */
-    GROSR_AT_UNENDED,      /* b: worker. Slices whose end was lost, not to hold what came after them */
+    GROSR_AT_UNENDED,      /* b: worker. Slices whose end was lost, so that later ones are not inside them */
     GROSR_AT_HOLDS,        /* b: worker */
     GROSR_AT_HOST,         /* a: session. What the host does at points in time */
     GROSR_AT_HOST_WAITS,   /* a: session */
@@ -49,8 +49,7 @@ void grosr_export_tracks_free(struct grosr_export_tracks *tracks);
 struct grosr_export_lanes *grosr_export_find(struct grosr_export_tracks *tracks,
                                              const struct grosr_export_key *key);
 
-/* Makes one and tells the writer. Texts are copied; parent, pid and rank are taken as they are. NULL: no
- * memory. */
+/* Makes one and writes it. Texts are copied; parent, pid and rank are taken as they are. NULL: no memory. */
 struct grosr_export_lanes *grosr_export_add(struct grosr_export_tracks *tracks,
                                             const struct grosr_export_key *key,
                                             const struct grosr_export_track *track);

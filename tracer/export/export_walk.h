@@ -3,8 +3,8 @@
  * places of things on tracks (export_places.c), and the views that are read, with what becomes of their rows
  * (export_rows.c).
  *
- * The first failure is kept in `error`; what is called after it does nothing that matters, and NULL for a
- * track means that there was one.
+ * The first failure is kept in `error`; calls after it have no effect on the output, and a track that is NULL
+ * means that there was a failure.
  */
 #ifndef GROSR_EXPORT_WALK_H
 #define GROSR_EXPORT_WALK_H
@@ -32,7 +32,7 @@ enum grosr_export_column {
 
 struct grosr_walk;
 
-/* One view of schema/export.sql, and the row that it is at. */
+/* One view of schema/export.sql, and its current row. */
 struct grosr_export_view {
     const char *view, *category;
     void (*emit)(struct grosr_walk *w, struct grosr_export_view *s); /* makes an event of the row */
@@ -45,7 +45,7 @@ struct grosr_export_view {
     const char *argument[GROSR_EXPORT_ARGUMENTS]; /* names of the columns from GROSR_COLUMNS on */
 };
 
-/* In the order in which slices of the same times hold each other. */
+/* In the order in which slices of the same times nest, outermost first. */
 extern const struct grosr_export_view grosr_export_views[GROSR_EXPORT_VIEWS];
 
 struct grosr_export_worker {
@@ -73,7 +73,7 @@ struct grosr_walk {
     int error; /* negative errno */
 };
 
-/* Note the first failure: no memory; what SQLite says of the connection. */
+/* Keep the first failure: no memory; the latest failure of the connection. */
 void grosr_walk_no_memory(struct grosr_walk *w);
 void grosr_walk_sql_failed(struct grosr_walk *w);
 
@@ -91,15 +91,15 @@ static inline const char *grosr_column_text(sqlite3_stmt *row, int i)
     return (const char *)sqlite3_column_text(row, i);
 }
 
-/* Emits the tasks that have been gathered (export_rows.c). */
+/* Emits the tasks that were enqueued by one event (export_rows.c). */
 void grosr_walk_flush_batch(struct grosr_walk *w);
 
-/* Finds the workers and makes their tracks, so that those without events are seen too, SM by SM. */
+/* Reads the workers and makes their tracks, SM by SM, so that workers without events have one too. */
 void grosr_place_workers(struct grosr_walk *w);
 
 /*
- * The tracks. A worker's own or one of those below it; those of a session or a process that need no more than
- * a name; a thread's; a GPU's; a counter's, which the view's row describes.
+ * Find or make a track: a worker's own or one below it; one of a session or a process that has no more than a
+ * name; a thread's; a GPU's; a counter's, which the view's row describes.
  */
 struct grosr_export_lanes *grosr_place_worker(struct grosr_walk *w, enum grosr_export_what what,
                                               int64_t worker);
@@ -110,9 +110,9 @@ struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struc
                                                int64_t session);
 
 /*
- * Whether a slice of a worker that has no end is still going on: nothing came after it that could not have
- * begun inside it. Otherwise its end was lost, and everything after would seem to be in it.
+ * Whether a slice of a worker that has no end is still open: nothing came after it that could not have begun
+ * inside it. Otherwise its end was lost, and everything after it would seem to be inside.
  */
-bool grosr_place_is_going_on(const struct grosr_walk *w, int64_t worker, const struct grosr_export_view *s);
+bool grosr_place_is_open(const struct grosr_walk *w, int64_t worker, const struct grosr_export_view *s);
 
 #endif

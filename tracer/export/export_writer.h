@@ -2,8 +2,8 @@
  * What a format has to write (export_perfetto.c, export_chrome.c). export.c calls a writer: head first, each
  * track before anything on it and after its parent, events nearly in order of start, then tail.
  *
- * On one track slices nest: each ends no later than the one it began in, and one that never ends is only ever
- * in others that never end (export_tracks.h sees to it). slice_end() comes for each that has an end,
+ * On one track slices nest: each ends no later than the one it began in, and one without an end is only
+ * inside others without an end (export_tracks.h ensures it). slice_end() is called for each that has an end,
  * innermost first.
  */
 #ifndef GROSR_EXPORT_WRITER_H
@@ -29,11 +29,11 @@ struct grosr_export_track {
     enum grosr_export_kind kind;
     const char *name;
     const char *unit;  /* of a counter; NULL: none */
-    const char *about; /* more to say of it; NULL: nothing */
+    const char *about; /* a description; NULL: none */
     int64_t pid, tid;  /* tid: of a THREAD */
     uint32_t number;   /* from 1, as tracks are made */
     int32_t rank;      /* among its siblings */
-    bool implied;      /* a group that needs no word where tracks cannot be in groups */
+    bool implied;      /* a group whose name may be left out where a format has no groups */
 };
 
 enum grosr_argument_type { GROSR_ARGUMENT_INTEGER, GROSR_ARGUMENT_REAL, GROSR_ARGUMENT_TEXT };
@@ -52,12 +52,12 @@ enum grosr_export_role { GROSR_FLOW_NONE, GROSR_FLOW_FROM, GROSR_FLOW_THROUGH, G
 struct grosr_export_event {
     const struct grosr_export_track *track;
     int64_t time;
-    const char *category; /* one of a few, never freed */
+    const char *category; /* a literal */
     const char *name;
     int arguments;
     struct grosr_export_argument argument[GROSR_EXPORT_ARGUMENTS];
     enum grosr_export_role role;
-    size_t flows; /* arrows that it is part of, all in the same role */
+    size_t flows; /* the number of arrows at it, all with the same role */
     const uint64_t *flow;
 };
 

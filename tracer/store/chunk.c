@@ -15,20 +15,20 @@
  *         ...           the data
  *     -8  8             zeroes, so that any field of the data is read by one load of 8 bytes
  *
- * A record's payload is cut into `low`, the 40 bits of a task's number in most kinds, and `high`, the 16 bits
- * above. Its token tells its kind, its high bits, and by class how many bytes of the data are its time
- * (against the record before) and its low bits (against a prediction). With lanes that begin and end
- * together, in order of their tasks, there are none. Token 255: too many different ones; the record follows
- * whole.
+ * A record's payload is split into `low`, the 40 bits of a task's number in most kinds, and `high`, the 16
+ * bits above. Its token gives its kind, its high bits, and by class how many bytes of the data are its time
+ * (a difference to the record before) and its low bits (a difference to a prediction). Lanes that begin and
+ * end together, in order of their tasks, need no data at all. Token 255, when the dictionary is full: the
+ * record follows whole.
  *
- * The prediction: an end is that of the task that began first of those that have begun and not ended; of any
- * other kind, the latest record's low bits, and class 1 says "one more".
+ * The prediction: an end is that of the task that began first of those that have begun and not ended; for any
+ * other kind, the latest record's low bits, or with class 1 one more.
  *
  * Alternatives, measured on records of the workloads arith, spawn and pipeline, 16,384 a chunk, CPU time of
  * one EPYC core, ns and bytes an event: LZ4 of the raw records 20 ns, 10 B; zstd -1 of them 37 to 42 ns, 3.9
  * to 4.6 B; this without LZ4 6 ns, 2.2 to 2.6 B; LZ4 of the tokens 0.7 to 1.0 ns more, 1.4 to 1.7 B, which
- * SQLite wins back; LZ4 of the data as well 3.5 ns more, 1.1 to 1.2 B; zstd -1 of both 7 to 8 ns more, 0.7 to
- * 0.8 B, which it does not.
+ * SQLite saves again by writing less; LZ4 of the data as well 3.5 ns more, 1.1 to 1.2 B; zstd -1 of both 7 to
+ * 8 ns more, 0.7 to 0.8 B, which it does not save.
  */
 #include "chunk.h"
 
@@ -37,7 +37,7 @@
 #include <string.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-              "chunks are written as this machine has its numbers");
+              "chunks are written in the byte order of the machine");
 
 enum { FORMAT_RAW = 1, FORMAT_PACKED = 2 };
 
@@ -50,15 +50,15 @@ enum { FORMAT_RAW = 1, FORMAT_PACKED = 2 };
 #define LOW_BITS GROSR_TASK_ID_BITS
 #define LOW_MASK GROSR_TASK_ID_MASK
 
-/* Classes: how many bytes of the data a field takes. */
+/* Classes of fields, by their bytes of data. */
 enum { TIME_SAME, TIME_8, TIME_16, TIME_24, TIME_48, TIME_CLASSES };
 enum { LOW_SAME, LOW_NEXT, LOW_8, LOW_16, LOW_40, LOW_CLASSES };
 static const uint8_t time_bytes[TIME_CLASSES] = {0, 1, 2, 3, 6};
 static const uint8_t low_bytes[LOW_CLASSES] = {0, 0, 1, 2, 5};
 
-/* ---- what a record is predicted from: the same on both sides ---- */
+/* ---- prediction, shared by encoder and decoder ---- */
 
-#define BEGUN 64u /* tasks kept, more than a warp has lanes */
+#define BEGUN 64u /* tasks remembered, more than a warp has lanes */
 
 enum role { OTHER, BEGINS, ENDS };
 
@@ -88,16 +88,16 @@ static inline void learn(struct model *m, uint32_t kind, uint64_t low, bool pred
     if (role == BEGINS)
         m->begun[m->tail++ % BEGUN] = low;
     else if (role == ENDS && m->head != m->tail)
-        m->head = predicted ? m->head + 1 : m->tail; /* out of step: begin anew */
+        m->head = predicted ? m->head + 1 : m->tail; /* the order was lost: start again */
 }
 
 /* ---- encoding ---- */
 
 #define SLOTS_LOG2 10u
 #define SLOTS      (1u << SLOTS_LOG2)
-#define NO_KEY     UINT32_MAX /* its classes do not exist */
+#define NO_KEY     UINT32_MAX /* a free slot: no token has such classes */
 
-/* Tokens by what they stand for, by open addressing; never more than a quarter full. */
+/* Hash table of tokens by entry: open addressing, at most a quarter full. */
 struct dictionary {
     uint32_t key[SLOTS];
     uint8_t token[SLOTS];
@@ -137,7 +137,7 @@ static size_t encode_raw(const struct grosr_pair *records, uint32_t count, uint8
     return 1 + count * sizeof(*records);
 }
 
-/* The zero bits that all distances between the records' times end in. */
+/* The number of low zero bits that all differences between the records' times have. */
 static unsigned common_shift(const struct grosr_pair *records, uint32_t count)
 {
     uint64_t bits = UINT64_C(1) << (GROSR_KIND_SHIFT - 1);
@@ -147,7 +147,7 @@ static unsigned common_shift(const struct grosr_pair *records, uint32_t count)
     return (unsigned)__builtin_ctzll(bits);
 }
 
-/* Tokens and data of the records; the end of the data. */
+/* Writes tokens and data of the records; returns the end of the data. */
 static uint8_t *pack(const struct grosr_pair *records, uint32_t count, unsigned shift, struct dictionary *d,
                      uint8_t *tokens, uint8_t *data)
 {
@@ -186,7 +186,7 @@ static uint8_t *pack(const struct grosr_pair *records, uint32_t count, unsigned 
 
 size_t grosr_chunk_encode(const struct grosr_pair *records, uint32_t count, void *room)
 {
-    /* Where things are made; then they move up to where they belong. */
+    /* Each part is built at its largest possible offset, then moved down to its place. */
     uint8_t *out = (uint8_t *)room, *stored = out + HEADER_BYTES + ENTRIES_MAX * ENTRY_BYTES;
     uint8_t *data = stored + LZ4_COMPRESSBOUND(count), *tokens = out + GROSR_CHUNK_ROOM(count) - count;
     unsigned shift = common_shift(records, count);
@@ -233,24 +233,24 @@ static int decode_raw(const uint8_t *bytes, size_t size, struct grosr_pair *reco
     return 0;
 }
 
-/* An entry of the dictionary, made ready. */
-struct meaning {
+/* A decoded entry of the dictionary. */
+struct decoded_entry {
     uint64_t kind_high;           /* the kind in the low byte, the high bits above it */
-    uint64_t time_mask, low_mask; /* of the loads */
+    uint64_t time_mask, low_mask; /* of the bytes loaded */
     uint32_t time_bytes, low_bytes;
     uint64_t one; /* 1: one more than predicted */
 };
 
-/* -EINVAL: there is no such entry. */
-static int understand(const uint8_t *entry, struct meaning *m)
+/* -EINVAL: its classes do not exist. */
+static int decode_entry(const uint8_t *in, struct decoded_entry *m)
 {
-    uint32_t time_class = entry[0] & 7, low_class = entry[0] >> 3;
+    uint32_t time_class = in[0] & 7, low_class = in[0] >> 3;
     uint16_t high;
 
     if (time_class >= TIME_CLASSES || low_class >= LOW_CLASSES)
         return -EINVAL;
-    memcpy(&high, entry + 1, sizeof(high));
-    m->kind_high = entry[3] | (uint64_t)high << 8;
+    memcpy(&high, in + 1, sizeof(high));
+    m->kind_high = in[3] | (uint64_t)high << 8;
     m->time_bytes = time_bytes[time_class];
     m->low_bytes = low_bytes[low_class];
     m->time_mask = (UINT64_C(1) << 8 * m->time_bytes) - 1;
@@ -260,11 +260,11 @@ static int understand(const uint8_t *entry, struct meaning *m)
 }
 
 /*
- * The records that tokens and data tell. The tokens may lie in the last bytes of `records`: a token is read
- * before a record reaches it.
+ * The records of tokens and data. The tokens may be in the last bytes of `records`: each token is read before
+ * a record overwrites it.
  */
 static int unpack(const uint8_t *tokens, const uint8_t *data, size_t data_bytes,
-                  const struct meaning *meanings, uint64_t first_ns, unsigned shift,
+                  const struct decoded_entry *dictionary, uint64_t first_ns, unsigned shift,
                   struct grosr_pair *records, uint32_t count)
 {
     const uint8_t *end = data + data_bytes - SLACK_BYTES;
@@ -273,7 +273,7 @@ static int unpack(const uint8_t *tokens, const uint8_t *data, size_t data_bytes,
 
     memset(&m, 0, sizeof(m));
     for (uint32_t i = 0; i < count; i++) {
-        const struct meaning *what = &meanings[tokens[i]];
+        const struct decoded_entry *entry = &dictionary[tokens[i]];
         uint64_t passed, zigzag, low, predicted;
         uint32_t kind;
         if (tokens[i] == WHOLE) {
@@ -288,19 +288,19 @@ static int unpack(const uint8_t *tokens, const uint8_t *data, size_t data_bytes,
             low = e.hi & LOW_MASK;
             predicted = predict(&m, kind);
         } else {
-            /* Not one byte beyond `end` is used, and the load before it may reach SLACK_BYTES over it. */
-            if ((size_t)(end - data) < what->time_bytes + what->low_bytes)
+            /* No byte beyond `end` is used, though a load may extend SLACK_BYTES past it. */
+            if ((size_t)(end - data) < entry->time_bytes + entry->low_bytes)
                 return -EINVAL;
             memcpy(&passed, data, 8);
-            memcpy(&zigzag, data + what->time_bytes, 8);
-            data += what->time_bytes + what->low_bytes;
-            zigzag &= what->low_mask;
-            kind = what->kind_high & 0xff;
-            time = (time + ((passed & what->time_mask) << shift)) & GROSR_TIME_MASK;
+            memcpy(&zigzag, data + entry->time_bytes, 8);
+            data += entry->time_bytes + entry->low_bytes;
+            zigzag &= entry->low_mask;
+            kind = entry->kind_high & 0xff;
+            time = (time + ((passed & entry->time_mask) << shift)) & GROSR_TIME_MASK;
             predicted = predict(&m, kind);
-            low = (predicted + (zigzag >> 1 ^ (UINT64_C(0) - (zigzag & 1))) + what->one) & LOW_MASK;
+            low = (predicted + (zigzag >> 1 ^ (UINT64_C(0) - (zigzag & 1))) + entry->one) & LOW_MASK;
             records[i].lo = (uint64_t)kind << GROSR_KIND_SHIFT | time;
-            records[i].hi = what->kind_high >> 8 << LOW_BITS | low;
+            records[i].hi = entry->kind_high >> 8 << LOW_BITS | low;
         }
         learn(&m, kind, low, low == predicted);
     }
@@ -310,7 +310,7 @@ static int unpack(const uint8_t *tokens, const uint8_t *data, size_t data_bytes,
 int grosr_chunk_decode(const void *bytes, size_t size, struct grosr_pair *records, uint32_t count)
 {
     const uint8_t *in = (const uint8_t *)bytes;
-    struct meaning meanings[ENTRIES_MAX + 1];
+    struct decoded_entry dictionary[ENTRIES_MAX + 1];
     uint32_t token_bytes;
     uint64_t first_ns;
     uint16_t entries;
@@ -332,7 +332,7 @@ int grosr_chunk_decode(const void *bytes, size_t size, struct grosr_pair *record
         size - entries * ENTRY_BYTES - SLACK_BYTES < token_bytes)
         return -EINVAL;
     for (uint32_t i = 0; i < entries; i++)
-        if (understand(in + i * ENTRY_BYTES, &meanings[i]))
+        if (decode_entry(in + i * ENTRY_BYTES, &dictionary[i]))
             return -EINVAL;
     size -= entries * ENTRY_BYTES + token_bytes;
     in += entries * ENTRY_BYTES;
@@ -346,5 +346,5 @@ int grosr_chunk_decode(const void *bytes, size_t size, struct grosr_pair *record
     for (uint32_t i = 0; i < count; i++)
         if (tokens[i] >= entries && tokens[i] != WHOLE)
             return -EINVAL;
-    return unpack(tokens, data, size, meanings, first_ns, shift, records, count);
+    return unpack(tokens, data, size, dictionary, first_ns, shift, records, count);
 }

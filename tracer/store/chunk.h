@@ -11,20 +11,19 @@
 
 #define GROSR_CHUNK_EVENTS_MAX 65536u
 
-/* Bytes of room that packing so many records takes; what is made of them is never more than 16 a record and
- * one. */
+/* Bytes of working space for packing so many records; the result has at most 16 bytes a record, and one. */
 #define GROSR_CHUNK_ROOM(count) ((size_t)2048 + (size_t)(count) * (sizeof(struct grosr_pair) + 3))
 
 /*
  * Packs 1 .. GROSR_CHUNK_EVENTS_MAX records into the beginning of `room`, GROSR_CHUNK_ROOM(count) bytes.
- * Returns how many bytes the chunk has. All of a record is kept but its lap, which follows from its position.
+ * Returns the size of the chunk in bytes. It has all of a record but its lap, which follows from its
+ * position.
  */
 size_t grosr_chunk_encode(const struct grosr_pair *records, uint32_t count, void *room);
 
 /*
- * Unpacks; `count` is what the caller expects. The records have lap 0. 0; -EINVAL: there are not `count`
- * records in these bytes, or this is no chunk. Bytes may come from anywhere: none are believed, nothing
- * outside of the two arrays is touched. After an error what `records` holds means nothing.
+ * Unpacks `count` records, with lap 0. 0; -EINVAL: the bytes are no chunk of `count` records. The bytes are
+ * not trusted: nothing outside of the two arrays is accessed. After an error `records` is indeterminate.
  */
 int grosr_chunk_decode(const void *bytes, size_t size, struct grosr_pair *records, uint32_t count);
 

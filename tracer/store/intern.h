@@ -1,4 +1,4 @@
-/* Numbers for strings: from 1, the same for the same text. One thread at a time. */
+/* Numbers for strings: from 1, the same for equal texts. One thread at a time. */
 #ifndef GROSR_INTERN_H
 #define GROSR_INTERN_H
 

@@ -1,6 +1,6 @@
 /*
- * The virtual table behind pending.h: eponymous (no CREATE puts it into the file), one module a table, read
- * from its first row to its last.
+ * The virtual table behind pending.h: eponymous, so that no CREATE puts it into the file, one module a table,
+ * read from its first row to its last.
  */
 #include "pending.h"
 
@@ -135,7 +135,7 @@ int grosr_pending_open(struct grosr_pending *p, sqlite3 *db, const char *table, 
     code = sqlite3_create_module(db, name, &module, p);
     if (code != SQLITE_OK)
         return code;
-    /* ROLLBACK is what follows upon any error: so there is no need of a journal for the statement. */
+    /* Any error rolls the transaction back, so the statement needs no journal of its own. */
     snprintf(sql, sizeof(sql), "INSERT OR %s INTO %s SELECT * FROM %s", replace ? "REPLACE" : "ROLLBACK",
              table, name);
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &p->insert, NULL);

@@ -1,8 +1,8 @@
 /*
- * Rows of integers on their way into a table. They lie in an array, and SQLite takes them from there some
- * thousand at a time, by INSERT ... SELECT from a virtual table that exists in this connection alone: there
- * is nothing to bind and no statement to step for each row, which costs a third less than INSERTs of 16 rows
- * (a row of GROSR_TASK: 250 ns instead of 370 on one EPYC core).
+ * Rows of integers that wait to be inserted into a table. They are in an array, and SQLite reads
+ * GROSR_PENDING_ROWS of them at a time from there, by INSERT ... SELECT from a virtual table that exists in
+ * this connection alone: nothing is bound and no statement stepped for each row, which costs a third less
+ * than INSERTs of 16 rows (a row of GROSR_TASK: 250 ns instead of 370 on one EPYC core).
  */
 #ifndef GROSR_PENDING_H
 #define GROSR_PENDING_H
@@ -22,16 +22,16 @@ struct grosr_pending {
 };
 
 /*
- * For a table of so many columns, at most 16; `replace`: rows replace those of the same key. `pending` stays
- * where it is until it is closed. An SQLite code.
+ * For a table of `columns` columns, at most 16; `replace`: rows replace those of the same key. `pending` must
+ * not move until it is closed. Returns an SQLite code.
  */
 int grosr_pending_open(struct grosr_pending *pending, sqlite3 *db, const char *table, int columns,
                        bool replace);
 
-/* Writes the rows and forgets them. An SQLite code; after an error the transaction is rolled back. */
+/* Inserts the rows. Returns an SQLite code; after an error the transaction is rolled back. */
 int grosr_pending_flush(struct grosr_pending *pending);
 
-/* Forgets them. Zero is allowed. Before the database is closed. */
+/* Discards them. All zero is allowed. To be called before the database is closed. */
 void grosr_pending_close(struct grosr_pending *pending);
 
 #endif

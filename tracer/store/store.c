@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Writes the rows that a table has pending. */
+/* Inserts the pending rows of a table. */
 static int flush_table(struct grosr_store *s, enum grosr_table table)
 {
     return store_check(s, grosr_pending_flush(&s->table[table]));
@@ -110,8 +110,8 @@ int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end,
                       4, NULL, 0);
 }
 
-/* Runs the statements of indexes.sql, one by one; `more` steps come after them. */
-static int make_indexes(struct grosr_store *s, grosr_store_progress *progress, uint64_t more)
+/* Runs the statements of indexes.sql one by one; `more` steps of progress follow them. */
+static int create_indexes(struct grosr_store *s, grosr_store_progress *progress, uint64_t more)
 {
     const char *sql = grosr_sql_indexes;
     uint64_t done = 0, all = more;
@@ -140,7 +140,7 @@ int grosr_store_finish(struct grosr_store *s, grosr_store_progress *progress)
     int err = grosr_store_commit(s);
 
     if (!err)
-        err = make_indexes(s, progress, 1);
+        err = create_indexes(s, progress, 1);
     if (!err)
         err = store_check(s, grosr_summary_store(s->db));
     if (!err)
@@ -151,7 +151,7 @@ int grosr_store_finish(struct grosr_store *s, grosr_store_progress *progress)
         err = store_sql(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
     if (!err)
         err = store_sql(s, "COMMIT");
-    /* One plain file. A reader that has it open now keeps it in WAL mode, which does no harm. */
+    /* One plain file. It stays in WAL mode, which does no harm, while a reader has it open. */
     if (!err)
         sqlite3_exec(s->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
     return err;
@@ -170,9 +170,9 @@ void grosr_store_close(struct grosr_store *s)
     sqlite3_finalize(s->oldest_chunk);
     store_close_window(s);
     for (int i = 0; i < STORE_STATEMENTS; i++)
-        sqlite3_finalize(s->kept[i].statement);
+        sqlite3_finalize(s->cache[i].statement);
     grosr_intern_free(&s->strings);
-    if (s->error) { /* leave a word, if there is room for one */
+    if (s->error) { /* keep the reason in the file, if there is room for it */
         char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO GROSR_META VALUES ('collector_error', %Q)",
                                     grosr_error());
         sqlite3_exec(s->db, sql, NULL, NULL, NULL);

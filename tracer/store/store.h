@@ -2,9 +2,9 @@
  * The trace file: an SQLite database (schema/tables.sql).
  *
  * While it is written it is in WAL mode, so that other programs may read it at any time; rows are committed
- * twice a second. At a proper close indexes are made, GROSR_META.complete becomes 1 and the journal goes back
- * to one plain file. After the first write error (a full disk, say) nothing more is written; the database
- * stays as of the last commit, sound, and every later call returns the same error.
+ * twice a second. A proper close creates the indexes, sets GROSR_META.complete to 1 and leaves one plain file
+ * without a journal. After the first write error (a full disk, for example) nothing more is written; the
+ * database stays consistent as of the last commit, and every later call returns the same error.
  */
 #ifndef GROSR_STORE_H
 #define GROSR_STORE_H
@@ -38,9 +38,9 @@ enum grosr_table {
 struct grosr_store;
 
 /*
- * A trace may hold several sessions, each with its own numbers from 0. In the file a session's workers,
- * rings, queues, functions and names are numbered behind those of the sessions before it: by these, plus the
- * own number. Times are ns since origin_ns (CLOCK_MONOTONIC), the start of session 1.
+ * A trace may hold several sessions, each with its own numbers from 0. In the file the workers, rings,
+ * queues, functions and names of a session have these bases added to their numbers, so that they follow those
+ * of the sessions before it. Times are ns since origin_ns (CLOCK_MONOTONIC), the start of session 1.
  */
 struct grosr_bases {
     int64_t session; /* its number, from 1 */
@@ -48,38 +48,40 @@ struct grosr_bases {
     int64_t origin_ns;
 };
 
-/* A host time on the trace's timeline. Wraps, as clocks that are not trusted may. */
+/* A host time on the trace's timeline. Wraps around: clocks of other processes are not trusted. */
 static inline int64_t grosr_timeline(const struct grosr_bases *bases, uint64_t host_ns)
 {
     return (int64_t)(host_ns - (uint64_t)bases->origin_ns);
 }
 
 /*
- * Creates an empty trace. An older GROSR trace of that name is replaced; any other file is left alone:
- * -EEXIST. -EACCES, -ENOENT, -ENOSPC, -EIO as the system says.
+ * Creates an empty trace. An older GROSR trace of that name is replaced; any other file is left alone, with
+ * -EEXIST. -EACCES, -ENOENT, -ENOSPC, -EIO: from the system.
  */
 int grosr_store_create(struct grosr_store **store, const char *path);
 
 /*
- * Opens a trace whose recording of this session was cut off, to go on with it: 1, and the session's number in
- * it. 0: there is none at `path`, to be replaced or not. -EEXIST: it was being recorded with others that are
- * not done.
+ * Opens a trace whose recording of this session was interrupted, to continue it: returns 1, and the session's
+ * number in it. 0: there is no such trace at `path`. -EEXIST: the trace has other sessions whose recording
+ * was interrupted too.
  */
 int grosr_store_continue(struct grosr_store **store, const char *path, const struct grosr_session *session,
                          int64_t *number);
 
-/* Stores where the collector stands with a session, and reads it: state is to be freed. */
-int grosr_store_save_state(struct grosr_store *store, int64_t session, const struct grosr_checkpoint *state);
-int grosr_store_load_state(struct grosr_store *store, int64_t session, struct grosr_checkpoint *state);
+/* Stores the checkpoint of a session, and loads it into an empty one, which the caller frees. */
+int grosr_store_save_checkpoint(struct grosr_store *store, int64_t session,
+                                const struct grosr_checkpoint *checkpoint);
+int grosr_store_load_checkpoint(struct grosr_store *store, int64_t session,
+                                struct grosr_checkpoint *checkpoint);
 
 /* Adds the snapshots that are in the file to a clock. */
 int grosr_store_load_clock(struct grosr_store *store, const struct grosr_bases *bases,
                            struct grosr_clock *clock);
 
-/* The events that are put aside, and when the latest of them were drained (may be NULL). */
+/* The number of events in the backlog, and when the latest of them were drained (may be NULL). */
 int grosr_store_count_chunks(struct grosr_store *store, uint64_t *events, uint64_t *drained_ns);
 
-/* Adds a session, and what is known of it at once. */
+/* Adds a session, with its functions and queues. */
 int grosr_store_add_session(struct grosr_store *store, const struct grosr_session *session,
                             struct grosr_bases *bases);
 
@@ -102,24 +104,24 @@ int grosr_store_name(struct grosr_store *store, int64_t name, int64_t session, c
                      const char *unit);
 
 /*
- * Puts events aside that were drained at drained_ns (CLOCK_MONOTONIC), at most GROSR_CHUNK_EVENTS_MAX,
- * packed (chunk.h), and takes the oldest back, without their laps: *count 0 when there are none. The caller
- * frees *records. -EIO: what comes back is damaged. `records` NULL, here and there: there are none to be had,
- * but what is before first + count is told elsewhere.
+ * The backlog. Appends events that were drained at drained_ns (CLOCK_MONOTONIC), at most
+ * GROSR_CHUNK_EVENTS_MAX, packed (chunk.h); takes out the oldest, without their laps: *count is 0 when there
+ * are none. The caller frees *records. -EIO: the chunk is damaged. `records` NULL, in both: no events, those
+ * before position first + count are accounted for elsewhere.
  */
 int grosr_store_put_chunk(struct grosr_store *store, uint32_t ring, uint64_t first, uint64_t drained_ns,
                           const struct grosr_pair *records, uint32_t count);
 int grosr_store_take_chunk(struct grosr_store *store, uint32_t *ring, uint64_t *first, uint64_t *drained_ns,
                            struct grosr_pair **records, uint32_t *count);
 
-/* When the oldest events that are put aside were drained; UINT64_MAX: there are none. */
+/* When the oldest events of the backlog were drained; UINT64_MAX: it is empty. */
 int grosr_store_oldest_chunk(struct grosr_store *store, uint64_t *drained_ns);
 
 /*
- * Leaves out what ended before `from`, a time of the trace: of the rows that are not made of events, a part
- * of them now and then, so that the file keeps its size while `from` goes along with `now`, and all at the
- * end; GROSR_META then tells of it, and how many `events` date from before. The rows of a device's events are
- * left out where they would be made (rows.h).
+ * Deletes what ended before `from`, a time of the trace, among the rows that are not made of events: the
+ * first deletes a part of them at intervals, so that the file keeps its size while `from` follows `now`; the
+ * second deletes all at the end and notes it in GROSR_META, with how many `events` date from before. Rows of
+ * a device's events are not made in the first place (rows.h).
  */
 int grosr_store_cut(struct grosr_store *store, int64_t from, int64_t now);
 int grosr_store_cut_all(struct grosr_store *store, int64_t from, uint64_t events);
@@ -137,13 +139,13 @@ struct grosr_value {
     enum grosr_value_type type;
     int64_t integer; /* of TEXT and BLOB: their bytes */
     double real;
-    const char *text; /* of TEXT: UTF-8, if need be not quite; not NUL-terminated */
+    const char *text; /* of TEXT: UTF-8, which is not checked; not NUL-terminated */
 };
 
 /*
- * Runs a statement that returns nothing, `sql`, with its parameters bound to `values`. It is prepared once
- * and kept: `sql` must be a string that stays, the same one each time. *row (may be NULL) is the rowid of a
- * row it inserted.
+ * Runs `sql`, a statement that returns nothing, with its parameters bound to `values`. It is prepared once
+ * and cached by the address of `sql`, which must stay valid. *row (may be NULL): the rowid of the row it
+ * inserted.
  */
 int grosr_store_execute(struct grosr_store *store, const char *sql, const struct grosr_value *values,
                         uint32_t count, int64_t *row);
@@ -154,7 +156,7 @@ int grosr_store_string(struct grosr_store *store, const char *text, size_t bytes
 /* Commits what has been added. */
 int grosr_store_commit(struct grosr_store *store);
 
-/* Notes the bound of a placed time; the trace tells the greatest. */
+/* Notes the error bound of a converted time; GROSR_META keeps the maximum. */
 int grosr_store_clock_error(struct grosr_store *store, uint64_t bound_ns);
 
 /*
@@ -163,17 +165,17 @@ int grosr_store_clock_error(struct grosr_store *store, uint64_t bound_ns);
 int grosr_store_end_session(struct grosr_store *store, int64_t session, int64_t end, bool died,
                             bool detached);
 
-/* Tells how far something long is; NULL: nobody wants to know. */
+/* Reports the progress of something long; may be NULL. */
 typedef void grosr_store_progress(const char *what, uint64_t done, uint64_t all);
 
-/* Makes the indexes and the summaries, marks the trace complete. */
+/* Commits, creates the indexes and the summaries, and marks the trace complete. */
 int grosr_store_finish(struct grosr_store *store, grosr_store_progress *progress);
 
 /* Closes the file as it is. NULL is allowed. */
 void grosr_store_close(struct grosr_store *store);
 
 /*
- * Opens a trace for reading. Files of older schema versions look like today's, through temporary views.
+ * Opens a trace for reading. Files of older schema versions look like current ones, by temporary views.
  * -ENOENT: no such file; -EPROTO: not a GROSR trace, or one of a schema version that this grosr does not
  * know. The text is in grosr_error(). The connection is one thread's at a time.
  */

@@ -26,7 +26,7 @@ int grosr_store_put_chunk(struct grosr_store *s, uint32_t ring, uint64_t first, 
     return store_step(s, s->put_chunk);
 }
 
-/* The records of a row of first_chunk. */
+/* The records of the row that first_chunk is at. */
 static int unpack(struct grosr_store *s, struct grosr_pair **records, uint32_t *count)
 {
     int64_t n = sqlite3_column_int64(s->first_chunk, 3);
@@ -90,7 +90,6 @@ int grosr_store_oldest_chunk(struct grosr_store *s, uint64_t *drained_ns)
     return err;
 }
 
-/* What putting events aside has taken, so that a reader can tell how well they pack. */
 int store_write_chunk_totals(struct grosr_store *s)
 {
     static const char sql[] = "INSERT OR REPLACE INTO GROSR_META (key, value) VALUES ('chunk_events', ?1),"

@@ -1,5 +1,5 @@
 /*
- * Going on with a trace whose collector was killed (store.h).
+ * Continuing a trace whose collector was killed (store.h): what a new collector takes over from the file.
  */
 #include "store_parts.h"
 
@@ -27,7 +27,7 @@ static int ask(struct grosr_store *s, const char *sql, int64_t *row)
     return err;
 }
 
-/* Strings keep their numbers. */
+/* Strings keep their numbers: they are interned in that order. */
 static int load_strings(struct grosr_store *s)
 {
     sqlite3_stmt *q;
@@ -47,8 +47,8 @@ static int load_strings(struct grosr_store *s)
     return err;
 }
 
-/* Whether the file is a trace of today's version that was cut off while it recorded this session: its number.
- */
+/* Whether the file is a trace of the current version whose recording of this session was interrupted; its
+ * number, and how many other sessions were interrupted too. */
 static int find_session(const char *path, const struct grosr_session_header *h, int64_t *number,
                         int64_t *others)
 {
@@ -82,17 +82,17 @@ static int find_session(const char *path, const struct grosr_session_header *h, 
     return found;
 }
 
-/* How much has been put aside since the recording began. */
-static int load_chunk_books(struct grosr_store *s)
+/* The totals that store_write_chunk_totals() wrote. */
+static int load_chunk_totals(struct grosr_store *s)
 {
-    int64_t books[2];
+    int64_t totals[2];
     int err = ask(s,
                   "SELECT (SELECT value FROM GROSR_META WHERE key = 'chunk_events'),"
                   " (SELECT value FROM GROSR_META WHERE key = 'chunk_bytes')",
-                  books);
+                  totals);
 
-    s->chunk_events = (uint64_t)books[0];
-    s->chunk_bytes = (uint64_t)books[1];
+    s->chunk_events = (uint64_t)totals[0];
+    s->chunk_bytes = (uint64_t)totals[1];
     return err;
 }
 
@@ -119,7 +119,7 @@ int grosr_store_continue(struct grosr_store **out, const char *path, const struc
     if (!err)
         err = load_strings(s);
     if (!err)
-        err = load_chunk_books(s);
+        err = load_chunk_totals(s);
     if (!err)
         err = store_sql(s, "DELETE FROM GROSR_META WHERE key = 'collector_error'");
     if (err) {
@@ -130,17 +130,19 @@ int grosr_store_continue(struct grosr_store **out, const char *path, const struc
     return 1;
 }
 
-int grosr_store_save_state(struct grosr_store *s, int64_t session, const struct grosr_checkpoint *state)
+int grosr_store_save_checkpoint(struct grosr_store *s, int64_t session,
+                                const struct grosr_checkpoint *checkpoint)
 {
     static const char sql[] = "INSERT OR REPLACE INTO GROSR_CHECKPOINT (session, state) VALUES (?, ?)";
-    const struct grosr_value values[] = {
-        {.type = GROSR_VALUE_INTEGER, .integer = session},
-        {.type = GROSR_VALUE_BLOB, .integer = (int64_t)state->size, .text = (const char *)state->bytes}};
+    const struct grosr_value values[] = {{.type = GROSR_VALUE_INTEGER, .integer = session},
+                                         {.type = GROSR_VALUE_BLOB,
+                                          .integer = (int64_t)checkpoint->size,
+                                          .text = (const char *)checkpoint->bytes}};
 
     return grosr_store_execute(s, sql, values, 2, NULL);
 }
 
-int grosr_store_load_state(struct grosr_store *s, int64_t session, struct grosr_checkpoint *state)
+int grosr_store_load_checkpoint(struct grosr_store *s, int64_t session, struct grosr_checkpoint *checkpoint)
 {
     sqlite3_stmt *q;
     int err = store_prepare(s, "SELECT state FROM GROSR_CHECKPOINT WHERE session = ?", &q);
@@ -149,7 +151,7 @@ int grosr_store_load_state(struct grosr_store *s, int64_t session, struct grosr_
         return err;
     sqlite3_bind_int64(q, 1, session);
     if (sqlite3_step(q) == SQLITE_ROW)
-        grosr_checkpoint_put(state, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+        grosr_checkpoint_put(checkpoint, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
     sqlite3_finalize(q);
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * Making a trace file (store.h): what must give way, the schema, the tables that come from it, and sessions.
+ * Creating a trace file (store.h): replacing what was there, the schema, lookup tables, and sessions.
  */
 #include "store_parts.h"
 
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Numbers kept for each session: its functions have 15 bits (GROSR_TASK_NOTHING aside), its names 16. */
+/* Numbers kept for each session: its functions have 15 bits (except GROSR_TASK_NOTHING), its names 16. */
 #define FUNCTION_SPACE 65536
 #define NAME_SPACE     65536
 
@@ -137,8 +137,8 @@ static int start_timeline(struct grosr_store *s, const struct grosr_session_head
         &real, 1, NULL, 0);
 }
 
-/* Whether a file may make way for a trace: it is one, or a database that holds nothing at all, as a collector
- * leaves it that is killed before its first commit. */
+/* Whether a file may be replaced by a trace: it is one, or an empty database, which a collector leaves that
+ * is killed before its first commit. */
 static bool may_be_replaced(const char *path)
 {
     sqlite3 *db;
@@ -178,8 +178,8 @@ int grosr_store_probe(const char *path)
     return 0;
 }
 
-/* Makes way for a new trace: an old trace goes, an empty file too, anything else stays. */
-static int make_way(const char *path)
+/* Removes an old trace or an empty file, with its journals; anything else stays, with -EEXIST. */
+static int remove_old(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     int err = grosr_store_probe(path);
@@ -248,13 +248,13 @@ int grosr_store_create(struct grosr_store **out, const char *path)
 {
     struct grosr_store *s = NULL;
     char pragmas[128];
-    int err = make_way(path);
+    int err = remove_old(path);
 
     if (!err)
         err = store_open(&s, path, SQLITE_OPEN_CREATE);
     if (!s)
         return err;
-    /* What makes it a trace comes in one transaction: a reader finds all of it or none. */
+    /* All of the schema is one transaction: a reader finds all of it or none. */
     snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d",
              GROSR_APPLICATION_ID, GROSR_SCHEMA_VERSION);
     if (!err)

@@ -19,26 +19,25 @@ struct grosr_store {
     struct {
         const char *sql;
         sqlite3_stmt *statement;
-    } kept[STORE_STATEMENTS];
-    struct grosr_store_window *window; /* store_window.c; NULL: nothing has been cut */
+    } cache[STORE_STATEMENTS];
+    struct grosr_store_window *window; /* store_window.c; NULL: nothing has been deleted */
     struct grosr_intern strings;
-    uint8_t *room;                      /* where a chunk is packed */
-    uint64_t chunk_events, chunk_bytes; /* put aside in all, and the bytes that they took */
+    uint8_t *room;                      /* a chunk is packed here */
+    uint64_t chunk_events, chunk_bytes; /* all that were ever packed, and the bytes that they took */
     struct grosr_bases next;            /* of the next session */
     int error;                          /* sticky: the first write error */
 };
 
-/* Notes the first failure and gives up writing: the transaction under way is rolled back. Its negative errno.
- */
+/* Keeps the first failure and ends all writing: rolls the open transaction back. Its negative errno. */
 int store_failed(struct grosr_store *store);
 
 /*
- * 0, or as store_failed(), by an SQLite code. SQLITE_NOMEM may be from code of ours, without the connection
- * knowing of it.
+ * 0 for SQLITE_OK, else as store_failed(). SQLITE_NOMEM may also come from a malloc() of ours, which the
+ * connection does not know about.
  */
 int store_check(struct grosr_store *store, int code);
 
-/* Each returns 0, or the error there has been before or is now. */
+/* Each returns 0, or the kept error, or its own. */
 int store_sql(struct grosr_store *store, const char *sql);
 int store_step(struct grosr_store *store, sqlite3_stmt *statement); /* and resets */
 int store_prepare(struct grosr_store *store, const char *sql, sqlite3_stmt **statement);
@@ -52,15 +51,15 @@ int store_once(struct grosr_store *store, const char *sql, const int64_t *ints, 
 
 int store_set_meta(struct grosr_store *store, const char *key, const char *value);
 
-/* Opens the file as the store writes it, with more flags for SQLite, and begins; prepares what it runs often.
- */
+/* Opens the file for writing, with more flags for SQLite, and begins a transaction; prepares the statements
+ * that are run often. */
 int store_open(struct grosr_store **store, const char *path, int flags);
 int store_prepare_all(struct grosr_store *store);
 
 /* Notes in GROSR_META how many events have been packed, and the bytes that they took (store_chunks.c). */
 int store_write_chunk_totals(struct grosr_store *store);
 
-/* Frees what cutting has made. */
+/* Frees the marks and statements of store_window.c. */
 void store_close_window(struct grosr_store *store);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * Opening trace files (store.h, store_read.h): what is read is only looked at, and files of older versions
- * are seen as today's through temporary tables and views of the connection.
+ * Opening trace files for reading (store.h, store_read.h). The file is never changed; temporary tables and
+ * views of the connection make a file of an older version look like one of the current version.
  *
  * A file may come from anybody, and a database brings SQL of its own. None of it runs unless the user asks
- * for it by name: our views are laid over those of the file, and what they read must be tables, with today's
- * keys and no computed columns. So a query of ours takes what its rows take, and no row is met more often
- * than it is there. SQLite itself is told to trust neither the schema nor the pages.
+ * for it by name: temporary views hide those of the file, and what they read must be tables, with the current
+ * version's keys and no computed columns. So the cost of a query of ours is bounded by the number of rows,
+ * and a join by key finds one row at most. SQLite is configured to trust neither the schema nor the pages.
  */
 #include "store_read.h"
 
@@ -68,14 +68,14 @@ static int open_immutable(sqlite3 **db, const char *path)
     return code;
 }
 
-/* ---- what is not trusted ---- */
+/* ---- files are not trusted ---- */
 
-#define HEAP_MAX  (INT64_C(1) << 30) /* bytes that SQLite takes in this process: what sorts goes to disk */
+#define HEAP_MAX  (INT64_C(1) << 30) /* bytes of SQLite's heap in this process; sorting uses the disk */
 #define VALUE_MAX (64 << 20)         /* bytes of a text, a blob or a row; chunks have 1 MiB at most */
-#define STEPS_MAX (1 << 20)          /* of a statement's program; our longest has some thousands */
+#define STEPS_MAX (1 << 20)          /* of a statement's program; our longest has a few thousand */
 #define KEY_BYTES 128
 
-/* Before anything of the file is looked at. An SQLite code. */
+/* To be called before anything of the file is read. Returns an SQLite code. */
 static int harden(sqlite3 *db)
 {
     sqlite3_hard_heap_limit64(HEAP_MAX);
@@ -89,7 +89,7 @@ static int harden(sqlite3 *db)
     return sqlite3_exec(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL, NULL);
 }
 
-/* A statement with a table's name in it: `sql` has one %w. */
+/* Prepares a statement with a table's name in it: `sql` has one %w. */
 static int prepare_about(sqlite3 *db, const char *sql, const char *table, sqlite3_stmt **statement)
 {
     char *text = sqlite3_mprintf(sql, table);
@@ -100,8 +100,8 @@ static int prepare_about(sqlite3 *db, const char *sql, const char *table, sqlite
 }
 
 /*
- * The columns of a table's key, as text; "" for none. SQLITE_CORRUPT: it has columns that are computed.
- * Asked by PRAGMA, since a table of the file may have the name of the function that tells the same.
+ * The columns of a table's key, as text; "" for none. SQLITE_CORRUPT: it has computed columns. Read by
+ * PRAGMA, since a table of the file may have the name of the table-valued function that returns the same.
  */
 static int key_of(sqlite3 *db, const char *table, char key[KEY_BYTES])
 {
@@ -123,10 +123,10 @@ static int key_of(sqlite3 *db, const char *table, char key[KEY_BYTES])
 }
 
 /*
- * Whether what the file has under a table's name is a table, and its rows are as many for a key as today's.
+ * Checks that what the file has under a table's name is a table, with the current version's key.
  * SQLITE_CORRUPT: it is not.
  */
-static int check_table(sqlite3 *db, sqlite3 *today, const char *table)
+static int check_table(sqlite3 *db, sqlite3 *current, const char *table)
 {
     char key[KEY_BYTES], wanted[KEY_BYTES];
     sqlite3_stmt *it = NULL;
@@ -147,25 +147,25 @@ static int check_table(sqlite3 *db, sqlite3 *today, const char *table)
         return code == SQLITE_DONE ? SQLITE_OK : code;
     code = key_of(db, table, key);
     if (code == SQLITE_OK)
-        code = key_of(today, table, wanted);
+        code = key_of(current, table, wanted);
     return code == SQLITE_OK && strcmp(key, wanted) != 0 ? SQLITE_CORRUPT : code;
 }
 
 /* ---- older versions ---- */
 
 /*
- * Today's table `name`, which is in `today` with the statement `create`, for a connection to an older file:
- * nothing if the file has it so, an empty temporary table if it has none of that name, and if it only lacks
- * columns a temporary view that hides it and has them too, with their defaults. Versions only ever add.
+ * Makes the table `name` of an older file look like the current version's, which `create` creates in
+ * `current`. If the file does not have it, by an empty temporary table; if it lacks columns, by a temporary
+ * view that hides it and adds them with their defaults. Versions only ever add.
  */
-static int modernise_table(sqlite3 *db, sqlite3 *today, const char *name, const char *create)
+static int adapt_table(sqlite3 *db, sqlite3 *current, const char *name, const char *create)
 {
     sqlite3_stmt *column = NULL;
     sqlite3_str *sql = sqlite3_str_new(db);
     int known = 0, added = 0, code;
 
     sqlite3_str_appendf(sql, "CREATE TEMP VIEW \"%w\" AS SELECT ", name);
-    code = sqlite3_prepare_v2(today, "SELECT name, coalesce(dflt_value, 'NULL') FROM pragma_table_info(?)",
+    code = sqlite3_prepare_v2(current, "SELECT name, coalesce(dflt_value, 'NULL') FROM pragma_table_info(?)",
                               -1, &column, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_bind_text(column, 1, name, -1, SQLITE_STATIC);
@@ -195,30 +195,30 @@ static int modernise_table(sqlite3 *db, sqlite3 *today, const char *name, const 
 }
 
 /*
- * Checks the tables and lays today's views over the file's; the file stays as it is. A file of an older
- * version looks like one of today's then. *damaged: the first table that is not what it should be.
+ * Checks the tables, adapts those of an older version, and hides the file's views by the current ones.
+ * `damaged`: which table is not what it should be.
  */
-static int look_through(sqlite3 *db, bool older, char damaged[KEY_BYTES])
+static int check_schema(sqlite3 *db, bool older, char damaged[KEY_BYTES])
 {
-    sqlite3 *today = NULL;
+    sqlite3 *current = NULL;
     sqlite3_stmt *table = NULL;
-    int code = sqlite3_open(":memory:", &today);
+    int code = sqlite3_open(":memory:", &current);
 
     if (code == SQLITE_OK)
-        code = sqlite3_exec(today, grosr_sql_tables, NULL, NULL, NULL);
+        code = sqlite3_exec(current, grosr_sql_tables, NULL, NULL, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_prepare_v2(today, "SELECT name, sql FROM sqlite_schema WHERE type = 'table'", -1,
+        code = sqlite3_prepare_v2(current, "SELECT name, sql FROM sqlite_schema WHERE type = 'table'", -1,
                                   &table, NULL);
     while (code == SQLITE_OK && sqlite3_step(table) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(table, 0);
-        code = check_table(db, today, name);
+        code = check_table(db, current, name);
         if (code == SQLITE_CORRUPT && sqlite3_errcode(db) != SQLITE_CORRUPT)
             snprintf(damaged, KEY_BYTES, "%s is not a table as it should be", name);
         if (code == SQLITE_OK && older)
-            code = modernise_table(db, today, name, (const char *)sqlite3_column_text(table, 1));
+            code = adapt_table(db, current, name, (const char *)sqlite3_column_text(table, 1));
     }
     sqlite3_finalize(table);
-    sqlite3_close(today);
+    sqlite3_close(current);
     return code == SQLITE_OK ? sqlite3_exec(db, grosr_sql_temp_views, NULL, NULL, NULL) : code;
 }
 
@@ -239,7 +239,7 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
     if (code == SQLITE_OK)
         code = read_pragma(*db, "PRAGMA application_id", &id);
     if (code == SQLITE_CANTOPEN ||
-        code == SQLITE_READONLY) { /* the folder: SQLite says the one or the other */
+        code == SQLITE_READONLY) { /* a folder that is read only: SQLite returns either */
         code = open_immutable(db, path);
         if (code == SQLITE_OK)
             code = harden(*db);
@@ -249,7 +249,7 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
     if (code == SQLITE_OK)
         code = read_pragma(*db, "PRAGMA user_version", &version);
     if (code == SQLITE_OK && id == GROSR_APPLICATION_ID && version >= 1 && version <= GROSR_SCHEMA_VERSION)
-        code = look_through(*db, version < GROSR_SCHEMA_VERSION, damaged);
+        code = check_schema(*db, version < GROSR_SCHEMA_VERSION, damaged);
     if (code != SQLITE_OK || id != GROSR_APPLICATION_ID) {
         int err =
             code == SQLITE_OK || code == SQLITE_NOTADB ? grosr_fail(EPROTO, "%s is not a GROSR trace", path)

@@ -7,8 +7,9 @@
 #include <sqlite3.h>
 
 /*
- * Opens a database that others may be using: waits for them instead of failing, from the first statement on.
- * One thread at a time has the connection. SQLite's code; *db is to be closed in any case.
+ * Opens a database that others may be using: from the first statement on, waits for their locks instead of
+ * failing. One thread at a time may use the connection. Returns SQLite's code; *db must be closed in any
+ * case.
  */
 int grosr_sqlite_open(const char *path, sqlite3 **db, int flags);
 

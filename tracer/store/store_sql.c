@@ -85,18 +85,18 @@ int store_set_meta(struct grosr_store *s, const char *key, const char *value)
     return store_once(s, "INSERT OR REPLACE INTO GROSR_META VALUES (?,?)", NULL, 0, texts, 2);
 }
 
-/* The statement kept for `sql`, by its address; prepared if there is none yet. */
-static int keep(struct grosr_store *s, const char *sql, sqlite3_stmt **statement)
+/* The cached statement of `sql`, by its address; prepared at the first use. */
+static int cached(struct grosr_store *s, const char *sql, sqlite3_stmt **statement)
 {
     for (int i = 0; i < STORE_STATEMENTS; i++) {
-        if (!s->kept[i].sql) {
-            int err = store_prepare(s, sql, &s->kept[i].statement);
+        if (!s->cache[i].sql) {
+            int err = store_prepare(s, sql, &s->cache[i].statement);
             if (err)
                 return err;
-            s->kept[i].sql = sql;
+            s->cache[i].sql = sql;
         }
-        if (s->kept[i].sql == sql) {
-            *statement = s->kept[i].statement;
+        if (s->cache[i].sql == sql) {
+            *statement = s->cache[i].statement;
             return 0;
         }
     }
@@ -107,7 +107,7 @@ int grosr_store_execute(struct grosr_store *s, const char *sql, const struct gro
                         uint32_t count, int64_t *row)
 {
     sqlite3_stmt *statement = NULL;
-    int err = s->error ? -s->error : keep(s, sql, &statement);
+    int err = s->error ? -s->error : cached(s, sql, &statement);
 
     if (err)
         return err;

@@ -1,7 +1,7 @@
 /*
- * Cutting off what is too old (store.h). Rows are added about in order of time, so the rows that are too old
- * are among those that were there when that time was now: these are found by their rowids, without looking at
- * the others.
+ * Deleting rows that are too old (store.h). Rows are added nearly in order of time, so those that ended
+ * before a time are among the rows that existed at that time. Marks of the last rowids at a few times bound
+ * the search to these.
  */
 #include "store_parts.h"
 
@@ -12,7 +12,7 @@
 
 #define MARKS 66u
 
-/* Tables whose rows are added while recording, and when what a row tells ended; NULL: it has not. */
+/* Tables whose rows are added while recording, and the time at which a row ended; NULL: it has not. */
 static const struct {
     const char *table, *ended;
 } cut[] = {
@@ -29,7 +29,7 @@ static const struct {
 
 enum { CUT_TABLES = sizeof(cut) / sizeof(cut[0]) };
 
-/* The last rows that the tables had at a time. */
+/* The last rowid of each table at a time. */
 struct mark {
     int64_t time;
     int64_t row[CUT_TABLES];
@@ -92,7 +92,7 @@ static int add_mark(struct grosr_store *s, int64_t now)
     return err;
 }
 
-/* Rows that were there at the mark and had ended at `from`. */
+/* Deletes the rows that existed at the mark and had ended before `from`. */
 static int drop(struct grosr_store *s, const struct mark *mark, int64_t from)
 {
     int err = 0;
@@ -118,7 +118,7 @@ int grosr_store_cut(struct grosr_store *s, int64_t from, int64_t now)
     }
     if (past)
         err = drop(s, past, from);
-    /* Never more marks than there is room for: each stands for a part of what is kept. */
+    /* Marks divide the window that is kept into equal parts, so that there is always room for them. */
     if (!err && w->count < MARKS &&
         (!w->count || now - w->mark[(w->first + w->count - 1) % MARKS].time >= (now - from) / (MARKS - 2)))
         err = add_mark(s, now);

@@ -17,7 +17,7 @@ struct duration {
     int64_t n, total_ns, max_ns, part;
 };
 
-/* A sum that stays at the end of the range where it would leave it: only a damaged trace's does. */
+/* A saturating sum; only a damaged trace overflows. */
 static inline int64_t durations_sum(int64_t a, int64_t b)
 {
     int64_t sum;
@@ -35,14 +35,14 @@ struct durations {
 int durations_count(struct durations *d, const char *measure, int64_t what, int64_t which, int64_t ns,
                     int64_t part);
 
-/* The one after `last`, or the first (NULL); in no order. NULL: that was all. */
+/* The one after `last`, or the first (NULL), in no order. NULL: there are no more. */
 const struct duration *durations_next(const struct durations *d, const struct duration *last);
 
 void durations_free(struct durations *d);
 
 /*
- * The bin of a duration: 0 to 15 ns have one each, then every power of two has 16 of equal width. What is
- * negative, for two clocks tell its ends, is in bin 0.
+ * The bin of a duration: 0 to 15 ns have one each, then every power of two has 16 of equal width. Bin 0 has
+ * negative ones too, which occur when start and end are by different clocks.
  */
 int durations_bin(int64_t ns);
 

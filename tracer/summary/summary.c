@@ -1,10 +1,10 @@
 /*
- * Summaries (summary.h): each table is read and its durations are counted (durations.h), which then become
- * the rows of GROSR_DURATION. Memory is bounded by what is told apart (functions, SMs, workers, time bins,
- * names), not by the number of rows.
+ * Summaries (summary.h): each table is read and its durations are counted (durations.h); the counts become
+ * the rows of GROSR_DURATION. Memory is bounded by the number of functions, SMs, workers, time bins and
+ * names, not by the number of rows.
  *
- * The order in which rows are asked for is that of the indexes that exist by then (schema/indexes.sql); a
- * trace without them is sorted by SQLite.
+ * Rows are read in the order of the indexes that exist by then (schema/indexes.sql); without them SQLite
+ * sorts.
  */
 #include "summary.h"
 
@@ -16,7 +16,7 @@ static const char *const summary_tables[] = {"GROSR_TIME_BIN",     "GROSR_DURATI
                                              "GROSR_TASK_SLOWEST", "GROSR_TASK_CHAIN", "GROSR_RANGE_TEXT"};
 enum { SUMMARY_TABLES = sizeof(summary_tables) / sizeof(*summary_tables) };
 
-/* Those that need no more than one query: what, which, duration, part. */
+/* The measures that one query gives: what, which, duration, part. */
 static const struct plain {
     const char *measure, *columns, *from;
 } plain[] = {
@@ -91,8 +91,7 @@ int grosr_summary_store(sqlite3 *db)
                                NULL);
 }
 
-/* Whether the trace has summaries, or this connection has made some: a table of them is a temporary one then.
- */
+/* Whether the trace has summaries, or this connection has made temporary ones. */
 static int has_summaries(sqlite3 *db, bool *has)
 {
     sqlite3_stmt *q;
@@ -108,8 +107,8 @@ static int has_summaries(sqlite3 *db, bool *has)
     return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* An empty temporary table like the trace's, unless the trace is of a version without it and so has one
- * (store.c). */
+/* An empty temporary table like the trace's. A trace of a version without it has a temporary one already
+ * (store_read.c). */
 static int make_table(sqlite3 *db, const char *name)
 {
     sqlite3_stmt *q;

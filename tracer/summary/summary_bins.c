@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-#define BINS_MAX   100   /* time bins, but for one more that rounding can take */
-#define PLACES_MAX 16384 /* SMs; of more, which no machine has, all are as the last */
+#define BINS_MAX   100   /* time bins, and one more by rounding */
+#define PLACES_MAX 16384 /* SMs, more than any machine has; the rest counts as the last */
 
 static int64_t number_of(int64_t value)
 {
@@ -57,7 +57,7 @@ void summary_read_workers(struct summary *s)
     sqlite3_finalize(q);
 }
 
-/* They are mostly numbered without holes. */
+/* Numbers mostly have no gaps. */
 const struct summary_worker *summary_worker(const struct summary *s, int64_t worker)
 {
     int low = 0, high = s->n_workers;
@@ -90,7 +90,7 @@ void summary_make_bins(struct summary *s)
     if (some) {
         first = summary_time(q, 0);
         last = summary_time(q, 1);
-        if (first == GROSR_NULL) /* it is not NULL: a time that looks like it */
+        if (first == GROSR_NULL) /* the time equals GROSR_NULL */
             first = -SUMMARY_TIME_MAX;
     }
     sqlite3_finalize(q);

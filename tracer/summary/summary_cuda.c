@@ -1,15 +1,14 @@
 /*
- * Summaries of CUDA activity and NVTX: kernels, the gaps between them, how long launches took to become
- * kernels, ranges.
+ * Summaries of CUDA activity and NVTX: kernels, the gaps between them, launch latencies, ranges.
  */
 #include "summary_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXTS_MAX 65536 /* texts of NVTX ranges that are told apart */
+#define TEXTS_MAX 65536 /* distinct texts of NVTX ranges that are counted separately */
 
-/* What `what`, `which` and `part` mean is told in grosr-schema(5), SUMMARIES. */
+/* What `what`, `which` and `part` mean is in grosr-schema(5), SUMMARIES. */
 static const char KERNEL[] = "kernel", KERNEL_GAP[] = "kernel_gap", LAUNCH[] = "launch";
 
 /* A stream, and when what has run on it so far ended. */
@@ -47,7 +46,7 @@ static void count_kernels(struct summary *s)
         const struct stream key = {device, summary_cell(q, 1), summary_cell(q, 2), GROSR_NULL};
         summary_count(s, KERNEL, summary_cell(q, 5), device, summary_difference(end, start), 0);
         if (summary_cell(q, 6))
-            continue; /* it stays while others come and go */
+            continue; /* it runs while others start and end: no gap is beside it */
         struct stream *on = stream_of(s, &streams, &n, &key);
         if (!on)
             break;
@@ -61,9 +60,8 @@ static void count_kernels(struct summary *s)
 }
 
 /*
- * From the beginning of the API call to the beginning of the kernel: two readings in the order of correlation
- * ids, side by side. A runtime call and the driver call inside it may have the same id; the first to begin
- * counts.
+ * From the start of the API call to the start of the kernel: a merge join of both in the order of correlation
+ * ids. A runtime call and the driver call inside it may have the same id; the earlier start counts.
  */
 static void count_launches(struct summary *s)
 {
@@ -97,7 +95,7 @@ static void count_launches(struct summary *s)
     sqlite3_finalize(call);
 }
 
-/* The texts of NVTX ranges have no numbers: they get some, in a hash table. */
+/* Numbers for the texts of NVTX ranges: a hash table. */
 struct texts {
     char **text;      /* by number */
     uint32_t *slots;  /* number + 1; 0: free */
@@ -136,7 +134,7 @@ static bool grow_texts(struct texts *t)
     return true;
 }
 
-/* Its number. Programs may put a counter into the text: of TEXTS_MAX, later ones are not told apart. */
+/* The number of a text. Programs may put a counter into it: after TEXTS_MAX, new texts count as unknown. */
 static int64_t number_of_text(struct summary *s, struct texts *t, const char *text)
 {
     if (!text)

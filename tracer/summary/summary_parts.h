@@ -39,10 +39,10 @@ struct summary {
     int code; /* sticky: the first failure, an SQLite code */
 };
 
-/* Notes a failure; whether there has been one. */
+/* Keeps the first failure; returns whether there has been one. */
 bool summary_failed(struct summary *s, int code);
 
-/* NULL after a failure; the functions below take that. */
+/* NULL after a failure, which the functions below accept. */
 sqlite3_stmt *summary_prepare(struct summary *s, const char *sql);
 
 /* Steps to the next row; false: there is none, or a failure. */
@@ -58,8 +58,8 @@ int64_t summary_time(sqlite3_stmt *statement, int column);
 int64_t summary_near(int64_t time);
 
 /*
- * Calls `row` with the cells of each row of `columns FROM from`, at most SUMMARY_COLUMNS of them, in no
- * order. Faster than summary_row(): the rows do not leave SQLite.
+ * Calls `row` for each row of SELECT `columns` FROM `from`, at most SUMMARY_COLUMNS columns, in no order.
+ * Faster than summary_row(), since the rows do not leave SQLite.
  */
 #define SUMMARY_COLUMNS 8
 void summary_each(struct summary *s, const char *columns, const char *from,
@@ -68,30 +68,30 @@ void summary_each(struct summary *s, const char *columns, const char *from,
 /* Runs a statement once, with integers bound. */
 void summary_insert(struct summary *s, sqlite3_stmt *statement, const int64_t *values, int n);
 
-/* durations_count(). */
+/* durations_count(), with the sticky error. */
 void summary_count(struct summary *s, const char *measure, int64_t what, int64_t which, int64_t ns,
                    int64_t part);
 
-/* end - start, or GROSR_NULL if one of them is that. */
+/* end - start; GROSR_NULL if one of them is GROSR_NULL. */
 int64_t summary_difference(int64_t end, int64_t start);
 
 /*
- * summary_bins.c. Reads the workers and finds their SMs; divides the time from the first to the last that is
- * known of workers and tasks into bins of 1, 2 or 5 times a power of ten, and writes them; once the busy
- * times have been counted, writes them by SM and bin; frees all of that.
+ * summary_bins.c, in the order of use. Reads the workers and their SMs; divides the time from the first to
+ * the last event of workers and tasks into bins of 1, 2 or 5 times a power of ten, and writes these; writes
+ * the busy times that have been counted, by SM and bin; frees all of that.
  */
 void summary_read_workers(struct summary *s);
 void summary_make_bins(struct summary *s);
 void summary_write_busy(struct summary *s);
 void summary_free_bins(struct summary *s);
 
-/* NULL for a number that is no worker's. */
+/* NULL: there is no worker of that number. */
 const struct summary_worker *summary_worker(const struct summary *s, int64_t worker);
 
-/* The time bin of a moment; SUMMARY_UNKNOWN outside. */
+/* The time bin of a time; SUMMARY_UNKNOWN outside of all. */
 int64_t summary_time_bin(const struct summary *s, int64_t time);
 
-/* Adds the time from start to end to the bins that it lies in. */
+/* Adds the time from start to end to the bins that it overlaps. */
 void summary_spread(const struct summary *s, int64_t *bins, int64_t start, int64_t end);
 
 /* summary_tasks.c: runs of tasks, the gaps between them, tasks that suspend. */

@@ -80,7 +80,7 @@ void summary_each(struct summary *s, const char *columns, const char *from,
                                                      &each, NULL, each_step, each_final, NULL));
     if (!s->code)
         summary_failed(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
-    /* Whatever became of it: it must not be called once `each` is gone. */
+    /* Unregistered in any case: it must not be called once `each` is out of scope. */
     sqlite3_create_function_v2(s->db, "grosr_each", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, NULL, NULL,
                                NULL, NULL);
     sqlite3_free(sql);

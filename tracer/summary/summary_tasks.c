@@ -1,6 +1,6 @@
 /*
- * Summaries of tasks: how long runs took and how long they had waited to be run, the longest, what lies
- * between the runs of a worker, and tasks that suspend as wholes.
+ * Summaries of tasks: how long runs took and how long they were queued, the longest, the gaps between the
+ * runs of a worker, and tasks that suspend, from enqueue to end.
  */
 #include "summary_parts.h"
 
@@ -9,7 +9,7 @@
 #define SPAWNED(t) ((t) >> 39 & 1) /* task numbers: tracer/session/event.h */
 #define SPAWNER(t) ((t) >> 27 & 4095)
 
-/* What `what`, `which` and `part` mean is told in grosr-schema(5), SUMMARIES. */
+/* What `what`, `which` and `part` mean is in grosr-schema(5), SUMMARIES. */
 static const char RUN[] = "run", QUEUED[] = "queued", LATENCY[] = "latency", FAILED[] = "failed",
                   SPAWN[] = "spawned", STOLEN[] = "stolen", SUSPENDED[] = "suspended", GAP[] = "gap";
 
@@ -37,10 +37,10 @@ struct slow {
 /* The longest runs, in no order. */
 struct slowest {
     struct slow run[SUMMARY_LONGEST];
-    int n, shortest; /* which of them is the next to go, once there are enough */
+    int n, shortest; /* index of the one to be replaced next, once there are SUMMARY_LONGEST */
 };
 
-/* Longer ones come first, then lower numbers, then earlier ones. */
+/* Order: longer first, then lower numbers, then earlier starts. */
 static int compare_slow(const void *pa, const void *pb)
 {
     const struct slow *a = (const struct slow *)pa, *b = (const struct slow *)pb;
@@ -83,10 +83,10 @@ static void write_slowest(struct summary *s, struct slowest *slowest)
 struct runs {
     struct summary *summary;
     struct slowest slowest;
-    int64_t count, suspended; /* runs, and those after which their task went on or waited */
+    int64_t count, suspended; /* runs, and those that ended with a suspension */
 };
 
-/* One run by itself. */
+/* Counts one run. */
 static void count_run(void *arg, const int64_t *cells)
 {
     struct runs *runs = (struct runs *)arg;
@@ -122,7 +122,7 @@ static void count_run(void *arg, const int64_t *cells)
     }
 }
 
-/* Every run by itself; whether there are tasks that suspend, and if so, whether they are few. */
+/* Counts each run; returns whether there are tasks that suspend, and in *few whether they are few. */
 static bool count_runs(struct summary *s, bool *few)
 {
     struct runs runs = {.summary = s};
@@ -134,8 +134,8 @@ static bool count_runs(struct summary *s, bool *few)
     return runs.suspended != 0;
 }
 
-/* How much of the time from `from` to `to` a worker waited; `q` stands at a row of its waits, which come in
- * order. */
+/* How much of the time from `from` to `to` a worker waited; `q` is at a row of the waits, which are in order
+ * of worker and start. */
 static int64_t waited(struct summary *s, sqlite3_stmt *q, bool *more, int64_t worker, int64_t from,
                       int64_t to)
 {
@@ -158,8 +158,9 @@ static int64_t waited(struct summary *s, sqlite3_stmt *q, bool *more, int64_t wo
 }
 
 /*
- * What each worker did over time. The lanes of a warp may run a task each at the same time: what counts is
- * when any of them ran. A gap is the time between that and the next task, less what the worker waited in it.
+ * The busy time and the gaps of each worker. The lanes of a warp may run a task each at the same time: a
+ * worker is busy while any of them runs. A gap is the time until the next task starts, less what the worker
+ * waited.
  */
 static void count_gaps(struct summary *s)
 {
@@ -171,7 +172,7 @@ static void count_gaps(struct summary *s)
                            " AND start IS NOT NULL ORDER BY worker, start");
     const struct summary_worker *w = NULL;
     bool more_waits = summary_row(s, waits);
-    int64_t until = GROSR_NULL; /* it was in tasks until then; NULL: not known */
+    int64_t until = GROSR_NULL; /* the end of its busy time so far; GROSR_NULL: not known */
 
     while (summary_row(s, q)) {
         int64_t worker = summary_cell(q, 0), start = summary_time(q, 1), end = summary_time(q, 2);
@@ -252,7 +253,7 @@ static void count_chains(struct summary *s, struct longest *longest, int64_t tas
     }
 }
 
-/* Tasks that suspend: their runs together. If they are few, the others are not read. */
+/* Groups the runs of each task that suspends. If these tasks are few, only their rows are read. */
 static void read_chains(struct summary *s, bool few)
 {
     static const char all[] =
