@@ -1,12 +1,12 @@
--- What `grosr export` reads: temporary views, one for each kind of thing on the timeline, all with the same first columns
--- (tracer/export/export.c walks them side by side, in order of start):
+-- What `grosr export` reads: temporary views, one for each kind of item on the timeline, all with the same first columns
+-- (tracer/export/export.c merges them in order of start):
 --
 --     start, end   NULL end: not ended; a point in time has end = start
 --     name
 --     a, b, c, d   the track: a session or a process, and the place in it
---     flow, role   events with the same a and flow are linked by arrows; role 1: from here, 2: through here, 3: to here
---                  (the nodes of a graph that one call launches: through)
---     the rest     arguments under the column's name; NULL is left out. Of counters: the value and its unit
+--     flow, role   events with the same a and flow are linked by arrows; role 1: from here, 2: through here (the nodes of a
+--                  graph that one call launches), 3: to here
+--     others       arguments, named as the column; NULL is left out. For counters: the value and its unit
 --
 -- export_resource() is the export's own function: the name that the program gave a resource, else the kind of resource.
 
@@ -17,7 +17,7 @@ SELECT t.enqueue AS start, t.enqueue AS end, CASE WHEN t.spawned THEN 'spawn' EL
 FROM tasks t LEFT JOIN GROSR_SESSION s ON s.session = t.session
 WHERE t.enqueue IS NOT NULL;
 
--- A run comes from whoever enqueued the task, or from the run before it.
+-- An arrow leads to a run from where the task was enqueued, or from the run before it.
 CREATE TEMP VIEW export_tasks AS     -- b: the worker
 SELECT t.start, t.end, coalesce(t.function, 'function not known') AS name, t.session AS a, t.worker AS b, NULL AS c, NULL AS d,
        t.task AS flow,
@@ -52,7 +52,7 @@ SELECT start, end, 'hold ' || export_resource(resource, resource_name) AS name, 
 FROM holds
 WHERE start IS NOT NULL;
 
-CREATE TEMP VIEW export_ends AS      -- ends of what began unseen; b: the worker
+CREATE TEMP VIEW export_ends AS      -- ends whose start was not recorded; b: the worker
 SELECT end AS start, end, coalesce(function, 'task') || ' ended' AS name, session AS a, worker AS b, NULL AS c, NULL AS d,
        NULL AS flow, 0 AS role, task, status, next, 'not recorded' AS start_time
 FROM tasks WHERE start IS NULL AND end IS NOT NULL
@@ -71,13 +71,13 @@ SELECT end, end, 'hold ' || export_resource(resource, resource_name) || ' ended'
        NULL, NULL, NULL, 0, NULL, NULL, NULL, 'not recorded'
 FROM holds WHERE start IS NULL AND end IS NOT NULL;
 
-CREATE TEMP VIEW export_instants AS  -- b: the worker; NULL: a host thread. `fields` says what `payload` holds
+CREATE TEMP VIEW export_instants AS  -- b: the worker; NULL: a host thread. `fields` describes `payload`
 SELECT i.time AS start, i.time AS end, coalesce(k.name, 'event ' || i.kind) AS name, i.session AS a, i.worker AS b, NULL AS c,
        NULL AS d, NULL AS flow, 0 AS role, i.payload, k.payload AS fields
 FROM GROSR_INSTANT i LEFT JOIN GROSR_EVENT_KIND k ON k.kind = i.kind
 WHERE i.time IS NOT NULL;
 
--- A loss whose time is not known stands where its session began, if nothing was before it, else where it ended.
+-- A loss whose time is not known is at the start of its session, if nothing was before it, else at the end.
 CREATE TEMP VIEW export_losses AS    -- b: the worker; NULL: a host thread
 SELECT coalesce(l.time, CASE l.position WHEN 0 THEN s.start_mono_ns - o.start_mono_ns ELSE s.end END, 0) AS start,
        coalesce(l.time, CASE l.position WHEN 0 THEN s.start_mono_ns - o.start_mono_ns ELSE s.end END, 0) AS end, 'events lost' AS name,
@@ -107,7 +107,7 @@ CREATE TEMP VIEW export_notes AS
 SELECT time AS start, time AS end, topic AS name, session AS a, NULL AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role, text
 FROM GROSR_NOTE;
 
--- What CUPTI and NVTX told. a: the process.
+-- CUPTI and NVTX. a: the process.
 
 CREATE TEMP VIEW export_nvtx AS      -- b: the thread
 SELECT n.start, n.end, coalesce(n.text, s.value, 'range') AS name, n.globalTid >> 24 AS a, n.globalTid AS b, NULL AS c, NULL AS d,
@@ -128,7 +128,7 @@ FROM NVTX_EVENTS n
 LEFT JOIN StringIds s ON s.id = n.textId
 WHERE n.eventType = 34 AND n.start IS NOT NULL;
 
-CREATE TEMP VIEW export_nvtx_ranges AS  -- those that may overlap, and end in another thread
+CREATE TEMP VIEW export_nvtx_ranges AS  -- ranges that may overlap and end in another thread
 SELECT n.start, n.end, coalesce(n.text, s.value, 'range') AS name, n.globalTid >> 24 AS a, NULL AS b, NULL AS c, NULL AS d,
        NULL AS flow, 0 AS role, n.rangeId AS range, n.globalTid & 0xffffff AS thread, n.endGlobalTid & 0xffffff AS end_thread,
        coalesce(n.uint64Value, n.int64Value, n.doubleValue, n.uint32Value, n.int32Value, n.floatValue) AS payload, n.jsonText AS json

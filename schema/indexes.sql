@@ -1,5 +1,5 @@
--- When the trace is closed: a runtime's kernel, of which CUPTI has no record, has stamps of its own, the first and the last
--- of its workers. Where a process had one session of workers and one such kernel, these are exact.
+-- Run when the trace is closed. First, the times of a runtime's kernel, of which CUPTI has no record: from the first start
+-- to the last end of its workers. These are exact where a process had one session of workers and one such kernel.
 UPDATE CUPTI_ACTIVITY_KIND_KERNEL AS k
 SET start = w.start, end = coalesce(w.end, k.end)
 FROM (SELECT s.pid, min(w.start) AS start, CASE count(*) WHEN count(w.end) THEN max(w.end) END AS end
@@ -10,8 +10,8 @@ WHERE k.persistent = 1 AND k.globalPid = w.pid << 24
       AND (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL o
            WHERE o.persistent = 1 AND o.globalPid = k.globalPid AND o.shortName = k.shortName) = 1;
 
--- And then what views need to show a part of the time, a worker, a task, a launch at once, and what
--- the summaries (tracer/summary/summary.c) read in order.
+-- Then the indexes: for views of a part of the time, of a worker, a task or a launch, and for the summaries
+-- (tracer/summary/summary.c), which read in these orders.
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_START ON GROSR_TASK (start);
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_TASK ON GROSR_TASK (task, start);
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_WORKER ON GROSR_TASK (worker, start, end);

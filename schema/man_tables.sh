@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints grosr-schema.5.scd: the text of grosr-schema.5.scd.in with each line of the form @NAME@ replaced by what this
-# folder says of it, so that the manual cannot fall behind:
+# Prints grosr-schema.5.scd: the text of grosr-schema.5.scd.in with each line of the form @NAME@ replaced by text that is
+# generated from this folder, so that the manual cannot become outdated:
 #
 #     @EVENTS@ @RESOURCES@   events.def
 #     @TABLES@               tables.sql: its tables, columns and comments

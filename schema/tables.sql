@@ -1,14 +1,14 @@
 -- Tables of a GROSR trace. Times are ns since the recording's time 0, which is its first session's start
--- (GROSR_SESSION.start_mono_ns of session 1), on the host's CLOCK_MONOTONIC; device times have been placed on it by clock
--- calibration. NULL: not known, because the event that would tell it was lost or never written.
--- A recording may hold several sessions. Workers, rings, queues, functions and names are numbered through all of them:
--- a number is found in one session only, which GROSR_WORKER, GROSR_RING, GROSR_QUEUE and GROSR_FUNCTION name.
+-- (GROSR_SESSION.start_mono_ns of session 1), on the host's CLOCK_MONOTONIC; device times have been converted to it by
+-- clock calibration. NULL: not known, because the event that has the value was lost or never written.
+-- A recording may hold several sessions. Workers, rings, queues, functions and names are numbered across all of them:
+-- a number belongs to one session only, which GROSR_WORKER, GROSR_RING, GROSR_QUEUE and GROSR_FUNCTION give.
 -- The version is PRAGMA user_version, set by the store together with application_id (tracer/store/store.h).
 
 CREATE TABLE GROSR_META (            -- facts about the file
     key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', 'chunk_events',
-                                     -- 'chunk_raw_bytes', 'chunk_bytes' (what events put aside took as they were, and packed),
-                                     -- 'kept_from' (what ended before was left out, as asked), 'cut_events' (of before it)
+                                     -- 'chunk_raw_bytes', 'chunk_bytes' (the size of the events in chunks, raw and packed),
+                                     -- 'kept_from' (what ended earlier was deleted, as asked for), 'cut_events' (from before it)
     value
 ) WITHOUT ROWID;
 
@@ -16,12 +16,12 @@ CREATE TABLE GROSR_SESSION (         -- each runtime, instrumented kernel and tr
     session          INTEGER PRIMARY KEY,  -- in the order they were found, from 1
     pid              INTEGER NOT NULL,
     program          TEXT NOT NULL,
-    device           TEXT NOT NULL,  -- 'cuda', 'host', or 'process': what its API calls and NVTX tell, no device events
+    device           TEXT NOT NULL,  -- 'cuda', 'host', or 'process': its API calls and NVTX only, no device events
     device_name      TEXT NOT NULL,
     sms              INTEGER NOT NULL,
     max_warps_per_sm INTEGER NOT NULL,
     lanes            INTEGER NOT NULL,
-    first_worker     INTEGER NOT NULL DEFAULT 0, -- the number of its first worker; session's own numbers are less by that
+    first_worker     INTEGER NOT NULL DEFAULT 0, -- the number of its first worker; the session's own numbers are lower by that
     start_mono_ns    INTEGER NOT NULL,  -- CLOCK_MONOTONIC when it was made; session 1's is time 0
     start_real_ns    INTEGER NOT NULL,  -- CLOCK_REALTIME at the same instant
     end              INTEGER,           -- when the last event had been collected
@@ -63,23 +63,23 @@ CREATE TABLE GROSR_WORKER (          -- persistent warps
     start    INTEGER,
     end      INTEGER,
     tasks    INTEGER NOT NULL DEFAULT 0,  -- run in all, from the worker's own counter
-    busy_ns  INTEGER NOT NULL DEFAULT 0,  -- spent in tasks, likewise
-    spawned  INTEGER NOT NULL DEFAULT 0,  -- tasks that those it ran have spawned, likewise
-    shared   INTEGER NOT NULL DEFAULT 0,  -- tasks it gave to the shared rings, for other workers, likewise
+    busy_ns  INTEGER NOT NULL DEFAULT 0,  -- spent in tasks, by its own counter
+    spawned  INTEGER NOT NULL DEFAULT 0,  -- by the tasks it ran, by its own counter
+    shared   INTEGER NOT NULL DEFAULT 0,  -- tasks it gave to the shared rings for other workers, by its own counter
     session  INTEGER NOT NULL DEFAULT 1
 );
 
-CREATE TABLE GROSR_RING (            -- the books of every event ring; written = read + dropped + overwritten + unstored
+CREATE TABLE GROSR_RING (            -- counters of every event ring; written = read + dropped + overwritten + unstored
     ring        INTEGER PRIMARY KEY,
     worker      INTEGER,             -- NULL: the host's ring
     capacity    INTEGER NOT NULL,    -- events
-    written     INTEGER NOT NULL,    -- by the writer's own count once closed
+    written     INTEGER NOT NULL,    -- by the writer's own counter once closed
     read        INTEGER NOT NULL,    -- and stored
     dropped     INTEGER NOT NULL,
     overwritten INTEGER NOT NULL,
-    closed      INTEGER NOT NULL,    -- 1: the writer closed it; 0: it was cut off, later events may be missing
+    closed      INTEGER NOT NULL,    -- 1: the writer closed it; 0: it did not, later events may be missing
     session     INTEGER NOT NULL DEFAULT 1,
-    unstored    INTEGER NOT NULL DEFAULT 0 -- a collector had read them, and was killed before they were in the file
+    unstored    INTEGER NOT NULL DEFAULT 0 -- read by a collector that was killed before they were in the file
 );
 
 CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a task that suspends has several
@@ -90,13 +90,13 @@ CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a ta
     start    INTEGER,
     end      INTEGER,                -- NULL: had not ended, or the event was lost
     status   INTEGER,                -- 0, or a positive errno; NULL if this run did not end the task
-    next     INTEGER                 -- the function it goes on as; -1: none, it waits for its children; NULL: it does not
+    next     INTEGER                 -- the function it resumes as; -1: none, it waits for its children; NULL: it does not resume
 );
 
 CREATE TABLE GROSR_WAIT (            -- one row a wait for a resource; NULL worker: a host thread
     worker   INTEGER,
     resource INTEGER NOT NULL,
-    "index"  INTEGER NOT NULL,       -- which one, as GROSR_RESOURCE_KIND.description says: the queue's number, ...
+    "index"  INTEGER NOT NULL,       -- which one, see GROSR_RESOURCE_KIND.description: the queue's number, ...
     start    INTEGER,
     end      INTEGER,
     session  INTEGER NOT NULL DEFAULT 1
@@ -112,19 +112,19 @@ CREATE TABLE GROSR_INSTANT (         -- events that are a point in time
     worker  INTEGER,                 -- NULL: a host thread
     time    INTEGER,
     kind    INTEGER NOT NULL,
-    payload INTEGER NOT NULL,        -- GROSR_EVENT_KIND.payload tells the fields; a name is that of GROSR_NAME modulo 65536
+    payload INTEGER NOT NULL,        -- fields as in GROSR_EVENT_KIND.payload; a name is GROSR_NAME.name modulo 65536
     session INTEGER NOT NULL DEFAULT 1
 );
 
 CREATE TABLE GROSR_LOSS (            -- one row a gap in a ring
     ring     INTEGER NOT NULL,
     position INTEGER NOT NULL,       -- in the ring's stream, where the gap is
-    time     INTEGER,                -- when recording went on; NULL: it did not
+    time     INTEGER,                -- when recording resumed; NULL: it did not
     count    INTEGER NOT NULL,       -- events missing
     reason   TEXT NOT NULL           -- 'dropped', 'overwritten' or 'unstored'
 );
 
-CREATE TABLE GROSR_QUEUE_SAMPLE (    -- the queues' counters, as the collector saw them
+CREATE TABLE GROSR_QUEUE_SAMPLE (    -- the queues' counters, as sampled by the collector
     time      INTEGER NOT NULL,
     queue     INTEGER NOT NULL,
     enqueued  INTEGER NOT NULL,
@@ -132,19 +132,19 @@ CREATE TABLE GROSR_QUEUE_SAMPLE (    -- the queues' counters, as the collector s
     completed INTEGER NOT NULL
 );
 
-CREATE TABLE GROSR_CLOCK (           -- every snapshot of the device's clock; none: the device uses the host's clock
-    device_ns   INTEGER NOT NULL,    -- what the device's clock showed, between host_before and host_after
-    host        INTEGER,             -- where the map places that; NULL: no snapshot was good for a map
+CREATE TABLE GROSR_CLOCK (           -- every snapshot of the device's clock; empty if the device uses the host's clock
+    device_ns   INTEGER NOT NULL,    -- the device's clock, read between host_before and host_after
+    host        INTEGER,             -- that time by the map; NULL: there is no map, since no snapshot was usable
     bound_ns    INTEGER,             -- the true host time is within this of `host`
     session     INTEGER NOT NULL DEFAULT 1,
-    host_before INTEGER,             -- when the host asked; NULL, like the next, in files of versions before 3
-    host_after  INTEGER,             -- when it had the answer
-    drift_ppb   INTEGER,             -- how much faster the device's clock goes than the host's, from here on; NULL: not known
-    used        INTEGER NOT NULL DEFAULT 1, -- 1: the map has a point here; 0: the points around it say as much, or it cannot be
-    jump        INTEGER NOT NULL DEFAULT 0  -- 1: the clock had jumped since the point before
+    host_before INTEGER,             -- when the host requested it; this and the next are NULL in files of versions before 3
+    host_after  INTEGER,             -- when the host had the answer
+    drift_ppb   INTEGER,             -- how much faster than the host's the device's clock is from here on; NULL: not known
+    used        INTEGER NOT NULL DEFAULT 1, -- 1: the map has a point here; 0: its neighbours imply it, or it is impossible
+    jump        INTEGER NOT NULL DEFAULT 0  -- 1: the clock jumped since the previous point
 );
 
-CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into rows
+CREATE TABLE GROSR_CHUNK (           -- events stored but not yet converted to rows
     chunk          INTEGER PRIMARY KEY,
     ring           INTEGER NOT NULL,
     first_position INTEGER NOT NULL,
@@ -153,7 +153,7 @@ CREATE TABLE GROSR_CHUNK (           -- events stored but not yet turned into ro
     events         BLOB NOT NULL     -- count records, packed; the first byte is the format (tracer/store/chunk.c)
 );
 
-CREATE TABLE GROSR_CHECKPOINT (      -- of sessions being recorded: where another collector continues if this one is killed
+CREATE TABLE GROSR_CHECKPOINT (      -- checkpoints of sessions being recorded: where another collector continues if this one is killed
     session INTEGER PRIMARY KEY,
     state   BLOB NOT NULL            -- encoded by tracer/collect/source_checkpoint.c
 );
@@ -182,22 +182,22 @@ CREATE TABLE GROSR_HOLD (            -- one row a hold of a resource
 );
 
 CREATE TABLE GROSR_NAME (            -- of ranges, instants, counters and resources that programs named, and of GPUs' counters
-    name    INTEGER PRIMARY KEY,     -- the program's number of it, and 65536 for each session before; negative: a GPU's
+    name    INTEGER PRIMARY KEY,     -- the program's number of it, plus 65536 for each session before; negative: a GPU's
     text    TEXT NOT NULL,
     unit    TEXT,                    -- of a counter's values
     session INTEGER NOT NULL DEFAULT 1
 );
 
-CREATE TABLE GROSR_STREAM (          -- the books of what a process told of itself; written = read + dropped + unstored
-    stream  INTEGER PRIMARY KEY,     -- (session - 1) * 64 + the session's own number of it
+CREATE TABLE GROSR_STREAM (          -- counters of the records that a traced process wrote; written = read + dropped + unstored
+    stream  INTEGER PRIMARY KEY,     -- (session - 1) * 64 + its number in the session
     session INTEGER NOT NULL,
     written INTEGER NOT NULL,        -- records
     read    INTEGER NOT NULL,
-    dropped INTEGER NOT NULL,        -- the stream was full
+    dropped INTEGER NOT NULL,        -- because the stream was full
     unstored INTEGER NOT NULL DEFAULT 0 -- as in GROSR_RING
 );
 
-CREATE TABLE GROSR_NOTE (            -- what the tracer has to say, once each
+CREATE TABLE GROSR_NOTE (            -- messages of the tracer, each once
     time    INTEGER NOT NULL,
     session INTEGER NOT NULL,
     topic   TEXT NOT NULL,           -- 'cupti', 'nvtx', 'counters', ...
@@ -206,15 +206,15 @@ CREATE TABLE GROSR_NOTE (            -- what the tracer has to say, once each
 
 CREATE TABLE GROSR_SYSCALL (         -- one row a call of the operating system by a task, through the syscall proxy
     worker  INTEGER,
-    task    INTEGER,                 -- that asked
+    task    INTEGER,                 -- that made the call
     slot    INTEGER,                 -- of the mailbox
     nameId  INTEGER NOT NULL,        -- StringIds.id: 'read', 'write', ...
-    start   INTEGER,                 -- the worker asked
-    served  INTEGER,                 -- the proxy took it up
-    replied INTEGER,                 -- the proxy was done
-    end     INTEGER,                 -- the worker had the reply; NULL: it had not
-    bytes   INTEGER,                 -- moved by it
-    result  INTEGER                  -- what the system returned, a negative errno if it failed; NULL: not known
+    start   INTEGER,                 -- when the worker made the request
+    served  INTEGER,                 -- when the proxy started it
+    replied INTEGER,                 -- when the proxy had finished
+    end     INTEGER,                 -- when the worker had the reply; NULL: it had not
+    bytes   INTEGER,                 -- transferred
+    result  INTEGER                  -- of the system call; a negative errno if it failed; NULL: not known
 );
 
 CREATE TABLE GROSR_ALLOCATION (      -- one row a block of device memory that a task allocated
@@ -223,64 +223,64 @@ CREATE TABLE GROSR_ALLOCATION (      -- one row a block of device memory that a 
     task            INTEGER,
     requested_bytes INTEGER NOT NULL,
     reserved_bytes  INTEGER NOT NULL, -- the size class's slot, or the pages of a large block
-    start           INTEGER,         -- the call of malloc
-    malloc_ns       INTEGER,         -- the time it took
-    end             INTEGER,         -- the call of free; NULL: it had not been freed
+    start           INTEGER,         -- when malloc was called
+    malloc_ns       INTEGER,         -- the duration of that call
+    end             INTEGER,         -- when free was called; NULL: it had not been freed
     free_ns         INTEGER,
     free_worker     INTEGER          -- that freed it
 );
 
-CREATE TABLE GROSR_ARENA_SAMPLE (    -- the allocators' counters, as the collector saw them
+CREATE TABLE GROSR_ARENA_SAMPLE (    -- the allocators' counters, as sampled by the collector
     time               INTEGER NOT NULL,
     session            INTEGER NOT NULL,
-    arena_bytes        INTEGER NOT NULL,  -- in all
-    reserved_bytes     INTEGER NOT NULL,  -- in slots that are taken
-    requested_bytes    INTEGER NOT NULL,  -- of them asked for
-    live               INTEGER NOT NULL,  -- blocks
-    largest_free_bytes INTEGER            -- the largest block that could still be had
+    arena_bytes        INTEGER NOT NULL,  -- total size
+    reserved_bytes     INTEGER NOT NULL,  -- in slots that are in use
+    requested_bytes    INTEGER NOT NULL,  -- requested, of these
+    live               INTEGER NOT NULL,  -- allocated blocks
+    largest_free_bytes INTEGER            -- the largest block that could still be allocated
 );
 
-CREATE TABLE GROSR_FINDING (         -- what a diagnosis found, as `grosr diagnose --json` prints it
+CREATE TABLE GROSR_FINDING (         -- results of diagnoses, as `grosr diagnose --json` prints them
     time      INTEGER NOT NULL,      -- of the diagnosis
     session   INTEGER NOT NULL,
     verdict   TEXT NOT NULL,         -- 'healthy', 'idle', 'slow', 'stalled', 'deadlock'
     kind      TEXT NOT NULL,
     workers   TEXT NOT NULL,         -- a JSON array of their numbers
     resources TEXT NOT NULL,         -- a JSON array of names
-    cycle     TEXT,                  -- who waits for whom, as JSON; NULL: no cycle
+    cycle     TEXT,                  -- the cycle of waits, as JSON; NULL: none
     since     INTEGER,               -- when it began
     evidence  TEXT,
     advice    TEXT
 );
 
-CREATE TABLE GROSR_TIME_BIN (        -- this and what follows are summaries (tracer/summary/summary.h), made when the trace is closed
+CREATE TABLE GROSR_TIME_BIN (        -- this and the following are summaries (tracer/summary/summary.h), made when the trace is closed
     bin   INTEGER PRIMARY KEY,       -- 40 to 100 equal parts of the trace, from 0
     start INTEGER NOT NULL,
     end   INTEGER NOT NULL           -- the next one's start
 );
 
-CREATE TABLE GROSR_DURATION (        -- how often things took how long
+CREATE TABLE GROSR_DURATION (        -- distributions of durations
     measure  TEXT NOT NULL,          -- 'run', 'queued', ...: see SUMMARIES
-    what     INTEGER NOT NULL,       -- of which function, worker, resource, ..., by the measure; -1: not known
-    which    INTEGER NOT NULL,       -- on which SM, in which time bin, ..., by the measure; -1: not known
-    bin      INTEGER NOT NULL,       -- of durations, in their order, each up to 1/16 wide; -1: not known how long
+    what     INTEGER NOT NULL,       -- function, worker, resource, ..., depending on the measure; -1: not known
+    which    INTEGER NOT NULL,       -- SM, time bin, ..., depending on the measure; -1: not known
+    bin      INTEGER NOT NULL,       -- of durations, in ascending order, each up to 1/16 wide; -1: duration not known
     n        INTEGER NOT NULL,       -- how many
     total_ns INTEGER NOT NULL,       -- their sum
-    max_ns   INTEGER NOT NULL,       -- the longest of them
-    part     INTEGER NOT NULL,       -- by the measure, else 0
+    max_ns   INTEGER NOT NULL,       -- their maximum
+    part     INTEGER NOT NULL,       -- depending on the measure, else 0
     PRIMARY KEY (measure, what, which, bin)
 ) WITHOUT ROWID;
 
-CREATE TABLE GROSR_SM_BUSY (         -- workers and their time in tasks, by SM and time bin
+CREATE TABLE GROSR_SM_BUSY (         -- existence and busy time of workers, by SM and time bin
     bin     INTEGER NOT NULL,        -- GROSR_TIME_BIN.bin
     session INTEGER NOT NULL,
     sm      INTEGER NOT NULL,        -- -1: not known
-    life_ns INTEGER NOT NULL,        -- the time of the bin that its workers existed, summed up
-    busy_ns INTEGER NOT NULL,        -- of that, in tasks
+    life_ns INTEGER NOT NULL,        -- the time in the bin that its workers existed, summed
+    busy_ns INTEGER NOT NULL,        -- of that, time in tasks
     PRIMARY KEY (bin, session, sm)
 ) WITHOUT ROWID;
 
-CREATE TABLE GROSR_TASK_SLOWEST (    -- the 100 longest runs, as in GROSR_TASK
+CREATE TABLE GROSR_TASK_SLOWEST (    -- the 100 longest runs; columns as in GROSR_TASK
     task     INTEGER NOT NULL,
     function INTEGER,
     worker   INTEGER,
@@ -291,7 +291,7 @@ CREATE TABLE GROSR_TASK_SLOWEST (    -- the 100 longest runs, as in GROSR_TASK
     next     INTEGER
 );
 
-CREATE TABLE GROSR_TASK_CHAIN (      -- of the tasks that suspended, the 100 that took longest from enqueue to end
+CREATE TABLE GROSR_TASK_CHAIN (      -- of the tasks that suspended, the 100 longest from enqueue to end
     task         INTEGER NOT NULL,
     session      INTEGER NOT NULL,
     function     INTEGER,            -- of the first run
@@ -308,7 +308,7 @@ CREATE TABLE GROSR_RANGE_TEXT (      -- texts of NVTX ranges, numbered for GROSR
     text TEXT NOT NULL
 );
 
-CREATE TABLE StringIds (             -- as in an export of Nsight Systems, like all tables below
+CREATE TABLE StringIds (             -- as in an export of Nsight Systems, like all following tables
     id    INTEGER PRIMARY KEY,
     value TEXT NOT NULL
 );
@@ -331,7 +331,7 @@ CREATE TABLE TARGET_INFO_GPU (
     computeMajor    INTEGER,
     computeMinor    INTEGER,
     uuid            TEXT,
-    globalPid       INTEGER          -- of the process that saw it
+    globalPid       INTEGER          -- of the process that uses it
 );
 
 CREATE TABLE TARGET_INFO_CUDA_CONTEXT_INFO (
@@ -346,12 +346,12 @@ CREATE TABLE ThreadNames (
     globalTid INTEGER NOT NULL       -- process and thread: pid << 24 | tid
 );
 
-CREATE TABLE GROSR_CUDA_NAME (       -- what a program called its CUDA objects, through NVTX
+CREATE TABLE GROSR_CUDA_NAME (       -- names that a program gave to CUDA objects, through NVTX
     kind      TEXT NOT NULL,         -- 'device', 'context', 'stream' or 'event'
-    handle    INTEGER NOT NULL,      -- the pointer or number that the program has for it
+    handle    INTEGER NOT NULL,      -- the program's pointer or number of it
     id        INTEGER,               -- deviceId, contextId or streamId in the tables below; NULL: not known
     name      TEXT NOT NULL,
-    globalTid INTEGER NOT NULL       -- who named it
+    globalTid INTEGER NOT NULL       -- the thread that named it
 );
 
 CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (
@@ -360,7 +360,7 @@ CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (
     deviceId             INTEGER NOT NULL,
     contextId            INTEGER NOT NULL,
     streamId             INTEGER NOT NULL,
-    correlationId        INTEGER,    -- the same as its launch's in CUPTI_ACTIVITY_KIND_RUNTIME
+    correlationId        INTEGER,    -- that of its launch in CUPTI_ACTIVITY_KIND_RUNTIME
     globalPid            INTEGER NOT NULL,  -- pid << 24
     demangledName        INTEGER NOT NULL,  -- StringIds.id
     shortName            INTEGER NOT NULL,  -- StringIds.id
@@ -377,7 +377,7 @@ CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (
     localMemoryPerThread INTEGER,    -- bytes
     gridId               INTEGER,
     graphNodeId          INTEGER,
-    persistent           INTEGER NOT NULL DEFAULT 0  -- 1: CUPTI withholds its record; times are its own stamps or its launch's
+    persistent           INTEGER NOT NULL DEFAULT 0  -- 1: CUPTI has no record of it; times are from its own events or its launch
 );
 
 CREATE TABLE CUPTI_ACTIVITY_KIND_MEMCPY (
@@ -438,7 +438,7 @@ CREATE TABLE NVTX_EVENTS (
     rangeId      INTEGER,            -- of a start/end range
     category     INTEGER,
     color        INTEGER,            -- ARGB
-    text         TEXT,               -- NULL: textId has it
+    text         TEXT,               -- NULL: see textId
     globalTid    INTEGER,
     endGlobalTid INTEGER,            -- of a start/end range that another thread ended
     textId       INTEGER,            -- StringIds.id, of a registered string

@@ -1,10 +1,9 @@
 -- The stable interface for people. Times in ns since the recording's time 0.
 --
--- A view over tables with millions of rows joins them only with small ones, or by an index: one can ask for its first
--- rows, or for a part of the time, without waiting for all of it. What CUDA and NVTX tell belongs to a process, whose
--- first session stands for it here.
+-- A view over tables with millions of rows joins them only with small tables, or by an index, so that its first rows, or a
+-- part of the time, are available at once. CUDA and NVTX rows belong to a process; their session is its first one.
 
--- One row a run of a task's function: one for a task that never suspends, several with the same number else.
+-- One row per run of a task's function: one for a task that never suspends, else several with the same number.
 CREATE VIEW tasks AS
 SELECT t.task, f.name AS function, t.worker, w.sm, t.enqueue, t.start, t.end,
        t.start - t.enqueue AS queued_ns, t.end - t.start AS run_ns, t.status,
@@ -15,7 +14,7 @@ LEFT JOIN GROSR_FUNCTION f ON f.function = t.function
 LEFT JOIN GROSR_FUNCTION n ON n.function = t.next
 LEFT JOIN GROSR_WORKER w ON w.worker = t.worker;
 
--- One row a wait; worker NULL: a host thread.
+-- One row per wait; worker NULL: a host thread.
 CREATE VIEW waits AS
 SELECT w.worker, k.name AS resource, w."index", coalesce(q.name, n.text || ' ' || (w."index" & 0xffffffff)) AS resource_name,
        w.start, w.end, w.end - w.start AS wait_ns, w.session
@@ -24,7 +23,8 @@ JOIN GROSR_RESOURCE_KIND k ON k.resource = w.resource
 LEFT JOIN GROSR_QUEUE q ON q.queue = w."index" AND k.name LIKE 'queue%'
 LEFT JOIN GROSR_NAME n ON n.name = w."index" >> 32 AND k.name = 'named';
 
--- One row a hold of a resource; the columns are those of `waits`.
+-- One row per hold of a resource; the columns are those of `waits`. The joins too: with waits and holds in one helper view
+-- SQLite would read all of both where an index now gives the part that is asked for.
 CREATE VIEW holds AS
 SELECT h.worker, k.name AS resource, h."index", coalesce(q.name, n.text || ' ' || (h."index" & 0xffffffff)) AS resource_name,
        h.start, h.end, h.end - h.start AS hold_ns, w.session
@@ -40,14 +40,14 @@ SELECT s.time, q.name AS queue, s.enqueued - s.dequeued AS depth, q.capacity, s.
 FROM GROSR_QUEUE_SAMPLE s
 JOIN GROSR_QUEUE q ON q.queue = s.queue;
 
--- One row a persistent warp.
+-- One row per persistent warp.
 CREATE VIEW workers AS
 SELECT w.worker, w.sm, w.start, w.end, w.tasks, w.busy_ns,
        round(100.0 * w.busy_ns / nullif(coalesce(w.end, s.end) - w.start, 0), 2) AS busy_pct, w.spawned, w.shared, w.session
 FROM GROSR_WORKER w
 JOIN GROSR_SESSION s ON s.session = w.session;
 
--- One row a call of the operating system.
+-- One row per system call.
 CREATE VIEW syscalls AS
 SELECT n.value AS call, s.worker, w.sm, s.task, s.slot, s.start, s.served, s.replied, s.end,
        s.end - s.start AS duration_ns, s.replied - s.served AS served_ns, s.bytes, s.result, w.session
@@ -55,7 +55,7 @@ FROM GROSR_SYSCALL s
 LEFT JOIN StringIds n ON n.id = s.nameId
 LEFT JOIN GROSR_WORKER w ON w.worker = s.worker;
 
--- One row a block of device memory.
+-- One row per block of device memory.
 CREATE VIEW allocations AS
 SELECT a.address, a.requested_bytes, a.reserved_bytes, a.worker, w.sm, a.task, a.start, a.end, a.end - a.start AS lifetime_ns,
        a.malloc_ns, a.free_ns, a.free_worker, w.session
@@ -69,7 +69,7 @@ SELECT time, arena_bytes, reserved_bytes, requested_bytes, live,
        round(1 - largest_free_bytes * 1.0 / nullif(arena_bytes - reserved_bytes, 0), 4) AS external_fragmentation, session
 FROM GROSR_ARENA_SAMPLE;
 
--- One row an SM and a part of the time. warps_active_pct: the GPU's own counter, the mean over all its SMs.
+-- One row per SM and time bin. warps_active_pct: the GPU's own counter, the mean over all its SMs.
 CREATE VIEW sm_occupancy AS
 WITH
 scale AS (SELECT start AS origin, end - start AS width FROM GROSR_TIME_BIN WHERE bin = 0),
@@ -86,7 +86,7 @@ JOIN GROSR_TIME_BIN t ON t.bin = b.bin
 JOIN GROSR_SESSION s ON s.session = b.session
 LEFT JOIN measured m ON m.bin = b.bin AND m.pid = s.pid;
 
--- One row a kernel that ran. A runtime's own kernel, where CUPTI has no record of it, is from its workers' stamps.
+-- One row per kernel that ran. A runtime's own kernel, if CUPTI has no record of it, has the times of its workers.
 CREATE VIEW kernels AS
 SELECT CAST(n.value AS TEXT) AS name, k.start, k.end, k.end - k.start AS duration_ns, CAST(k.launch AS INTEGER) AS launch,
        k.start - k.launch AS launch_latency_ns,
@@ -109,7 +109,7 @@ FROM (SELECT session, min(start) AS start, CASE count(*) WHEN count(end) THEN ma
 JOIN GROSR_SESSION s ON s.session = w.session
 WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent = 1 AND k.globalPid = s.pid << 24);
 
--- One row a call of the CUDA runtime or driver API.
+-- One row per call of the CUDA runtime or driver API.
 CREATE VIEW api_calls AS
 SELECT n.value AS name, CASE a.eventClass WHEN 0 THEN 'runtime' ELSE 'driver' END AS api, a.start, a.end,
        a.end - a.start AS duration_ns, a.returnValue AS return_value, a.correlationId AS correlation,
@@ -118,7 +118,7 @@ SELECT n.value AS name, CASE a.eventClass WHEN 0 THEN 'runtime' ELSE 'driver' EN
 FROM CUPTI_ACTIVITY_KIND_RUNTIME a
 LEFT JOIN StringIds n ON n.id = a.nameId;
 
--- One row a range or mark that a program set: with NVTX on the CPU, with grosr_begin() in a kernel.
+-- One row per range or mark of a program: by NVTX on the CPU, by grosr_begin() in a kernel.
 CREATE VIEW ranges AS
 SELECT CAST(coalesce(e.text, t.value) AS TEXT) AS name,
        CASE e.eventType WHEN 34 THEN 'mark' WHEN 59 THEN 'push/pop' ELSE 'start/end' END AS kind,
@@ -144,14 +144,14 @@ LEFT JOIN GROSR_NAME n ON n.name = r.name
 LEFT JOIN GROSR_WORKER w ON w.worker = r.worker
 LEFT JOIN GROSR_SESSION s ON s.session = w.session;
 
--- What a diagnosis found.
+-- The results of diagnoses.
 CREATE VIEW findings AS
 SELECT time, verdict, kind, workers, resources, cycle, since, time - since AS since_ns, evidence, advice, session
 FROM GROSR_FINDING;
 
--- Everything that has a time, on one axis: ORDER BY start puts API calls, kernels, tasks and ranges into their order. The
--- casts give each column one type in all parts: SQLite then merges the parts in the order of their indexes, and the first
--- rows are there at once. (This holds for `kernels` and `ranges` too.)
+-- Everything that has a time; ORDER BY start gives API calls, kernels, tasks and ranges in order. The casts give each column
+-- one type in all parts: SQLite then merges the parts in the order of their indexes, and the first rows are available at
+-- once. The same is true of `kernels` and `ranges`.
 CREATE VIEW timeline AS
 SELECT t.start, t.end, t.end - t.start AS duration_ns, 'task' AS kind, CAST(f.name AS TEXT) AS name,
        'worker ' || t.worker AS place, w.sm, w.session
@@ -227,8 +227,8 @@ SELECT o.time, CAST(NULL AS INTEGER), NULL, 'note', CAST(o.topic || ': ' || o.te
        CAST(NULL AS INTEGER), o.session
 FROM GROSR_NOTE o;
 
--- How far to trust the trace: one row a ring, and one for all of them (ring NULL). `unaccounted` is 0 when the books
--- balance; `verdict` says in words what is missing.
+-- Whether to trust the trace: one row per ring, and one for all of them (ring NULL). `unaccounted` is 0 when the counters
+-- reconcile; `verdict` describes what is missing.
 CREATE VIEW trace_health AS
 WITH
 unbuilt AS (SELECT ring, sum(count) AS events FROM GROSR_CHUNK GROUP BY ring),
@@ -257,7 +257,7 @@ facts AS (
            (SELECT sum(dropped + unstored) FROM GROSR_STREAM) AS records_lost,
            (SELECT max(died) FROM GROSR_SESSION s
             WHERE NOT EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.session = s.session)) AS died),
-books AS (
+counters AS (
     SELECT * FROM rings
     UNION ALL
     SELECT NULL, NULL, coalesce(sum(written), 0), coalesce(sum(read), 0), coalesce(sum(dropped), 0),
@@ -266,25 +266,25 @@ books AS (
            max(coalesce(max(died AND NOT closed), 0), coalesce((SELECT died FROM facts), 0)),
            coalesce(max(detached), 0), NULL
     FROM rings)
-SELECT b.ring, b.worker, b.written, b.read, b.dropped, b.overwritten, b.unstored, b.unaccounted, b.closed, b.unbuilt,
-       b.unfinished, f.clock_error_ns,
+SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored, c.unaccounted, c.closed, c.unbuilt,
+       c.unfinished, f.clock_error_ns,
        CASE
            WHEN f.error IS NOT NULL THEN 'collector failed: ' || f.error
            WHEN NOT f.complete THEN 'being recorded, or the collector was killed'
-           WHEN b.unbuilt THEN b.unbuilt || ' events stored but not in the tables'
-           WHEN b.unaccounted THEN b.unaccounted || ' events unaccounted for'
-           WHEN b.died AND (b.ring IS NULL OR NOT b.closed) THEN 'process died; its last events may be missing'
-           WHEN NOT b.closed AND NOT b.detached THEN 'cut off before its writer finished'
-           WHEN b.dropped + b.overwritten + b.unstored THEN
-               (b.dropped + b.overwritten + b.unstored) || ' of ' || b.written || ' events lost'
-           WHEN b.ring IS NULL AND f.records_lost THEN f.records_lost || ' records of what processes told lost'
-           WHEN b.detached THEN 'complete' || f.kept || ' up to where recording stopped'
+           WHEN c.unbuilt THEN c.unbuilt || ' events stored but not in the tables'
+           WHEN c.unaccounted THEN c.unaccounted || ' events unaccounted for'
+           WHEN c.died AND (c.ring IS NULL OR NOT c.closed) THEN 'process died; its last events may be missing'
+           WHEN NOT c.closed AND NOT c.detached THEN 'cut off before its writer finished'
+           WHEN c.dropped + c.overwritten + c.unstored THEN
+               (c.dropped + c.overwritten + c.unstored) || ' of ' || c.written || ' events lost'
+           WHEN c.ring IS NULL AND f.records_lost THEN f.records_lost || ' records of traced processes lost'
+           WHEN c.detached THEN 'complete' || f.kept || ' up to where recording stopped'
            ELSE 'complete' || f.kept
-       END AS verdict, b.session
-FROM books b, facts f;
+       END AS verdict, c.session
+FROM counters c, facts f;
 
--- The device's clock against the host's: one row a snapshot. `used`: the map, by which times were placed, has a point
--- there. `residual_ns` is how far the middle of the round trip is from the map.
+-- The device's clock against the host's: one row per snapshot. `used`: the map that converts times has a point there.
+-- `residual_ns` is the distance of the middle of the round trip from the map.
 CREATE VIEW clock_sync AS
 SELECT c.host AS time, c.device_ns, c.device_ns - (c.host + z.start_mono_ns) AS offset_ns,
        coalesce(c.host_after - c.host_before, 2 * c.bound_ns) AS rtt_ns, c.bound_ns,

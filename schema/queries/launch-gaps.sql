@@ -1,4 +1,4 @@
--- each CUDA stream: how long it lay idle between the end of a kernel and the start of the next
+-- each CUDA stream: how long it was idle between the end of a kernel and the start of the next
 WITH
 bins AS (
     SELECT what, which, bin, sum(n) AS n, sum(total_ns) AS total_ns, max(max_ns) AS max_ns

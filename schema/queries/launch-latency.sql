@@ -1,4 +1,4 @@
--- each CUDA kernel: how long after the beginning of the API call that launched it it began
+-- each CUDA kernel: time from the start of the API call that launched it to its own start
 WITH
 bins AS (
     SELECT what AS id, bin, sum(n) AS n, sum(total_ns) AS total_ns, max(max_ns) AS max_ns

@@ -1,4 +1,4 @@
--- CUDA copies by direction: how many, bytes, time, bandwidth while one was under way, the longest
+-- CUDA copies by direction: how many, bytes, time, bandwidth while one was in progress, the longest
 SELECT CASE what WHEN 1 THEN 'host to device' WHEN 2 THEN 'device to host' WHEN 8 THEN 'device to device'
                  WHEN 9 THEN 'host to host' WHEN 10 THEN 'peer to peer' ELSE 'other (' || what || ')' END AS direction,
        which >> 24 AS pid, which & 0xffffff AS device, sum(n) AS copies, sum(part) AS bytes, sum(total_ns) AS total_ns,

@@ -1,4 +1,4 @@
--- whose runtimes and processes the trace is of: device, workers, runs of tasks, when, how it ended
+-- the sessions in the trace: process, device, workers, runs of tasks, when, how it ended
 WITH work AS (SELECT session, count(*) AS workers, sum(tasks) AS runs FROM GROSR_WORKER GROUP BY session)
 SELECT s.session, s.pid, s.program, s.device, s.device_name, coalesce(w.workers, 0) AS workers, coalesce(w.runs, 0) AS runs,
        s.start_mono_ns - (SELECT start_mono_ns FROM GROSR_SESSION WHERE session = 1) AS start, s.end,

@@ -1,4 +1,4 @@
--- the 20 longest runs of tasks, with where, how long they had queued, what they went on as
+-- the 20 longest runs of tasks: where, time in the queue, what they resumed as
 SELECT t.task, f.name AS function, t.worker, w.sm, t.start - t.enqueue AS queued_ns, t.end - t.start AS run_ns, t.start,
        CASE t.next WHEN -1 THEN '(nothing)' ELSE coalesce(n.name, '(' || t.next || ')') END AS next
 FROM GROSR_TASK_SLOWEST t

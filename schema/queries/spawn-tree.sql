@@ -1,4 +1,4 @@
--- each task function: runs, tasks that others spawned, suspensions, time suspended until the task went on
+-- each task function: runs, tasks that others spawned, suspensions, time suspended until the task resumed
 WITH parts AS (
     SELECT what AS function, sum(CASE measure WHEN 'run' THEN n ELSE 0 END) AS runs,
            sum(CASE measure WHEN 'spawned' THEN n ELSE 0 END) AS spawned,

@@ -1,4 +1,4 @@
--- what had begun and not ended when the trace did: runs of tasks, waits, API calls, kernels; the oldest 50
+-- what had not ended when the trace did: runs of tasks, waits, API calls, kernels; the oldest 50
 SELECT kind, name, place, start, session FROM (
     SELECT 'task' AS kind, function AS name, 'worker ' || worker AS place, start, session FROM tasks WHERE end IS NULL
     UNION ALL

@@ -1,8 +1,8 @@
--- A small trace that has something of everything, for tests/sql/golden.t. What each query and view must say of it was
--- worked out by hand from the comments here and is in expected.txt.
+-- A small trace that has something of everything, for tests/sql/golden.t. The answer of each query and view was worked out
+-- by hand from the comments here and is in expected.txt.
 --
--- Three sessions: a runtime with three workers on two SMs of a GPU; what the process of that runtime told of its API calls
--- and ranges; and a runtime of another process, on the host, that died.
+-- Three sessions: a runtime with three workers on two SMs of a GPU; the API calls and ranges of the process of that runtime;
+-- and a runtime of another process, on the host, that died.
 INSERT INTO GROSR_META VALUES ('grosr_version', '0.1.0'), ('complete', 1);
 INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm, lanes, first_worker,
                            start_mono_ns, start_real_ns, end, died, detached) VALUES
@@ -23,7 +23,7 @@ INSERT INTO GROSR_WORKER (worker, sm, start, end, tasks, busy_ns, spawned, share
     (2, 1, 0, 5000, 3, 450, 0, 0, 1),
     (3, 0, 1000, NULL, 1, 100, 0, 0, 3);
 
--- Ring 3 is the host's of session 1. Books: 138 written = 132 read + 4 dropped + 2 overwritten.
+-- Ring 3 is the host's of session 1. Counters: 138 written = 132 read + 4 dropped + 2 overwritten.
 INSERT INTO GROSR_RING (ring, worker, capacity, written, read, dropped, overwritten, closed, session) VALUES
     (0, 0, 64, 40, 36, 4, 0, 1, 1),
     (1, 1, 64, 50, 50, 0, 0, 1, 1),
@@ -32,7 +32,7 @@ INSERT INTO GROSR_RING (ring, worker, capacity, written, read, dropped, overwrit
     (4, 3, 64, 10, 10, 0, 0, 0, 3);
 INSERT INTO GROSR_LOSS VALUES (0, 20, 1200, 4, 'dropped'), (2, 10, NULL, 2, 'overwritten');
 
--- Task 5 suspends and goes on as the same function on the other SM after 500 ns; task 6 only waits for its child. The
+-- Task 5 suspends and resumes as the same function on the other SM after 500 ns; task 6 only waits for its child. The
 -- children are spawned by worker 1: 2^39 + 1 * 2^27 + n = 549890031616 + n; two of the three run on worker 2.
 -- Task 7 and the host's task 1 do not end; of task 9 only the end is known. Tasks 0 and 1 are in two sessions.
 INSERT INTO GROSR_TASK (task, function, worker, enqueue, start, end, status, next) VALUES

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Every canned query and every view, on a small trace of which all is known: golden.sql has the rows and how they came
-# about, expected.txt what must be said of them. One that has no section there fails, and so does a section of none.
+# Every canned query and every view, on a small trace that is known completely: golden.sql has the rows and where they come
+# from, expected.txt the answers. A query or view without a section there fails, and so does a section without either.
 #
 # And on a trace as it is recorded: the answers are the same whether its summaries were stored when it was closed, or are
 # made for the reader of a trace that has neither summaries nor indexes.
@@ -51,7 +51,7 @@ for my $what (sort keys %expected) {
         is($r->{stdout} =~ s/\r//gr, $expected{$what}, "$kind $name, $db") or diag($r->{stderr});
     }
 }
-is(join(' ', grep { !$seen{"query $_"} } @queries), '', 'every canned query is expected to say something');
+is(join(' ', grep { !$seen{"query $_"} } @queries), '', 'every canned query has an expected answer');
 is(join(' ', grep { !$seen{"view $_"} } @views), '', 'every view too');
 my %exists = map { $_ => 1 } (map { "query $_" } @queries), (map { "view $_" } @views);
 is(join(' ', grep { !$exists{$_} } sort keys %seen), '', 'and nothing else is');
