@@ -282,9 +282,9 @@ static void *completion_main(void *arg)
         bool end = dev_load_acquire(&rt->completion_end);
         grosr_try_collect(rt);
         uint64_t retired = grosr_retired(rt);
-        if (retired > rt->told) {
-            rt->done(rt->done_arg, rt->told, retired - rt->told);
-            rt->told = retired;
+        if (retired > rt->reported) {
+            rt->done(rt->done_arg, rt->reported, retired - rt->reported);
+            rt->reported = retired;
             w = (struct waiter){0, 0};
         } else if (end) {
             return NULL;
@@ -310,7 +310,7 @@ int grosr_on_completion(grosr *rt, void (*done)(void *arg, uint64_t first, uint6
     } else {
         rt->done = done;
         rt->done_arg = arg;
-        rt->told = grosr_retired(rt);
+        rt->reported = grosr_retired(rt);
         err = pthread_create(&rt->completion_thread, NULL, completion_main, rt);
         if (err)
             err = grosr_fail(err, "cannot start the completion thread: %s", strerror(err));

@@ -111,7 +111,7 @@ struct grosr {
 
     void (*done)(void *arg, uint64_t first, uint64_t count);
     void *done_arg;
-    uint64_t told;        /* tasks below it have been told; the completion thread's */
+    uint64_t reported;        /* tasks below it have been told; the completion thread's */
     dev32 completion_end; /* nothing is retired any more */
 
     struct grosr_housekeeper housekeeper;

@@ -3,8 +3,8 @@
  * may make that one continue, or end too.
  *
  * Tasks of one parent that end in one worker one after the other are added up and told to the parent's frame
- * together (struct grosr_told), when the worker turns to anything else; everything else is told at the end of
- * its batch.
+ * together (struct grosr_completions), when the worker turns to anything else; everything else is told at the
+ * end of its batch.
  */
 #ifndef GROSR_COMPLETION_H
 #define GROSR_COMPLETION_H
@@ -28,8 +28,8 @@ GROSR_DEVICE void grosr_result_write(const struct grosr_queue *q, uint64_t numbe
 
 /* Nothing is missing in `frame` any more: its task goes on, or is complete, and perhaps its parent with it.
  * Called by any lanes. */
-GROSR_DEVICE_COLD void grosr_frame_go_on(const struct grosr_launch *launch, struct grosr_deque deque,
-                                         uint32_t worker, uint32_t frame)
+GROSR_DEVICE_COLD void grosr_frame_resume(const struct grosr_launch *launch, struct grosr_deque deque,
+                                          uint32_t worker, uint32_t frame)
 {
     struct grosr_frames frames = grosr_launch_frames(launch);
 
@@ -53,21 +53,21 @@ GROSR_DEVICE_COLD void grosr_frame_go_on(const struct grosr_launch *launch, stru
                                mark & GROSR_MARK_WROTE);
             return;
         }
-        if (!grosr_frame_tell(frames.frame, grosr_told_one(frame, value, mark)))
+        if (!grosr_frame_add_completions(frames.frame, grosr_completions_one(frame, value, mark)))
             return;
     }
 }
 
 /* Tells what has been added up. A collective. */
-GROSR_DEVICE void grosr_worker_tell(struct grosr_worker *w)
+GROSR_DEVICE void grosr_worker_flush(struct grosr_worker *w)
 {
-    struct grosr_told t = w->told;
+    struct grosr_completions t = w->pending;
 
     if (!t.count)
         return;
-    w->told.count = 0;
-    if (dev_lane() == 0 && grosr_frame_tell(w->launch->frame, t))
-        grosr_frame_go_on(w->launch, w->deque, w->index, t.frame);
+    w->pending.count = 0;
+    if (dev_lane() == 0 && grosr_frame_add_completions(w->launch->frame, t))
+        grosr_frame_resume(w->launch, w->deque, w->index, t.frame);
     grosr_deque_settle(&w->deque);
 }
 
@@ -81,20 +81,20 @@ GROSR_DEVICE void grosr_worker_complete(struct grosr_worker *w, bool done, uint3
         return;
     uint32_t first = dev_shfl32(parent, dev_ffs32(mask) - 1);
     if (dev_ballot(done && parent != first)) {
-        if (done && grosr_frame_tell(w->launch->frame, grosr_told_one(parent, value, mark)))
-            grosr_frame_go_on(w->launch, w->deque, w->index, parent);
+        if (done && grosr_frame_add_completions(w->launch->frame, grosr_completions_one(parent, value, mark)))
+            grosr_frame_resume(w->launch, w->deque, w->index, parent);
         return;
     }
-    if (w->told.frame != first || w->told.count > GROSR_CHILDREN - GROSR_LANES)
-        grosr_worker_tell(w);
-    if (!w->told.count)
-        w->told = (struct grosr_told){first, 0, 0, 0, 0};
-    w->told.count += dev_popc32(mask);
-    w->told.low += dev_sum64(done ? value & 0xffffffffu : 0);
-    w->told.high += dev_sum64(done ? value >> 32 : 0);
+    if (w->pending.frame != first || w->pending.count > GROSR_CHILDREN - GROSR_LANES)
+        grosr_worker_flush(w);
+    if (!w->pending.count)
+        w->pending = (struct grosr_completions){first, 0, 0, 0, 0};
+    w->pending.count += dev_popc32(mask);
+    w->pending.low += dev_sum64(done ? value & 0xffffffffu : 0);
+    w->pending.high += dev_sum64(done ? value >> 32 : 0);
     for (marked = dev_ballot(done && mark); marked; marked &= marked - 1) {
         uint32_t m = dev_shfl32(mark, dev_ffs32(marked) - 1);
-        w->told.mark |= (m & GROSR_MARK_WROTE) | ((w->told.mark & 0xffffu) ? 0 : m);
+        w->pending.mark |= (m & GROSR_MARK_WROTE) | ((w->pending.mark & 0xffffu) ? 0 : m);
     }
 }
 

@@ -54,10 +54,10 @@ GROSR_DEVICE struct grosr_look grosr_worker_look(struct grosr_worker *w, struct 
 
     w->looks += !all;
     take->count = 0;
-    if (w->inbox - w->inbox_told >= GROSR_INBOX_TELL ||
-        (w->inbox != w->inbox_told && dev_backoff_is_deep(w->backoff))) {
+    if (w->inbox - w->inbox_published >= GROSR_INBOX_PUBLISH ||
+        (w->inbox != w->inbox_published && dev_backoff_is_deep(w->backoff))) {
         grosr_share_taken(inbox, w->inbox);
-        w->inbox_told = w->inbox;
+        w->inbox_published = w->inbox;
     }
     for (uint32_t base = 0; base < ITEMS || base < GROSR_HUNGRY_WORDS; base += GROSR_LANES) {
         uint32_t i = base + dev_lane();
@@ -270,8 +270,9 @@ GROSR_DEVICE bool grosr_worker_next(struct grosr_worker *w, struct grosr_entry *
     uint64_t now = dev_shfl64(dev_clock_ns(), 0);
     w->coarse = now - w->stepped_ns > GROSR_COARSE_NS;
     w->stepped_ns = now;
-    if (w->more || now - w->looked_ns >=
-                       (grosr_deque_size(&w->deque) > GROSR_LANES ? GROSR_LOOK_NS : GROSR_LOOK_SELDOM_NS)) {
+    if (w->more ||
+        now - w->looked_ns >= (grosr_deque_size(&w->deque) > GROSR_LANES ? GROSR_POLL_INTERVAL_NS
+                                                                         : GROSR_IDLE_POLL_INTERVAL_NS)) {
         has = grosr_worker_look_around(w, &look, e, stop);
         if (*stop)
             return false;
@@ -283,7 +284,7 @@ GROSR_DEVICE bool grosr_worker_next(struct grosr_worker *w, struct grosr_entry *
     has = grosr_deque_pop(&w->deque, e);
     if (dev_ballot(has))
         return has;
-    grosr_worker_tell(w);
+    grosr_worker_flush(w);
     w->more = true;
     if (look.ready) {
         struct grosr_share ready = grosr_launch_ready(launch);

@@ -60,15 +60,15 @@ struct grosr_frame {
 #define GROSR_COUNT_SHIFT 48
 
 /* `count` children are complete, whose values' low halves sum up to `low`, the high ones to `high`. */
-struct grosr_told {
+struct grosr_completions {
     uint32_t frame, count; /* frame: with GROSR_FRAME_WIDE */
     uint32_t mark;
     uint64_t low, high;
 };
 
-GROSR_DEVICE struct grosr_told grosr_told_one(uint32_t frame, uint64_t value, uint32_t mark)
+GROSR_DEVICE struct grosr_completions grosr_completions_one(uint32_t frame, uint64_t value, uint32_t mark)
 {
-    struct grosr_told t;
+    struct grosr_completions t;
     t.frame = frame;
     t.count = 1;
     t.mark = mark;
@@ -91,7 +91,7 @@ GROSR_DEVICE void grosr_frame_mark(struct grosr_frame *f, uint32_t mark)
 }
 
 /* Tells a frame. True: nothing is missing any more. Called by any lanes. */
-GROSR_DEVICE bool grosr_frame_tell(struct grosr_frame *frames, struct grosr_told t)
+GROSR_DEVICE bool grosr_frame_add_completions(struct grosr_frame *frames, struct grosr_completions t)
 {
     struct grosr_frame *f = &frames[t.frame & GROSR_FRAME_MAX];
     uint64_t count = (uint64_t)t.count << GROSR_COUNT_SHIFT, low = count + t.low, before;

@@ -33,9 +33,9 @@ GROSR_DEVICE bool grosr_worker_await(struct grosr_worker *w, struct grosr_entry 
     struct grosr_taken taken = {};
     uint32_t pause = 0;
 
-    if (w->inbox - w->inbox_told >= GROSR_INBOX_TELL) {
+    if (w->inbox - w->inbox_published >= GROSR_INBOX_PUBLISH) {
         grosr_share_taken(inbox, w->inbox);
-        w->inbox_told = w->inbox;
+        w->inbox_published = w->inbox;
     }
     for (uint32_t i = 0; !taken.count && i < GROSR_AWAIT_LOOKS; i++) {
         taken = grosr_share_read(inbox, GROSR_INBOX_PEEK, w->inbox);
@@ -204,8 +204,8 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
         if (together || w->recorder.emit.level != GROSR_LEVEL_OFF || dev_ballot(has && !on))
             break;
         bool elsewhere = dev_ballot(has && task.next_worker);
-        if (!dev_shfl32(dev_clock_ns() - w->looked_ns < (elsewhere ? GROSR_PASS_NS : GROSR_LOOK_SELDOM_NS),
-                        0))
+        if (!dev_shfl32(
+                dev_clock_ns() - w->looked_ns < (elsewhere ? GROSR_PASS_NS : GROSR_IDLE_POLL_INTERVAL_NS), 0))
             break;
         resumed = GROSR_ENTRY_RESUMED;
         e = grosr_task_continuation(&task, e);
@@ -216,7 +216,7 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
                 there.function |= GROSR_ENTRY_RESUMED;
                 has = !grosr_worker_pass(w, there, task.next_worker);
             }
-            if (dev_ballot(has) || w->told.count || grosr_deque_size(&w->deque))
+            if (dev_ballot(has) || w->pending.count || grosr_deque_size(&w->deque))
                 break;
             has = grosr_worker_await(w, &e);
             resumed = e.function & GROSR_ENTRY_RESUMED;
@@ -251,7 +251,7 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
                 dev_store_relaxed(&f->mark, GROSR_MARK_WROTE);
             grosr_frame_expect_first(f, task.children);
         } else if (grosr_frame_expect(f, task.children)) {
-            grosr_frame_go_on(w->launch, w->deque, w->index, task.frame);
+            grosr_frame_resume(w->launch, w->deque, w->index, task.frame);
         }
     }
     *next = grosr_task_continuation(&task, e);
@@ -314,8 +314,8 @@ GROSR_DEVICE void grosr_worker_run_batch(struct grosr_worker *w, bool has, struc
     int failed = 0, now_failed = 0;
 
     /* What has been added up is for one parent: told before anything else runs, which might take long. */
-    if (w->told.count && dev_ballot(has && e.parent != w->told.frame))
-        grosr_worker_tell(w);
+    if (w->pending.count && dev_ballot(has && e.parent != w->pending.frame))
+        grosr_worker_flush(w);
     if (has && e.count == 0)
         e = grosr_worker_resume(w, &frames, e.parent, &sum, &failed);
     /*
@@ -342,7 +342,7 @@ GROSR_DEVICE void grosr_worker_run_batch(struct grosr_worker *w, bool has, struc
         has = grosr_worker_run_lanes(w, has, together, now, together ? now_sum : sum,
                                      together ? now_failed : failed, &next);
         bool stays = !together && !left && !dev_ballot(has && grosr_entry_is_alone(next)) &&
-                     dev_shfl32(dev_clock_ns() - w->looked_ns < GROSR_LOOK_SELDOM_NS, 0);
+                     dev_shfl32(dev_clock_ns() - w->looked_ns < GROSR_IDLE_POLL_INTERVAL_NS, 0);
         /* Where there is no room for a task that goes on, it stays in its lane, and one of a whole warp
          * waits. */
         for (uint32_t backoff = 0; !stays && dev_ballot(has); dev_backoff(&backoff)) {
@@ -357,8 +357,8 @@ GROSR_DEVICE void grosr_worker_run_batch(struct grosr_worker *w, bool has, struc
             e = has ? next : e;
             sum = has ? 0 : sum;
             failed = has ? 0 : failed;
-            if (w->told.count && dev_ballot(has && e.parent != w->told.frame))
-                grosr_worker_tell(w);
+            if (w->pending.count && dev_ballot(has && e.parent != w->pending.frame))
+                grosr_worker_flush(w);
             continue;
         }
         if (!left)

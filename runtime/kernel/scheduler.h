@@ -8,11 +8,11 @@
  *     queue, of which it starts at the one of its own number and goes round, so that any one worker that is
  *     free finds any task.
  *
- * While it has tasks of its own it looks at anything else only every GROSR_LOOK_NS, so that a short task does
- * not cost an L2 access for it. A worker that finds nothing says that it is hungry. Workers that look and see
- * it give of what they have, the oldest first, straight into its inbox: the hungry do not compete for what
- * there is (with several hundred thieves at one queue, most of what they do is lose), they wait, each at a
- * line of its own.
+ * While it has tasks of its own it looks at anything else only every GROSR_POLL_INTERVAL_NS, so that a short
+ * task does not cost an L2 access for it. A worker that finds nothing says that it is hungry. Workers that
+ * look and see it give of what they have, the oldest first, straight into its inbox: the hungry do not
+ * compete for what there is (with several hundred thieves at one queue, most of what they do is lose), they
+ * wait, each at a line of its own.
  *
  * The service warp runs no tasks. It is the device's only reader of the session's control words across PCIe:
  * it copies `stop` and `level` to device memory, where workers look at them for the price of an L2 access,

@@ -91,7 +91,7 @@ GROSR_DEVICE void grosr_task_escapes(struct grosr_task_context *task)
 }
 
 /* `count` more children, if the task may have them. */
-GROSR_DEVICE bool grosr_task_counts(struct grosr_task_context *task, uint32_t count)
+GROSR_DEVICE bool grosr_task_add_children(struct grosr_task_context *task, uint32_t count)
 {
     if (!task->frame || task->children_left < count)
         return false;
@@ -117,7 +117,7 @@ GROSR_DEVICE int grosr_task_push(struct grosr_task_context *task, struct grosr_e
 /* Spawns a task. */
 GROSR_DEVICE int grosr_spawn(struct grosr_task_context *task, uint32_t function, uint32_t a, uint64_t b)
 {
-    if (!grosr_task_counts(task, 1))
+    if (!grosr_task_add_children(task, 1))
         return ENOBUFS;
     return grosr_task_push(task, grosr_task_child(task, function, 1, a, b), 1);
 }
@@ -132,7 +132,7 @@ GROSR_DEVICE int grosr_spawn_range(struct grosr_task_context *task, uint32_t fun
 
     if (count == 0)
         return 0;
-    if (!grosr_task_counts(task, as))
+    if (!grosr_task_add_children(task, as))
         return ENOBUFS;
     struct grosr_entry range = grosr_task_child(task, function, count, a, b);
     if (count > GROSR_NARROW) {
@@ -164,7 +164,7 @@ GROSR_DEVICE int grosr_spawn_urgent(struct grosr_task_context *task, uint32_t fu
     struct grosr_share urgent = grosr_launch_urgent(task->launch);
     dev64 *word = &task->launch->control->word;
 
-    if (!grosr_task_counts(task, 1))
+    if (!grosr_task_add_children(task, 1))
         return ENOBUFS;
     grosr_task_escapes(task);
     /* Counted before it is there, or the count could fall below zero. */
@@ -183,7 +183,7 @@ GROSR_DEVICE int grosr_spawn_on(struct grosr_task_context *task, uint32_t worker
 {
     if (worker >= task->launch->workers)
         return EINVAL;
-    if (!grosr_task_counts(task, 1))
+    if (!grosr_task_add_children(task, 1))
         return ENOBUFS;
     struct grosr_share inbox = grosr_launch_inbox(task->launch, worker);
     grosr_task_escapes(task);
@@ -233,7 +233,7 @@ GROSR_DEVICE int grosr_spawn_waiting(struct grosr_task_context *task, uint32_t f
     if (!task->frame || !task->children_left ||
         !(index = grosr_frame_take(frames, task->deque.local, task->worker)))
         return ENOBUFS;
-    grosr_task_counts(task, 1);
+    grosr_task_add_children(task, 1);
     grosr_task_escapes(task);
     struct grosr_frame *f = &frames.frame[index];
     struct grosr_entry e = grosr_task_child(task, function, 1, a, b);

@@ -10,8 +10,8 @@
 #include "../../tracer/session/emit.h"
 
 /* Between looks around: with tasks to give, and with none. */
-#define GROSR_LOOK_NS        1000u
-#define GROSR_LOOK_SELDOM_NS 5000u
+#define GROSR_POLL_INTERVAL_NS      1000u
+#define GROSR_IDLE_POLL_INTERVAL_NS 5000u
 
 /* A worker keeps a port for this many looks before it sees whether another port needs it more. */
 #define GROSR_PORT_LOOKS 8u
@@ -36,7 +36,7 @@
 #define GROSR_PASS_NS     20000u
 
 /* A worker says how far it has emptied its inbox when so much is new, or when it has nothing else to do. */
-#define GROSR_INBOX_TELL (1u << (GROSR_INBOX_CAPACITY_LOG2 - 2))
+#define GROSR_INBOX_PUBLISH (1u << (GROSR_INBOX_CAPACITY_LOG2 - 2))
 
 /* A batch that takes longer is worth the price of giving each task in it to another worker. */
 #define GROSR_COARSE_NS 10000u
@@ -45,19 +45,20 @@ struct grosr_worker {
     const struct grosr_launch *launch;
     struct grosr_recorder recorder;
     struct grosr_deque deque;
-    struct grosr_told told; /* children of one frame that have completed and have not been told to it */
+    struct grosr_completions
+        pending; /* children of one frame that have completed and have not been told to it */
     uint32_t index;
-    uint32_t frame;                /* this lane's, for the children of its next task */
-    uint32_t spawn_numbers;        /* of local->numbers, those that TASK_SPAWN events have told */
-    uint64_t word;                 /* the control word as last seen */
-    uint64_t looked_ns;            /* when */
-    bool more;                     /* there may be, or it has nothing else: it looks before anything else */
-    uint64_t stepped_ns;           /* when it last looked for a batch */
-    bool coarse;                   /* the last one took long: tasks are worth sharing one by one */
-    uint64_t inbox, inbox_told;    /* taken from its inbox, and as far as givers know */
-    uint32_t looks;                /* with nothing of its own */
-    uint32_t inbox_looks;          /* left of GROSR_INBOX_LOOKS */
-    struct grosr_share_seen given; /* this lane's, of the inbox that it last gave to */
+    uint32_t frame;                  /* this lane's, for the children of its next task */
+    uint32_t spawn_numbers;          /* of local->numbers, those that TASK_SPAWN events have told */
+    uint64_t word;                   /* the control word as last seen */
+    uint64_t looked_ns;              /* when */
+    bool more;                       /* there may be, or it has nothing else: it looks before anything else */
+    uint64_t stepped_ns;             /* when it last looked for a batch */
+    bool coarse;                     /* the last one took long: tasks are worth sharing one by one */
+    uint64_t inbox, inbox_published; /* taken from its inbox, and as far as givers know */
+    uint32_t looks;                  /* with nothing of its own */
+    uint32_t inbox_looks;            /* left of GROSR_INBOX_LOOKS */
+    struct grosr_share_seen given;   /* this lane's, of the inbox that it last gave to */
     uint32_t port;
     uint64_t position; /* of the claimed port */
     uint32_t polls;    /* of it without fruit; 0: none claimed, else 1 + their number */

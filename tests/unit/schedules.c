@@ -170,8 +170,9 @@ static void child(uint32_t i)
 {
     if (marks)
         dev_store_relaxed(&waiting.memory[i], UINT64_C(1));
-    if (grosr_frame_tell(waiting.frame, grosr_told_one(is_wide ? 1 | GROSR_FRAME_WIDE : 1, values[i],
-                                                       marks ? GROSR_MARK_WROTE | i : 0)))
+    if (grosr_frame_add_completions(waiting.frame,
+                                    grosr_completions_one(is_wide ? 1 | GROSR_FRAME_WIDE : 1, values[i],
+                                                          marks ? GROSR_MARK_WROTE | i : 0)))
         completed();
 }
 

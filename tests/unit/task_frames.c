@@ -31,15 +31,15 @@ static uint32_t tell_all(struct grosr_frame *frames, const struct teller *t, con
         if (x->count == 0) {
             complete = grosr_frame_expect(&frames[1], children);
         } else {
-            struct grosr_told told =
-                grosr_told_one(kind == WIDE ? 1 | GROSR_FRAME_WIDE : 1, x->value, x->mark);
-            told.low *= x->count;
-            told.high *= x->count;
-            told.count = x->count;
+            struct grosr_completions c =
+                grosr_completions_one(kind == WIDE ? 1 | GROSR_FRAME_WIDE : 1, x->value, x->mark);
+            c.low *= x->count;
+            c.high *= x->count;
+            c.count = x->count;
             sum += x->value * x->count;
             mark |= x->mark & GROSR_MARK_WROTE;
             errors = errors ? errors : x->mark & 0xffff;
-            complete = grosr_frame_tell(frames, told);
+            complete = grosr_frame_add_completions(frames, c);
         }
         bad += complete != (i == n - 1);
     }
@@ -118,7 +118,7 @@ static void max_children(void)
     bad += tell_all(frames, t, before, 3, GROSR_CHILDREN, NARROW);
     bad += tell_all(frames, t, after, 3, GROSR_CHILDREN, NARROW);
     for (uint32_t i = 0; i < GROSR_CHILDREN; i++)
-        bad += grosr_frame_tell(frames, grosr_told_one(1, UINT64_MAX, 0));
+        bad += grosr_frame_add_completions(frames, grosr_completions_one(1, UINT64_MAX, 0));
     bad += !grosr_frame_expect(&frames[1], GROSR_CHILDREN);
     bad += grosr_frame_sum(&frames[1]) != (uint64_t)0 - GROSR_CHILDREN;
     is(bad, 0, "%u children with 2^64 - 1 each", GROSR_CHILDREN);
