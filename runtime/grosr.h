@@ -1,5 +1,5 @@
 /*
- * GROSR's host API: a persistent kernel that runs tasks.
+ * GROSR's host API: a persistent kernel on a device, and the tasks that it runs.
  *
  *     grosr *rt;
  *     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
@@ -14,30 +14,34 @@
  *         errx(1, "%s", grosr_error());
  *     grosr_close(rt);
  *
- * Tasks are numbered in the order of submission, from 0. Completion is told in that order too: grosr_wait(rt,
- * n) returns when tasks 0 .. n-1 are done and their results are in place.
+ * Tasks are numbered in the order of submission, from 0, and their results are delivered in that order:
+ * grosr_wait(rt, n) returns when tasks 0 .. n-1 are done and their results are in place.
  *
- * All functions return 0 or a negative errno, with a line of text in grosr_error(). All may be called by
- * several threads at once, grosr_finish and grosr_close too: no misuse of them is worse than an error.
+ * Errors. Functions that return int return 0 or a negative errno, with a line of text for the user in
+ * grosr_error(), which is the calling thread's; grosr_test() also returns 1 or 2.
+ *
+ * Threads. Every function may be called by several threads at once, grosr_finish() and grosr_close()
+ * included. A call at the wrong time is refused with an error and does no other harm. All times are in
+ * nanoseconds.
  *
  * A call that is refused for its arguments (-EINVAL, -EOVERFLOW) or for its time (-ESHUTDOWN, -EALREADY,
- * -EDEADLK) changes nothing, the runtime stays usable, and an `api_error` event tells of it in the trace, as
- * long as that is recorded (level `spans`, up to grosr_finish).
+ * -EDEADLK) changes nothing, the runtime stays usable, and an `api_error` event records it in the trace, at
+ * level `spans` and above, until grosr_finish().
  *
- * A handle stays valid after grosr_close(), so that a late call is told -ESHUTDOWN: some 1.5 KiB of memory
- * remain for each runtime that was opened, until the process ends.
+ * A handle stays valid after grosr_close(), so that a late call returns -ESHUTDOWN. The handle's memory,
+ * about 1.5 KiB for each runtime that was opened, is kept until the process ends.
  *
  * A process may hold several runtimes, each with a session of its own, on one device or on several: they
  * share nothing but the CUDA driver. Two on one GPU run side by side as long as their `sms` together are no
- * more than it has and no other kernel takes what is left. Beyond that the driver starts the second when
- * there is room for all of it, and grosr_open() gives it up after some seconds, with -EIO. The memory of a
- * runtime that is closed while another runs on its GPU is freed with the other's, since CUDA frees nothing
- * while a kernel runs.
+ * more than the GPU has and no other kernel occupies the rest. Otherwise the driver starts the second when
+ * all of it fits, and grosr_open() fails with -EIO if that takes more than 10 seconds. CUDA frees no memory
+ * while a kernel runs, so the memory of a runtime that is closed while another one runs on the same GPU is
+ * freed when that one is closed.
  *
- * On a GPU, runtimes live in its primary context, as do programs that use CUDA's runtime API. No call changes
- * which context is current in the calling thread. While a kernel runs, calls that wait for the whole device
- * (cudaDeviceSynchronize, cudaFree, ...) wait for grosr_finish(), and a kernel that is loaded or launched for
- * the first time may (program.h).
+ * On a GPU, runtimes use its primary context, which is also that of CUDA's runtime API. No call changes which
+ * context is current in the calling thread. While a persistent kernel runs, calls that wait for the whole
+ * device (cudaDeviceSynchronize, cudaFree, ...) wait until grosr_finish(); a kernel that is loaded or
+ * launched for the first time may wait as long (program.h).
  */
 #ifndef GROSR_H
 #define GROSR_H
@@ -64,8 +68,9 @@ enum grosr_function {
 };
 
 /*
- * What a task is: a function and 96 bits of arguments, larger ones by reference. 16 bytes, copied at
- * submission. Name the fields (`{.function = GROSR_FN_ADD, .a = 2, .b = 3}`), so that flags are 0.
+ * A task: a function and 96 bits of arguments; larger arguments are passed by reference. 16 bytes, copied at
+ * submission. Initialise the fields by name (`{.function = GROSR_FN_ADD, .a = 2, .b = 3}`), so that flags are
+ * 0.
  */
 struct grosr_task {
     uint16_t function; /* 0 .. GROSR_FUNCTION_MAX */
@@ -76,51 +81,52 @@ struct grosr_task {
 
 #define GROSR_FUNCTION_MAX 0x7ffeu
 
-/* Runs before all tasks without this flag that have not started, as long as no more than 256 such tasks wait;
- * beyond that it is a normal one. Numbers and the order of completion are as for others. */
+/* High priority: the task starts before all tasks without this flag that have not started. At most 256 such
+ * tasks may wait at a time; the flag of any more has no effect. Numbering and the order of completion are
+ * those of other tasks. */
 #define GROSR_TASK_HIGH 1u
 
 struct grosr_result {
     uint64_t value;
-    int32_t status; /* 0; -ENOSYS: no such function; -ECANCELED: not run; or what the function returned */
+    int32_t status; /* 0; -ENOSYS: no such function; -ECANCELED: not run; or the negated errno that the
+                       function returned */
 };
 
 #define GROSR_FOREVER UINT64_MAX
 
-/* How spawned tasks get from worker to worker. */
+/* How spawned tasks move between workers. */
 enum grosr_sharing {
-    GROSR_SHARING_ON_DEMAND, /* each keeps its own; it gives when another is hungry */
-    GROSR_SHARING_ONE_QUEUE, /* all through one shared ring: what the above is measured against */
+    GROSR_SHARING_ON_DEMAND, /* each keeps its own, and gives some to workers that have none */
+    GROSR_SHARING_ONE_QUEUE, /* all pass through one shared ring: a baseline for measurements */
 };
 
 struct grosr_options {
     const char *device;      /* "auto", "cuda", "cuda:N" or "host": see grosr_find_device() */
-    const char *name;        /* in the trace, at most 63 bytes */
+    const char *name;        /* of the program, in the trace; at most 63 bytes */
     uint32_t workers;        /* persistent warps; 0: the device's default */
-    uint32_t sms;            /* SMs to run on, at most; 0: all. See below */
-    uint32_t queue_capacity; /* tasks in flight, 2 .. 2^24; a power of two */
+    uint32_t sms;            /* SMs to run on, at most the device's; 0: all. See below */
+    uint32_t queue_capacity; /* tasks in flight: a power of two, 2 .. 2^24 */
     enum grosr_level level;
     enum grosr_overflow overflow;
-    uint32_t ring_events; /* events in a warp's ring, GROSR_RING_MIN .. GROSR_RING_MAX; 0: as 64 MiB for all
-                             rings together, or half of what /dev/shm has free, allow */
+    uint32_t ring_events; /* events in a worker's ring, GROSR_RING_MIN .. GROSR_RING_MAX; 0: all rings
+                             together take 64 MiB, or half of what is free in /dev/shm if that is less */
 
-    /* Wait until this process has attached its collector before starting; 0: none. Under `grosr record`,
-       which sets GROSR_COLLECTOR, a runtime waits a moment by itself. */
+    /* The process ID of a collector to wait for before starting, at most 10 s; 0: none. Under `grosr record`,
+       which sets GROSR_COLLECTOR, a runtime waits for up to 2 s without being asked. */
     uint32_t collector_pid;
 
-    /* Memory that the host and the tasks share, for arguments by reference and for what tasks write: see
-       grosr_shared(). Bytes; 0: none. */
+    /* Bytes of memory that the host and the tasks share, for arguments by reference and for what tasks write:
+       see grosr_shared(). 0: none. */
     size_t shared_bytes;
 
-    /* Memory of the device, for what tasks share among themselves: see grosr_device_memory(). Bytes; 0: none.
-     */
+    /* Bytes of device memory, for what tasks share among themselves: see grosr_device_memory(). 0: none. */
     size_t device_bytes;
 
-    /* Frames for tasks that wait for others, in all; 0: the default, 2,048 a worker; at most 2^23 - 1. A task
-       that finds none left is told ENOBUFS when it spawns. */
+    /* Frames, for tasks that wait for others, of all workers together: at least a frame for each lane of each
+       worker, at most 2^23 - 1; 0: 2,048 for each worker. Spawning fails with ENOBUFS when none is left. */
     uint32_t frames;
 
-    enum grosr_sharing sharing; /* GROSR_SHARING_ON_DEMAND, but for measurements */
+    enum grosr_sharing sharing; /* GROSR_SHARING_ON_DEMAND, except for measurements */
 
     const struct grosr_program *program; /* the task functions; NULL: the built-in ones (tasks.h) */
 };
@@ -132,14 +138,16 @@ struct grosr_options {
     }
 
 /*
- * `sms`: on a GPU the kernel has that many blocks (or one a worker, if those are fewer), each with an equal
- * share of the workers, and a block is on one SM: so the other SMs stay free for other kernels. The hardware
- * chooses which, and puts two blocks on one SM only when others are busy. A block of 11 workers takes all
- * registers of its SM; next to fewer, small kernels find room. The trace says which SM each worker is on.
+ * `sms`: on a GPU the kernel has that many blocks (or as many as workers, if those are fewer), each with an
+ * equal share of the workers. A block stays on one SM, so the other SMs are free for other kernels. The
+ * hardware chooses the SMs, and puts two blocks on one SM only when others are busy. A block of 11 workers
+ * takes all registers of its SM; beside fewer, small kernels fit. The trace records which SM each worker is
+ * on.
  */
 
 /*
- * Task functions in the form that a runtime runs them. program.h makes one from a list of functions.
+ * Task functions in the form in which a runtime runs them. program.h makes one from a list of functions. A
+ * program must stay in memory, unchanged, until grosr_close().
  */
 struct grosr_launch;
 struct grosr_local;
@@ -159,122 +167,130 @@ struct grosr_program {
     /* Runs one of the host device's warps. NULL: it was compiled by nvcc and has none. */
     void (*host_warp)(const struct grosr_launch *launch, struct grosr_local *locals, uint32_t warp);
 
-    /* Gives the kernel of the CUDA device whose context is current, a CUfunction; or returns why there is
-     * none. */
+    /* Sets *function to the kernel, a CUfunction, for the CUDA device whose context is current, and returns
+       NULL; or returns the reason why there is none. */
     const char *(*cuda_kernel)(void **function);
 
-    /* Where that is NULL: a fatbin that holds the kernel under the name grosr_kernel. NULL: no CUDA device.
-     */
+    /* If cuda_kernel is NULL: a fatbin that holds the kernel under the name grosr_kernel. If both are NULL,
+       the program does not run on CUDA devices. */
     const void *cuda_fatbin;
 };
 
 /*
- * Opens the device, creates the session and starts the persistent kernel. -ENODEV: no such device, or the
- * program was not built for it; -EINVAL: an option out of range, or a program that was compiled with other
- * headers than the library; -ECHILD: the collector ended before it attached; -ENOMEM, -ENOSPC, -EIO.
+ * Opens the device, creates the session and starts the persistent kernel. The options are copied; *runtime is
+ * set on success, and belongs to the caller until grosr_close(). -ENODEV: no such device, or the program was
+ * not built for it; -EINVAL: an option out of range, or a program that was compiled with other headers than
+ * the library; -ECHILD: the collector ended before it attached; -ETIMEDOUT: it did not attach in time;
+ * -ENOMEM; -ENOSPC: /dev/shm is full; -EIO: the device failed or does not start the kernel.
  */
 int grosr_open(grosr **runtime, const struct grosr_options *options);
 
 /*
- * Submits `count` tasks as one batch; *first (may be NULL) is the number of the first. The tasks are copied;
- * results (may be NULL) belong to the runtime until a wait has covered them or grosr_finish() has returned.
- * Blocks while the queue is full. 0 tasks are a batch too: *first is the next task's number.
+ * Submits `count` tasks as one batch; *first (may be NULL) is the number of the first. The tasks are copied.
+ * The array `results` (may be NULL) must stay in place until a wait has covered these tasks or grosr_finish()
+ * has returned. The call blocks while the queue is full. A batch may be empty: *first is then the next task's
+ * number.
  *
- * Nothing is submitted on -EINVAL: a function above GROSR_FUNCTION_MAX, unknown flags, no tasks where count
- * is not 0; -EOVERFLOW: more tasks than the 2^40 numbers of a runtime have left; -ENOMEM; -ESHUTDOWN: after
- * grosr_finish() or grosr_close() has begun. -ECANCELED: the runtime is stopping; -EIO: the device failed: if
- * that happened while the call waited for room, the batch has its numbers, *first is set, and those of its
- * tasks that do not run get the status -ECANCELED in grosr_finish(). A function that is not registered is no
- * error here but the task's own, -ENOSYS.
+ * Nothing is submitted on -EINVAL: a function above GROSR_FUNCTION_MAX, unknown flags, or tasks NULL with a
+ * count that is not 0; -EOVERFLOW: the runtime would number more than 2^40 tasks; -ENOMEM; -ESHUTDOWN:
+ * grosr_finish() or grosr_close() has begun. -ECANCELED: the runtime is stopping; -EIO: the device failed. If
+ * one of these two happens while the call waits for room, the batch has its numbers, *first is set, and those
+ * of its tasks that do not run get the status -ECANCELED in grosr_finish(). A function that the program does
+ * not have is not an error of this call: the task gets the status -ENOSYS.
  */
 int grosr_submit(grosr *runtime, const struct grosr_task *tasks, size_t count, struct grosr_result *results,
                  uint64_t *first);
 
 /*
- * Waits until all tasks below `task` are done and their results in place; of tasks that have not been
- * submitted, it does not wait. -ETIMEDOUT; -ECANCELED: the runtime is stopping; -EIO: the device failed;
- * -ESHUTDOWN: it was closed.
+ * Waits until all tasks below `task` that have been submitted are done and their results in place, for
+ * `timeout_ns` nanoseconds at most, or GROSR_FOREVER. -ETIMEDOUT; -ECANCELED: the runtime is stopping; -EIO:
+ * the device failed; -ESHUTDOWN: the runtime has been closed.
  */
 int grosr_wait(grosr *runtime, uint64_t task, uint64_t timeout_ns);
 
-/* Waits for everything submitted so far. */
+/* Waits for all tasks submitted so far; the errors are those of grosr_wait(). */
 int grosr_drain(grosr *runtime, uint64_t timeout_ns);
 
 /*
- * Whether one task is done, whatever became of those before it; does not wait.
+ * Whether one task is done, whether or not those before it are. Does not wait.
  *
  *     0   it is not
  *     1   it is, and *result is its result
- *     2   it is, and its result has been handed over to where its batch wanted it; *result is untouched
+ *     2   it is, and its result has been delivered to its batch's `results`; *result is untouched
  *
- * A result is handed over, in order, while some thread waits in grosr_wait(), grosr_drain() or grosr_submit()
- * or gets completions called back. `result` may be NULL. -EINVAL: no such task has been submitted;
- * -ECANCELED, -EIO: it is not and may never be, as in grosr_wait(); -ESHUTDOWN.
+ * Results are delivered, in order, while some thread waits in grosr_wait(), grosr_drain() or grosr_submit(),
+ * or if grosr_on_completion() has been called. `result` may be NULL. -EINVAL: no such task has been
+ * submitted; -ECANCELED, -EIO: it is not done and may never be, as in grosr_wait(); -ESHUTDOWN.
  */
 int grosr_test(grosr *runtime, uint64_t task, struct grosr_result *result);
 
 /*
  * From now on a thread of the runtime calls done(arg, first, count) for tasks first .. first + count - 1 when
- * they are done and their results in place: in order, each once, any number of tasks at a time, from the
- * first task on that has not been handed over (grosr_test). Tasks that were cancelled are done too. The calls
- * end before grosr_finish() returns.
+ * they are done and their results in place: in order, each task once, any number of tasks at a time, from the
+ * first task on whose result has not been delivered (grosr_test). Cancelled tasks count as done. The last
+ * call ends before grosr_finish() returns; `arg` must be valid until then.
  *
- * Within `done` everything may be called but grosr_finish() and grosr_close() (-EDEADLK); once those have
- * begun, grosr_submit() there is told -ESHUTDOWN. -EALREADY: a runtime has one such function; -ESHUTDOWN: it
- * is finished; -EAGAIN: no thread could be made.
+ * Within `done` everything may be called except grosr_finish() and grosr_close(), which return -EDEADLK; once
+ * one of these has begun, grosr_submit() returns -ESHUTDOWN there too. -EINVAL: `done` is NULL; -EALREADY:
+ * the runtime has a completion function already; -ESHUTDOWN: grosr_finish() has begun; -EAGAIN: the thread
+ * could not be created.
  */
 int grosr_on_completion(grosr *runtime, void (*done)(void *arg, uint64_t first, uint64_t count), void *arg);
 
 /*
- * Asks that tasks first .. first + count - 1 do not run. Those that no worker has fetched complete with the
- * status -ECANCELED; the others run. Numbers that have not been given to a task are left out, so that (0,
- * UINT64_MAX) is everything submitted so far. Tasks of a grosr_submit() that is waiting for room are covered.
- * *marked (may be NULL) is how many tasks were asked that had neither completed nor been asked before: as
- * many as that may end with -ECANCELED, fewer if some had just been fetched. Returns before the tasks
- * complete. -ENOMEM; -ESHUTDOWN.
+ * Marks tasks first .. first + count - 1 as cancelled. Those that no worker has fetched complete with the
+ * status -ECANCELED; the others run. Numbers that no task has are ignored, so that (0, UINT64_MAX) means
+ * everything submitted so far, including the tasks of a grosr_submit() that is waiting for room. *marked (may
+ * be NULL) is how many tasks were marked that had neither completed nor been marked before. At most that many
+ * end with -ECANCELED; fewer if some had just been fetched. Returns before the tasks complete. -ENOMEM;
+ * -ESHUTDOWN.
  */
 int grosr_cancel(grosr *runtime, uint64_t first, uint64_t count, uint64_t *marked);
 
 /*
- * Asks the kernel to stop: tasks that have started end, the others are cancelled. Returns at once;
- * async-signal-safe.
+ * Asks the kernel to stop: tasks that have started run to their end, the others are cancelled. Returns at
+ * once; async-signal-safe.
  */
 void grosr_stop(grosr *runtime);
 
 /*
  * Ends the kernel: waits for all submitted tasks (after grosr_stop(): for those that have started), stops the
- * workers and marks the session closed. The session stays, for its counts. Nothing can be submitted from when
- * it begins. A second call waits for the first and returns 0. -EIO: the device failed or did not stop;
- * -ESHUTDOWN: closed; -EDEADLK: called in a completion's function.
+ * workers and marks the session closed. The session stays, and its counters can be read. Nothing can be
+ * submitted once the call has begun. A second call waits for the first and returns 0. -EIO: the device
+ * failed, or did not stop within 10 s; -ESHUTDOWN: the runtime has been closed; -EDEADLK: called in the
+ * completion function.
  */
 int grosr_finish(grosr *runtime);
 
 /*
- * grosr_finish() unless done, then waits for the calls of other threads to return, frees everything and
- * removes the session. NULL is allowed. -EALREADY: another thread is doing so, or did; -EDEADLK as above;
- * otherwise what grosr_finish() said.
+ * Calls grosr_finish() unless that was done, waits for the calls of other threads to return, frees everything
+ * but the handle and removes the session. NULL is allowed. -EALREADY: another thread is closing the runtime,
+ * or it has been closed; -EDEADLK as above; otherwise what grosr_finish() returned, and the runtime is closed
+ * even if that is an error.
  */
 int grosr_close(grosr *runtime);
 
 /*
- * The memory asked for with shared_bytes: where the host sees it, and where tasks do (an address to hand on
- * in a task's b). Zero at first, 128-byte aligned, freed by grosr_close(). What the host wrote before it
+ * The memory of the option shared_bytes: its address on the host, and its address for tasks (to pass in a
+ * task's b). Zero at first, aligned to 128 bytes, freed by grosr_close(). What the host wrote before it
  * submitted a task is visible to the task; what a task of effects WRITES (tasks.h) wrote is visible to the
- * host once it has the result. On a GPU it is host memory, across PCIe. -ENOENT: none was asked for.
+ * host once it has the result. On a GPU it is host memory, which tasks access across PCIe. -ENOENT: the
+ * option is 0.
  */
 int grosr_shared(grosr *runtime, void **host, void **device);
 
 /*
- * The memory asked for with device_bytes, where tasks see it. Zero at first, 256-byte aligned, freed by
- * grosr_close(). On a GPU it is the device's own memory, which the host does not see. -ENOENT: none was asked
- * for.
+ * The memory of the option device_bytes: its address for tasks. Zero at first, aligned to 256 bytes, freed by
+ * grosr_close(). On a GPU it is the device's own memory, which the host cannot access by address. -ENOENT:
+ * the option is 0.
  */
 int grosr_device_memory(grosr *runtime, void **device);
 
 /*
- * Copies from and to that memory, from byte `at` of it on, beside the running tasks; returns when it is done.
- * What a task of effects WRITES wrote there is read once its result is there; what is written is visible to
- * tasks submitted afterwards. -EINVAL: not all of it lies inside; -ENOENT as above; -EIO. Any thread.
+ * Copies `bytes` bytes from and to that memory, beginning at its byte `at`, while tasks run; returns when the
+ * copy is complete. What a task of effects WRITES wrote there is read once the task's result is there; what
+ * is written is visible to tasks submitted afterwards. -EINVAL: the range is not inside the memory; -ENOENT
+ * as above; -EIO: the copy failed.
  */
 int grosr_device_read(grosr *runtime, void *to, size_t at, size_t bytes);
 int grosr_device_write(grosr *runtime, size_t at, const void *from, size_t bytes);
@@ -293,19 +309,19 @@ struct grosr_device_info {
     char detail[64]; /* compute capability and driver, or "" */
 };
 
-/* Fills up to `max` entries; returns how many devices there are. Never fails: the host device is always
+/* Fills up to `max` entries and returns how many devices there are, at least 1: the host device is always
  * there. */
 uint32_t grosr_devices(struct grosr_device_info *devices, uint32_t max);
 
 /*
- * The device that a name stands for: "cuda" and "cuda:0" the first GPU, "cuda:N" the one after N others,
- * "host" the host device, "auto" the first GPU if there is one and the host device otherwise. (In
- * grosr_open(), "auto" is a device that the program was built for.) -ENODEV: there is no such device;
- * -EINVAL: it is no such name.
+ * The device that a name stands for: "cuda" and "cuda:0" are the first GPU, "cuda:N" is GPU N, "host" is the
+ * host device, "auto" is the first GPU if there is one and the host device otherwise. (In grosr_open(),
+ * "auto" is a device that the program was built for.) -ENODEV: there is no such device; -EINVAL: the name has
+ * none of these forms.
  */
 int grosr_find_device(const char *name, struct grosr_device_info *device);
 
-/* Why there is no CUDA device, in words; NULL when there is one. */
+/* The reason why there is no CUDA device, as text that is never freed; NULL when there is one. */
 const char *grosr_cuda_absent(void);
 
 #ifdef __cplusplus

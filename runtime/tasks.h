@@ -1,11 +1,13 @@
 /*
- * The built-in task functions. From a list like this one come the ids, the table that the workers dispatch
+ * The built-in task functions. A list like this one makes the ids, the table that the workers dispatch
  * through (dispatch.h) and the names in the trace.
  *
  * TASK(id, NAME, name, effects, text)
  *     id        0 .. 0x7ffe, never reused
- *     effects   PURE: the value is all it makes; WRITES: it writes to memory, which is visible to the host
- * before the result is, for the price of a fence; WARP: a GROSR_WARP_TASK, which may write too
+ *     effects   PURE      its value is its only effect
+ *               WRITES    it writes to memory, which is visible to the host before the result is, at the
+ *                         price of a fence
+ *               WARP      it is a GROSR_WARP_TASK, which may write too
  */
 #ifndef GROSR_TASKS_H
 #define GROSR_TASKS_H
@@ -23,8 +25,8 @@
     TASK(5, TREE, tree, PURE, "a tree of depth a in which each task spawns b children; value: its leaves") \
     TASK(6, FAN, fan, PURE, "b tasks `mul` with arguments 0 .. b-1 and a; value: their sum")               \
     TASK(7, HOP, hop, WRITES,                                                                              \
-         "step a >> 16 of a & 0xffff: notes the time in the array at b and goes on as itself")             \
-    TASK(8, RELAY, relay, WRITES, "the same, going on at workers 0 and 1 by turns")                        \
+         "step a >> 16 of a & 0xffff: notes the time in the array at b and continues as itself")           \
+    TASK(8, RELAY, relay, WRITES, "the same, alternating between workers 0 and 1")                         \
     TASK(9, LINK, link, WRITES, "the same, by spawning the next step as a waiting task and signalling it") \
     TASK(10, SPREAD, spread, WARP, "the sum of the squares of a .. a + b - 1, by all lanes of a warp")     \
     TASK(11, RANDOM, random, PURE,                                                                         \

@@ -1,6 +1,6 @@
 /*
- * What disturbs tasks that are under way, on whichever device: cancellation, stops, several threads at once,
- * and those who want to be told meanwhile. Each task ends once, with its result or as cancelled.
+ * What disturbs tasks that are under way, on any device: cancellation, stops, several threads at once, and
+ * callbacks. Each task ends once, with its result or as cancelled.
  */
 #ifndef GROSR_DISTURBANCE_SUITE_H
 #define GROSR_DISTURBANCE_SUITE_H
@@ -8,8 +8,8 @@
 #include "runtime_suite.h"
 
 /*
- * The first worker that has run a task stays before it tells of it, until the gate opens: on the host device
- * by a test point, on a GPU by a task that takes a while.
+ * The first worker that has run a task is held before it writes the result, until the gate opens: on the host
+ * device by a test point, on a GPU by a task that takes a while.
  */
 #define SUITE_HELD_NS 300000000u
 
@@ -168,20 +168,20 @@ static inline void suite_test(const char *device)
         }
     } while (!wrong && done < SUITE_HELD - SUITE_FETCHED);
     is(wrong, 0, "results are there before their turn, and right");
-    ok(done < SUITE_HELD && r[SUITE_HELD - 1].status == 12345, "without any having been handed over");
+    ok(done < SUITE_HELD && r[SUITE_HELD - 1].status == 12345, "without any having been delivered");
     suite_release();
     is(grosr_drain(rt, GROSR_FOREVER), 0, "drained");
     one = (struct grosr_result){3, 4};
     ok(grosr_test(rt, 0, &one) == 2 && grosr_test(rt, SUITE_HELD - 1, NULL) == 2 && one.value == 3 &&
            one.status == 4,
-       "now they are where their batch wanted them");
+       "now they are in their batch's results");
     is(grosr_test(rt, SUITE_HELD, NULL), -EINVAL, "and the next has not been submitted");
     is(grosr_close(rt), 0, "closed");
 }
 
 /* ---- completions called back ---- */
 
-struct suite_told {
+struct suite_reported {
     grosr *rt;
     struct grosr_task *tasks;
     struct grosr_result *results;
@@ -191,7 +191,7 @@ struct suite_told {
 
 static inline void suite_on_completion(void *arg, uint64_t first, uint64_t count)
 {
-    struct suite_told *t = (struct suite_told *)arg;
+    struct suite_reported *t = (struct suite_reported *)arg;
 
     t->errors += first != t->next || count == 0;
     for (uint64_t i = first; i < first + count; i++)
@@ -214,7 +214,7 @@ static inline void suite_callbacks(const char *device, bool stop)
     static struct grosr_task tasks[N];
     static struct grosr_result r[N];
     struct grosr_options o = suite_options(device);
-    struct suite_told t = {NULL, tasks, r, N / 2, N, 0, 0};
+    struct suite_reported t = {NULL, tasks, r, N / 2, N, 0, 0};
     uint64_t errors = 0, cancelled;
 
     o.queue_capacity = 256;
@@ -229,8 +229,8 @@ static inline void suite_callbacks(const char *device, bool stop)
     if (stop)
         grosr_stop(t.rt);
     is(grosr_finish(t.rt), 0, "finished");
-    is(t.errors, 0, "every result was in place when it was told, in order; what is not allowed was refused");
-    is(t.next, t.submitted, "all tasks were told, %" PRIu64 " of them submitted meanwhile",
+    is(t.errors, 0, "every result was in place when it was reported, in order; forbidden calls were refused");
+    is(t.next, t.submitted, "all tasks were reported, %" PRIu64 " of them submitted by the callback",
        t.submitted - N / 2);
     cancelled = suite_count_cancelled(tasks, r, t.next, &errors);
     ok(errors == 0 && (stop || cancelled == 0), "with their results, %" PRIu64 " cancelled", cancelled);
@@ -293,8 +293,8 @@ enum suite_chaos_kind { SUITE_CANCEL = 1, SUITE_STOP = 2, SUITE_CLOSE = 4 };
 
 /*
  * Producers with batches of 0 to three queues, among them high-priority tasks; beside them, by `kind`, random
- * ranges are cancelled, the runtime is stopped at a random moment, or two threads close it while all that
- * goes on. Every task of every batch ends exactly once: with its own result, or cancelled.
+ * ranges are cancelled, the runtime is stopped at a random moment, or two threads close it at the same
+ * time. Every task of every batch ends exactly once: with its own result, or cancelled.
  */
 static inline void suite_chaos(const char *device, uint32_t capacity, uint32_t workers, unsigned threads,
                                uint64_t tasks, unsigned kind, uint64_t seed)
@@ -349,7 +349,7 @@ static inline void suite_chaos(const char *device, uint32_t capacity, uint32_t w
         pthread_join(close_thread[1], NULL);
         ok((closer[0].err == 0 && closer[1].err == -EALREADY) ||
                (closer[1].err == 0 && closer[0].err == -EALREADY),
-           "one thread closes it, the other is told so: %d and %d", closer[0].err, closer[1].err);
+           "one thread closes it, the other is refused: %d and %d", closer[0].err, closer[1].err);
     } else {
         is(grosr_finish(rt), 0, "finished");
     }

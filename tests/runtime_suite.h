@@ -53,7 +53,7 @@ static inline void suite_basics(const char *device)
     is(grosr_wait(rt, first + 4, 30000000000u), 0, "run");
     is(r[0].value, 5, "2 + 3");
     ok(r[1].value == (uint64_t)UINT32_MAX * UINT64_MAX && r[1].status == 0, "all 64 bits of a product");
-    is(r[2].status, -ENOSYS, "a function that does not exist is told in the status");
+    is(r[2].status, -ENOSYS, "a function that does not exist is reported in the status");
     ok(r[3].value == UINT64_C(0xfedcba9876543210) + UINT32_MAX, "all 96 bits of arguments");
     is(grosr_submit(rt, tasks, 2, NULL, NULL), 0, "results and number may go unasked");
     is(grosr_drain(rt, 30000000000u), 0, "drained");
@@ -193,7 +193,7 @@ static inline void suite_producers(const char *device, uint32_t capacity, uint32
 
 /* ---- bad input ---- */
 
-/* Refused calls that the host's ring tells of: a bit for each enum grosr_call, of internal.h. */
+/* Refused calls that the host's ring records: a bit for each enum grosr_call, of internal.h. */
 static inline uint32_t suite_refusals_recorded(const struct grosr_session *s)
 {
     struct grosr_ring_reader reader;
@@ -222,7 +222,7 @@ static inline void suite_bad_input(const char *device)
     struct grosr_task bad[3] = {suite_task(GROSR_FN_ADD, 1, 1), suite_task(GROSR_FN_ADD, 2, 2),
                                 suite_task(GROSR_FN_ADD, 3, 3)};
     struct grosr_result r[3] = {{7, 7}, {7, 7}, {7, 7}};
-    uint64_t first = 99, told = 0, marked = 77;
+    uint64_t first = 99, reported = 0, marked = 77;
 
     is(grosr_submit(rt, NULL, 0, NULL, &first), 0, "no tasks, and no array");
     is(first, 0, "have the next number");
@@ -245,15 +245,16 @@ static inline void suite_bad_input(const char *device)
     is(grosr_submit(rt, bad, 3, r, &first), 0, "the runtime is as usable as before");
     is(grosr_wait(rt, 3, GROSR_FOREVER), 0, "and runs them");
     ok(first == 0 && r[0].value == 2 && r[1].value == 4 && r[2].status == -ENOSYS, "right, by their numbers");
-    is(grosr_on_completion(rt, suite_count_calls, &told), 0, "completions can be called back");
-    is(grosr_on_completion(rt, suite_count_calls, &told), -EALREADY, "to one: %s", grosr_error());
+    is(grosr_on_completion(rt, suite_count_calls, &reported), 0, "completions can be called back");
+    is(grosr_on_completion(rt, suite_count_calls, &reported), -EALREADY, "to one: %s", grosr_error());
     is(suite_refusals_recorded(grosr_runtime_session(rt)), 1 << 1 | 1 << 4 | 1 << 5,
-       "submit, test and on_completion tell of it in the trace");
+       "submit, test and on_completion record it in the trace");
     is(grosr_finish(rt), 0, "finished");
-    is(told, 0, "what was handed over before is not told again");
+    is(reported, 0, "what was delivered before is not reported again");
     is(grosr_submit(rt, bad, 1, r, &first), -ESHUTDOWN, "a submission comes too late: %s", grosr_error());
     is(grosr_submit(rt, NULL, 0, NULL, &first), -ESHUTDOWN, "an empty one too");
-    is(grosr_on_completion(rt, suite_count_calls, &told), -ESHUTDOWN, "completions too: %s", grosr_error());
+    is(grosr_on_completion(rt, suite_count_calls, &reported), -ESHUTDOWN, "completions too: %s",
+       grosr_error());
     is(grosr_drain(rt, GROSR_FOREVER), 0, "waiting does not");
     is(grosr_test(rt, 1, r), 2, "nor asking");
     is(grosr_cancel(rt, 0, UINT64_MAX, &marked), 0, "nor cancelling");
@@ -265,7 +266,7 @@ static inline void suite_bad_input(const char *device)
     is(grosr_wait(rt, 1, 0), -ESHUTDOWN, "wait");
     is(grosr_test(rt, 1, r), -ESHUTDOWN, "test");
     is(grosr_cancel(rt, 0, 1, NULL), -ESHUTDOWN, "cancel");
-    is(grosr_on_completion(rt, suite_count_calls, &told), -ESHUTDOWN, "on_completion");
+    is(grosr_on_completion(rt, suite_count_calls, &reported), -ESHUTDOWN, "on_completion");
     is(grosr_finish(rt), -ESHUTDOWN, "finish");
     grosr_stop(rt);
     ok(grosr_runtime_session(rt) == NULL, "and there is no session");

@@ -12,9 +12,9 @@
 
 /*
  * Two children for each task, for longer than there is time: when frames run out, those that find none fail,
- * and the others go on. That takes fewer frames than a deque holds entries: else children end up in the
- * overflow ring, which nobody looks at while the deque has any, their ancestors keep all frames meanwhile,
- * and everything fails.
+ * and the others continue. That takes fewer frames than a deque holds entries: otherwise children end up in
+ * the overflow ring, from which no worker takes while its deque has any, their ancestors keep all frames, and
+ * everything fails.
  */
 #define TROUBLE_ENDLESS suite_task(GROSR_FN_TREE, UINT32_MAX, 2)
 
@@ -55,7 +55,7 @@ static inline struct trouble_trees trouble_plant(uint32_t count, uint32_t levels
     return t;
 }
 
-/* A tree has its checksum, or a status that tells why not. */
+/* A tree has its checksum, or a status that says why not. */
 static inline void trouble_judge(struct trouble_trees *t)
 {
     uint64_t runs = 0;
@@ -189,13 +189,13 @@ static inline void trouble_endless(const char *device, uint32_t workers)
                      result.value != i + k + 1000;
     }
     is(wrong, 0, "end, right");
-    is(grosr_test(rt, 0, NULL), 0, "the others go on");
+    is(grosr_test(rt, 0, NULL), 0, "the others continue");
     grosr_stop(rt);
     is(grosr_finish(rt), 0, "until they are stopped");
     grosr_close(rt);
 }
 
-/* As few frames as there may be, or hardly more: tasks are told ENOBUFS, nothing hangs, no frame is lost. */
+/* As few frames as there may be, or hardly more: tasks get ENOBUFS, nothing hangs, no frame is lost. */
 static inline void trouble_few_frames(const char *device, uint32_t workers, uint32_t rounds)
 {
     struct grosr_options o = suite_options(device);
@@ -226,9 +226,9 @@ static inline void trouble_few_frames(const char *device, uint32_t workers, uint
         struct grosr_result add = suite_run_one(rt, GROSR_FN_ADD, 2, 3);
         wrong += add.status != 0 || add.value != 5;
     }
-    is(wrong, 0, "%u workers with a frame a lane: %u trees right, %u told that there are none", workers,
+    is(wrong, 0, "%u workers with a frame a lane: %u trees right, %u refused because there are none", workers,
        right, refused);
-    ok(refused > 0, "some were told");
+    ok(refused > 0, "some were refused");
     is(grosr_close(rt), 0, "closed");
 }
 

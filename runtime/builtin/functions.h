@@ -130,7 +130,7 @@ GROSR_DEVICE uint64_t grosr_hash64(uint64_t x)
 
 /*
  * A tree that uses every way to spawn, as the seed has it. Its checksum, which tests compute again without
- * tasks (tests/random_tree.h): the task's hash, what the task summed up before it went on, and its
+ * tasks (tests/random_tree.h): the task's hash, what the task summed up before it continued, and its
  * children's.
  */
 enum { GROSR_RANDOM_URGENT, GROSR_RANDOM_ON, GROSR_RANDOM_WAITING, GROSR_RANDOM_RANGE, GROSR_RANDOM_THEN };
@@ -188,7 +188,7 @@ GROSR_TASK(random)
  *          grosr_grid_task_at()   their tasks while these wait; 0 before
  *
  * `pipeline` builds a window of cells as tasks that wait for the cells of the same window that they need,
- * then starts those that need none, and goes on with the next window when all of it is done: a grid never
+ * then starts those that need none, and continues with the next window when all of it is done: a grid never
  * holds more than a window's frames. When it gets fewer, the window is shorter, since no cell needs one with
  * a higher number. When it gets none, it computes the rest of a row itself.
  *
@@ -281,7 +281,7 @@ GROSR_TASK(stage)
     uint64_t right = 0, below = 0;
     int err = grosr_grid_compute(grid, task->a);
 
-    /* Right or wrong, those that wait go on: else the grid would never end. */
+    /* Right or wrong, the cells that wait are signalled: otherwise the grid would never end. */
     if ((task->a + 1) % GROSR_GRID_ITEMS)
         right = sys_load_relaxed(&tasks[1]);
     if (task->a + GROSR_GRID_ITEMS < GROSR_GRID_CELLS)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a device's name says: whether a GPU, and which. */
+/* Whether a name is that of a GPU, and the number of which. -EINVAL: it is no device's name. */
 static int parse_device(const char *name, bool *cuda, uint32_t *ordinal)
 {
     const char *digits = name + strlen("cuda:");
@@ -23,7 +23,7 @@ static int parse_device(const char *name, bool *cuda, uint32_t *ordinal)
     return 0;
 }
 
-/* The GPU's number, -ENODEV with its text where there is none. */
+/* Describes GPU `ordinal`. -ENODEV: there is none. */
 static int find_cuda(uint32_t ordinal, struct grosr_device_info *device)
 {
     const char *why;

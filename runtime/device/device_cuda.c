@@ -4,11 +4,10 @@
  *
  * Only non-blocking streams, cooperative launches and calls that do not synchronise are used while a kernel
  * runs. Freeing does, with every kernel on the GPU, and loading may: so what belongs to a device that is
- * closed while another's kernel runs on its GPU is left to the one that closes last, and devices on one GPU
+ * closed while another's kernel runs on its GPU is freed by the one that closes last, and devices on one GPU
  * share a fatbin's module.
  *
- * Every function makes the device's context current for as long as it works, and leaves the thread the one it
- * had.
+ * Every function makes the device's context current for as long as it works, and restores the thread's own.
  */
 #include "../../tracer/nvidia/cuda_driver.h"
 #include "device_ops.h"

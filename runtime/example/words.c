@@ -5,7 +5,7 @@
  *     words [DEVICE [FILE]]        DEVICE: auto, cuda, cuda:N or host; without FILE, a text is made up
  *
  * The text lies in memory that the host and the tasks share, cut in chunks. `count` halves its range of
- * chunks until it has one, spawns a task for each half and goes on as `merge` when both are done. `letter`
+ * chunks until it has one, spawns a task for each half and continues as `merge` when both are done. `letter`
  * looks for one letter, all lanes of a warp together.
  *
  * One source for both devices: nvcc builds the program for CUDA, gcc (or g++, clang) for the host device.

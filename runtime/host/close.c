@@ -33,7 +33,7 @@ static void stop(grosr *rt)
 
 void grosr_stop(grosr *rt)
 {
-    /* As grosr_enter(), without a text: a signal handler may call us. */
+    /* As grosr_enter(), without a text: a signal handler may call this. */
     if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED))
         stop(rt);
     grosr_leave(rt);
@@ -50,14 +50,14 @@ static int join_kernel(grosr *rt)
     while ((state = grosr_poll_device(rt)) == 1) {
         struct timespec pause = {0, 100000};
         if (grosr_host_clock_ns() - start > STOP_TIMEOUT_NS)
-            return grosr_fail(EIO, "the persistent kernel did not stop within %d s; a task does not end",
+            return grosr_fail(EIO, "the persistent kernel did not stop within %d s; a task has not ended",
                               (int)(STOP_TIMEOUT_NS / 1000000000u));
         nanosleep(&pause, NULL);
     }
     return state;
 }
 
-/* The first time. */
+/* What the first of several calls does. */
 static int finish_once(grosr *rt)
 {
     int err = 0;
@@ -67,7 +67,7 @@ static int finish_once(grosr *rt)
     pthread_mutex_unlock(&rt->lock);
     if (!sys_load_acquire(&rt->stopping)) {
         err = grosr_drain(rt, GROSR_FOREVER);
-        if (err == -ECANCELED) /* told to stop meanwhile, which is no failure */
+        if (err == -ECANCELED) /* grosr_stop() was called, which is not a failure */
             err = 0;
     }
     grosr_stop_housekeeping(rt);
@@ -87,7 +87,8 @@ static int finish_once(grosr *rt)
     grosr_emit_close(&rt->emit);
     rt->emit_closed = true;
     pthread_mutex_unlock(&rt->lock);
-    /* Pairs with the load in can_end(): all rings have been closed before, unless the device failed. */
+    /* Pairs with the load in can_end() of source.c: all rings have been closed before, unless the device
+     * failed. */
     sys_store_release(&rt->trace.header->state, (uint32_t)GROSR_SESSION_CLOSED);
     return err;
 }
@@ -110,7 +111,7 @@ static int in_callback(grosr *rt, enum grosr_call call)
 {
     if (!grosr_in_callback(rt))
         return 0;
-    return grosr_refuse(rt, call, grosr_fail(EDEADLK, "a completion's function cannot end the runtime"));
+    return grosr_refuse(rt, call, grosr_fail(EDEADLK, "the completion function cannot end the runtime"));
 }
 
 int grosr_finish(grosr *rt)
@@ -132,8 +133,8 @@ static bool destroy(grosr *rt)
 {
     grosr_stop_housekeeping(rt);
     if (rt->device && rt->ops->poll(rt->device) == 1) {
-        /* Freeing would wait for the kernel for ever. The session's name goes; the process's exit ends the
-         * rest. */
+        /* Freeing would wait for the kernel for ever. The session's name is removed; the exit of the process
+         * frees the rest. */
         grosr_session_unlink(rt->session);
         return false;
     }

@@ -14,8 +14,8 @@
 
 int grosr_enter(grosr *rt)
 {
-    /* One word says that we are inside and whether we may be. Pairs with the exchanges in grosr_shut() and
-     * grosr_leave(). */
+    /* The addition counts this call and shows whether the gate is closed. Pairs with the exchanges in
+     * grosr_shut() and grosr_leave(). */
     if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED)) {
         dev_point("api.entered");
         return 0;

@@ -69,7 +69,7 @@ int grosr_poll_device(grosr *rt)
     if (!sys_load_relaxed(&rt->failed)) {
         snprintf(rt->failure, sizeof(rt->failure), "%s", grosr_error());
         grosr_last_seen(rt->session, rt->failure, sizeof(rt->failure));
-        sys_store_release(&rt->failed, (uint32_t)-state); /* pairs with grosr_ending() */
+        sys_store_release(&rt->failed, (uint32_t)-state); /* pairs with the load in grosr_ending() */
     }
     return grosr_fail(-state, "%s", rt->failure);
 }

@@ -52,8 +52,8 @@ struct span {
 
 struct grosr {
     /*
-     * Calls inside, and GATE_CLOSED. A call that finds the runtime closed leaves everything else alone: it
-     * has been freed. What is below in this line stays as it is after that.
+     * Calls inside, and GATE_CLOSED. A call that finds the runtime closed touches nothing else, since it has
+     * been freed. The rest of this line stays valid.
      */
     alignas(128) dev32 gate;
     dev32 closing;             /* 1: a thread is closing it, or has */
@@ -111,7 +111,7 @@ struct grosr {
 
     void (*done)(void *arg, uint64_t first, uint64_t count);
     void *done_arg;
-    uint64_t reported;        /* tasks below it have been told; the completion thread's */
+    uint64_t reported;    /* tasks below it have been reported; the completion thread's */
     dev32 completion_end; /* nothing is retired any more */
 
     struct grosr_housekeeper housekeeper;
@@ -141,7 +141,8 @@ int grosr_refuse(grosr *rt, enum grosr_call call, int err);
 /* Appends to `text` which workers the session last saw in tasks, for a device that has failed. */
 void grosr_last_seen(const struct grosr_session *session, char *text, size_t size);
 
-/* The device's state as device_ops.h has it. The text of a failure says what the workers did, and is kept. */
+/* The device's state as device_ops.h has it. The text of a failure includes what the workers did, and is
+ * kept. */
 int grosr_poll_device(grosr *rt);
 
 /* Takes a clock snapshot, unless device time is host time. -ETIMEDOUT: the kernel does not answer. */
@@ -158,7 +159,7 @@ void grosr_abandon(grosr *rt);
 
 /* ---- submit.c ---- */
 
-/* Makes the queue's host side ready, once the options are settled. -ENOMEM. */
+/* Allocates the queue's host side, once the options are settled. -ENOMEM. */
 int grosr_submission_open(grosr *rt);
 
 void grosr_submission_close(grosr *rt);
@@ -169,7 +170,7 @@ struct waiter {
     uint32_t spins, step;
 };
 
-/* A little while, longer each time. */
+/* Waits a little while, longer each time. */
 void grosr_wait_a_little(const grosr *rt, struct waiter *w);
 
 static inline uint64_t grosr_min64(uint64_t a, uint64_t b)
@@ -186,19 +187,21 @@ static inline uint64_t grosr_retired(const grosr *rt)
 bool grosr_become_collector(grosr *rt);
 void grosr_resign_collector(grosr *rt);
 
-/* Collects, if there is something and nobody else does. Returns how many results were handed over. */
+/* Collects, if there is something to collect and nobody else does. Returns how many results were delivered.
+ */
 uint64_t grosr_try_collect(grosr *rt);
 
-/* Why nothing more will complete, with its text: 0 while it may. */
+/* 0 while tasks may still complete; otherwise the reason why none will, with its text. */
 int grosr_ending(grosr *rt);
 
-/* Ends the completion thread, if there is one, once it has told everything. Nothing is retired any more. */
+/* Ends the completion thread, if there is one, once it has reported everything. The caller makes sure that
+ * nothing more is retired. */
 void grosr_end_callbacks(grosr *rt);
 
 /* Whether the calling thread is the completion thread. */
 bool grosr_in_callback(grosr *rt);
 
-/* After the kernel has ended early: results that are there are handed over, the other tasks are cancelled. */
+/* After the kernel has ended early: results that are there are delivered, the other tasks are cancelled. */
 void grosr_cancel_rest(grosr *rt);
 
 #endif

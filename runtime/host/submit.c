@@ -9,7 +9,7 @@
  * each its own slots, and a slot that is written late holds up the port that waits for it and nobody else.
  * Nothing makes a submitter give up between a claim and its last store.
  *
- * How results come back, and who moves `retired`, is told in complete.c. Whoever reads `claimed` without the
+ * complete.c describes how results come back and who moves `retired`. Whoever reads `claimed` without the
  * lock sees a value of the past, which is a lower bound.
  */
 #include "internal.h"
@@ -19,11 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A submitter that found the queue full goes on with this much room, or with what there is when no more is
- * coming. */
+/* A submitter that found the queue full continues when there is this much room, or with what there is when no
+ * more is coming. */
 #define ROOM_WANTED 2048u
 
-#define FINISHED "nothing is submitted to a runtime that has been finished"
+#define FINISHED "no tasks can be submitted to a runtime that has been finished"
 
 /* ---- opening and closing ---- */
 
@@ -62,7 +62,7 @@ static int reserve(grosr *rt, uint64_t count, struct grosr_result *results, uint
         rt->batch_tail_used = 0;
     }
     rt->batch_tail->batch[rt->batch_tail_used++] = (struct batch){*first, count, results};
-    /* Pairs with the loads in collect(), grosr_cancel_rest() and test(). */
+    /* Pairs with the loads in collect(), grosr_cancel_rest() and test(): the batch is in the list. */
     dev_store_release(&rt->reserved, *first + count);
     return 0;
 }
@@ -168,7 +168,7 @@ static inline void write_slot(sys128 *slot, struct grosr_pair base, const struct
     sys_store_pair_release(slot, base.lo | p.lo, base.hi | p.hi);
 }
 
-/* Writes `count` slots of one lap, by lines of four as in hand_over(). */
+/* Writes `count` slots of one lap, by lines of four as in deliver(). */
 static void write_slots(sys128 *slot, struct grosr_pair base, const struct grosr_task *tasks, uint64_t count)
 {
     uint64_t k = 0;
@@ -183,8 +183,8 @@ static void write_slots(sys128 *slot, struct grosr_pair base, const struct grosr
         write_slot(&slot[k], base, &tasks[k]);
 }
 
-/* Whether a high-priority task may overtake its port, which passes over it later: not by too many laps, or it
- * could not tell old from new (grosr_queue_gone()). */
+/* Whether a high-priority task may overtake its port, which skips it later: not by so many laps that an old
+ * slot looks like a new one (grosr_queue_gone()). */
 static bool may_overtake(const grosr *rt, uint64_t number)
 {
     const struct grosr_queue_entry *queue = grosr_session_queue(rt->session, 0);
@@ -294,8 +294,8 @@ static int check_tasks(const struct grosr_task *tasks, size_t count, bool *urgen
 
     *urgent = false;
     if (!tasks && count)
-        return grosr_fail(EINVAL, "%zu tasks, and no array of them", count);
-    for (; i + 4 <= count; i += 4) /* four at a time, as in hand_over() */
+        return grosr_fail(EINVAL, "%zu tasks, but the array of tasks is NULL", count);
+    for (; i + 4 <= count; i += 4) /* four at a time, as in deliver() */
         odd |= above(&tasks[i]) | above(&tasks[i + 1]) | above(&tasks[i + 2]) | above(&tasks[i + 3]);
     for (; i < count; i++)
         odd |= above(&tasks[i]);
@@ -303,10 +303,10 @@ static int check_tasks(const struct grosr_task *tasks, size_t count, bool *urgen
         return 0;
     for (i = 0; i < count; i++) {
         if (tasks[i].function > GROSR_FUNCTION_MAX)
-            return grosr_fail(EINVAL, "task %zu of a batch: functions go up to %u, this is %u", i,
-                              GROSR_FUNCTION_MAX, tasks[i].function);
+            return grosr_fail(EINVAL, "task %zu of the batch: function %u is above the maximum, %u", i,
+                              tasks[i].function, GROSR_FUNCTION_MAX);
         if (tasks[i].flags & ~GROSR_TASK_HIGH)
-            return grosr_fail(EINVAL, "task %zu of a batch: unknown flags 0x%x", i, tasks[i].flags);
+            return grosr_fail(EINVAL, "task %zu of the batch: unknown flags 0x%x", i, tasks[i].flags);
     }
     *urgent = true;
     return 0;
@@ -398,7 +398,7 @@ static int add_cancelled(grosr *rt, struct span s, uint64_t *fresh)
 
 /*
  * Marks task t, which has been claimed and not retired, unless it is done or marked. The caller is the
- * collector: nobody reuses the slot meanwhile.
+ * collector, so nobody reuses the slot while it is marked.
  */
 static bool mark_cancelled(grosr *rt, uint64_t t)
 {

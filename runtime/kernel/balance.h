@@ -1,5 +1,10 @@
 /*
  * Giving tasks to workers that have none, the oldest first: they are the largest parts of a tree.
+ *
+ * A hungry worker has set its bit in struct grosr_control. Who clears the bit has the right and the duty to
+ * give that worker one entry: so two givers never choose the same worker for one bit, and no entry is given
+ * to a worker that has not asked. The entry goes into the worker's inbox (share.h), whose slot is filled with
+ * release. The giver's deque is its own; it raises the bottom only after the entries below are in the rings.
  */
 #ifndef GROSR_BALANCE_H
 #define GROSR_BALANCE_H
@@ -55,12 +60,13 @@ GROSR_DEVICE_COLD uint32_t grosr_worker_share(const struct grosr_launch *launch,
             n = size > grain ? size - grain : 0;
             n = n < size / 2 ? n : size / 2;
             n = n < dev_popc32(would) ? n : dev_popc32(would);
-            /* Ranges further up are for the next time. */
+            /* Ranges further up wait for the next look. */
             bool range = dev_lane() < n && grosr_deque_read(&deque, bottom + dev_lane()).count > 1;
             uint32_t first_range = dev_ffs32(dev_ballot(range));
             n = first_range ? first_range - 1 : n;
         }
-        /* The first n lanes that see somebody hungry choose one; of those that do, each gives one entry. */
+        /* The first n lanes that see a hungry worker try to choose one; each that has chosen gives one entry.
+         */
         uint32_t rank = dev_popc32(would & ((1u << dev_lane()) - 1));
         bool chosen = would >> dev_lane() & 1 && rank < n &&
                       grosr_hungry_choose(launch->control, word, index / GROSR_HUNGRY_WORDS, &worker);
@@ -71,9 +77,10 @@ GROSR_DEVICE_COLD uint32_t grosr_worker_share(const struct grosr_launch *launch,
                       : grosr_deque_read(&deque, bottom + rank);
             struct grosr_share inbox = grosr_launch_inbox(launch, worker);
             /*
-             * A hungry worker's inbox may be full by now, of grosr_spawn_on(). Then where all look; when that
-             * is full too, whichever has room first: a worker that runs looks into its inbox soon. One that
-             * has been told to stop looks no more, and the task is among those that the stop cancels.
+             * A hungry worker's inbox may be full by now, of grosr_spawn_on(). Then the entry goes into the
+             * overflow ring; when that is full too, whichever has room first: a worker that runs looks into
+             * its inbox soon. Once the runtime stops workers no longer look, and the task is among those that
+             * the stop cancels.
              */
             struct grosr_share overflow = grosr_launch_overflow(launch);
             uint32_t backoff = 0;

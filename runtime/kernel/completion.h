@@ -2,9 +2,10 @@
  * What follows from a task's end: a result for the host, or one child less that its parent waits for, which
  * may make that one continue, or end too.
  *
- * Tasks of one parent that end in one worker one after the other are added up and told to the parent's frame
- * together (struct grosr_completions), when the worker turns to anything else; everything else is told at the
- * end of its batch.
+ * Tasks of one parent that end in one worker one after the other are added up, and reach the parent's frame
+ * together (struct grosr_completions): they are pending until the worker turns to anything else, which
+ * flushes them. All other completions reach their frames at the end of their batch. A worker that finds
+ * nothing to run has none pending, so no task waits for a worker that waits.
  */
 #ifndef GROSR_COMPLETION_H
 #define GROSR_COMPLETION_H
@@ -26,7 +27,7 @@ GROSR_DEVICE void grosr_result_write(const struct grosr_queue *q, uint64_t numbe
         sys_store_pair_relaxed(result, r.lo, r.hi);
 }
 
-/* Nothing is missing in `frame` any more: its task goes on, or is complete, and perhaps its parent with it.
+/* Nothing is missing in `frame` any more: its task resumes, or is complete, and perhaps its parent with it.
  * Called by any lanes. */
 GROSR_DEVICE_COLD void grosr_frame_resume(const struct grosr_launch *launch, struct grosr_deque deque,
                                           uint32_t worker, uint32_t frame)
@@ -58,7 +59,7 @@ GROSR_DEVICE_COLD void grosr_frame_resume(const struct grosr_launch *launch, str
     }
 }
 
-/* Tells what has been added up. A collective. */
+/* Adds the pending completions to their frame. A collective. */
 GROSR_DEVICE void grosr_worker_flush(struct grosr_worker *w)
 {
     struct grosr_completions t = w->pending;

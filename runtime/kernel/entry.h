@@ -1,11 +1,11 @@
 /*
  * A task on the device that has not started: what queues hold.
  *
- *     count  0    the frame `parent` (frame.h) is ready: it goes on as its own function says
+ *     count  0    the frame `parent` (frame.h) is ready: its task resumes as the frame says
  *            1    one task
- *            n    a range: n tasks with arguments a, a+1, ... and numbers that follow each other; whoever
- * runs it takes as many as it has lanes, whoever shares it cuts it in pieces (lazy splitting: Tzannes,
- * Caragea, Barua, Vishkin, "Lazy binary-splitting", PPoPP 2010)
+ *            n    a range: n tasks with arguments a, a+1, ... and consecutive numbers; a
+ *                 worker that runs it takes as many as it has lanes, one that gives cuts it in pieces (lazy
+ *                 splitting: Tzannes, Caragea, Barua, Vishkin, "Lazy binary-splitting", PPoPP 2010)
  *
  * In a shared ring an entry is four words, each with the 8-bit lap of its slot, since 32 bytes are not moved
  * at once:

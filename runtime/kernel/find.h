@@ -1,5 +1,45 @@
 /*
- * Finding the next batch, and giving to workers that have none.
+ * Finding the next batch. A worker takes from the first of these that has something for it:
+ *
+ *     1  the urgent ring      tasks of high priority; all workers take from it
+ *     2  its inbox            what others gave it because it was hungry, or placed on it
+ *     3  its port             of the host's queue, if it has claimed one and its deque is empty
+ *     4  its deque            the newest first
+ *     5  the ready ring       frames that found no room in a deque
+ *     6  the overflow ring    tasks that found no room in a deque
+ *
+ * When all are empty, it claims a port, or moves to another one, and waits. Nobody else can run what is in 2
+ * and 4. A deep deque would starve what came before it in this list, and a full host queue 1 and 2. A ready
+ * frame comes before an overflowed task because it frees memory.
+ *
+ * Steps 1 to 3 are one look around. On a GPU it costs one L2 access: the lanes load the control word, the
+ * ends of the shared rings, the hungry words and the first slots of the inbox at once, while the poll of the
+ * port crosses PCIe. A worker with tasks of its own looks around only every GROSR_POLL_INTERVAL_NS if it has
+ * tasks to give, every GROSR_IDLE_POLL_INTERVAL_NS if not, and gives to the hungry then (balance.h). A worker
+ * without looks around each time, but loads the lines that all workers share only every few looks.
+ *
+ * What must be seen before what. The loads of a look are hints, relaxed: an old value costs one look. What is
+ * taken because of them is read again with acquire by grosr_share_read(), which pairs with the release that
+ * filled the slot; the poll of the port acquires by itself.
+ *
+ * The urgent count is raised before the task is in the ring and lowered after it was taken. It is never too
+ * low, and a worker may find the ring empty though the count is not 0.
+ *
+ * A worker sets its hungry bit when it waits, and looks into its inbox afterwards. A giver that has cleared
+ * the bit gives even if the worker has found something else by then, so workers that run look into their
+ * inboxes too.
+ *
+ * Pending completions are flushed when the deque is empty, before the worker waits (completion.h). The flush
+ * may put a ready frame into the deque, which the next search takes.
+ *
+ * The invariant of ports: a worker holds at most one, polls it only while its deque is empty, so that there
+ * is room for what it finds, and leaves it before it runs anything, so that no task waits behind a busy
+ * holder. What a poll found stays in its slots until the worker leaves the port at a position behind it: a
+ * worker that takes something else gives it up without loss.
+ *
+ * A worker writes its own structure and deque, the head of its inbox, the heads of the rings that all take
+ * from by compare-and-swap, its hungry bit and those that it clears to give, the urgent count by adding, and
+ * the word of a port that it has claimed.
  */
 #ifndef GROSR_FIND_H
 #define GROSR_FIND_H
@@ -8,8 +48,9 @@
 #include "run.h"
 
 /*
- * Polls the worker's port, a few times: whoever has nothing else to do waits for the host. A port that it has
- * just left to run what it found there it polls again while it claims it again. A collective.
+ * Polls the worker's port, a few times: a worker that has nothing else to do waits for the host. If it has
+ * just left the port to run what it found there, it polls the port again while the swap that claims it is
+ * under way. A collective.
  */
 GROSR_DEVICE void grosr_worker_poll(struct grosr_worker *w, struct grosr_take *take)
 {
@@ -38,8 +79,8 @@ struct grosr_look {
 };
 
 /*
- * All of it for one L2 access where a warp has lanes enough. A worker that has claimed a port polls it
- * meanwhile: the answer from across PCIe is waited for while these are already under way. A collective.
+ * All of it for one L2 access where a warp has lanes enough. A worker that has claimed a port polls it in the
+ * middle, so that it waits for the answer from across PCIe while the other loads are under way. A collective.
  */
 GROSR_DEVICE struct grosr_look grosr_worker_look(struct grosr_worker *w, struct grosr_take *take)
 {
@@ -48,7 +89,7 @@ GROSR_DEVICE struct grosr_look grosr_worker_look(struct grosr_worker *w, struct 
     struct grosr_share inbox = grosr_launch_inbox(launch, w->index);
     struct grosr_look look = {};
     struct grosr_quad slot = {};
-    /* The lines that all workers look at are looked at sparingly by those who wait. */
+    /* Those who wait load the lines that all workers share only every few looks. */
     bool has = grosr_deque_size(&w->deque), all = has || launch->one_queue;
     bool deep = all || w->looks % GROSR_DEEP_LOOKS == 0, control = all || w->looks % GROSR_CONTROL_LOOKS == 0;
 
@@ -110,8 +151,8 @@ GROSR_DEVICE void grosr_worker_leave_port(struct grosr_worker *w, uint32_t taken
     w->polls = 0;
 }
 
-/* Goes on with what has been taken from a shared ring. Ranges go into the deque, to be taken from there. A
- * collective. */
+/* Makes a batch of what has been taken from a shared ring. Ranges go into the deque, to be taken from there.
+ * A collective. */
 GROSR_DEVICE bool grosr_worker_took(struct grosr_worker *w, struct grosr_taken taken, struct grosr_entry *e)
 {
     bool has = dev_lane() < taken.count;
@@ -134,7 +175,7 @@ GROSR_DEVICE bool grosr_worker_take(struct grosr_worker *w, struct grosr_share s
     return grosr_worker_took(w, grosr_share_take(s, GROSR_LANES), e);
 }
 
-/* Goes on with what a poll of the host's queue brought. A collective. */
+/* Makes a batch of what a poll of the host's queue brought. A collective. */
 GROSR_DEVICE bool grosr_worker_polled(struct grosr_worker *w, const struct grosr_take *take,
                                       struct grosr_entry *e)
 {
@@ -154,7 +195,7 @@ GROSR_DEVICE bool grosr_worker_polled(struct grosr_worker *w, const struct grosr
         has = d * GROSR_LANES + dev_lane() < take->count &&
               !(grosr_queue_middle16(take->slot[d]) & GROSR_SLOT_SKIP);
         if (d && has)
-            grosr_deque_push(&w->deque, *e); /* has room: it was empty when the port was claimed */
+            grosr_deque_push(&w->deque, *e); /* has room: the port is polled only while it is empty */
     }
     grosr_deque_settle(&w->deque);
     return has;
@@ -162,9 +203,9 @@ GROSR_DEVICE bool grosr_worker_polled(struct grosr_worker *w, const struct grosr
 
 /*
  * Claims a port to be polled with every look from now on, or sees to it that every port is polled by
- * somebody: after some fruitless polls the worker goes on to the next port if nobody has that. Else it stays
+ * somebody: after some empty polls the worker moves to the next port if nobody has that. Otherwise it stays
  * if it is one of the last workers, and leaves the port to them if it is not: a worker that waits for PCIe
- * hears of other work later, and programs that place tasks do so on the first ones. A collective.
+ * sees other work later, and programs that place tasks do so on the first workers. A collective.
  */
 GROSR_DEVICE void grosr_worker_watch_port(struct grosr_worker *w)
 {
@@ -211,7 +252,7 @@ GROSR_DEVICE bool grosr_worker_has_surplus(const struct grosr_worker *w)
     return size > grosr_worker_grain(w) || (size && grosr_deque_read(&w->deque, bottom).count > 1);
 }
 
-/* What a worker with tasks of its own looks for now and then, and one without at once. *stop: told to. A
+/* Steps 1 to 3 of the search, and giving. *stop: the runtime stops. A
  * collective. */
 GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_look *look,
                                            struct grosr_entry *e, bool *stop)
@@ -243,7 +284,7 @@ GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_
         if (dev_ballot(has))
             return has;
     }
-    /* After these, which leave what the poll found where it is: or a full queue would starve them. */
+    /* After these, which leave what the poll found in its slots: a full queue would starve them. */
     if (take.count)
         return grosr_worker_polled(w, &take, e);
     if (look->hungry && grosr_worker_has_surplus(w)) {
@@ -257,7 +298,8 @@ GROSR_DEVICE bool grosr_worker_look_around(struct grosr_worker *w, struct grosr_
     return has;
 }
 
-/* Finds the next batch; whether this lane has a task. A collective. */
+/* Finds the next batch; whether this lane has a task. *stop: the runtime stops, and there is none. A
+ * collective. */
 GROSR_DEVICE bool grosr_worker_next(struct grosr_worker *w, struct grosr_entry *e, bool *stop)
 {
     const struct grosr_launch *launch = w->launch;

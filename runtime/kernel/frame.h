@@ -1,8 +1,8 @@
 /*
  * Frames: tasks that wait. A frame counts what is missing (children that have not completed, signals that
  * have not come) and gathers the children's values; when nothing is missing any more, whoever brought the
- * last of it makes the task go on. Nobody waits: no warp and no lane is held (Blumofe et al., "Cilk", PPoPP
- * 1995: join counters and continuations).
+ * last of it makes the task resume. No warp and no lane is held while a task waits (Blumofe et al., "Cilk",
+ * PPoPP 1995: join counters and continuations).
  *
  * Counting without fences. A fence costs a GPU's warp a microsecond, and more the more warps fence, so that a
  * tree of tiny tasks would spend its time on ordering "value added" before "child counted". Instead the count
@@ -19,15 +19,15 @@
  * in `mark`) adds to `low` with release, and the one that completes the frame acquires.
  *
  * Wide frames, of ranges of more than GROSR_NARROW tasks, count in `pending` and add up in `sum`, in that
- * order, with release: so many tasks are told together that it does not matter. So do signals. In a free
- * frame all these words are 0.
+ * order, with release: so many tasks are added together that the fence does not matter. Signals count in
+ * `pending` too. In a free frame all these words are 0.
  *
  * A frame's memory is never freed, only reused, and its words are read and written past the L1 caches, where
  * they could be stale.
  *
  * Frames are numbered from 1. Each worker has a share of its own that it uses first; frames come free
- * wherever a task happens to go on, so each worker keeps a small stack of free ones and balances it against a
- * shared ring that has room for all. It keeps no more than its share (but 2 * GROSR_FREE_NEAR at least), so
+ * wherever a task happens to resume, so each worker keeps a small stack of free ones and balances it against
+ * a shared ring that has room for all. It keeps no more than its share (but 2 * GROSR_FREE_NEAR at least), so
  * that one whose frames have all come free elsewhere finds as many in the ring.
  */
 #ifndef GROSR_FRAME_H
@@ -43,7 +43,7 @@ struct grosr_frame {
     dev64 sum;
     dev32 pending;
     dev32 mark; /* the errno of the first child seen to have failed | GROSR_MARK_WROTE */
-    dev64 next; /* status:16 << 48 | function:16 << 32 | a:32: how the task goes on */
+    dev64 next; /* status:16 << 48 | function:16 << 32 | a:32: how the task resumes */
     dev64 b;
     dev64 whose; /* parent:24 << 40 | number:40 */
     dev64 value; /* the task's own */
@@ -59,7 +59,7 @@ struct grosr_frame {
 #define GROSR_CHILDREN    0xffffu /* of one task; a wide range counts as one */
 #define GROSR_COUNT_SHIFT 48
 
-/* `count` children are complete, whose values' low halves sum up to `low`, the high ones to `high`. */
+/* Completed children of one frame: how many, and the sums of the low and the high halves of their values. */
 struct grosr_completions {
     uint32_t frame, count; /* frame: with GROSR_FRAME_WIDE */
     uint32_t mark;
@@ -90,7 +90,7 @@ GROSR_DEVICE void grosr_frame_mark(struct grosr_frame *f, uint32_t mark)
     }
 }
 
-/* Tells a frame. True: nothing is missing any more. Called by any lanes. */
+/* Adds completions to their frame. True: nothing is missing any more. Called by any lanes. */
 GROSR_DEVICE bool grosr_frame_add_completions(struct grosr_frame *frames, struct grosr_completions t)
 {
     struct grosr_frame *f = &frames[t.frame & GROSR_FRAME_MAX];
@@ -100,11 +100,11 @@ GROSR_DEVICE bool grosr_frame_add_completions(struct grosr_frame *frames, struct
         grosr_frame_mark(f, t.mark);
     if (t.frame & GROSR_FRAME_WIDE) {
         dev_add_relaxed(&f->sum, t.low + (t.high << 32));
-        /* Release: sum, mark, and what the children wrote. Acquire: what all others told. */
+        /* Release: sum, mark, and what the children wrote. Acquire: what all others wrote. */
         return dev_add_acq_rel(&f->pending, 0u - t.count) == t.count;
     }
     dev_add_relaxed(&f->high, count + t.high);
-    if (t.mark) /* release: mark, and what the children wrote; acquire: what all others told */
+    if (t.mark) /* release: mark, and what the children wrote; acquire: what all others wrote */
         before = dev_add_acq_rel(&f->low, low);
     else
         before = dev_add_acquire(&f->low, low);
@@ -117,11 +117,12 @@ GROSR_DEVICE bool grosr_frame_expect(struct grosr_frame *f, uint32_t children)
     uint64_t count = 0 - ((uint64_t)children << GROSR_COUNT_SHIFT);
 
     dev_add_relaxed(&f->high, count);
-    /* Release: how the task goes on. Acquire: what the children told. */
+    /* Release: how the task resumes. Acquire: what the children wrote. */
     return (dev_add_acq_rel(&f->low, count) + count) >> GROSR_COUNT_SHIFT == 0;
 }
 
-/* Likewise, when nobody can have seen a child yet: it gets out only with the release of a shared ring. */
+/* The parent's part when nobody can have seen a child yet: a child gets out only with the release of a shared
+ * ring. */
 GROSR_DEVICE void grosr_frame_expect_first(struct grosr_frame *f, uint32_t children)
 {
     uint64_t count = 0 - ((uint64_t)children << GROSR_COUNT_SHIFT);

@@ -1,5 +1,5 @@
 /*
- * What the host hands to the kernel, and the words that tell workers what is going on.
+ * What the host hands to the kernel, and the control words that all workers watch.
  */
 #ifndef GROSR_LAUNCH_H
 #define GROSR_LAUNCH_H
@@ -14,7 +14,7 @@
 /* All shared rings have their ends in one array: */
 enum {
     GROSR_SHARE_OVERFLOW, /* tasks that found no room in their worker's deque */
-    GROSR_SHARE_READY,    /* frames that go on and found none */
+    GROSR_SHARE_READY,    /* frames that are ready and found none */
     GROSR_SHARE_URGENT,   /* tasks of high priority */
     GROSR_SHARE_FREE,     /* free frames */
     GROSR_SHARE_INBOX,    /* one for each worker: what others give to it */

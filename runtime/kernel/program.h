@@ -18,20 +18,20 @@
  *     #include <grosr/program.h>
  *
  * after which `options.program = &grosr_program` opens a runtime with these functions. tasks.h has the list's
- * columns, task.h what functions may do. The library's own functions (built_in.c, kernel.cu) come the same
- * way.
+ * columns, task.h what functions may do. The library's own functions are made in the same way (built_in.c,
+ * kernel.cu).
  *
- * Compiled by nvcc, the program has the kernel for CUDA devices and none for the host device; compiled by a C
- * or C++ compiler, the other way round, unless GROSR_PROGRAM_FATBIN names a fatbin that was made by nvcc from
- * such a file with GROSR_KERNEL defined as `extern "C" __global__`, linked or read in by whatever means: then
- * it has both.
+ * Compiled by nvcc, the program has the kernel for CUDA devices and none for the host device. Compiled by a C
+ * or C++ compiler, it has the host device's and none for CUDA, unless GROSR_PROGRAM_FATBIN names a fatbin
+ * that nvcc made from such a file with GROSR_KERNEL defined as `extern "C" __global__`, linked or read in by
+ * any means: then it has both.
  *
  * Other kernels of the program. One that is loaded, or launched for the first time, while a persistent kernel
  * runs may wait for it for ever: the driver may have to wait until the device is idle. grosr_open() has the
  * persistent kernel loaded before it launches it, and asks for eager loading (CUDA_MODULE_LOADING=EAGER),
- * which holds if it is the process's first use of CUDA. A program that uses CUDA before sets that variable
- * itself, or launches each of its kernels once before it opens a runtime. Those that need more local memory
- * than any before them are launched once in any case.
+ * which holds if it is the process's first use of CUDA. A program that uses CUDA before grosr_open() sets
+ * that variable itself, or launches each of its kernels once before it opens a runtime. Kernels that need
+ * more local memory than any before them must be launched once in any case.
  */
 #ifndef GROSR_PROGRAM_H
 #define GROSR_PROGRAM_H

@@ -35,7 +35,7 @@ static const char *grosr_program_kernel(void **function)
     *function = kernel;
     if (err == cudaSuccess)
         return NULL;
-    cudaGetLastError(); /* what we have told is not for the program's next look */
+    cudaGetLastError(); /* reported here, and not to be seen again by the program */
     return cudaGetErrorString(err);
 }
 

@@ -13,8 +13,9 @@
  *
  * Functions have 15 bits. GROSR_FUNCTION_CANCELED stands for "do not run, answer ECANCELED": to cancel a task
  * the host stores word lo of its slot anew, with this function and all else as it was; a worker that has read
- * the slot before runs the task. With GROSR_SLOT_SKIP set, the task is a high-priority one that another way
- * leads to (struct grosr_queue): whoever finds the slot at a port takes it and does nothing.
+ * the slot before runs the task. With GROSR_SLOT_SKIP set, the task is a high-priority one that goes through
+ * the urgent ring (struct grosr_queue_words): a worker that finds the slot at a port takes it and runs
+ * nothing.
  *
  * A slot holds task t if and only if both laps are t's. The host writes task t only after it has consumed the
  * result of task t - capacity, so that no slot is reused under a reader, and a lap is never more than one
@@ -43,7 +44,7 @@
 /* Slots that a lane looks at in one poll. */
 #define GROSR_QUEUE_DEPTH GROSR_LANE_DEPTH
 
-/* A worker polls its port this many times before it looks for other work. */
+/* A worker polls its port this many times in one look. */
 #define GROSR_QUEUE_POLLS 2u
 
 /* Device memory: the port's position (tasks taken through it) and its lock in one word, so that leaving it
@@ -92,7 +93,7 @@ GROSR_DEVICE bool grosr_queue_holds(struct grosr_pair p, uint64_t lap)
 }
 
 /*
- * Whether a slot has gone on to a later lap, or is about to: its task was a high-priority one, done before
+ * Whether a slot belongs to a later lap, or is about to: its task was a high-priority one, done before
  * the port came to it. The host sees to it that a port is never more than GROSR_QUEUE_LAG laps behind.
  */
 GROSR_DEVICE bool grosr_queue_gone(struct grosr_pair p, uint64_t lap)
@@ -146,7 +147,8 @@ GROSR_DEVICE void grosr_queue_poll(const struct grosr_queue *q, uint32_t port, u
         uint32_t ahead = d * GROSR_LANES + dev_lane();
         uint64_t task = grosr_queue_task_at(q, port, position + ahead);
         /*
-         * Acquire: the task's arguments by reference are visible. Pairs with write_slot() in submit.c.
+         * Acquire: the task's arguments by reference are visible. Pairs with the stores in write_slot() and
+         * mark_cancelled() of submit.c.
          */
         take->task[d] = task;
         take->slot[d] = sys_load_pair_acquire(&q->tasks[task & (capacity - 1)]);

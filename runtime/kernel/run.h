@@ -267,8 +267,8 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
 
 /* ---- a batch ---- */
 
-/* Puts a task that goes on into the deque; or, if that is full, where all look. False: no room there either.
- * Called by any lanes. */
+/* Puts a task that continues into the deque; or, if that is full, into the overflow ring. False: no room
+ * there either. Called by any lanes. */
 GROSR_DEVICE_COLD bool grosr_task_requeue(const struct grosr_launch *launch, struct grosr_deque deque,
                                           struct grosr_entry e)
 {
@@ -313,13 +313,14 @@ GROSR_DEVICE void grosr_worker_run_batch(struct grosr_worker *w, bool has, struc
     uint64_t sum = 0, now_sum = 0;
     int failed = 0, now_failed = 0;
 
-    /* What has been added up is for one parent: told before anything else runs, which might take long. */
+    /* Pending completions are one parent's. They are flushed before anything else runs, which might take
+     * long. */
     if (w->pending.count && dev_ballot(has && e.parent != w->pending.frame))
         grosr_worker_flush(w);
     if (has && e.count == 0)
         e = grosr_worker_resume(w, &frames, e.parent, &sum, &failed);
     /*
-     * First those that run one in each lane, again and again as long as they go on; then, one after the
+     * First those that run one in each lane, again and again as long as they continue; then, one after the
      * other, those for the whole warp.
      */
     bool alone = has && grosr_entry_is_alone(e);
@@ -336,14 +337,14 @@ GROSR_DEVICE void grosr_worker_run_batch(struct grosr_worker *w, bool has, struc
             now_failed = (int)dev_shfl32((uint32_t)failed, lane);
             has = dev_lane() == 0;
         }
-        /* What has been freed since the last tasks ran is put in order before tasks may take from it. */
+        /* Frames that have been freed since the last tasks ran are put in order before tasks may take any. */
         grosr_frames_settle(&frames, w->deque.local, w->index);
         grosr_frames_refill(&frames, w->deque.local, w->index, has, &w->frame);
         has = grosr_worker_run_lanes(w, has, together, now, together ? now_sum : sum,
                                      together ? now_failed : failed, &next);
         bool stays = !together && !left && !dev_ballot(has && grosr_entry_is_alone(next)) &&
                      dev_shfl32(dev_clock_ns() - w->looked_ns < GROSR_IDLE_POLL_INTERVAL_NS, 0);
-        /* Where there is no room for a task that goes on, it stays in its lane, and one of a whole warp
+        /* Where there is no room for a task that continues, it stays in its lane, and one of a whole warp
          * waits. */
         for (uint32_t backoff = 0; !stays && dev_ballot(has); dev_backoff(&backoff)) {
             if (has && grosr_task_requeue(launch, w->deque, next))

@@ -2,23 +2,19 @@
  * The scheduler: what the persistent warps run. Device code.
  *
  * A worker runs a batch of tasks at a time, one a lane (a task for the whole warp by itself). It looks for
- * the next batch in this order:
+ * the next batch as find.h says: urgent tasks, what others gave it, its own tasks, and the ports of the
+ * host's queue, which it tries in turn from the one of its own number on, so that any one worker that is free
+ * finds any task.
  *
- *     urgent tasks; its inbox; its own deque; what found no room in a deque; and the ports of the host's
- *     queue, of which it starts at the one of its own number and goes round, so that any one worker that is
- *     free finds any task.
- *
- * While it has tasks of its own it looks at anything else only every GROSR_POLL_INTERVAL_NS, so that a short
- * task does not cost an L2 access for it. A worker that finds nothing says that it is hungry. Workers that
- * look and see it give of what they have, the oldest first, straight into its inbox: the hungry do not
- * compete for what there is (with several hundred thieves at one queue, most of what they do is lose), they
- * wait, each at a line of its own.
+ * A worker that finds nothing marks itself as hungry. Workers that see the mark when they look around give of
+ * what they have, the oldest first, straight into its inbox: the hungry do not compete for what there is (of
+ * several hundred thieves at one queue, most lose each time), they wait, each at a line of its own.
  *
  * The service warp runs no tasks. It is the device's only reader of the session's control words across PCIe:
  * it copies `stop` and `level` to device memory, where workers look at them for the price of an L2 access,
  * and answers clock pings. It stays responsive whatever the workers do.
  *
- * Every lane of a warp hears of what it looked at through lane 0: a stop test that lanes answer differently
+ * All lanes of a warp learn what was loaded from lane 0: a stop test that lanes answer differently
  * would leave some of them waiting at the next collective for ever.
  */
 #ifndef GROSR_SCHEDULER_H
@@ -93,7 +89,7 @@ GROSR_DEVICE bool grosr_service_urgent(const struct grosr_launch *launch, uint64
         dev_add_relaxed(&launch->control->word, ~UINT64_C(0));
         return false;
     }
-    /* Release: the word has been read. Pairs with the load in write_urgent(). */
+    /* Release: the word has been read. Pairs with the load in write_urgent() of submit.c. */
     sys_store_release(&q->words->urgent_taken, u + 1);
     return true;
 }

@@ -8,8 +8,8 @@
  * it is in every word).
  *
  *     put    reserves [tail, tail + n) by compare-and-swap, if head + capacity allows, then fills the slots.
- *     take   reads the slots from head on, and what is filled it takes by compare-and-swap of head. It has
- * read before it takes: if the swap succeeds, head stood still, so no slot read was reused meanwhile.
+ *     take   reads the slots from head on, and what is filled it takes by compare-and-swap of head. It
+ *            reads before it takes: if the swap succeeds, head stood still and no slot was reused.
  *
  * A worker held between reserving and filling stalls takers at its slot; nobody else waits for it, and it
  * waits for nobody.
@@ -55,7 +55,8 @@ GROSR_DEVICE uint32_t grosr_share_reserve(struct grosr_share s, uint32_t n, uint
 
     for (;;) {
         uint64_t tail = dev_load_relaxed(&s.ends->tail);
-        /* Pairs with the swap in grosr_share_take(): whoever read the slots before head is done with them. */
+        /* Pairs with the swaps in grosr_share_take() and grosr_share_take_lane() and the store in
+         * grosr_share_taken(): whoever read the slots before head is done with them. */
         uint64_t used = tail - dev_load_acquire(&s.ends->head);
         if (used > capacity)
             continue; /* others have put and taken since */
@@ -68,7 +69,8 @@ GROSR_DEVICE uint32_t grosr_share_reserve(struct grosr_share s, uint32_t n, uint
 
 GROSR_DEVICE void grosr_share_fill(struct grosr_share s, uint64_t position, struct grosr_entry e)
 {
-    /* Release: the entry's frame, and what its spawner wrote. Pairs with grosr_share_read(). */
+    /* Release: the entry's frame, and what its spawner wrote. Pairs with the acquires in grosr_share_read()
+     * and grosr_share_take_lane(). */
     dev_store_quad_release(grosr_share_slot(s, position), grosr_entry_pack(e, grosr_share_lap(s, position)));
 }
 
@@ -90,8 +92,8 @@ GROSR_DEVICE_COLD uint32_t grosr_share_put(struct grosr_share s, uint32_t n, str
 
 /*
  * Where a lane that puts into the same ring again and again last saw its ends. It need not look at them: if
- * nobody else has put meanwhile, the swap succeeds at once, and head only grows. By value, so that it stays
- * in registers.
+ * nobody else has put since, the swap succeeds at once, and head only grows. By value, so that it stays in
+ * registers.
  */
 struct grosr_share_seen {
     const struct grosr_share_ends *ends; /* NULL: none yet, or the ring was full */
@@ -185,7 +187,8 @@ GROSR_DEVICE_COLD struct grosr_taken grosr_share_take(struct grosr_share s, uint
     taken = grosr_share_read(s, n, head);
     dev_point("share.read");
     dev_syncwarp();
-    if (dev_lane() == 0 && taken.count) /* release: all lanes' reads. Pairs with grosr_share_reserve(). */
+    if (dev_lane() == 0 &&
+        taken.count) /* release: all lanes' reads. Pairs with the load in grosr_share_reserve(). */
         won = dev_cas_acq_rel(&s.ends->head, head, head + taken.count) == head;
     if (!dev_shfl32(won, 0))
         taken.count = 0;
@@ -193,13 +196,13 @@ GROSR_DEVICE_COLD struct grosr_taken grosr_share_take(struct grosr_share s, uint
 }
 
 /*
- * A ring that only one warp takes from: it knows the head itself, takes by grosr_share_read(), and says how
- * far it is later, when nothing waits for it: everything before `head` has been taken. A collective.
+ * A ring that only one warp takes from: it knows the head itself, takes by grosr_share_read(), and publishes
+ * the head later, when nothing waits for it: everything before `head` has been taken. A collective.
  */
 GROSR_DEVICE void grosr_share_taken(struct grosr_share s, uint64_t head)
 {
     dev_syncwarp();
-    if (dev_lane() == 0) /* release: all lanes' reads. Pairs with grosr_share_reserve(). */
+    if (dev_lane() == 0) /* release: all lanes' reads. Pairs with the load in grosr_share_reserve(). */
         dev_store_release(&s.ends->head, head);
 }
 

@@ -16,18 +16,19 @@
  * copy of the context; what counts at its end are lane 0's value and return value, but any lane may spawn.
  * Both return 0 or a positive errno, the task's status.
  *
- * A task is complete when its function, and the function that it goes on as, and so on, have returned and all
+ * A task is complete when its function, the function that it continues as, and so on, have returned and all
  * the tasks that it has spawned are complete: the host sees the result of a tree when the tree is done. The
- * value of a task that does not go on is its own plus the sum of its children's, modulo 2^64. Its status is
- * its own, or else that of the first child seen to have failed.
+ * value of a task that does not continue is its own plus the sum of its children's, modulo 2^64. Its status
+ * is its own, or else that of the first child seen to have failed.
  *
- * What a function of effects WRITES or WARP (tasks.h) wrote to memory is visible to the task that goes on
- * when it has completed, and to the host once it sees the result. Memory that tasks of one warp share is not
- * to be waited on in a lane: a task waits by going on (grosr_then).
+ * What a function of effects WRITES or WARP (tasks.h) wrote to memory is visible to the parent when that
+ * continues after it, and to the host once it sees the result. A lane must not wait for memory that another
+ * task of its warp writes: a task waits by continuing (grosr_then).
  *
- * All of these return 0 or a positive errno, and ENOBUFS when there is no room: the queues' memory is
- * bounded. A task that is told so does the work itself, goes on later (grosr_then: always possible), or
- * fails. Children that were spawned before stay spawned.
+ * The functions below return 0 or a positive errno, ENOBUFS when there is no room: the memory of the queues
+ * is bounded. A task that gets ENOBUFS does the work itself, continues later (grosr_then, which always
+ * succeeds), or fails. Children that were spawned before stay spawned. A context belongs to its task and lane
+ * until the function returns.
  */
 #ifndef GROSR_TASK_H
 #define GROSR_TASK_H
@@ -44,8 +45,8 @@ struct grosr_task_context {
     /* After its children: */
     uint64_t sum; /* of their values */
     int failed;   /* 0, or the errno of the first one seen to have failed */
-    /* What it gives: */
-    uint64_t value; /* 0 unless set; of a task that goes on, its last function's counts */
+    /* What it returns, besides its status: */
+    uint64_t value; /* 0 unless set; of a task that continues, the last function's counts */
 
     /* The runtime's. */
     const struct grosr_launch *launch;
@@ -77,8 +78,8 @@ GROSR_DEVICE struct grosr_entry grosr_task_child(struct grosr_task_context *task
     return e;
 }
 
-/* Before a child goes where others may run it at once: who its parent is, for cancellation; and that the
- * parent may have written to memory. */
+/* Before a child goes where others may run it at once: writes into the frame who its parent is, for
+ * cancellation, and that the parent may have written to memory. */
 GROSR_DEVICE void grosr_task_escapes(struct grosr_task_context *task)
 {
     struct grosr_frame *f = &task->launch->frame[task->frame];
@@ -90,7 +91,7 @@ GROSR_DEVICE void grosr_task_escapes(struct grosr_task_context *task)
     task->escaped = 1;
 }
 
-/* `count` more children, if the task may have them. */
+/* Counts `count` more children, if the task may have them. */
 GROSR_DEVICE bool grosr_task_add_children(struct grosr_task_context *task, uint32_t count)
 {
     if (!task->frame || task->children_left < count)
@@ -100,8 +101,8 @@ GROSR_DEVICE bool grosr_task_add_children(struct grosr_task_context *task, uint3
     return true;
 }
 
-/* Puts a child, already counted as `count`, into the deque, or where all look; uncounts it if there is no
- * room. */
+/* Puts a child, already counted as `count`, into the deque, or into the overflow ring; uncounts it if there
+ * is no room. */
 GROSR_DEVICE int grosr_task_push(struct grosr_task_context *task, struct grosr_entry child, uint32_t count)
 {
     if (grosr_deque_push(&task->deque, child))
@@ -114,7 +115,7 @@ GROSR_DEVICE int grosr_task_push(struct grosr_task_context *task, struct grosr_e
     return ENOBUFS;
 }
 
-/* Spawns a task. */
+/* Spawns a task with arguments a and b. ENOBUFS: no room, or the task has GROSR_CHILDREN children. */
 GROSR_DEVICE int grosr_spawn(struct grosr_task_context *task, uint32_t function, uint32_t a, uint64_t b)
 {
     if (!grosr_task_add_children(task, 1))
@@ -122,8 +123,8 @@ GROSR_DEVICE int grosr_spawn(struct grosr_task_context *task, uint32_t function,
     return grosr_task_push(task, grosr_task_child(task, function, 1, a, b), 1);
 }
 
-/* Spawns `count` tasks with arguments a, a + 1, ...; they take the room of one, and more than GROSR_NARROW
- * count as one child. count: 0 .. 2^31. */
+/* Spawns `count` tasks, 0 .. 2^31, with arguments a, a + 1, ... and the same b. They take the room of one;
+ * more than GROSR_NARROW count as one child. */
 GROSR_DEVICE int grosr_spawn_range(struct grosr_task_context *task, uint32_t function, uint32_t count,
                                    uint32_t a, uint64_t b)
 {
@@ -167,7 +168,7 @@ GROSR_DEVICE int grosr_spawn_urgent(struct grosr_task_context *task, uint32_t fu
     if (!grosr_task_add_children(task, 1))
         return ENOBUFS;
     grosr_task_escapes(task);
-    /* Counted before it is there, or the count could fall below zero. */
+    /* Counted before it is in the ring, or the count could fall below zero. */
     dev_add_relaxed(word, UINT64_C(1));
     if (grosr_share_put_lane(urgent, grosr_task_child(task, function, 1, a, b)))
         return 0;
@@ -194,8 +195,8 @@ GROSR_DEVICE int grosr_spawn_on(struct grosr_task_context *task, uint32_t worker
     return ENOBUFS;
 }
 
-/* The task goes on as `function` with these arguments, when all the children it has by then are complete. The
- * last call counts. Returns 0, to be returned. */
+/* The task continues as `function` with these arguments when its function has returned and all its children
+ * are complete. The last call counts. Returns 0, for the task function to return. */
 GROSR_DEVICE int grosr_then(struct grosr_task_context *task, uint32_t function, uint32_t a, uint64_t b)
 {
     task->next = function;
@@ -204,7 +205,8 @@ GROSR_DEVICE int grosr_then(struct grosr_task_context *task, uint32_t function, 
     return 0;
 }
 
-/* Likewise, on worker `worker` if the task has no children and that worker's inbox has room. */
+/* As grosr_then(), and continues on worker `worker` if the task has no children and that worker's inbox has
+ * room. EINVAL: there is no such worker, and nothing changes. */
 GROSR_DEVICE int grosr_then_on(struct grosr_task_context *task, uint32_t worker, uint32_t function,
                                uint32_t a, uint64_t b)
 {
@@ -219,8 +221,8 @@ typedef uint64_t grosr_waiting;
 
 /*
  * Makes a child that starts when it has been signalled `signals` times, 1 .. 2^31, by any tasks. *waiting may
- * be handed on in arguments, or in memory with a release. A child that is never signalled never completes,
- * and so its parent does not.
+ * be passed to other tasks in arguments, or in memory with a release. A child that is never signalled never
+ * completes, and so its parent does not.
  */
 GROSR_DEVICE int grosr_spawn_waiting(struct grosr_task_context *task, uint32_t function, uint32_t a,
                                      uint64_t b, uint32_t signals, grosr_waiting *waiting)
@@ -242,13 +244,14 @@ GROSR_DEVICE int grosr_spawn_waiting(struct grosr_task_context *task, uint32_t f
     dev_store_relaxed(&f->whose, (uint64_t)task->frame << GROSR_TASK_ID_BITS | e.number);
     dev_store_relaxed(&f->value, UINT64_C(0));
     /* A store: signals too many, to a task that this frame was before, are forgotten. Visible to signallers
-     * by the release that hands the handle on. */
+     * by the release that passes the handle to them. */
     dev_store_relaxed(&f->pending, signals);
     *waiting = (uint64_t)index << GROSR_TASK_ID_BITS | e.number;
     return 0;
 }
 
-/* Makes a ready frame go on: in this worker's deque, or where all look. Called by any lanes. */
+/* Makes a ready frame's task resume: puts the frame into this worker's deque, or into the ready ring. Called
+ * by any lanes. */
 GROSR_DEVICE void grosr_frame_ready(const struct grosr_launch *launch, const struct grosr_deque *deque,
                                     uint32_t frame)
 {
@@ -263,7 +266,7 @@ GROSR_DEVICE void grosr_frame_ready(const struct grosr_launch *launch, const str
     }
 }
 
-/* Signals a waiting task. EINVAL: no handle; ESTALE: it has started (as far as can be told). */
+/* Signals a waiting task. EINVAL: not a handle. ESTALE: the task has started, as far as can be detected. */
 GROSR_DEVICE int grosr_signal(struct grosr_task_context *task, grosr_waiting waiting)
 {
     const struct grosr_launch *launch = task->launch;

@@ -1,6 +1,7 @@
 /*
- * A worker: what a persistent warp keeps while it runs, and what it tells the trace about itself. All lanes
- * hold equal copies, but for `frame`.
+ * A worker: what a persistent warp keeps while it runs, and what it records about itself in the trace. All
+ * lanes hold equal copies, but for `frame` and `given`, which are a lane's own. Nobody else reads or writes
+ * it.
  */
 #ifndef GROSR_WORKER_H
 #define GROSR_WORKER_H
@@ -9,33 +10,36 @@
 
 #include "../../tracer/session/emit.h"
 
-/* Between looks around: with tasks to give, and with none. */
+/* Between looks around (find.h): of a worker that has tasks to give, and of one that has none. */
 #define GROSR_POLL_INTERVAL_NS      1000u
 #define GROSR_IDLE_POLL_INTERVAL_NS 5000u
 
 /* A worker keeps a port for this many looks before it sees whether another port needs it more. */
 #define GROSR_PORT_LOOKS 8u
 
-/* A worker that waits looks for what found no room in a deque only every so many times. */
+/* A worker that waits looks into the ready and overflow rings, which all share, only every so many looks. */
 #define GROSR_DEEP_LOOKS 8u
 
-/* And at the control word, which all share, only every so many. */
+/* A worker that waits loads the control word, which all share, only every so many looks. */
 #define GROSR_CONTROL_LOOKS 4u
 
 /* Slots of its inbox that a worker reads in a look, a line: the look is the fetch. */
 #define GROSR_INBOX_PEEK (GROSR_LANES < 4 ? GROSR_LANES : 4u)
 
-/* A worker that has just run something from its inbox waits for more there, this many looks, before it turns
- * to the host's ports: an answer from across PCIe takes longer than most tasks that are dealt to and fro. */
+/* A worker that has just run something from its inbox waits for more there, this many looks, before it polls
+ * the host's ports: an answer from across PCIe takes longer than most tasks that workers pass to each other.
+ */
 #define GROSR_INBOX_LOOKS 8u
 
-/* One whose tasks have all gone on elsewhere looks there so often before it looks at anything else: some 8 us
- * on an H100, in which one that has to wake up first answers too. Then both are awake, and a step to and fro
- * takes half the time. After GROSR_PASS_NS it looks around all the same. */
+/* A worker whose tasks all continue on other workers looks into its inbox this often before it looks at
+ * anything else: some 8 us on an H100, in which a worker that has to wake up first answers too. From then on
+ * both are awake, and a step from one to the other takes half the time. After GROSR_PASS_NS it looks around
+ * in any case. */
 #define GROSR_AWAIT_LOOKS 20u
 #define GROSR_PASS_NS     20000u
 
-/* A worker says how far it has emptied its inbox when so much is new, or when it has nothing else to do. */
+/* A worker publishes how far it has emptied its inbox after this many entries, or when it has nothing else to
+ * do. */
 #define GROSR_INBOX_PUBLISH (1u << (GROSR_INBOX_CAPACITY_LOG2 - 2))
 
 /* A batch that takes longer is worth the price of giving each task in it to another worker. */
@@ -45,26 +49,25 @@ struct grosr_worker {
     const struct grosr_launch *launch;
     struct grosr_recorder recorder;
     struct grosr_deque deque;
-    struct grosr_completions
-        pending; /* children of one frame that have completed and have not been told to it */
+    struct grosr_completions pending; /* not flushed: children of one frame that have completed */
     uint32_t index;
-    uint32_t frame;                  /* this lane's, for the children of its next task */
-    uint32_t spawn_numbers;          /* of local->numbers, those that TASK_SPAWN events have told */
-    uint64_t word;                   /* the control word as last seen */
-    uint64_t looked_ns;              /* when */
-    bool more;                       /* there may be, or it has nothing else: it looks before anything else */
+    uint32_t frame;         /* this lane's, for the children of its next task */
+    uint32_t spawn_numbers; /* of local->numbers, those that TASK_SPAWN events have reported */
+    uint64_t word;          /* the control word as last seen */
+    uint64_t looked_ns;     /* when */
+    bool more; /* the next search begins with a look around: there may be more, or there is nothing else */
     uint64_t stepped_ns;             /* when it last looked for a batch */
     bool coarse;                     /* the last one took long: tasks are worth sharing one by one */
-    uint64_t inbox, inbox_published; /* taken from its inbox, and as far as givers know */
+    uint64_t inbox, inbox_published; /* taken from its inbox, and how much of that givers know of */
     uint32_t looks;                  /* with nothing of its own */
     uint32_t inbox_looks;            /* left of GROSR_INBOX_LOOKS */
     struct grosr_share_seen given;   /* this lane's, of the inbox that it last gave to */
     uint32_t port;
     uint64_t position; /* of the claimed port */
-    uint32_t polls;    /* of it without fruit; 0: none claimed, else 1 + their number */
-    bool again;        /* it has left the port, at `position` */
+    uint32_t polls;    /* 0: no port is claimed; else 1 + the empty polls of it */
+    bool again;        /* it has just left the port, at `position` */
     uint32_t backoff;
-    bool hungry;        /* has said so, and perhaps has been chosen since */
+    bool hungry;        /* its bit has been set; a giver may have cleared it since */
     bool waiting, idle; /* WAIT_BEGIN, IDLE_BEGIN have been recorded without their ends */
 };
 
@@ -131,7 +134,7 @@ GROSR_DEVICE void grosr_worker_set_level(struct grosr_worker *w, uint32_t level)
     w->recorder.emit.level = level;
 }
 
-/* Tells which numbers have been spawned since the last time, at `time_ns`: none of them started before. */
+/* Records which numbers have been spawned since the last time, at `time_ns`: none of them started before. */
 GROSR_DEVICE void grosr_worker_record_spawns(struct grosr_worker *w, uint64_t time_ns)
 {
     const uint32_t mask = (1u << GROSR_TASK_SPAWN_BITS) - 1;

@@ -18,7 +18,7 @@ static void packing(void)
         p.hi ^= UINT64_C(1) << (56 + i % 8);
         bad += grosr_queue_holds(p, lap);
     }
-    is(bad, 0, "10,000 random slots keep function, arguments and lap, and tell a torn word");
+    is(bad, 0, "10,000 random slots keep function, arguments and lap, and a torn word is recognised");
 }
 
 /* Positions of all ports together are the task numbers, each once. */

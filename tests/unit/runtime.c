@@ -1,6 +1,6 @@
 /*
  * The runtime on the host device: results, statuses, time-outs, cancellation, completions, stop, bad input;
- * and what is said of a device that has failed.
+ * and the text about a device that has failed.
  */
 #include "../disturbance_suite.h"
 

@@ -233,13 +233,17 @@ static void frame_end(void)
 static void frames(void)
 {
     enum { ALL = 1000 };
-    const struct explore_scenario meanwhile = {"children tell while the parent expects",
+    const struct explore_scenario meanwhile = {"children complete while the parent expects",
                                                frame_begin,
                                                {parent, first_child, second_child},
                                                frame_end,
                                                ALL};
     const struct explore_scenario with_marks = {
-        "likewise, and have written", frame_begin, {parent, first_child, second_child}, frame_end, 5};
+        "children that have written complete while the parent expects",
+        frame_begin,
+        {parent, first_child, second_child},
+        frame_end,
+        5};
     const struct explore_scenario before = {"the parent expects first",
                                             frame_begin,
                                             {parent_first, first_child_later, second_child_later},

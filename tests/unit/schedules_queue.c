@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-/* Who waits for a lock lets the others run. */
+/* A thread that waits for a lock lets the others run. */
 static inline int explore_lock(pthread_mutex_t *mutex)
 {
     dev32 *word = (dev32 *)(void *)mutex;
@@ -250,10 +250,10 @@ int main(void)
 
     explore_queue("one by one", 4, 0, false, 3, false);
     explore_queue("a batch of two laps and a half", 5, 0, true, 3, false);
-    explore_queue("cancelled meanwhile", 3, 0, true, 3, true);
+    explore_queue("cancelled at any time", 3, 0, true, 3, true);
     explore_queue("urgent ones overtake their port", 4, 2 | 4, false, 2, false);
     explore_queue("all are urgent", 3, 7, true, 2, false);
-    explore_queue("urgent, and cancelled meanwhile", 3, 2, true, 2, true);
+    explore_queue("urgent, and cancelled at any time", 3, 2, true, 2, true);
     first_number = 2 * 255 + 1; /* the lap's tag wraps */
     explore_queue("over the wrap of the laps", 4, 2, false, 2, false);
 

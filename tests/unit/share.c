@@ -18,10 +18,10 @@ static void packing(void)
             bad += grosr_entry_holds(torn, lap);
         }
     }
-    is(bad, 0, "10,000 entries keep what they hold; each torn one is told");
+    is(bad, 0, "10,000 entries keep what they hold; each torn one is recognised");
 }
 
-/* Puts and takes at random, by warp and by lane, and keeps the books. */
+/* Puts and takes at random, by warp and by lane, and counts both. */
 static void laps(uint32_t log2, uint64_t entries)
 {
     struct grosr_share s = fixture_share(log2);

@@ -1,5 +1,4 @@
-/* What a task function is told when it asks for something that there is not, and that a refused child leaves
- * no trace. */
+/* The errors of what a task function may call, and that a refused child leaves no trace. */
 #include "../launch_fixture.h"
 
 #define FUNCTION 7u
@@ -35,7 +34,7 @@ static void bad_arguments(struct grosr_deque d)
     is(grosr_spawn_on(&t, launch.workers, FUNCTION, 0, 0), EINVAL, "spawn_on: no such worker");
     is(grosr_spawn_on(&t, UINT32_MAX, FUNCTION, 0, 0), EINVAL, "nor the largest");
     is(grosr_then_on(&t, launch.workers, FUNCTION, 0, 0), EINVAL, "then_on: no such worker");
-    is(t.next, GROSR_TASK_NOTHING, "and it does not go on");
+    is(t.next, GROSR_TASK_NOTHING, "and it does not continue");
     is(grosr_spawn_waiting(&t, FUNCTION, 0, 0, 0, &waiting), EINVAL, "spawn_waiting: for no signal");
     is(waiting, 99, "makes no handle");
     is(grosr_spawn_range(&t, FUNCTION, 0, 0, 0), 0, "a range of none is no error");
@@ -59,7 +58,7 @@ static void no_frame(struct grosr_deque d)
            grosr_spawn_waiting(&t, FUNCTION, 0, 0, 1, &waiting) == ENOBUFS,
        "a task without a frame has no children of any kind");
     ok(untouched(&t), "not even in part");
-    is(grosr_then(&t, FUNCTION, 1, 2), 0, "it can go on");
+    is(grosr_then(&t, FUNCTION, 1, 2), 0, "it can continue");
 }
 
 static void max_children(struct grosr_deque d)
@@ -71,7 +70,7 @@ static void max_children(struct grosr_deque d)
     is(grosr_spawn_range(&t, FUNCTION, GROSR_NARROW, 0, 0), ENOBUFS, "many more");
     is(grosr_spawn_range(&t, FUNCTION, 3, 0, 0), 0, "fewer");
     is(grosr_spawn_range(&t, FUNCTION, 1u << 31, 0, 0), 0, "a wide range counts as one");
-    ok(t.children == 4 && t.children_left == 1 && grosr_deque_size(&d) == 2, "the books balance");
+    ok(t.children == 4 && t.children_left == 1 && grosr_deque_size(&d) == 2, "the counters reconcile");
     grosr_deque_cut(&d, 0);
 }
 
@@ -89,22 +88,22 @@ static void full(struct grosr_deque d)
     while (grosr_spawn_urgent(&t, FUNCTION, 0, 0) == 0)
         urgent++;
     is(urgent, 1u << GROSR_URGENT_CAPACITY_LOG2, "urgent tasks: as many as the ring holds");
-    is(dev_load_relaxed(&launch.control->word), urgent, "and as many are told of");
+    is(dev_load_relaxed(&launch.control->word), urgent, "and as many are counted");
     while (grosr_spawn_on(&t, 1, FUNCTION, 0, 0) == 0)
         inbox++;
-    is(inbox, 1u << GROSR_INBOX_CAPACITY_LOG2, "an inbox likewise");
+    is(inbox, 1u << GROSR_INBOX_CAPACITY_LOG2, "an inbox has room for this many");
     while (t.children < GROSR_CHILDREN && grosr_spawn(&t, FUNCTION, 0, 0) == 0)
         spawned++;
-    is(spawned + urgent + inbox, GROSR_CHILDREN, "others go where all look when the deque is full");
+    is(spawned + urgent + inbox, GROSR_CHILDREN, "others go into the overflow ring when the deque is full");
     is(t.children, GROSR_CHILDREN, "until the task has as many as it may");
     t = context(d, 1);
     while (grosr_spawn(&t, FUNCTION, 0, 0) == 0)
         spawned++;
     is(spawned, GROSR_DEQUE_CAPACITY + (1u << GROSR_OVERFLOW_CAPACITY_LOG2), "until that is full too");
-    is(grosr_spawn_range(&t, FUNCTION, 100, 0, 0), ENOBUFS, "which is told of a range");
-    is(t.children + t.children_left, GROSR_CHILDREN, "and counted back");
+    is(grosr_spawn_range(&t, FUNCTION, 100, 0, 0), ENOBUFS, "a range gets ENOBUFS then");
+    is(t.children + t.children_left, GROSR_CHILDREN, "and is not counted");
     uint32_t before = free_frames(d);
-    is(grosr_spawn_range(&t, FUNCTION, 100000, 0, 0), ENOBUFS, "of a wide one");
+    is(grosr_spawn_range(&t, FUNCTION, 100000, 0, 0), ENOBUFS, "a wide range too");
     is(free_frames(d), before, "whose frame is free again");
 }
 
@@ -130,7 +129,7 @@ static void signals(struct grosr_deque d)
         again += e.parent < 64 && seen[e.parent]++ > 0;
         grosr_frame_sum(&frames.frame[e.parent]);
         grosr_frame_free(&frames, d.local, 0, e.parent);
-        if (round % 2) { /* one too many: told so, or without effect */
+        if (round % 2) { /* one too many: an error, or without effect */
             int err = grosr_signal(&t, waiting);
             bad += (err != 0 && err != ESTALE) || grosr_deque_size(&d) != 0;
         }

@@ -1,4 +1,4 @@
-/* Frames: whatever the order in which children and parent tell, exactly one of them sees that nothing is
+/* Frames: whatever the order in which children and parent are added, exactly one of them sees that nothing is
  * missing, with the whole sum; and a free frame is given to one at a time and never lost. */
 #include "../launch_fixture.h"
 
@@ -6,17 +6,17 @@
 
 /* ---- counting ---- */
 
-struct teller {
-    uint32_t count; /* children told together; 0: the parent expects all */
+struct part {
+    uint32_t count; /* children added together; 0: the parent expects all */
     uint64_t value;
     uint32_t mark;
 };
 
 enum kind { NARROW, WIDE, PARENT_FIRST };
 
-/* Tells in this order. Exactly one sees completion: the last. */
-static uint32_t tell_all(struct grosr_frame *frames, const struct teller *t, const int *order, int n,
-                         uint32_t children, enum kind kind)
+/* Adds them in this order. Exactly one sees completion: the last. */
+static uint32_t add_all(struct grosr_frame *frames, const struct part *t, const int *order, int n,
+                        uint32_t children, enum kind kind)
 {
     uint64_t sum = 0;
     uint32_t bad = 0, errors = 0, mark = 0;
@@ -26,7 +26,7 @@ static uint32_t tell_all(struct grosr_frame *frames, const struct teller *t, con
     if (kind == PARENT_FIRST)
         grosr_frame_expect_first(&frames[1], children);
     for (int i = 0; i < n; i++) {
-        const struct teller *x = &t[order[i]];
+        const struct part *x = &t[order[i]];
         bool complete;
         if (x->count == 0) {
             complete = grosr_frame_expect(&frames[1], children);
@@ -85,7 +85,7 @@ static void all_orders(enum kind kind, const char *name)
     uint64_t seed = kind + 1, bad = 0, orders = 0;
 
     for (int k = 1; k < CHILDREN_MAX; k++) {
-        struct teller t[CHILDREN_MAX];
+        struct part t[CHILDREN_MAX];
         int n = k, order[CHILDREN_MAX];
         uint32_t children = 0;
         for (int i = 0; i < k; i++) {
@@ -95,15 +95,15 @@ static void all_orders(enum kind kind, const char *name)
             children += t[i].count;
         }
         if (kind == NARROW)
-            t[n++] = (struct teller){0, 0, 0};
+            t[n++] = (struct part){0, 0, 0};
         for (int i = 0; i < n; i++)
             order[i] = i;
         do {
-            bad += tell_all(frames, t, order, n, children, kind);
+            bad += add_all(frames, t, order, n, children, kind);
             orders++;
         } while (next_permutation(order, n));
     }
-    is(bad, 0, "%s: %" PRIu64 " orders, the last to tell sees the sum", name, orders);
+    is(bad, 0, "%s: %" PRIu64 " orders, the last one added sees the sum", name, orders);
     free(frames);
 }
 
@@ -113,10 +113,10 @@ static void max_children(void)
     struct grosr_frame *frames = (struct grosr_frame *)fixture_memory(2 * sizeof(*frames));
     uint64_t bad = 0;
     int before[] = {0, 1, 2}, after[] = {1, 0, 2};
-    struct teller t[] = {{GROSR_CHILDREN - 1, UINT64_MAX, 0}, {0, 0, 0}, {1, UINT64_MAX, 0}};
+    struct part t[] = {{GROSR_CHILDREN - 1, UINT64_MAX, 0}, {0, 0, 0}, {1, UINT64_MAX, 0}};
 
-    bad += tell_all(frames, t, before, 3, GROSR_CHILDREN, NARROW);
-    bad += tell_all(frames, t, after, 3, GROSR_CHILDREN, NARROW);
+    bad += add_all(frames, t, before, 3, GROSR_CHILDREN, NARROW);
+    bad += add_all(frames, t, after, 3, GROSR_CHILDREN, NARROW);
     for (uint32_t i = 0; i < GROSR_CHILDREN; i++)
         bad += grosr_frame_add_completions(frames, grosr_completions_one(1, UINT64_MAX, 0));
     bad += !grosr_frame_expect(&frames[1], GROSR_CHILDREN);
@@ -132,7 +132,7 @@ struct worker {
     uint32_t held[6000], holds;
 };
 
-/* Workers take and free at random, in the ways that the scheduler has; `owner` keeps the books. */
+/* Workers take and free at random, in the ways that the scheduler has; `taken` keeps account. */
 static void free_frames(uint32_t workers, uint32_t per_worker, uint64_t steps)
 {
     struct grosr_launch l = fixture_launch(workers, per_worker);
@@ -193,8 +193,8 @@ static void free_frames(uint32_t workers, uint32_t per_worker, uint64_t steps)
 
 int main(void)
 {
-    all_orders(NARROW, "a parent that expects meanwhile");
-    all_orders(PARENT_FIRST, "a parent that has expected before");
+    all_orders(NARROW, "a parent that expects among its children");
+    all_orders(PARENT_FIRST, "a parent that has expected before its children");
     all_orders(WIDE, "a wide frame");
     max_children();
     free_frames(1, 1, 1000);
