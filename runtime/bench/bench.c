@@ -30,6 +30,8 @@ int grosr_bench_run(const struct grosr_bench *b, const struct grosr_bench_option
     grosr_bench_machine_begin(report);
     err = b->run(&o, report);
     grosr_bench_machine_end(report);
+    if (err && err != -ECANCELED)
+        grosr_bench_fail(report, err);
     return err ? err : report->err;
 }
 

@@ -74,6 +74,30 @@ struct grosr_bench_row {
     char note[160];                                              /* why there are no samples, or "" */
 };
 
+/* Where in an experiment something was seen. */
+struct grosr_bench_where {
+    char series[80]; /* "": before the first */
+    bool baseline;   /* not GROSR */
+    enum grosr_bench_axis axis;
+    double x; /* where on the axis */
+    bool warm_up;
+    uint32_t round; /* from 1, of the repetitions or of the rounds before them; 0: none was begun */
+};
+
+#define GROSR_BENCH_NO_INDEX UINT64_MAX
+
+/* Wrong results of one kind in a series, or in a point of a sweep. */
+struct grosr_bench_wrong {
+    uint64_t count;
+    const char *what; /* which kind: "task", "thread", ...; static */
+    /* The first of them: */
+    struct grosr_bench_where where;
+    uint64_t index; /* of the task, thread, ...; or GROSR_BENCH_NO_INDEX */
+    uint64_t expected, seen;
+    bool minimum;   /* more than `expected` is right too */
+    int32_t status; /* of a task of GROSR's; 0 */
+};
+
 struct grosr_bench_machine {
     char cpu[96];
     uint32_t cpus;
@@ -93,11 +117,16 @@ struct grosr_bench_report {
     uint32_t workers; /* as asked for; 0: the default */
     struct grosr_bench_row *row;
     uint32_t rows, room;
-    uint64_t errors; /* wrong results, all series */
+    uint64_t errors;                 /* wrong results, all series */
+    struct grosr_bench_wrong *wrong; /* whose, in the order in which they were first seen */
+    uint32_t wrongs, wrong_room;
+    struct grosr_bench_where failed; /* where the error was seen that ended the experiment */
+    char failure[512];               /* its text, or "" */
 
     /* For the files that measure. */
-    enum grosr_bench_unit unit; /* of grosr_bench_add() */
-    int err;                    /* rows are missing: out of memory */
+    struct grosr_bench_where where; /* what is being measured */
+    enum grosr_bench_unit unit;     /* of grosr_bench_add() */
+    int err;                        /* rows are missing: out of memory */
 };
 
 struct grosr_bench {
@@ -112,12 +141,44 @@ struct grosr_bench {
 /* Ends with a NULL name. */
 extern const struct grosr_bench grosr_benches[];
 
-/* Fills the report. 0; -ECANCELED: stopped; or what went wrong. grosr_bench_free() in any case. */
+/* Fills the report. 0; -ECANCELED: stopped; or what went wrong, and where is in report->failed and in
+ * grosr_error(); what was measured before stays. grosr_bench_free() in any case. */
 int grosr_bench_run(const struct grosr_bench *bench, const struct grosr_bench_options *options,
                     struct grosr_bench_report *report);
 void grosr_bench_free(struct grosr_bench_report *report);
 
+/* "baseline 'mutex queue with threads' at tasks 500, repetition 3"; and with what was wrong there. */
+void grosr_bench_where_text(char *to, size_t size, const struct grosr_bench_where *where);
+void grosr_bench_wrong_text(char *to, size_t size, const struct grosr_bench_wrong *wrong);
+
+/* Wrong results of the baselines, or of GROSR. */
+uint64_t grosr_bench_wrong_of(const struct grosr_bench_report *report, bool baseline);
+
 /* ---- for the files that measure ---- */
+
+/* Begins a series, or a point of a sweep: what is wrong from here on, or fails, is its. */
+void grosr_bench_begin(struct grosr_bench_report *report, const char *series, bool baseline);
+void grosr_bench_begin_at(struct grosr_bench_report *report, const char *series, bool baseline,
+                          enum grosr_bench_axis axis, double x);
+
+/* Begins round i, from 0, of which the first `warm_up` are not samples. */
+void grosr_bench_round(struct grosr_bench_report *report, uint32_t i, uint32_t warm_up);
+
+/* Whether `seen` is right: as expected, or at least so much. A wrong one is counted. `what` names the kind of
+ * result and is static. */
+bool grosr_bench_check(struct grosr_bench_report *report, const char *what, uint64_t index, uint64_t expected,
+                       uint64_t seen);
+bool grosr_bench_check_min(struct grosr_bench_report *report, const char *what, uint64_t index,
+                           uint64_t expected, uint64_t seen);
+
+/* Whether a task ended with status 0 and the expected value; or, of GROSR_FN_SPIN, with so long a time. */
+bool grosr_bench_check_result(struct grosr_bench_report *report, uint64_t task, uint64_t expected,
+                              const struct grosr_result *result);
+bool grosr_bench_check_spin(struct grosr_bench_report *report, uint64_t task, uint64_t spin_ns,
+                            const struct grosr_result *result);
+
+/* Notes the error that ended the experiment, with grosr_error(), which names the series from here on. */
+void grosr_bench_fail(struct grosr_bench_report *report, int err);
 
 /* Adds a series in the experiment's unit; sorts the samples. */
 void grosr_bench_add(struct grosr_bench_report *report, const char *series, bool baseline, uint64_t tasks,
@@ -206,12 +267,12 @@ int grosr_bench_cuda_facts(const struct grosr_bench_report *report, char *pci, s
 struct grosr_bench_beside;
 enum grosr_bench_kernel { GROSR_BENCH_COMPUTE, GROSR_BENCH_COPY, GROSR_BENCH_KERNELS };
 
-int grosr_bench_beside_open(struct grosr_bench_beside **out, const struct grosr_bench_report *report);
+int grosr_bench_beside_open(struct grosr_bench_beside **out, struct grosr_bench_report *report);
 
-/* Runs a kernel and checks what it made. -ETIMEDOUT: there is no room for it beside the runtime; it starts
- * once the runtime is closed, and is to be ended with grosr_bench_beside_end(). */
+/* Runs a kernel and checks what it made, for the report's series. -ETIMEDOUT: there is no room for it beside
+ * the runtime; it starts once the runtime is closed, and is to be ended with grosr_bench_beside_end(). */
 int grosr_bench_beside_run(struct grosr_bench_beside *beside, enum grosr_bench_kernel kernel, double *ns,
-                           uint64_t *errors);
+                           struct grosr_bench_report *report);
 int grosr_bench_beside_end(struct grosr_bench_beside *beside);
 void grosr_bench_beside_close(struct grosr_bench_beside *beside); /* NULL is allowed */
 

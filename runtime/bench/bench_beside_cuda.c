@@ -23,7 +23,7 @@ struct grosr_bench_beside {
     bool pending; /* a kernel did not end in time */
 };
 
-static int prepare_beside(struct grosr_bench_beside *s, const struct grosr_bench_report *report)
+static int prepare_beside(struct grosr_bench_beside *s, struct grosr_bench_report *report)
 {
     struct grosr_bench_cuda *b = &s->bench;
     uint64_t words = BESIDE_WORDS;
@@ -41,7 +41,7 @@ static int prepare_beside(struct grosr_bench_beside *s, const struct grosr_bench
     return grosr_bench_cuda_wait(b, GROSR_BENCH_CUDA_TIMEOUT_NS);
 }
 
-int grosr_bench_beside_open(struct grosr_bench_beside **out, const struct grosr_bench_report *report)
+int grosr_bench_beside_open(struct grosr_bench_beside **out, struct grosr_bench_report *report)
 {
     struct grosr_bench_beside *s = (struct grosr_bench_beside *)calloc(1, sizeof(*s));
     int err = s ? prepare_beside(s, report) : grosr_fail(ENOMEM, "out of memory");
@@ -72,21 +72,19 @@ static int launch_copies(struct grosr_bench_beside *s)
     return 0;
 }
 
-static uint64_t wrong_mixes(const struct grosr_bench_beside *s)
+static void check_mixes(const struct grosr_bench_beside *s, struct grosr_bench_report *report)
 {
     const uint32_t *got = (const uint32_t *)s->bench.copy;
     uint32_t want[GROSR_BENCH_SEEDS];
-    uint64_t n = 0;
 
     for (uint32_t i = 0; i < GROSR_BENCH_SEEDS; i++)
         want[i] = grosr_bench_mix(i, BESIDE_ROUNDS);
     for (uint32_t i = 0; i < s->blocks * BESIDE_THREADS; i++)
-        n += got[i] != want[i % GROSR_BENCH_SEEDS];
-    return n;
+        grosr_bench_check(report, "thread", i, want[i % GROSR_BENCH_SEEDS], got[i]);
 }
 
 int grosr_bench_beside_run(struct grosr_bench_beside *s, enum grosr_bench_kernel kernel, double *ns,
-                           uint64_t *errors)
+                           struct grosr_bench_report *report)
 {
     struct grosr_bench_cuda *b = &s->bench;
     size_t bytes = kernel == GROSR_BENCH_COMPUTE ? s->blocks * BESIDE_THREADS * sizeof(uint32_t)
@@ -112,9 +110,9 @@ int grosr_bench_beside_run(struct grosr_bench_beside *s, enum grosr_bench_kernel
     if ((err = grosr_bench_cuda_wait(b, GROSR_BENCH_CUDA_TIMEOUT_NS)))
         return err;
     if (kernel == GROSR_BENCH_COMPUTE)
-        *errors += wrong_mixes(s);
+        check_mixes(s, report);
     for (uint64_t i = 0; kernel == GROSR_BENCH_COPY && i < BESIDE_WORDS; i++)
-        *errors += b->copy[i] != grosr_bench_result(i);
+        grosr_bench_check(report, "word", i, grosr_bench_result(i), b->copy[i]);
     return 0;
 }
 

@@ -26,8 +26,9 @@ int grosr_bench_cuda_facts(const struct grosr_bench_report *report, char *pci, s
     return 0;
 }
 
-int grosr_bench_cuda_open(struct grosr_bench_cuda *b, const struct grosr_bench_report *report, uint64_t tasks)
+int grosr_bench_cuda_open(struct grosr_bench_cuda *b, struct grosr_bench_report *report, uint64_t tasks)
 {
+    grosr_bench_begin(report, "CUDA", true);
     memset(b, 0, sizeof(*b));
     if (!grosr_cuda_load())
         return grosr_fail(ENODEV, "no CUDA device: %s", grosr_cuda.absent);
@@ -58,7 +59,7 @@ int grosr_bench_cuda_wait(struct grosr_bench_cuda *b, uint64_t timeout_ns)
         if (grosr_host_clock_ns() - start > timeout_ns)
             return grosr_fail(ETIMEDOUT, "a kernel did not end within %u s",
                               (unsigned)(timeout_ns / 1000000000u));
-    return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "the baseline failed");
+    return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "a kernel failed");
 }
 
 void grosr_bench_cuda_close(struct grosr_bench_cuda *b)
@@ -165,7 +166,9 @@ int grosr_bench_time_launcher(struct grosr_bench_cuda *b, const struct grosr_ben
     double *samples = grosr_bench_samples(o->repetitions);
     int err = samples ? 0 : -ENOMEM;
 
+    grosr_bench_begin_at(report, series, true, axis, (double)tasks);
     for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
+        grosr_bench_round(report, i, WARM_UP);
         grosr_cuda.memory_set(b->result, 0xff, distinct * sizeof(uint64_t), b->stream);
         grosr_cuda.stream_synchronize(b->stream);
         uint64_t start = grosr_host_clock_ns();
@@ -177,7 +180,7 @@ int grosr_bench_time_launcher(struct grosr_bench_cuda *b, const struct grosr_ben
         grosr_cuda.copy_to_host(b->copy, b->result, distinct * sizeof(uint64_t), b->stream);
         grosr_cuda.stream_synchronize(b->stream);
         for (uint64_t k = 0; k < distinct; k++)
-            report->errors += b->copy[k] != grosr_bench_result(k);
+            grosr_bench_check(report, "task", k, grosr_bench_result(k), b->copy[k]);
         if (*o->stop)
             err = -ECANCELED;
     }
@@ -193,6 +196,7 @@ static int dispatch_series(struct grosr_bench_cuda *b, const struct grosr_bench_
                            struct grosr_bench_report *report)
 {
     uint64_t few = o->tasks < GROSR_BENCH_LAUNCHES_MAX ? o->tasks : GROSR_BENCH_LAUNCHES_MAX;
+    const char *chain = "CUDA graph of the chain", *repeated = "CUDA graph of 1,000, launched repeatedly";
     CUgraphExec graph = NULL;
     int err;
 
@@ -201,19 +205,21 @@ static int dispatch_series(struct grosr_bench_cuda *b, const struct grosr_bench_
         (err = grosr_bench_time_launcher(b, o, report, "asynchronous launches, one synchronize",
                                          GROSR_BENCH_NO_AXIS, launch_async, few, few, NULL)))
         return err;
+    grosr_bench_begin(report, chain, true);
     err = grosr_bench_make_graph(b, few, &graph);
     if (!err)
-        err = grosr_bench_time_launcher(b, o, report, "CUDA graph of the chain", GROSR_BENCH_NO_AXIS,
-                                        grosr_bench_launch_graph, few, few, graph);
+        err = grosr_bench_time_launcher(b, o, report, chain, GROSR_BENCH_NO_AXIS, grosr_bench_launch_graph,
+                                        few, few, graph);
     if (graph)
         grosr_cuda.graph_exec_destroy(graph);
     graph = NULL;
     if (!err && o->tasks >= GRAPH_NODES) {
         uint64_t tasks = o->tasks / GRAPH_NODES * GRAPH_NODES;
+        grosr_bench_begin(report, repeated, true);
         err = grosr_bench_make_graph(b, GRAPH_NODES, &graph);
         if (!err)
-            err = grosr_bench_time_launcher(b, o, report, "CUDA graph of 1,000, launched repeatedly",
-                                            GROSR_BENCH_NO_AXIS, launch_graph, tasks, GRAPH_NODES, graph);
+            err = grosr_bench_time_launcher(b, o, report, repeated, GROSR_BENCH_NO_AXIS, launch_graph, tasks,
+                                            GRAPH_NODES, graph);
         if (graph)
             grosr_cuda.graph_exec_destroy(graph);
     }
@@ -289,15 +295,17 @@ static int make_tree_graph(struct grosr_bench_cuda *b, uint64_t nodes, CUgraphEx
 int grosr_bench_spawn_cuda(const struct grosr_bench_options *o, struct grosr_bench_report *report)
 {
     uint64_t nodes = (o->tasks < GROSR_BENCH_LAUNCHES_MAX ? o->tasks : GROSR_BENCH_LAUNCHES_MAX);
+    const char *series = "CUDA graph of a binary tree of kernels";
     CUgraphExec graph = NULL;
     struct grosr_bench_cuda b;
     int err = grosr_bench_cuda_open(&b, report, nodes);
 
+    grosr_bench_begin(report, series, true);
     if (!err)
         err = make_tree_graph(&b, nodes, &graph);
     if (!err)
-        err = grosr_bench_time_launcher(&b, o, report, "CUDA graph of a binary tree of kernels",
-                                        GROSR_BENCH_NO_AXIS, grosr_bench_launch_graph, nodes, nodes, graph);
+        err = grosr_bench_time_launcher(&b, o, report, series, GROSR_BENCH_NO_AXIS, grosr_bench_launch_graph,
+                                        nodes, nodes, graph);
     if (graph)
         grosr_cuda.graph_exec_destroy(graph);
     grosr_bench_cuda_close(&b);

@@ -31,16 +31,15 @@ struct grosr_bench_cuda {
 #define GROSR_BENCH_LAUNCHES_MAX 10000u
 
 /* Returns from the function when `call` fails, with its name in the error. */
-#define TRY(call)                                                            \
-    do {                                                                     \
-        CUresult try_code = grosr_cuda.call;                                 \
-        if (try_code != CUDA_SUCCESS)                                        \
-            return grosr_cuda_fail(try_code, "the baseline failed: " #call); \
+#define TRY(call)                                              \
+    do {                                                       \
+        CUresult try_code = grosr_cuda.call;                   \
+        if (try_code != CUDA_SUCCESS)                          \
+            return grosr_cuda_fail(try_code, #call " failed"); \
     } while (0)
 
-/* Room for `tasks` results. To be closed in any case. */
-int grosr_bench_cuda_open(struct grosr_bench_cuda *b, const struct grosr_bench_report *report,
-                          uint64_t tasks);
+/* Room for `tasks` results. To be closed in any case. Begins the series "CUDA", a baseline. */
+int grosr_bench_cuda_open(struct grosr_bench_cuda *b, struct grosr_bench_report *report, uint64_t tasks);
 
 /* Waits for what is in the stream; -ETIMEDOUT: it has not ended, or not even begun. */
 int grosr_bench_cuda_wait(struct grosr_bench_cuda *b, uint64_t timeout_ns);

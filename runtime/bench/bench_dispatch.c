@@ -18,13 +18,16 @@ static int dispatch_grosr(const struct grosr_bench_options *o, struct grosr_benc
 {
     struct grosr_bench_producers p = {.tasks = o->tasks};
     char series[64];
-    int err = grosr_bench_producers_make(&p, o->tasks);
+    int err;
 
+    grosr_bench_begin(report, "GROSR", false);
+    err = grosr_bench_producers_make(&p, o->tasks);
     if (!err)
         err = grosr_bench_open(report, o->workers, 0, &p.rt);
     for (p.threads = 1; !err && p.threads <= 4 && p.threads <= o->tasks; p.threads *= 4) {
-        err = grosr_bench_producers_time(o, report, &p, samples);
         series_name(series, sizeof(series), p.threads);
+        grosr_bench_begin(report, series, false);
+        err = grosr_bench_producers_time(o, report, &p, samples);
         if (!err)
             grosr_bench_add(report, series, false, p.tasks, samples, o->repetitions);
     }

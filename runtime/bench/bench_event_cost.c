@@ -150,60 +150,60 @@ static void join_readers(struct readers *r, int err)
 
 /* ---- checks ---- */
 
-static uint64_t wrong_results(const struct trace_bench *b, const struct grosr_bench_rig_run *run,
-                              uint32_t length)
+static void check_results(const struct trace_bench *b, const struct grosr_bench_rig_run *run, uint32_t length)
 {
     const uint32_t *got = grosr_bench_rig_results(b->rig);
     uint32_t lanes = b->report->device.lanes;
-    uint64_t n = 0;
 
     for (uint32_t i = 0; i < run->blocks * run->warps_per_block * lanes; i++)
-        n += got[i] != b->want[length][i % GROSR_BENCH_SEEDS];
-    return n;
+        grosr_bench_check(b->report, "thread", i, b->want[length][i % GROSR_BENCH_SEEDS], got[i]);
 }
 
 /* The latest events that the peer or GROSR left in a ring's memory. */
-static uint64_t wrong_latest(const struct trace_bench *b, const struct series *s, uint32_t ring)
+static void check_latest(const struct trace_bench *b, const struct series *s, uint32_t ring)
 {
     uint32_t capacity = grosr_bench_rig_capacity(b->rig);
     const unsigned char *slots = b->session->base + b->session->ring[ring].slots_at;
-    uint64_t n = 0;
 
     for (uint32_t step = b->steps > CHECKED ? b->steps - CHECKED : 0; step < b->steps; step++) {
         if (s->recorder == GROSR_BENCH_PEER) {
-            n += (uint32_t)((const uint64_t *)(const void *)slots)[step % capacity] != step;
+            grosr_bench_check(b->report, "8-byte event of step", step, step,
+                              (uint32_t)((const uint64_t *)(const void *)slots)[step % capacity]);
             continue;
         }
         for (uint32_t k = 0; k < s->events; k++) {
             uint64_t position = (uint64_t)step * s->events + k;
             struct grosr_pair e =
                 sys_load_pair_relaxed(&((const sys128 *)(const void *)slots)[position % capacity]);
-            n += grosr_event_lap(e) != (int)((position / capacity + 1) & 0xff) ||
-                 grosr_event_payload(e) != step;
+            if (grosr_bench_check(b->report, "lap of event", position, (position / capacity + 1) & 0xff,
+                                  (uint64_t)grosr_event_lap(e)))
+                grosr_bench_check(b->report, "payload of event", position, step, grosr_event_payload(e));
         }
     }
-    return n;
 }
 
-/* Every event is in the books, and they balance. Adds up what was dropped. */
-static uint64_t wrong_books(const struct trace_bench *b, const struct series *s, bool drained, uint32_t rings,
-                            uint64_t *dropped)
+/* Every event is accounted for in the rings' counters, which reconcile. Adds up what was dropped. */
+static void check_counters(const struct trace_bench *b, const struct series *s, bool drained, uint32_t rings,
+                           uint64_t *dropped)
 {
-    uint64_t n = 0;
+    struct grosr_bench_report *r = b->report;
 
     for (uint32_t i = 0; i < rings; i++) {
         struct grosr_ring_counts c;
         if (s->recorder == GROSR_BENCH_EVENT || s->recorder == GROSR_BENCH_STATE) {
             grosr_ring_count(b->session, i, &c);
-            n += !c.closed || c.written != (uint64_t)b->steps * s->events;
-            n += drained && c.written != c.read + c.dropped + c.overwritten;
-            n += !drained && c.dropped != 0;
+            grosr_bench_check(r, "closed flag of ring", i, 1, c.closed);
+            grosr_bench_check(r, "events written to ring", i, (uint64_t)b->steps * s->events, c.written);
+            if (drained)
+                grosr_bench_check(r, "events accounted for in ring", i, c.written,
+                                  c.read + c.dropped + c.overwritten);
+            else
+                grosr_bench_check(r, "events dropped in ring", i, 0, c.dropped);
             *dropped += c.dropped;
         }
         if (!drained)
-            n += wrong_latest(b, s, i);
+            check_latest(b, s, i);
     }
-    return n;
 }
 
 /* ---- measuring ---- */
@@ -244,8 +244,8 @@ static int time_once(struct trace_bench *b, uint32_t which, const struct point *
     for (uint32_t i = 0; i < rings; i++)
         sum += (double)grosr_bench_rig_spans(b->rig)[i];
     *ns = sum / rings / run.steps;
-    b->report->errors +=
-        wrong_results(b, &run, p->length) + wrong_books(b, s, which == DRAINED, rings, &dropped);
+    check_results(b, &run, p->length);
+    check_counters(b, s, which == DRAINED, rings, &dropped);
     *lost = (double)dropped / b->steps / rings;
     return 0;
 }
@@ -255,6 +255,12 @@ static bool measured(const struct point *p, uint32_t which)
     return which != DRAINED || p->memory == HOST;
 }
 
+/* "GROSR at spans; short steps, host memory" */
+static void series_name(char *to, size_t size, uint32_t which, const struct point *p)
+{
+    snprintf(to, size, "%s; %s, %s", series[which].name, length_name[p->length], memory_name[p->memory]);
+}
+
 static int time_point(struct trace_bench *b, const struct point *p)
 {
     const struct grosr_bench_options *o = b->options;
@@ -262,8 +268,12 @@ static int time_point(struct trace_bench *b, const struct point *p)
     for (uint32_t i = 0; i < WARM_UP + o->repetitions; i++)
         for (uint32_t which = 0; which < SERIES; which++) {
             double ns = 0, lost = 0;
+            char name[80];
             if (!measured(p, which))
                 continue;
+            series_name(name, sizeof(name), which, p);
+            grosr_bench_begin_at(b->report, name, which <= PEER, GROSR_BENCH_WARPS, b->place[p->place]);
+            grosr_bench_round(b->report, i, WARM_UP);
             int err = *o->stop ? -ECANCELED : time_once(b, which, p, &ns, &lost);
             if (err)
                 return err;
@@ -281,20 +291,20 @@ static void report_point(struct trace_bench *b, const struct point *p)
     struct grosr_bench_report *report = b->report;
     uint32_t n = b->options->repetitions;
     double x = b->place[p->place];
-    char name[80], where[48];
+    char name[80];
 
-    snprintf(where, sizeof(where), "%s, %s", length_name[p->length], memory_name[p->memory]);
     for (uint32_t which = 0; which < SERIES; which++) {
         if (!measured(p, which))
             continue;
         if (which)
             memcpy(b->cost[which][p->memory][p->length][p->place], b->sample[which], n * sizeof(double));
-        snprintf(name, sizeof(name), "%s; %s", series[which].name, where);
+        series_name(name, sizeof(name), which, p);
         report->unit = which ? GROSR_BENCH_EVENT_COST : GROSR_BENCH_LATENCY;
         grosr_bench_add_at(report, name, which <= PEER, GROSR_BENCH_WARPS, x, 0, b->sample[which], n);
     }
     if (measured(p, DRAINED)) {
-        snprintf(name, sizeof(name), "lost of those read meanwhile; %s", where);
+        snprintf(name, sizeof(name), "lost of those read meanwhile; %s, %s", length_name[p->length],
+                 memory_name[p->memory]);
         report->unit = GROSR_BENCH_SHARE;
         grosr_bench_add_at(report, name, false, GROSR_BENCH_WARPS, x, 0, b->lost, n);
     }

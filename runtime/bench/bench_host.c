@@ -87,13 +87,10 @@ static void feed(struct mutex_queue *q, uint64_t count)
     pthread_mutex_unlock(&q->lock);
 }
 
-static uint64_t wrong(const uint64_t *result, uint64_t tasks)
+static void check_results(struct grosr_bench_report *report, const uint64_t *result, uint64_t tasks)
 {
-    uint64_t n = 0;
-
     for (uint64_t i = 0; i < tasks; i++)
-        n += result[i] != grosr_bench_result(i);
-    return n;
+        grosr_bench_check(report, "task", i, grosr_bench_result(i), result[i]);
 }
 
 /* o->repetitions samples of the mutex queue, at each number of tasks; `axis` says whether they are a sweep.
@@ -103,14 +100,18 @@ static int time_mutex(const struct grosr_bench_options *o, struct grosr_bench_re
 {
     uint32_t threads = o->workers ? o->workers : report->device.default_workers;
     pthread_t *thread = (pthread_t *)malloc(threads * sizeof(*thread));
+    const char *series = "mutex queue with threads";
     struct mutex_queue q;
     int err;
 
+    grosr_bench_begin(report, series, true);
     if (!thread)
         return grosr_fail(ENOMEM, "out of memory");
     err = start_queue(&q, thread, threads, o->tasks);
     for (uint32_t c = 0; !err && c < counts; c++) {
+        grosr_bench_begin_at(report, series, true, axis, (double)count[c]);
         for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
+            grosr_bench_round(report, i, WARM_UP);
             pthread_mutex_lock(&q.lock);
             q.next = q.end = q.finished = 0;
             memset(q.result, 0xff, count[c] * sizeof(*q.result));
@@ -119,12 +120,12 @@ static int time_mutex(const struct grosr_bench_options *o, struct grosr_bench_re
             feed(&q, count[c]);
             if (i >= WARM_UP)
                 samples[i - WARM_UP] = (double)(grosr_host_clock_ns() - start);
-            report->errors += wrong(q.result, count[c]);
+            check_results(report, q.result, count[c]);
             err = *o->stop ? -ECANCELED : 0;
         }
         if (!err)
-            grosr_bench_add_at(report, "mutex queue with threads", true, axis, (double)count[c], count[c],
-                               samples, o->repetitions);
+            grosr_bench_add_at(report, series, true, axis, (double)count[c], count[c], samples,
+                               o->repetitions);
     }
     stop_queue(&q, thread, threads);
     free(thread);
@@ -148,9 +149,12 @@ static int dispatch_threads(const struct grosr_bench_options *o, struct grosr_be
                             double *samples)
 {
     uint64_t *result = (uint64_t *)malloc(o->tasks * sizeof(*result));
+    const char *series = "a thread for every 1,000 tasks";
     int err = result ? 0 : grosr_fail(ENOMEM, "out of memory");
 
+    grosr_bench_begin(report, series, true);
     for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
+        grosr_bench_round(report, i, WARM_UP);
         memset(result, 0xff, o->tasks * sizeof(*result));
         uint64_t start = grosr_host_clock_ns();
         for (uint64_t from = 0; !err && from < o->tasks; from += BATCH) {
@@ -162,15 +166,16 @@ static int dispatch_threads(const struct grosr_bench_options *o, struct grosr_be
         }
         if (i >= WARM_UP)
             samples[i - WARM_UP] = (double)(grosr_host_clock_ns() - start);
-        report->errors += err ? 0 : wrong(result, o->tasks);
-        if (err)
+        if (err) {
             grosr_fail(-err, "cannot start a thread: %s", strerror(-err));
-        else if (*o->stop)
-            err = -ECANCELED;
+            break;
+        }
+        check_results(report, result, o->tasks);
+        err = *o->stop ? -ECANCELED : 0;
     }
     free(result);
     if (!err)
-        grosr_bench_add(report, "a thread for every 1,000 tasks", true, o->tasks, samples, o->repetitions);
+        grosr_bench_add(report, series, true, o->tasks, samples, o->repetitions);
     return err;
 }
 
@@ -228,9 +233,11 @@ static int pingpong_echo(const struct grosr_bench_options *o, struct grosr_bench
 {
     uint32_t trips = (uint32_t)o->tasks;
     struct echo e = {.last = trips};
+    const char *series = "bare echo between two threads (the floor)";
     pthread_t thread;
     int err = -pthread_create(&thread, NULL, echo_main, &e);
 
+    grosr_bench_begin(report, series, true);
     if (err)
         return grosr_fail(-err, "cannot start a thread: %s", strerror(-err));
     for (uint32_t i = 1; i <= trips; i++) {
@@ -242,7 +249,7 @@ static int pingpong_echo(const struct grosr_bench_options *o, struct grosr_bench
         samples[i - 1] = (double)(grosr_host_clock_ns() - start);
     }
     pthread_join(thread, NULL);
-    grosr_bench_add(report, "bare echo between two threads (the floor)", true, 1, samples, trips);
+    grosr_bench_add(report, series, true, 1, samples, trips);
     return 0;
 }
 
@@ -250,20 +257,24 @@ static int pingpong_mutex(const struct grosr_bench_options *o, struct grosr_benc
                           double *samples)
 {
     uint32_t trips = (uint32_t)o->tasks;
+    const char *series = "mutex queue with one thread";
     struct mutex_queue q;
     pthread_t thread;
-    int err = start_queue(&q, &thread, 1, trips);
+    int err;
 
+    grosr_bench_begin(report, series, true);
+    err = start_queue(&q, &thread, 1, trips);
     for (uint32_t i = 0; !err && i < trips; i++) {
         uint64_t start = grosr_host_clock_ns();
         feed(&q, 1);
         samples[i] = (double)(grosr_host_clock_ns() - start);
         err = *o->stop ? -ECANCELED : 0;
     }
-    report->errors += err ? 0 : wrong(q.result, trips);
+    if (!err)
+        check_results(report, q.result, trips);
     stop_queue(&q, &thread, 1);
     if (!err)
-        grosr_bench_add(report, "mutex queue with one thread", true, 1, samples, trips);
+        grosr_bench_add(report, series, true, 1, samples, trips);
     return err;
 }
 

@@ -45,6 +45,7 @@ static int measure_power(struct idle *s, const char *series, bool baseline)
     grosr_nvml_device gpu = s->report->machine.gpu;
     int err;
 
+    grosr_bench_begin(s->report, series, baseline);
     if (isnan(grosr_nvml_power_w(gpu))) {
         grosr_bench_add_unknown(s->report, series, baseline, GROSR_BENCH_WATTS,
                                 gpu ? "NVML does not tell this GPU's power" : s->report->machine.nvml_absent);
@@ -74,6 +75,7 @@ static int measure_cpu(struct idle *s, const char *series, bool baseline)
 {
     int err = grosr_bench_sleep(s->options, CPU_SETTLE_NS);
 
+    grosr_bench_begin(s->report, series, baseline);
     for (uint32_t i = 0; !err && i < s->options->repetitions; i++) {
         uint64_t start = grosr_host_clock_ns(), used = cpu_time_ns();
         err = grosr_bench_sleep(s->options, CPU_NS);
@@ -92,7 +94,8 @@ static int time_kernel(struct idle *s, enum grosr_bench_kernel kernel)
 
     for (uint32_t i = 0; !err && i < WARM_UP + s->options->repetitions; i++) {
         double ns;
-        err = grosr_bench_beside_run(s->beside, kernel, &ns, &s->report->errors);
+        grosr_bench_round(s->report, i, WARM_UP);
+        err = grosr_bench_beside_run(s->beside, kernel, &ns, s->report);
         if (i >= WARM_UP)
             s->samples[i - WARM_UP] = ns;
         if (!err && *s->options->stop)
@@ -107,10 +110,11 @@ static int measure_alone(struct idle *s)
     int err = 0;
 
     for (int k = 0; !err && k < GROSR_BENCH_KERNELS; k++) {
+        snprintf(series, sizeof(series), "%s, alone", kernel_name[k]);
+        grosr_bench_begin(s->report, series, true);
         err = time_kernel(s, (enum grosr_bench_kernel)k);
         if (err)
             break;
-        snprintf(series, sizeof(series), "%s, alone", kernel_name[k]);
         grosr_bench_add_value(s->report, series, true, GROSR_BENCH_LATENCY, s->samples,
                               s->options->repetitions);
         s->alone_ns[k] = s->samples[s->options->repetitions / 2]; /* sorted by now */
@@ -125,6 +129,7 @@ static int measure_beside(struct idle *s, const char *runtime)
     for (int k = 0; s->beside && !err && k < GROSR_BENCH_KERNELS; k++) {
         char series[128];
         snprintf(series, sizeof(series), "%s beside %s", kernel_name[k], runtime);
+        grosr_bench_begin(s->report, series, false);
         err = time_kernel(s, (enum grosr_bench_kernel)k);
         if (err == -ETIMEDOUT) {
             grosr_bench_add_unknown(s->report, series, false, GROSR_BENCH_SLOWDOWN, grosr_error());
@@ -140,42 +145,46 @@ static int measure_beside(struct idle *s, const char *runtime)
 }
 
 /* One task, checked. */
-static int try_runtime(struct idle *s, grosr *rt)
+static int try_runtime(struct idle *s, grosr *rt, const char *series)
 {
     struct grosr_task task = {.function = GROSR_FN_ADD, .a = 7, .b = 21};
     struct grosr_result result = {0, -1};
     uint64_t first;
-    int err = grosr_submit(rt, &task, 1, &result, &first);
+    int err;
 
+    grosr_bench_begin(s->report, series, false);
+    err = grosr_submit(rt, &task, 1, &result, &first);
     if (!err)
         err = grosr_bench_wait(rt, first + 1, 1);
-    s->report->errors += !err && (result.status != 0 || result.value != grosr_bench_result(7));
+    if (!err)
+        grosr_bench_check_result(s->report, first, grosr_bench_result(7), &result);
     return err;
 }
 
 static int measure_runtime(struct idle *s, uint32_t workers, uint32_t sms)
 {
-    char name[64], series[80];
+    char name[64], series[80], beside[80];
     grosr *rt = NULL;
-    int err = grosr_bench_open(s->report, workers, sms, &rt), ended;
+    int err, ended;
 
-    if (err)
-        return err;
     if (s->beside)
         snprintf(name, sizeof(name), "%u worker%s on %u SM%s", workers, workers > 1 ? "s" : "", sms,
                  sms > 1 ? "s" : "");
     else
         snprintf(name, sizeof(name), "%u worker%s", workers, workers > 1 ? "s" : "");
     snprintf(series, sizeof(series), "GROSR, idle, %s", name);
-    if (!(err = try_runtime(s, rt)) && s->beside)
+    snprintf(beside, sizeof(beside), "idle GROSR, %s", name);
+    grosr_bench_begin(s->report, series, false);
+    if ((err = grosr_bench_open(s->report, workers, sms, &rt)))
+        return err;
+    if (!(err = try_runtime(s, rt, series)) && s->beside)
         err = measure_power(s, series, false);
     if (!err)
         err = measure_cpu(s, series, false);
-    snprintf(series, sizeof(series), "idle GROSR, %s", name);
     if (!err)
-        err = measure_beside(s, series);
+        err = measure_beside(s, beside);
     if (!err)
-        err = try_runtime(s, rt);
+        err = try_runtime(s, rt, series);
     ended = grosr_close(rt);
     err = err ? err : ended;
     if (s->beside) { /* what found no room beside the runtime runs now */
@@ -193,6 +202,7 @@ int grosr_bench_idle(const struct grosr_bench_options *o, struct grosr_bench_rep
     struct idle s = {.options = o, .report = report, .samples = grosr_bench_samples(room(o))};
     int err = s.samples ? 0 : -ENOMEM;
 
+    grosr_bench_begin(report, "kernels beside the runtime", true);
     if (!err && cuda)
         err = grosr_bench_beside_open(&s.beside, report);
     if (!err && cuda)

@@ -12,27 +12,32 @@
 static int pingpong_grosr(const struct grosr_bench_options *o, struct grosr_bench_report *report)
 {
     uint32_t trips = (uint32_t)o->tasks, warm = trips / 10 + 1;
+    const char *series = "GROSR, host to task to host";
     double *samples = grosr_bench_samples(trips);
     grosr *rt = NULL;
-    int err = samples ? grosr_bench_open(report, o->workers, 0, &rt) : -ENOMEM;
+    int err;
 
+    grosr_bench_begin(report, series, false);
+    err = samples ? grosr_bench_open(report, o->workers, 0, &rt) : -ENOMEM;
     for (uint32_t i = 0; !err && i < warm + trips; i++) {
         struct grosr_task task = {.function = GROSR_FN_ADD, .a = i, .b = 3 * (uint64_t)i};
         struct grosr_result result = {0, -1};
+        grosr_bench_round(report, i, warm);
         uint64_t first, start = grosr_host_clock_ns();
         err = grosr_submit(rt, &task, 1, &result, &first);
         if (!err)
             err = grosr_bench_wait(rt, first + 1, 1);
         if (i >= warm)
             samples[i - warm] = (double)(grosr_host_clock_ns() - start);
-        report->errors += !err && (result.status != 0 || result.value != grosr_bench_result(i));
+        if (!err)
+            grosr_bench_check_result(report, i, grosr_bench_result(i), &result);
         if (!err && *o->stop)
             err = -ECANCELED;
     }
     int closed = grosr_close(rt);
     err = err ? err : closed;
     if (!err)
-        grosr_bench_add(report, "GROSR, host to task to host", false, 1, samples, trips);
+        grosr_bench_add(report, series, false, 1, samples, trips);
     free(samples);
     return err;
 }

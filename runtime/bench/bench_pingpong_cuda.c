@@ -25,7 +25,7 @@ static int await(const sys32 *word, uint32_t value)
         if (start == 0)
             start = now;
         if (now - start > ECHO_TIMEOUT_NS)
-            return grosr_fail(EIO, "the baseline's kernel does not answer");
+            return grosr_fail(EIO, "the kernel does not answer");
     }
     return 0;
 }
@@ -37,10 +37,13 @@ static int time_echo(struct grosr_bench_cuda *b, const struct grosr_bench_option
     CUdeviceptr request = b->word_view, response = b->word_view + GROSR_BENCH_WORD_STRIDE * sizeof(sys32);
     uint64_t timeout_ns = 2 * (uint64_t)ECHO_TIMEOUT_NS;
     void *arguments[] = {&request, &response, &last, &timeout_ns};
+    const char *series = "bare echo over mapped memory (the floor)";
     int err = 0;
 
+    grosr_bench_begin(report, series, true);
     TRY(launch(b->echo, 1, 1, 1, 1, 1, 1, 0, b->stream, arguments, NULL));
     for (uint32_t i = 1; !err && i <= last; i++) {
+        grosr_bench_round(report, i - 1, warm);
         uint64_t start = grosr_host_clock_ns();
         sys_store_release(&b->word[0], i);
         err = await(&b->word[GROSR_BENCH_WORD_STRIDE], i);
@@ -53,7 +56,7 @@ static int time_echo(struct grosr_bench_cuda *b, const struct grosr_bench_option
     if (!err)
         err = grosr_bench_cuda_wait(b, ECHO_TIMEOUT_NS);
     if (!err)
-        grosr_bench_add(report, "bare echo over mapped memory (the floor)", true, 1, samples, trips);
+        grosr_bench_add(report, series, true, 1, samples, trips);
     return err;
 }
 
@@ -63,9 +66,12 @@ static int time_mediated(struct grosr_bench_cuda *b, const struct grosr_bench_op
 {
     uint32_t trips = o->tasks < GROSR_BENCH_LAUNCHES_MAX ? (uint32_t)o->tasks : GROSR_BENCH_LAUNCHES_MAX,
              warm = trips / 10 + 1;
+    const char *series = "kernel, CPU, next kernel";
 
+    grosr_bench_begin(report, series, true);
     for (uint32_t i = 1; i <= warm + trips; i++) {
         void *arguments[] = {&b->word_view, &i};
+        grosr_bench_round(report, i - 1, warm);
         uint64_t start = grosr_host_clock_ns();
         TRY(launch(b->step, 1, 1, 1, 1, 1, 1, 0, b->stream, arguments, NULL));
         int err = await(&b->word[0], i);
@@ -77,7 +83,7 @@ static int time_mediated(struct grosr_bench_cuda *b, const struct grosr_bench_op
             return -ECANCELED;
     }
     TRY(stream_synchronize(b->stream));
-    grosr_bench_add(report, "kernel, CPU, next kernel", true, 1, samples, trips);
+    grosr_bench_add(report, series, true, 1, samples, trips);
     return 0;
 }
 
@@ -88,7 +94,9 @@ static int time_hop(struct grosr_bench_cuda *b, const struct grosr_bench_options
     uint32_t trips = o->tasks < GROSR_BENCH_LAUNCHES_MAX ? (uint32_t)o->tasks : GROSR_BENCH_LAUNCHES_MAX;
     CUdeviceptr word, time = b->result;
     void *arguments[] = {&word, &time, &trips};
+    const char *series = "bare hop between two SMs, release and acquire (a floor)";
 
+    grosr_bench_begin(report, series, true);
     TRY(memory_alloc(&word, 4096));
     TRY(memory_set(word, 0, 4096, b->stream));
     /* Cooperative: both blocks are there, or neither. */
@@ -101,8 +109,7 @@ static int time_hop(struct grosr_bench_cuda *b, const struct grosr_bench_options
     grosr_cuda.memory_free(word);
     for (uint32_t i = 0; i < trips; i++)
         samples[i] = (double)(b->copy[i + 1] - b->copy[i]) / 2;
-    grosr_bench_add(report, "bare hop between two SMs, release and acquire (a floor)", true, 1, samples,
-                    trips);
+    grosr_bench_add(report, series, true, 1, samples, trips);
     return 0;
 }
 
@@ -111,6 +118,7 @@ int grosr_bench_pingpong_cuda(const struct grosr_bench_options *o, struct grosr_
     struct grosr_bench_options steps = *o;
     double *samples = grosr_bench_samples((uint32_t)o->tasks);
     struct grosr_bench_cuda b;
+    const char *chain = "CUDA graph, a chain of 1,000 steps";
     CUgraphExec graph = NULL;
     int err = samples ? grosr_bench_cuda_open(&b, report, GROSR_BENCH_LAUNCHES_MAX + 1) : -ENOMEM;
 
@@ -123,12 +131,13 @@ int grosr_bench_pingpong_cuda(const struct grosr_bench_options *o, struct grosr_
     if (!err)
         err = time_mediated(&b, o, report, samples);
     if (!err)
+        grosr_bench_begin(report, chain, true);
+    if (!err)
         err = grosr_bench_make_graph(&b, GRAPH_NODES, &graph);
     steps.repetitions = GRAPH_STEPS;
     if (!err)
-        err = grosr_bench_time_launcher(&b, &steps, report, "CUDA graph, a chain of 1,000 steps",
-                                        GROSR_BENCH_NO_AXIS, grosr_bench_launch_graph, GRAPH_NODES,
-                                        GRAPH_NODES, graph);
+        err = grosr_bench_time_launcher(&b, &steps, report, chain, GROSR_BENCH_NO_AXIS,
+                                        grosr_bench_launch_graph, GRAPH_NODES, GRAPH_NODES, graph);
     if (graph)
         grosr_cuda.graph_exec_destroy(graph);
     grosr_bench_cuda_close(&b);

@@ -34,16 +34,14 @@ static void fill_tasks(struct grosr_bench_producers *p)
                                 : (struct grosr_task){.function = GROSR_FN_ADD, .a = (uint32_t)i, .b = 3 * i};
 }
 
-static uint64_t wrong_results(const struct grosr_bench_producers *p)
+static void check_results(const struct grosr_bench_producers *p, struct grosr_bench_report *report)
 {
-    uint64_t n = 0;
-
     for (uint64_t i = 0; i < p->tasks; i++) {
-        uint64_t value = p->result[i].value;
-        bool right = p->spin_ns ? value >= p->spin_ns : value == grosr_bench_result(i);
-        n += p->result[i].status != 0 || !right;
+        if (p->spin_ns)
+            grosr_bench_check_spin(report, i, p->spin_ns, &p->result[i]);
+        else
+            grosr_bench_check_result(report, i, grosr_bench_result(i), &p->result[i]);
     }
-    return n;
 }
 
 static void submit_share(struct grosr_bench_producers *p, unsigned index)
@@ -97,6 +95,7 @@ int grosr_bench_producers_time(const struct grosr_bench_options *o, struct grosr
             abort(); /* the others wait at a barrier for it */
     }
     for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
+        grosr_bench_round(report, i, WARM_UP);
         memset(p->result, 0xff, p->tasks * sizeof(*p->result));
         p->go = true;
         pthread_barrier_wait(&p->start);
@@ -107,7 +106,7 @@ int grosr_bench_producers_time(const struct grosr_bench_options *o, struct grosr
             samples[i - WARM_UP] = (double)(grosr_host_clock_ns() - start);
         err = any_failure(p);
         if (!err)
-            report->errors += wrong_results(p);
+            check_results(p, report);
         if (!err && *o->stop)
             err = -ECANCELED;
     }

@@ -26,7 +26,7 @@ struct grosr_bench_producers {
 /* Makes room for `tasks` tasks, the most that a measurement takes. */
 int grosr_bench_producers_make(struct grosr_bench_producers *p, uint64_t tasks);
 
-/* Takes options->repetitions samples of p->tasks tasks by p->threads threads. */
+/* Takes options->repetitions samples of p->tasks tasks by p->threads threads, for the report's series. */
 int grosr_bench_producers_time(const struct grosr_bench_options *options, struct grosr_bench_report *report,
                                struct grosr_bench_producers *p, double *samples);
 

@@ -147,6 +147,8 @@ double *grosr_bench_samples(uint32_t count)
 void grosr_bench_free(struct grosr_bench_report *report)
 {
     free(report->row);
+    free(report->wrong);
     report->row = NULL;
-    report->rows = report->room = 0;
+    report->wrong = NULL;
+    report->rows = report->room = report->wrongs = report->wrong_room = 0;
 }

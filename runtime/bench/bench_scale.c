@@ -28,16 +28,20 @@ static int scale_tasks(const struct grosr_bench_options *o, struct grosr_bench_r
     uint64_t count[GROSR_BENCH_SWEEP];
     uint32_t counts = grosr_bench_sweep(o->tasks, count);
     struct grosr_bench_producers p = {.threads = 1};
-    int err = grosr_bench_producers_make(&p, o->tasks);
+    const char *series = "GROSR, host-fed by 1 thread";
+    int err;
 
+    grosr_bench_begin(report, series, false);
+    err = grosr_bench_producers_make(&p, o->tasks);
     if (!err)
         err = grosr_bench_open(report, o->workers, 0, &p.rt);
     for (uint32_t i = 0; !err && i < counts; i++) {
         p.tasks = count[i];
+        grosr_bench_begin_at(report, series, false, GROSR_BENCH_TASKS, (double)p.tasks);
         err = grosr_bench_producers_time(o, report, &p, samples);
         if (!err)
-            grosr_bench_add_at(report, "GROSR, host-fed by 1 thread", false, GROSR_BENCH_TASKS,
-                               (double)p.tasks, p.tasks, samples, o->repetitions);
+            grosr_bench_add_at(report, series, false, GROSR_BENCH_TASKS, (double)p.tasks, p.tasks, samples,
+                               o->repetitions);
     }
     for (uint32_t i = 0; !err && i < counts; i++)
         err = grosr_bench_device_fed(o, p.rt, report, GROSR_BENCH_TASKS, count[i], samples);
@@ -49,16 +53,20 @@ static int scale_producers(const struct grosr_bench_options *o, struct grosr_ben
 {
     bool cuda = grosr_bench_on_cuda(report);
     struct grosr_bench_producers p = {.tasks = at_most(o->tasks, cuda ? SWEEP_TASKS_CUDA : SWEEP_TASKS_HOST)};
-    int err = grosr_bench_producers_make(&p, p.tasks);
+    const char *series = "GROSR, host-fed";
+    int err;
 
+    grosr_bench_begin(report, series, false);
+    err = grosr_bench_producers_make(&p, p.tasks);
     if (!err)
         err = grosr_bench_open(report, o->workers, 0, &p.rt);
     for (p.threads = 1; !err && p.threads <= GROSR_BENCH_PRODUCERS_MAX && p.threads <= p.tasks;
          p.threads *= 2) {
+        grosr_bench_begin_at(report, series, false, GROSR_BENCH_PRODUCERS, p.threads);
         err = grosr_bench_producers_time(o, report, &p, samples);
         if (!err)
-            grosr_bench_add_at(report, "GROSR, host-fed", false, GROSR_BENCH_PRODUCERS, p.threads, p.tasks,
-                               samples, o->repetitions);
+            grosr_bench_add_at(report, series, false, GROSR_BENCH_PRODUCERS, p.threads, p.tasks, samples,
+                               o->repetitions);
     }
     return grosr_bench_producers_close(&p, err);
 }
@@ -71,16 +79,20 @@ static int scale_sms_at(const struct grosr_bench_options *o, struct grosr_bench_
     enum grosr_bench_axis axis = cuda ? GROSR_BENCH_SMS : GROSR_BENCH_WORKERS;
     uint64_t tiny = at_most(o->tasks, cuda ? SWEEP_TASKS_CUDA : SWEEP_TASKS_HOST),
              spin = at_most(o->tasks, cuda ? SPIN_TASKS_CUDA : SPIN_TASKS_HOST);
-    char series[64];
-    int err = grosr_bench_open(report, sms * per_sm, sms, &p->rt), closed;
+    char series[64] = "GROSR, tiny tasks";
+    int err, closed;
 
     p->spin_ns = 0;
     p->tasks = tiny;
+    grosr_bench_begin_at(report, series, false, axis, sms);
+    err = grosr_bench_open(report, sms * per_sm, sms, &p->rt);
     if (!err && !(err = grosr_bench_producers_time(o, report, p, samples)))
-        grosr_bench_add_at(report, "GROSR, tiny tasks", false, axis, sms, tiny, samples, o->repetitions);
+        grosr_bench_add_at(report, series, false, axis, sms, tiny, samples, o->repetitions);
     p->spin_ns = cuda ? SPIN_NS_CUDA : SPIN_NS_HOST;
     p->tasks = spin;
     snprintf(series, sizeof(series), "GROSR, tasks of %u us", (unsigned)(p->spin_ns / 1000));
+    if (!err)
+        grosr_bench_begin_at(report, series, false, axis, sms);
     if (!err && !(err = grosr_bench_producers_time(o, report, p, samples)))
         grosr_bench_add_at(report, series, false, axis, sms, spin, samples, o->repetitions);
     closed = grosr_close(p->rt);

@@ -67,7 +67,7 @@ static struct tree range_tree(uint64_t most)
     return t;
 }
 
-/* Grows a tree once. */
+/* Grows a tree once. Its root is the only task whose result the host sees. */
 static int grow(grosr *rt, const struct tree *t, struct grosr_bench_report *report, double *ns)
 {
     struct grosr_task root = {.function = (uint16_t)t->function, .a = t->a, .b = t->b};
@@ -78,7 +78,8 @@ static int grow(grosr *rt, const struct tree *t, struct grosr_bench_report *repo
     if (!err)
         err = grosr_bench_wait(rt, first + 1, t->tasks);
     *ns = (double)(grosr_host_clock_ns() - start);
-    report->errors += !err && (result.status != 0 || result.value != t->value);
+    if (!err)
+        grosr_bench_check_result(report, first, t->value, &result);
     return err;
 }
 
@@ -89,6 +90,7 @@ static int time_tree(const struct grosr_bench_options *o, grosr *rt, const struc
 
     for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
         double ns;
+        grosr_bench_round(report, i, WARM_UP);
         err = *o->stop ? -ECANCELED : grow(rt, t, report, &ns);
         if (!err && i >= WARM_UP)
             samples[i - WARM_UP] = ns;
@@ -99,12 +101,14 @@ static int time_tree(const struct grosr_bench_options *o, grosr *rt, const struc
 int grosr_bench_device_fed(const struct grosr_bench_options *o, grosr *rt, struct grosr_bench_report *report,
                            enum grosr_bench_axis axis, uint64_t tasks, double *samples)
 {
+    const char *series = "GROSR, device-fed by one task";
     struct tree t = range_tree(tasks + 1);
-    int err = time_tree(o, rt, &t, report, samples);
+    int err;
 
+    grosr_bench_begin_at(report, series, false, axis, (double)tasks);
+    err = time_tree(o, rt, &t, report, samples);
     if (!err)
-        grosr_bench_add_at(report, "GROSR, device-fed by one task", false, axis, (double)tasks, tasks,
-                           samples, o->repetitions);
+        grosr_bench_add_at(report, series, false, axis, (double)tasks, tasks, samples, o->repetitions);
     return err;
 }
 
@@ -139,12 +143,15 @@ static int time_trees(const struct grosr_bench_options *o, struct grosr_bench_re
         range_tree(tasks),
     };
     grosr *rt = NULL;
-    int err = open_with(report, o->workers, 0, 0, sharing, &rt);
+    int err;
 
+    grosr_bench_begin(report, one_queue ? "one shared queue" : "GROSR", one_queue);
+    err = open_with(report, o->workers, 0, 0, sharing, &rt);
     for (uint32_t i = 0; !err && i < sizeof(trees) / sizeof(trees[0]); i++) {
         char series[80];
         snprintf(series, sizeof(series), "%s%s", one_queue ? "one shared queue, " : "GROSR, ",
                  trees[i].shape);
+        grosr_bench_begin(report, series, one_queue);
         err = time_tree(o, rt, &trees[i], report, samples);
         if (!err)
             grosr_bench_add(report, series, one_queue, trees[i].tasks, samples, o->repetitions);
@@ -167,15 +174,17 @@ static void time_calls(const struct grosr_bench_options *o, struct grosr_bench_r
                        double *samples)
 {
     struct tree t = fibonacci_tree(o->tasks < SERIAL_MAX ? o->tasks : SERIAL_MAX);
+    const char *series = "calls of one CPU thread, a Fibonacci tree";
     serial_function table[] = {call_fibonacci};
 
+    grosr_bench_begin(report, series, true);
     for (uint32_t i = 0; i < o->repetitions; i++) {
-        uint64_t start = grosr_host_clock_ns();
-        report->errors += table[0](table, t.a) != t.value;
+        uint64_t start = grosr_host_clock_ns(), value = table[0](table, t.a);
         samples[i] = (double)(grosr_host_clock_ns() - start);
+        grosr_bench_round(report, i, 0);
+        grosr_bench_check(report, "call", t.a, t.value, value);
     }
-    grosr_bench_add(report, "calls of one CPU thread, a Fibonacci tree", true, t.tasks, samples,
-                    o->repetitions);
+    grosr_bench_add(report, series, true, t.tasks, samples, o->repetitions);
 }
 
 int grosr_bench_spawn(const struct grosr_bench_options *o, struct grosr_bench_report *report)
@@ -203,7 +212,7 @@ static int run_chains(const struct grosr_bench_options *o, grosr *rt, uint32_t f
 {
     static uint64_t time[CHAIN_STEPS];
     void *device;
-    uint32_t n = 0;
+    uint32_t n = 0, chain = 0;
     int err = grosr_device_memory(rt, &device);
 
     while (!err && n < count) {
@@ -211,13 +220,15 @@ static int run_chains(const struct grosr_bench_options *o, grosr *rt, uint32_t f
             .function = (uint16_t)function, .a = CHAIN_STEPS - 1, .b = (uint64_t)(uintptr_t)device};
         struct grosr_result result = {0, -1};
         uint64_t first;
+        grosr_bench_round(report, chain++, 0);
         err = grosr_submit(rt, &task, 1, &result, &first);
         if (!err)
             err = grosr_bench_wait(rt, first + 1, CHAIN_STEPS);
-        report->errors += !err && result.status != 0;
+        if (!err)
+            grosr_bench_check(report, "status of task", first, 0, (uint64_t)result.status);
         err = err ? err : grosr_device_read(rt, time, 0, sizeof(time));
         for (uint32_t i = CHAIN_WARM; !err && i + 1 < CHAIN_STEPS && n < count; i++) {
-            report->errors += time[i + 1] < time[i];
+            grosr_bench_check_min(report, "time in ns of step", i + 1, time[i], time[i + 1]);
             samples[n++] = (double)(time[i + 1] - time[i]);
         }
         if (!err && *o->stop)
@@ -246,6 +257,7 @@ int grosr_bench_chains(const struct grosr_bench_options *o, struct grosr_bench_r
         grosr *rt = NULL;
         if (chains[i].function == GROSR_FN_RELAY && !chains[i].workers && o->workers == 1)
             continue; /* there is no other */
+        grosr_bench_begin(report, chains[i].series, false);
         err = open_with(report, chains[i].workers ? chains[i].workers : o->workers, chains[i].sms,
                         CHAIN_STEPS * sizeof(uint64_t), GROSR_SHARING_ON_DEMAND, &rt);
         if (!err)

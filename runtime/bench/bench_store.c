@@ -61,7 +61,25 @@ struct store_bench {
     uint64_t bytes;                   /* that the baseline has written */
     char packed[LZ4_COMPRESSBOUND(RING_EVENTS * sizeof(struct grosr_pair))];
     double *sample[SERIES];
+    uint32_t round;
 };
+
+static void series_name(char *to, size_t size, int which, bool warps)
+{
+    const char *kind = warps ? ", by warps" : ", one by one";
+
+    snprintf(to, size, "%s%s", series[which].name, which == INSERTED ? "" : kind);
+}
+
+/* What is wrong from here on, or fails, is this series'. */
+static void begin(struct store_bench *s, int which)
+{
+    char name[80];
+
+    series_name(name, sizeof(name), which, s->made.warps);
+    grosr_bench_begin(s->report, name, series[which].baseline);
+    grosr_bench_round(s->report, s->round, 0);
+}
 
 /* CPU time of this thread. */
 static uint64_t cpu_ns(void)
@@ -151,10 +169,11 @@ static int pass_events(struct store_bench *s, take_fn *take, double *ns)
 
 /* ---- the steps ---- */
 
-static int baseline(struct store_bench *s, take_fn *take, double *ns)
+static int baseline(struct store_bench *s, int which, take_fn *take, double *ns)
 {
     int err;
 
+    begin(s, which);
     s->bytes = 0;
     s->fd = open(s->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (s->fd < 0)
@@ -163,6 +182,17 @@ static int baseline(struct store_bench *s, take_fn *take, double *ns)
     close(s->fd);
     unlink(s->path);
     return err;
+}
+
+/* Compares stored records with those that were drained, number `first` of their ring and on. */
+static void check_records(struct store_bench *s, const struct grosr_pair *records,
+                          const struct grosr_pair *drained, uint32_t count, uint64_t first)
+{
+    begin(s, STORED);
+    for (uint32_t i = 0; i < count; i++)
+        if (grosr_bench_check(s->report, "low word of record", first + i, drained[i].lo, records[i].lo))
+            grosr_bench_check(s->report, "high word of record", first + i, drained[i].hi, records[i].hi);
+    begin(s, BUILT);
 }
 
 /* Builds rows of what is stored, and compares it. *ns: the building. */
@@ -185,14 +215,14 @@ static int build(struct store_bench *s, struct grosr_rows *rows, double *ns)
             err = commit_at(s, COMMIT_CHUNKS);
         spent += cpu_ns() - start;
         if (!err)
-            s->report->errors +=
-                memcmp(records, &s->made.ring[ring].event[first], count * sizeof(*records)) != 0;
+            check_records(s, records, &s->made.ring[ring].event[first], count, first);
         free(records);
         events += count;
         if (!err && *s->options->stop)
             err = -ECANCELED;
     }
-    s->report->errors += !err && events != s->made.events;
+    if (!err)
+        grosr_bench_check(s->report, "events that were stored", GROSR_BENCH_NO_INDEX, s->made.events, events);
     uint64_t start = cpu_ns();
     if (!err)
         err = grosr_rows_finish(rows, final);
@@ -203,15 +233,16 @@ static int build(struct store_bench *s, struct grosr_rows *rows, double *ns)
     return err;
 }
 
-/* Whether a query of one row and column gives what is expected; *value. */
-static bool asks(sqlite3 *db, const char *sql, int64_t *value)
+/* The answer to a query of one row and column. */
+static int ask(sqlite3 *db, const char *sql, int64_t *value)
 {
     sqlite3_stmt *q = NULL;
     bool known = sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+    int err = known ? 0 : grosr_fail(EIO, "no answer to %s: %s", sql, sqlite3_errmsg(db));
 
-    *value = known ? sqlite3_column_int64(q, 0) : -1;
+    *value = known ? sqlite3_column_int64(q, 0) : 0;
     sqlite3_finalize(q);
-    return known;
+    return err;
 }
 
 /* Looks into the closed file. */
@@ -235,12 +266,18 @@ static int check(struct store_bench *s, double *bytes)
 
     if (err)
         return err;
-    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
-        s->report->errors += !asks(db, facts[i].sql, &value) || value != (int64_t)facts[i].expected;
-    s->report->errors += !asks(db, "SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'", &value);
-    *bytes = (double)value / (double)s->made.events;
+    for (size_t i = 0; !err && i < sizeof(facts) / sizeof(facts[0]); i++) {
+        err = ask(db, facts[i].sql, &value);
+        if (!err)
+            grosr_bench_check(s->report, facts[i].sql, GROSR_BENCH_NO_INDEX, facts[i].expected,
+                              (uint64_t)value);
+    }
+    if (!err)
+        err = ask(db, "SELECT value FROM GROSR_META WHERE key = 'chunk_bytes'", &value);
+    if (!err)
+        *bytes = (double)value / (double)s->made.events;
     sqlite3_close(db);
-    return 0;
+    return err;
 }
 
 /* Drains and stores, builds rows, closes. */
@@ -250,9 +287,10 @@ static int store_all(struct store_bench *s, double *stored_ns, double *built_ns,
     struct grosr_clock clock;
     struct grosr_rows *rows = NULL;
     struct grosr_bases bases;
-    int err = grosr_store_create(&s->store, s->path);
+    int err;
 
-    if (err)
+    begin(s, STORED);
+    if ((err = grosr_store_create(&s->store, s->path)))
         return err;
     s->chunks = 0;
     grosr_clock_init(&clock, s->made.session);
@@ -262,7 +300,11 @@ static int store_all(struct store_bench *s, double *stored_ns, double *built_ns,
     if (!err)
         err = pass_events(s, store_them, stored_ns);
     if (!err)
+        begin(s, BUILT);
+    if (!err)
         err = build(s, rows, built_ns);
+    if (!err)
+        begin(s, CLOSED);
     uint64_t start = cpu_ns();
     if (!err)
         err = grosr_store_finish(s->store, NULL);
@@ -280,9 +322,12 @@ static int insert_rows(struct store_bench *s, double *ns)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *insert = NULL;
-    uint64_t start = cpu_ns();
-    int code = sqlite3_open(s->path, &db);
+    uint64_t start;
+    int code;
 
+    begin(s, INSERTED);
+    start = cpu_ns();
+    code = sqlite3_open(s->path, &db);
     if (code == SQLITE_OK)
         code =
             sqlite3_exec(db,
@@ -324,12 +369,14 @@ static int take_sample(struct store_bench *s, uint32_t i)
     const double events = (double)s->made.events * 1e9, tasks = (double)s->options->tasks * 1e9;
     const double rows = tasks + (double)s->made.waits * 1e9;
     double ns[SERIES], bytes = 0;
-    int err = store_all(s, &ns[STORED], &ns[BUILT], &ns[CLOSED], &bytes);
+    int err;
 
+    s->round = i;
+    err = store_all(s, &ns[STORED], &ns[BUILT], &ns[CLOSED], &bytes);
     if (!err)
-        err = baseline(s, copy_them, &ns[COPIED]);
+        err = baseline(s, COPIED, copy_them, &ns[COPIED]);
     if (!err)
-        err = baseline(s, lz4_them, &ns[LZ4ED]);
+        err = baseline(s, LZ4ED, lz4_them, &ns[LZ4ED]);
     if (!err)
         err = insert_rows(s, &ns[INSERTED]);
     if (err)
@@ -410,10 +457,7 @@ static int measure(const struct grosr_bench_options *o, struct grosr_bench_repor
         char name[80];
         if (i == INSERTED && warps) /* the same rows */
             continue;
-        snprintf(name, sizeof(name), "%s%s", series[i].name,
-                 i == INSERTED ? ""
-                 : warps       ? ", by warps"
-                               : ", one by one");
+        series_name(name, sizeof(name), i, warps);
         grosr_bench_add_value(report, name, series[i].baseline, series[i].unit, s->sample[i], o->repetitions);
     }
     close_all(s);

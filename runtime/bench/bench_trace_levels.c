@@ -26,7 +26,7 @@ static int sample(grosr *rt, const struct grosr_task *tasks, struct grosr_result
         err = grosr_bench_wait(rt, first + count, count);
     *ns = (double)(grosr_host_clock_ns() - start);
     for (uint64_t i = 0; !err && i < count; i++)
-        report->errors += results[i].status != 0 || results[i].value < spin_ns;
+        grosr_bench_check_spin(report, i, spin_ns, &results[i]);
     return err;
 }
 
@@ -51,6 +51,7 @@ static int time_level(const struct grosr_bench_options *o, struct grosr_bench_re
     err = grosr_open(&rt, &options);
     for (uint32_t i = 0; !err && i < WARM_UP + o->repetitions; i++) {
         double ns;
+        grosr_bench_round(report, i, WARM_UP);
         err = *o->stop ? -ECANCELED : sample(rt, tasks, results, count, spin_ns, report, &ns);
         if (!err && i >= WARM_UP)
             samples[i - WARM_UP] = ns;
@@ -80,6 +81,9 @@ static int time_length(const struct grosr_bench_options *o, struct grosr_bench_r
         tasks[i] = (struct grosr_task){.function = GROSR_FN_SPIN, .b = spin_ns};
     for (uint32_t level = 0; !err && level < LEVELS; level++) {
         char series[80];
+        snprintf(series, sizeof(series), "GROSR, tasks of %g us at `%s`, beside `off`",
+                 (double)spin_ns * 1e-3, grosr_level_name(level));
+        grosr_bench_begin(report, series, false);
         err = time_level(o, report, level, tasks, results, count, spin_ns, samples);
         if (err)
             break;
@@ -89,8 +93,6 @@ static int time_length(const struct grosr_bench_options *o, struct grosr_bench_r
         }
         for (uint32_t i = 0; i < o->repetitions; i++)
             samples[i] /= off;
-        snprintf(series, sizeof(series), "GROSR, tasks of %g us at `%s`, beside `off`",
-                 (double)spin_ns * 1e-3, grosr_level_name(level));
         grosr_bench_add_value(report, series, level == 0, GROSR_BENCH_SLOWDOWN, samples, o->repetitions);
     }
     free(tasks);

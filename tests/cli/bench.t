@@ -53,6 +53,7 @@ for my $name (@names) {
     spew("$dir/$name.json", $run->{stdout});
     my $j = $report{$name} = json_of($run);
     is("$j->{bench} $j->{device} $j->{errors}", "$name host 0", "$name: all results right");
+    ok(!@{$j->{wrong_results}} && exists $j->{failure} && !defined $j->{failure}, "$name: and it came to its end");
     like($j->{date}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, "$name: says when");
     ok($j->{machine}{cpu} && $j->{machine}{cpus} >= 1 && $j->{grosr_version}, "$name: on what machine, by which grosr");
     is(join(' ', grep { !exists $j->{machine}{$_} }
@@ -109,6 +110,15 @@ like($run->{stdout}, qr/^series +tasks +samples.*^GROSR, host-fed by 1 thread +2
 like($run->{stdout}, qr/\Adispatch on .*\n.* CPUs, 20\d\d-.*Z, grosr \d.*\ntasks 200  repetitions 2 /, 'that says the machine first');
 $run = grosr('bench', 'scale', '--device', 'host', '--tasks', 20, '--repetitions', 2);
 like($run->{stdout}, qr/^series +at +tasks.*producers 8/ms, 'a sweep has its points');
+
+# ---- an experiment that fails: what was measured is printed all the same, and whose error it was ----
+
+$run = grosr({env => {TMPDIR => "$dir/nosuch"}}, 'bench', 'store', '--device', 'host', '--tasks', 100, '--repetitions', 2, '--json');
+says_one_line($run, 1, qr/series 'GROSR, drained, packed, stored, one by one', repetition 1: .*nosuch/, 'a folder that is not there');
+my $failure = json_of($run)->{failure};
+is(join('|', map { $_ // 'null' } @$failure{qw(series baseline axis x warm_up round)}),
+   'GROSR, drained, packed, stored, one by one|0|null|null|0|1', 'names the series and the round in the JSON too');
+like($failure->{error}, qr/nosuch/, 'with the error');
 
 # ---- plots ----
 

@@ -1,8 +1,12 @@
-/* An experiment's rows say no more than their samples do. */
+/* An experiment's rows say no more than their samples do; whose result was wrong, or whose error ended it, is
+ * reported. */
 #include "../tap.h"
 
 #include "../../runtime/bench/bench.h"
+#include "../../tracer/base/error.h"
+#include "../../viewer/command/bench_print.h"
 
+#include <errno.h>
 #include <math.h>
 
 static struct grosr_bench_report report;
@@ -102,12 +106,133 @@ static void nvml(void)
     ok(strlen(version) < sizeof(version), "driver version '%s'", version);
 }
 
+/* ---- wrong results and errors ---- */
+
+static void wrong_text(uint32_t i, const char *want)
+{
+    char got[512] = "";
+
+    if (i < report.wrongs)
+        grosr_bench_wrong_text(got, sizeof(got), &report.wrong[i]);
+    ok(!strcmp(got, want), "%s", want);
+    if (strcmp(got, want))
+        printf("# got %s\n", got);
+}
+
+static void wrong_results(void)
+{
+    const struct grosr_result right = {7, 0}, failed = {7, -105}, early = {99, 0};
+
+    grosr_bench_begin(&report, "GROSR, a tree", false);
+    grosr_bench_round(&report, 2, 3);
+    ok(grosr_bench_check_result(&report, 1, 7, &right) && report.errors == 0 && report.wrongs == 0,
+       "a right result is no news");
+    ok(!grosr_bench_check_result(&report, 4, 8, &right), "a wrong value");
+    grosr_bench_round(&report, 3, 3);
+    ok(!grosr_bench_check_result(&report, 5, 7, &failed), "a right value with a status is wrong");
+    grosr_bench_begin(&report, "one shared queue, a tree", true);
+    grosr_bench_round(&report, 14, 3);
+    ok(!grosr_bench_check_result(&report, 0, 7, &failed), "a baseline's");
+    grosr_bench_begin_at(&report, "GROSR, spinning", false, GROSR_BENCH_SMS, 4);
+    ok(grosr_bench_check_spin(&report, 0, 99, &early), "as long as asked for");
+    ok(!grosr_bench_check_spin(&report, 1, 100, &early), "too short");
+    grosr_bench_begin_at(&report, "GROSR, spinning", false, GROSR_BENCH_SMS, 8);
+    ok(!grosr_bench_check_spin(&report, 2, 100, &early), "at another point of the sweep");
+    ok(!grosr_bench_check(&report, "thread", 3, UINT64_MAX, 1), "another kind of result");
+    ok(!grosr_bench_check_min(&report, "rows", GROSR_BENCH_NO_INDEX, 9, 8), "one without an index");
+
+    is(report.errors, 7, "all are counted");
+    is(report.wrongs, 6, "for each series, point and kind");
+    is(report.wrong[0].count, 2, "by series");
+    is(grosr_bench_wrong_of(&report, false), 6, "GROSR's");
+    is(grosr_bench_wrong_of(&report, true), 1, "and the baselines'");
+    wrong_text(0, "series 'GROSR, a tree', warm-up 3: task 4: expected 8, seen 7");
+    wrong_text(1,
+               "baseline 'one shared queue, a tree', repetition 12: task 0: expected 7, seen 7, status -105");
+    wrong_text(2, "series 'GROSR, spinning' at sms 4: ns of task 1: expected at least 100, seen 99");
+    wrong_text(3, "series 'GROSR, spinning' at sms 8: ns of task 2: expected at least 100, seen 99");
+    wrong_text(4, "series 'GROSR, spinning' at sms 8: thread 3: expected 18446744073709551615, seen 1");
+    wrong_text(5, "series 'GROSR, spinning' at sms 8: rows: expected at least 9, seen 8");
+    for (uint32_t i = 0; i < 100; i++) {
+        grosr_bench_begin_at(&report, "many", true, GROSR_BENCH_TASKS, i + 1.0);
+        grosr_bench_check(&report, "task", i, 1, 0);
+    }
+    is(report.wrongs, 106, "100 points more have room");
+    is(grosr_bench_wrong_of(&report, true), 101, "and are told apart");
+}
+
+/* An experiment of which a baseline has a wrong result, and then GROSR or another baseline fails. */
+static bool baseline_fails;
+
+static int broken(const struct grosr_bench_options *o, struct grosr_bench_report *r)
+{
+    double one = 5;
+
+    (void)o;
+    grosr_bench_begin(r, "first baseline", true);
+    grosr_bench_round(r, 1, 0);
+    grosr_bench_check(r, "task", 17, 68, 9);
+    grosr_bench_add(r, "first baseline", true, 1, &one, 1);
+    grosr_bench_begin(r, baseline_fails ? "second baseline" : "GROSR", baseline_fails);
+    grosr_bench_round(r, 0, 2);
+    return grosr_fail(ENOBUFS, "no frames");
+}
+
+static void printed(const char *text, const char *part)
+{
+    ok(strstr(text, part) != NULL, "%s", part);
+    if (!strstr(text, part))
+        printf("# not in %s\n", text);
+}
+
+static void failures(void)
+{
+    static const struct grosr_bench bench = {"broken", "fails", GROSR_BENCH_LATENCY, 1, 1, 1, broken};
+    volatile sig_atomic_t stop = 0;
+    const struct grosr_bench_options options = {.device = "host", .stop = &stop};
+
+    for (int i = 0; i < 2; i++) {
+        struct grosr_bench_report r;
+        char *json = NULL, *text = NULL;
+        size_t bytes;
+        FILE *out;
+
+        baseline_fails = i == 1;
+        is(grosr_bench_run(&bench, &options, &r), -ENOBUFS, "the experiment fails");
+        printed(grosr_error(), baseline_fails ? "baseline 'second baseline', warm-up 1: no frames"
+                                              : "series 'GROSR', warm-up 1: no frames");
+        is(r.rows, 1, "what was measured before is there");
+        out = open_memstream(&json, &bytes);
+        is(bench_print_json(out, &bench, &r), 0, "as JSON");
+        fclose(out);
+        printed(json, "\"errors\": 1");
+        printed(
+            json,
+            "\"wrong_results\": [{\"series\": \"first baseline\", \"baseline\": true, \"axis\": null, "
+            "\"x\": null, \"warm_up\": false, \"round\": 2, \"count\": 1, \"what\": \"task\", \"index\": 17, "
+            "\"expected\": 68, \"minimum\": false, \"seen\": 9, \"status\": 0}]");
+        printed(json, baseline_fails ? "\"failure\": {\"series\": \"second baseline\", \"baseline\": true,"
+                                     : "\"failure\": {\"series\": \"GROSR\", \"baseline\": false,");
+        printed(json, "\"warm_up\": true, \"round\": 1, \"error\": \"no frames\"}");
+        out = open_memstream(&text, &bytes);
+        is(bench_print_table(out, &bench, &r), 0, "as text");
+        fclose(out);
+        printed(text, "wrong results: 1, the first: baseline 'first baseline', repetition 2: task 17: "
+                      "expected 68, seen 9");
+        free(json);
+        free(text);
+        grosr_bench_free(&r);
+    }
+}
+
 int main(void)
 {
     report.unit = GROSR_BENCH_LATENCY;
     percentiles();
     rows();
+    wrong_results();
     grosr_bench_free(&report);
+    failures();
     sweep(10000000, "1000 2000 5000 10000 20000 50000 100000 200000 500000 1000000 2000000 5000000 10000000");
     sweep(12000, "1000 2000 5000 10000 12000");
     sweep(1000, "100 200 500 1000");
