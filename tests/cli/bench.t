@@ -183,7 +183,8 @@ if (-x '/usr/bin/python3' && system("/usr/bin/python3 -c 'import matplotlib' 2>/
 says_one_line(grosr('bench', 'nosuch'), 2, qr/nosuch.*--list/, 'an unknown experiment');
 says_one_line(grosr('bench'), 2, qr/--list/, 'no experiment');
 says_one_line(grosr('bench', 'dispatch', '--tasks', '0'), 2, qr/--tasks/, 'no tasks');
-says_one_line(grosr('bench', 'dispatch', '--tasks', '10000000000'), 2, qr/at most 1000000000/, 'too many');
+says_one_line(grosr('bench', 'dispatch', '--tasks', '1000000001'), 2, qr/at most 1000000000 tasks/, 'too many');
+says_one_line(grosr('bench', 'dispatch', '--tasks', '1000000000', '--plot', 'x.pdf'), 2, qr/--plot/, 'and so many are not');
 says_one_line(grosr('bench', 'dispatch', '--repetitions', '0'), 2, qr/--repetitions/, 'no repetitions');
 says_one_line(grosr('bench', 'idle', '--tasks', '10'), 2, qr/idle.*--tasks/, 'tasks where there are none');
 says_one_line(grosr('bench', 'pingpong', '--repetitions', '10'), 2, qr/pingpong.*--repetitions/, 'repetitions likewise');

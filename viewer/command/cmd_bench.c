@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TASKS_MAX 1000000000u
+
 static volatile sig_atomic_t stop;
 
 /* The first signal ends the run properly, the second as signals do. */
@@ -62,8 +64,8 @@ static int check(const struct grosr_bench *b, const struct grosr_arguments *a)
         return grosr_say(GROSR_EXIT_USAGE, "the experiment '%s' takes no --tasks", b->name);
     if (a->repetitions && !b->repetitions)
         return grosr_say(GROSR_EXIT_USAGE, "the experiment '%s' takes no --repetitions", b->name);
-    if (a->tasks > 100000000)
-        return grosr_say(GROSR_EXIT_USAGE, "an experiment takes at most 1000000000 tasks");
+    if (a->tasks > TASKS_MAX)
+        return grosr_say(GROSR_EXIT_USAGE, "an experiment takes at most %u tasks", TASKS_MAX);
     if (a->plot && !plot_knows(a->plot))
         return grosr_say(GROSR_EXIT_USAGE, "--plot takes a file that ends in .svg or .png, not '%s'",
                          a->plot);
