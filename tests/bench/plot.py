@@ -11,6 +11,7 @@ the highest. `grosr bench --plot` runs this same text.
 Exit: 0; 1 and a line on stderr; 3 when matplotlib is missing.
 """
 import argparse
+import io
 import json
 import math
 import sys
@@ -23,6 +24,8 @@ try:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from PIL import Image  # matplotlib needs it too
+    from matplotlib.patches import Patch
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 except ImportError:
     print("plot.py: matplotlib is not installed (Debian: python3-matplotlib)", file=sys.stderr)
@@ -35,13 +38,17 @@ DASHES = [(0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1))
 MARKERS = "osD^vPX"
 BAR_OWN, BAR_OTHER = "#0072B2", "#B0B5BA"
 WIDTH = 8.0  # inches
+PNG_DPI, PNG_COLORS = 120, 64
 ECDF_SAMPLES = 20  # fewer make no distribution
-LEAST_RANGE = 6  # of a sweep's logarithmic axis
+MIN_RANGE = 6  # of a sweep's logarithmic axis
 
 AXIS_LABEL = {"tasks": "tasks", "sms": "SMs", "workers": "workers (threads)", "producers": "producer threads"}
 KEY = {"tasks/s": "ns", "ns": "ns", "W": "w", "ratio": "ratio", "CPU s/s": "cpu_share",
        "events/s": "events_per_s", "rows/s": "rows_per_s", "B/event": "bytes_per_event", "ns/event": "ns_per_event",
        "share": "share"}
+
+# Of a series' name, what the axis says already.
+SURPLUS = {"tracing": [(", beside `off`", "")], "trace": [("; mean", ""), (" / 8-byte", "")]}
 
 # What a ratio is, where it is not other kernels' time.
 RATIOS = {"tracing": ("time of tasks", "time at the level / time at off"),
@@ -136,7 +143,7 @@ def wrap(text, width):
     return "\n".join(textwrap.wrap(text, width)) or text
 
 
-# ---- panels: each knows its height in inches, and draws itself ----
+# ---- panels: each knows its height in inches, and draws itself into a part of the figure ----
 
 class Bars:
     # unit: (title, axis label, logarithmic, text of a value)
@@ -170,14 +177,25 @@ class Bars:
     def name(self, row):
         few = row.tasks and self.report["options"]["tasks"] and row.unit == "tasks/s" and \
             row.tasks != self.report["options"]["tasks"]
-        return wrap(row.name + (f" ({row.tasks:,}\u00a0tasks)" if few else ""), 37)
+        name = row.name
+        for surplus in SURPLUS.get(self.report["bench"], []):
+            name = name.replace(*surplus)
+        return wrap(name + (f" ({row.tasks:,}\u00a0tasks)" if few else ""), 40)
 
-    def draw(self, ax):
+    def limit(self, known):
+        """Where whiskers of a linear axis end at the latest: one long one must not squeeze all bars."""
+        return 1.5 * max([r.median * self.factor for r in known] or [1])
+
+    def draw(self, part):
+        ax = part.subplots()
         known = [r for r in self.rows if r.median is not None]
         top = max([r.spread()[1] * self.factor for r in known] or [1])
-        least = min([r.spread()[0] * self.factor for r in known] or [0.1])
+        longest = top
+        if not self.log:
+            top = min(top, self.limit(known))
+        low_end = min([r.spread()[0] * self.factor for r in known] or [0.1])
         if self.log:
-            left = 10 ** math.floor(math.log10(least) - 0.3)
+            left = 10 ** math.floor(math.log10(low_end) - 0.3)
             ax.set_xscale("log")
             ax.set_xlim(left, left * (top / left) ** (1 / 0.70))
             ax.xaxis.set_major_locator(LogLocator(numticks=9))
@@ -185,19 +203,24 @@ class Bars:
             ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: duration(x)))
         else:
             left = 0
-            ax.set_xlim(0, (top or 1) / 0.82)
+            ax.set_xlim(0, (top or 1) / (0.82 if top == longest else 0.74))
             ax.xaxis.set_major_locator(MaxNLocator(7) if known else NullLocator())
+            if self.unit in ("events/s", "rows/s"):
+                ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: count(x)))
         for y, row in enumerate(self.rows):
             if row.median is None:
                 ax.text(0.01, y, "not measured: " + wrap(row.note or "", 60), va="center", fontsize=7.5, style="italic",
                         color="#555555", transform=ax.get_yaxis_transform())
                 continue
             low, high = (v * self.factor for v in row.spread())
-            median = row.median * self.factor
+            median, end = row.median * self.factor, min(high, top)
             ax.barh(y, median - left, left=left, height=0.62, color=BAR_OTHER if row.baseline else BAR_OWN)
-            ax.errorbar(median, y, xerr=[[max(median - low, 0)], [max(high - median, 0)]], color="#222222", capsize=3,
-                        linewidth=1, fmt="none")
-            ax.annotate(self.text(row), (max(high, median), y), xytext=(6, 0), textcoords="offset points", va="center",
+            ax.errorbar(median, y, xerr=[[max(median - low, 0)], [max(end - median, 0)]], color="#222222",
+                        capsize=3 if end == high else 0, linewidth=1, fmt="none")
+            beyond = "" if end == high else f"   (to {high:.3g})"
+            if beyond:
+                ax.plot(end, y, marker=">", color="#222222", markersize=5)
+            ax.annotate(self.text(row) + beyond, (max(end, median), y), xytext=(6, 0), textcoords="offset points", va="center",
                         fontsize=8.5, fontweight="normal" if row.baseline else "bold")
         if self.unit == "ratio":
             ax.axvline(1, color="#222222", linewidth=0.8, linestyle=(0, (4, 3)))
@@ -208,7 +231,7 @@ class Bars:
         ax.set_ylim(len(self.rows) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.grid(False, axis="y")
-        ax.set_xlabel(self.label + ("" if self.unit not in ("tasks/s", "ns") else " (log scale, less is better)"))
+        ax.set_xlabel(self.label + ("" if self.unit not in ("tasks/s", "ns") else " (log scale, lower is better)"))
         title = self.title
         if self.unit == "tasks/s":
             title += f", {self.report['options']['tasks']:,} tasks"
@@ -220,7 +243,8 @@ class Distribution:
         self.report, self.rows = report, rows
         self.height = 3.4 + 0.19 * len(rows)
 
-    def draw(self, ax):
+    def draw(self, part):
+        ax = part.subplots()
         style = styles([(r.name, r.baseline) for r in self.rows])
         ends = []
         for row in self.rows:
@@ -251,7 +275,8 @@ class Sweep:
         self.names = list(dict.fromkeys((r.name, r.baseline) for r in rows))
         self.height = 3.1 + 0.19 * len(self.names)
 
-    def draw(self, ax):
+    def draw(self, part):
+        ax = part.subplots()
         style = styles(self.names)
         steepest = None
         for name in self.names:
@@ -275,8 +300,8 @@ class Sweep:
                     label="in proportion to the first point", zorder=1)
             ax.set_ylim(low, high)
         low, high = ax.get_ylim()
-        if high / low < LEAST_RANGE:  # lest noise look like a cliff
-            grow = math.sqrt(LEAST_RANGE * low / high)
+        if high / low < MIN_RANGE:  # lest noise look like a cliff
+            grow = math.sqrt(MIN_RANGE * low / high)
             ax.set_ylim(low / grow, high * grow)
         if self.axis == "tasks":
             ax.xaxis.set_major_locator(LogLocator(numticks=12))
@@ -298,46 +323,58 @@ class Sweep:
 
 
 class Costs:
-    """What an event costs by each recorder, over warps on an SM, under the same circumstances."""
+    """What an event costs by each recorder, over warps on an SM: a small plot for each length of the steps and memory."""
 
-    def __init__(self, report, where, rows):
-        self.report, self.where = report, where
-        self.rows = [r for r in rows if r.unit == "ns/event"]
-        self.alone = {r.x: r.median for r in rows if r.unit == "ns"}
-        self.lost = {r.x: r.median for r in rows if r.unit == "share"}
-        self.names = list(dict.fromkeys((r.name, r.baseline) for r in self.rows))
-        self.height = 3.3 + 0.19 * len(self.names)
+    def __init__(self, report, rows):
+        self.report = report
+        self.where = list(dict.fromkeys(r.name.split("; ")[1] for r in rows))
+        self.rows = rows
+        self.names = list(dict.fromkeys((r.name.split("; ")[0], r.baseline) for r in rows if r.unit == "ns/event"))
+        self.columns = min(2, len(self.where))
+        self.lines = -(-len(self.where) // self.columns)
+        self.legend_height = 0.25 + 0.19 * -(-len(self.names) // 2)
+        self.height = 0.3 + 2.6 * self.lines + self.legend_height
 
-    def draw(self, ax):
+    def draw(self, part):
         style = styles(self.names)
-        xs = sorted({r.x for r in self.rows})
+        grid = part.add_gridspec(self.lines + 1, self.columns, height_ratios=[2.6] * self.lines + [self.legend_height])
+        for i, where in enumerate(self.where):
+            self.draw_one(part.add_subplot(grid[i // self.columns, i % self.columns]), style, where, i % self.columns == 0)
+        legend = part.add_subplot(grid[self.lines, :])
+        legend.axis("off")
+        legend.legend(handles=[Patch(color=style[name]["color"], label=name[0]) for name in self.names], loc="center", ncol=2,
+                      handlelength=1.6, borderaxespad=0, labelspacing=0.35)
+        part.suptitle(heading(self.report, "cost of an event"), fontsize=10, fontweight="bold", x=0.01, ha="left")
+
+    def draw_one(self, ax, style, where, leftmost):
+        here = [r for r in self.rows if r.name.endswith("; " + where)]
+        rows = [r for r in here if r.unit == "ns/event"]
+        alone = {r.x: r.median for r in here if r.unit == "ns"}
+        lost = {r.x: r.median for r in here if r.unit == "share"}
+        xs = sorted({r.x for r in rows})
         width = 0.84 / len(self.names)
         for i, name in enumerate(self.names):
-            rows = [r for r in self.rows if (r.name, r.baseline) == name]
-            at = [xs.index(r.x) + (i - (len(self.names) - 1) / 2) * width for r in rows]
-            spreads = [r.spread() for r in rows]
-            ax.bar(at, [r.median for r in rows], width * 0.9, color=style[name]["color"], label=name[0].split("; ")[0],
-                   yerr=[[max(r.median - s[0], 0) for r, s in zip(rows, spreads)],
-                         [max(s[1] - r.median, 0) for r, s in zip(rows, spreads)]],
-                   error_kw={"linewidth": 0.8, "ecolor": "#222222"})
-            for x, r, s in zip(at, rows, spreads):
-                lost = self.lost.get(r.x, 0) if "read meanwhile" in r.name else 0
+            for r in [r for r in rows if (r.name.split("; ")[0], r.baseline) == name]:
+                at = xs.index(r.x) + (i - (len(self.names) - 1) / 2) * width
+                low, high = r.spread()
+                ax.bar(at, r.median, width * 0.9, color=style[name]["color"],
+                       yerr=[[max(r.median - low, 0)], [max(high - r.median, 0)]],
+                       error_kw={"linewidth": 0.8, "ecolor": "#222222"})
                 text = f"{r.median:,.0f}" if abs(r.median) >= 100 else f"{r.median:.1f}"
-                ax.annotate(text + (f", {100 * lost:.0f} % lost" if lost >= 0.005 else ""), (x, max(s[1], 0)),
+                share = lost.get(r.x, 0) if "read meanwhile" in r.name else 0
+                ax.annotate(text + (f", {100 * share:.0f} % lost" if share >= 0.005 else ""), (at, max(high, 0)),
                             xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=6.5, rotation=90)
         ax.set_yscale("symlog", linthresh=100, linscale=1.5)
-        top = max(r.spread()[1] for r in self.rows)
-        ax.set_ylim(min(0, 1.2 * min(r.median for r in self.rows)), max(4 * top, 100))
+        top = max(r.spread()[1] for r in rows)
+        ax.set_ylim(min(0, 1.2 * min(r.median for r in rows)), max(8 * top, 100))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
         ax.yaxis.set_minor_locator(NullLocator())
         ax.set_xticks(range(len(xs)))
-        ax.set_xticklabels([f"{x:.0f}\n{duration(self.alone[x])} without" if x in self.alone else f"{x:.0f}"
-                            for x in xs])
+        ax.set_xticklabels([f"{x:.0f}\n{duration(alone[x])}" if x in alone else f"{x:.0f}" for x in xs])
         ax.grid(False, axis="x")
-        ax.set_xlabel(("warps on each SM" if self.report["device"] == "cuda" else "threads") + ", and a step's time")
-        ax.set_ylabel("ns an event (log above 100)")
-        ax.set_title(heading(self.report, f"cost of an event, {self.where}"))
-        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.3), handlelength=1.6, borderaxespad=0, labelspacing=0.35)
+        ax.set_xlabel(("warps on each SM" if self.report["device"] == "cuda" else "threads") + "; a step's time without events")
+        ax.set_ylabel("ns an event (log above 100)" if leftmost else "")
+        ax.set_title(where, fontweight="normal")
 
 
 def heading(report, text):
@@ -359,8 +396,8 @@ def panels(report):
     # A kernel's time alone is what ratios are made from, and no step of tasks.
     rows = [r for r in rows if r.tasks or r.unit != "ns"]
     found = []
-    for where in dict.fromkeys(r.name.split("; ")[1] for r in places):
-        found.append(Costs(report, where, [r for r in places if r.name.endswith("; " + where)]))
+    if places:
+        found.append(Costs(report, places))
     for axis in AXIS_LABEL:
         swept = [r for r in rows if r.axis == axis]
         if swept:
@@ -386,15 +423,27 @@ def draw(reports):
     if not parts:
         sys.exit("plot.py: the report has no series")
     foot = "\n".join(textwrap.fill(c, 148) for c in dict.fromkeys(caption(r) for r in reports))
-    foot_height = 0.14 * (foot.count("\n") + 1) + 0.12
+    foot_height = 0.14 * (foot.count("\n") + 1) + 0.16
     height = sum(p.height for p in parts) + foot_height
-    figure, axes = plt.subplots(len(parts), 1, figsize=(WIDTH, height), squeeze=False,
-                                gridspec_kw={"height_ratios": [p.height for p in parts]})
-    for part, ax in zip(parts, axes[:, 0]):
-        part.draw(ax)
-    figure.tight_layout(rect=(0, foot_height / height, 1, 1), h_pad=1.6)
-    figure.text(0.012, 0.08 / height, foot, fontsize=7, color="#444444", va="bottom", linespacing=1.25)
+    figure = plt.figure(figsize=(WIDTH, height), constrained_layout=True)
+    figure.set_constrained_layout_pads(w_pad=0.08, h_pad=0.09)
+    into = figure.subfigures(len(parts) + 1, 1, squeeze=False,
+                             height_ratios=[p.height for p in parts] + [foot_height])[:, 0]
+    for panel, part in zip(parts, into):
+        panel.draw(part)
+    into[-1].text(0.012, 0.5, foot, fontsize=7, color="#444444", va="center", linespacing=1.25)
     return figure
+
+
+def save(figure, name):
+    """A PNG is kept small: as wide as a page shows it, with a palette instead of 32 bits a pixel."""
+    if name.endswith(".svg"):
+        figure.savefig(name, format="svg")
+        return
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=PNG_DPI, format="png")
+    image = Image.open(drawn).convert("RGB")
+    image.quantize(PNG_COLORS, Image.MAXCOVERAGE, dither=0).save(name, format="png", optimize=True)
 
 
 def read(path):
@@ -419,7 +468,7 @@ def main():
     try:
         figure = draw(reports)
         for name in arguments.o:
-            figure.savefig(name, dpi=200, format=name[-3:])
+            save(figure, name)
     except KeyError as error:
         sys.exit(f"plot.py: this is no report of `grosr bench --json`: it has no {error}")
     except OSError as error:

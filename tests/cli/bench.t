@@ -154,6 +154,10 @@ SKIP: {
     like(slurp("$dir/own.png") // '', qr/\A\x89PNG/, 'writes the PNG');
 }
 
+my @kept = glob("$ROOT/tests/bench/h100/*.png");
+cmp_ok(scalar(@kept), '>=', 7, 'plots are kept');
+is(join(' ', grep { -s $_ > 60_000 } @kept), '', 'and are small');
+
 # Without a python3 that can draw, the measurements are there all the same.
 mkdir("$dir/bin");
 
