@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STALL_SECONDS 5 /* of --until stall; its help says so too */
+#define STALL_SECONDS 5 /* default of --until stall, repeated in its help */
 
 enum kind {
     FLAG,    /* a bool becomes true */
@@ -41,8 +41,7 @@ struct option_text {
     size_t at, bytes;  /* where its value goes in struct grosr_arguments */
     const char *value; /* what --help calls the value */
     const char *help;
-    const char
-        *fallback; /* what --help says of the value when the option is not given; NULL: `defaults` tells */
+    const char *fallback; /* what --help shows as the default; NULL: the value in `defaults` */
     double min, max;
     const char *const *words;
     int first_value;
@@ -77,7 +76,7 @@ static const struct option_text options[OPTIONS] = {
     [OPTION_OUTPUT_TRACE] = {"output", .letter = 'o', .kind = STRING, AT(output), .value = "FILE",
                              .help = "write the trace to FILE", .fallback = GROSR_DEFAULT_TRACE},
     [OPTION_OUTPUT_EXPORT] = {"output", .letter = 'o', .kind = STRING, AT(output), .value = "FILE",
-                              .help = "write to FILE, once all of it is there",
+                              .help = "write to FILE, which appears or is replaced when complete",
                               .fallback = "standard output"},
     [OPTION_TASKS] = {"tasks", .kind = NUMBER, AT(tasks), .value = "N", .help = "tasks to run",
                       .fallback = "100000; bench: the experiment's", .min = 1, .max = 1e12},
@@ -85,7 +84,7 @@ static const struct option_text options[OPTIONS] = {
                             .help = "samples of each series", .fallback = "the experiment's", .min = 1,
                             .max = 100000},
     [OPTION_PLOT] = {"plot", .kind = STRING, AT(plot), .value = "FILE",
-                     .help = "draw the result too, as SVG or PNG by FILE's ending", .fallback = ""},
+                     .help = "also plot the result, as SVG or PNG by the suffix of FILE", .fallback = ""},
     [OPTION_SECONDS] = {"seconds", .kind = SECONDS, AT(seconds), .value = "S",
                         .help = "repeat the workload for S seconds", .fallback = "once", .min = 0.001,
                         .max = 86400},
@@ -105,31 +104,32 @@ static const struct option_text options[OPTIONS] = {
     [OPTION_LIST] = {"list", .kind = FLAG, AT(list),
                      .help = "list the workloads, experiments or canned queries"},
     [OPTION_ATTACH] = {"attach", .kind = NUMBER, AT(attach), .value = "PID",
-                       .help = "trace a process that is running already", .fallback = "", .min = 1,
-                       .max = INT32_MAX},
+                       .help = "record a running process", .fallback = "", .min = 1, .max = INT32_MAX},
     [OPTION_REMOVE] = {"remove", .kind = FLAG, AT(remove),
-                       .help = "remove the session's file when all is in the trace"},
+                       .help = "remove the session's file once all of it is in the trace"},
     [OPTION_TRACE] = {"trace", .kind = SET, AT(trace), .value = "PARTS",
-                      .help = "what else the program tells: nvtx and cuda, or none", .fallback = "nvtx,cuda",
-                      .words = traces},
-    [OPTION_COUNTERS] =
-        {"counters", .kind = SET, AT(counters), .value = "LIST",
-         .help = "what the GPUs tell of themselves: nvml (power, clocks, ...), pm (SM activity), or none",
-         .fallback = "nvml, if there is a GPU", .words = counters},
+                      .help = "what else to record of the program: nvtx and cuda, or none",
+                      .fallback = "nvtx,cuda", .words = traces},
+    [OPTION_COUNTERS] = {"counters", .kind = SET, AT(counters), .value = "LIST",
+                         .help =
+                             "GPU counters to record: nvml (power, clocks, ...), pm (SM activity), or none",
+                         .fallback = "nvml, if there is a GPU", .words = counters},
     [OPTION_SINCE] =
         {"since", .kind = SECONDS, AT(since), .value = "S",
          .help = "with --attach, leave out what ended more than S seconds before the recording began",
-         .fallback = "all that the rings still hold", .max = 1e6},
+         .fallback = "everything still in the rings", .max = 1e6},
     [OPTION_WINDOW] = {"window", .kind = SECONDS, AT(window), .value = "S",
-                       .help = "keep the last S seconds before the latest event only, however long it takes",
-                       .fallback = "all", .min = 0.001, .max = 1e6},
-    [OPTION_UNTIL] = {"until", .kind = STALL, AT(until_stall), .value = "stall[:S]",
-                      .help = "stop when a session has stalled: when it has work and nothing has moved for S "
-                              "seconds, 5 if not said",
-                      .fallback = "its end", .min = 0.2, .max = 1e6},
+                       .help = "keep only the last S seconds before the latest event", .fallback = "all",
+                       .min = 0.001, .max = 1e6},
+    [OPTION_UNTIL] =
+        {"until", .kind = STALL, AT(until_stall), .value = "stall[:S]",
+         .help = "stop when a session has stalled: it has work, and nothing has moved for S seconds, "
+                 "by default 5",
+         .fallback = "its end", .min = 0.2, .max = 1e6},
     [OPTION_PERSISTENT] =
         {"persistent", .kind = STRING, AT(persistent), .value = "REGEX",
-         .help = "kernels that never end, beside GROSR's own: others' records are not to wait for theirs",
+         .help =
+             "kernels that never end, besides GROSR's own: records of other kernels do not wait for theirs",
          .fallback = "none"},
     [OPTION_ONCE] = {"once", .kind = FLAG, AT(once), .help = "print one sample and exit"},
     [OPTION_INTERVAL] = {"interval", .kind = SECONDS, AT(interval), .value = "S",
@@ -139,7 +139,7 @@ static const struct option_text options[OPTIONS] = {
     [OPTION_FORMAT_EXPORT] = {"format", .kind = CHOICE, AT(export_format), .value = "FORMAT",
                               .help = "perfetto, chrome or csv", .words = export_formats},
     [OPTION_TABLE] = {"table", .kind = STRING, AT(table), .value = "NAME",
-                      .help = "the view or table that csv is to have", .fallback = "tasks"},
+                      .help = "the view or table to write as csv", .fallback = "tasks"},
     [OPTION_FROM] = {"from", .kind = NUMBER, AT(from), .value = "NS",
                      .help = "leave out what ended before this time of the trace", .fallback = "its start",
                      .min = 1, .max = 1e18},
@@ -206,7 +206,7 @@ static bool parse_set(const char *const *words, const char *text, uint32_t *set)
     }
 }
 
-/* Puts an option's value into its place. 0, or the exit code after a line that says what it takes. */
+/* Stores an option's value. 0, or the exit code after a message that names the values it takes. */
 static int set_value(const struct option_text *o, const char *text, struct grosr_arguments *arguments)
 {
     void *at = (char *)arguments + o->at;
@@ -275,7 +275,7 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
     return 0;
 }
 
-/* What --help puts in brackets: the value without the option. "" for nothing. */
+/* What --help shows in brackets: the default. "" for none. */
 static const char *default_text(char *to, size_t size, const struct option_text *o)
 {
     const void *at = (const char *)&defaults + o->at;
@@ -323,7 +323,7 @@ void command_help(const struct command *c)
     }
 }
 
-/* getopt_long found something wrong with `word` (a long option) or `letter`. Says what. */
+/* getopt_long found something wrong with `word` (a long option) or `letter`. Reports what. */
 static int refuse(const struct command *c, int reason, const char *word, int letter)
 {
     const struct option_text *known = NULL;
@@ -357,7 +357,7 @@ static int refuse(const struct command *c, int reason, const char *word, int let
 /* getopt_long's list for one command. Returned values: the place in `options`. */
 static void make_lists(const struct command *c, struct option *list, char *letters)
 {
-    /* ':' tells a missing value apart; '+' ends the options at the first operand, a program to run. */
+    /* ':' distinguishes a missing value; '+' ends the options at the first operand, a program to run. */
     letters += sprintf(letters, c->max_operands < 0 ? "+:" : ":");
     for (int i = 0; i < OPTIONS; i++) {
         const struct option_text *o = &options[i];
@@ -380,7 +380,7 @@ static const struct option_text *find_option(const struct command *c, int found)
     return NULL;
 }
 
-/* What the options mean together. */
+/* Checks the options against each other. */
 static int settle(const struct command *c, struct grosr_arguments *a, bool format_given)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -392,7 +392,8 @@ static int settle(const struct command *c, struct grosr_arguments *a, bool forma
     if (a->json)
         a->format = GROSR_FORMAT_JSON;
     if (a->table && a->export_format != EXPORT_CSV)
-        return grosr_say(GROSR_EXIT_USAGE, "--table is for --format csv; a timeline has all of a trace");
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--table is for --format csv; a timeline contains the whole trace");
     if ((a->from || a->to) && a->export_format == EXPORT_CSV)
         return grosr_say(GROSR_EXIT_USAGE, "--from and --to are for timelines; `grosr query` selects rows");
     if (a->to && a->from >= a->to)
@@ -400,7 +401,7 @@ static int settle(const struct command *c, struct grosr_arguments *a, bool forma
     if (a->operands < c->min_operands && !a->list)
         return grosr_say(GROSR_EXIT_USAGE, "%s", c->missing);
     if (c->max_operands >= 0 && a->operands > c->max_operands)
-        return grosr_say(GROSR_EXIT_USAGE, "'%s' is one operand too many: grosr %s [OPTION]... %s",
+        return grosr_say(GROSR_EXIT_USAGE, "unexpected operand '%s': grosr %s [OPTION]... %s",
                          a->operand[c->max_operands], c->name, c->usage);
     return -1;
 }

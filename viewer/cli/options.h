@@ -17,10 +17,10 @@ enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
 enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
 enum export_format { EXPORT_PERFETTO, EXPORT_CHROME, EXPORT_CSV };
 
-/* What `record` injects into a program; bits. GROSR_TRACE_DEFAULT: as much as can be, nothing was said. */
+/* What `record` injects into a program; bits. GROSR_TRACE_DEFAULT: not given, so all that is possible. */
 enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_CUDA = 2, GROSR_TRACE_DEFAULT = 4 };
 
-/* What a command line said; defaults where it said nothing. */
+/* The values of a command line; defaults where it gives none. */
 struct grosr_arguments {
     const char *device;           /* --device auto|cuda|cuda:N|host */
     const char *output;           /* -o FILE; NULL: not given */
@@ -50,12 +50,12 @@ struct grosr_arguments {
     enum export_format export_format; /* --format perfetto|chrome|csv, of `export` */
     const char *table;                /* --table NAME; NULL: not given */
     uint64_t from, to;                /* --from NS, --to NS, 1 .. 10^18; 0: not given */
-    int operands;                     /* what is left: operand[0 .. operands-1] */
-    char **operand;                   /* for `record`, everything after `--` too */
+    int operands;                     /* how many: operand[0 .. operands-1] */
+    char **operand;                   /* for `record`, also everything after `--` */
 };
 
 /*
- * The options that there are. Two that have the same name and differ in help or meaning are two.
+ * The options. Those with the same name but another help or meaning have an id each.
  */
 enum option_id {
     OPTION_DEVICE,
@@ -95,7 +95,7 @@ enum option_id {
 };
 #define TAKES(option) (UINT64_C(1) << OPTION_##option)
 
-/* What is known of a command: the list of them is command/commands.c. */
+/* The facts of a command; the table is in command/commands.c. */
 struct command {
     const char *name;
     const char *usage;              /* operands, as in the usage line */

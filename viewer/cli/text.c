@@ -179,7 +179,7 @@ static size_t distance(const char *a, const char *b)
 
 const char *text_nearest(const char *word, const char *const *names, size_t count, size_t stride)
 {
-    size_t length = strlen(word), least = length / 3 + 2;
+    size_t length = strlen(word), limit = length / 3 + 2;
     const char *nearest = NULL;
 
     for (size_t i = 0; i < count; i++) {
@@ -187,8 +187,8 @@ const char *text_nearest(const char *word, const char *const *names, size_t coun
             *(const char *const *)(const void *)((const char *)(const void *)names + i * stride);
         bool begins = length >= 2 && strncasecmp(word, name, length) == 0;
         size_t d = begins ? 1 : distance(word, name);
-        if (d < least && d < strlen(name)) {
-            least = d;
+        if (d < limit && d < strlen(name)) {
+            limit = d;
             nearest = name;
         }
     }

@@ -1,8 +1,8 @@
 /*
  * Text for people: safe on a terminal, short, in human units.
  *
- * Names come from trace files and from the memory of other processes, so nothing of them reaches a terminal
- * but through text_printable(). All functions that fill `to` terminate it and return it.
+ * Names come from trace files and from the memory of other processes, so they reach a terminal only through
+ * text_printable(). All functions that fill `to` terminate it and return it.
  */
 #ifndef GROSR_TEXT_H
 #define GROSR_TEXT_H
@@ -20,7 +20,7 @@
  */
 size_t text_decode(const char *from, size_t bytes, uint32_t *code_point);
 
-/* What a terminal must not get: controls, and the characters that reverse the direction of a line. */
+/* What must not be written to a terminal: controls, and the characters that reverse a line's direction. */
 bool text_is_control(uint32_t code_point);
 
 /* `from` with white space as blanks, and controls and bytes that are not UTF-8 as '?'. Cut at a whole

@@ -1,9 +1,9 @@
 /*
  * grosr export: a trace as Perfetto's protobuf, Chrome's JSON, or CSV.
  *
- * With -o, everything is written to a file beside the one named, which takes its place once it is whole: a
- * full disk or a Ctrl-C leaves what was there. It is put in the place of standard output, so that all formats
- * go one way.
+ * With -o, everything is written to a temporary file beside the one named, which is renamed when complete: a
+ * full disk or a Ctrl-C leaves the old file as it was. The temporary file replaces standard output, so that
+ * all formats are written in the same way.
  */
 #include "commands.h"
 #include "../cli/output.h"
@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file that is to become the output; "" when there is none, or no more. */
+/* The temporary file; "" when there is none. */
 static char unfinished[PATH_MAX];
 
 static void on_signal(int signal_number)
@@ -57,7 +57,7 @@ static bool same_file(const char *x, const struct stat *y)
     return stat(x, &st) == 0 && st.st_dev == y->st_dev && st.st_ino == y->st_ino;
 }
 
-/* Makes standard output the file that is going to be `path`. 0, or an exit code after a line. */
+/* Makes standard output the file that will be `path`. 0, or an exit code after a message. */
 static int open_output(const char *path, const char *trace)
 {
     struct stat st;
@@ -96,7 +96,7 @@ static int open_output(const char *path, const char *trace)
     return 0;
 }
 
-/* The output is whole, or is not to be. */
+/* Renames the temporary file if `code` is 0, else removes it. */
 static int close_output(const char *path, int code)
 {
     if (!*unfinished)
@@ -126,7 +126,7 @@ static void show_progress(uint64_t done, uint64_t all)
     fflush(stderr);
 }
 
-/* What count_row(), which gets no argument of ours, has to know. */
+/* For count_row(), a callback without an argument for its caller. */
 static uint64_t rows_done, rows_all;
 
 static void count_row(void)
@@ -169,7 +169,7 @@ static int export_timeline(sqlite3 *db, const struct grosr_arguments *arguments,
     };
     int err = grosr_export(db, stdout, &options);
 
-    if (err == -EPIPE) /* the reader has left, and knows */
+    if (err == -EPIPE) /* the reader has closed its end: no message */
         return GROSR_EXIT_FAILURE;
     return err ? grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error()) : 0;
 }
@@ -181,8 +181,7 @@ int cmd_export(const struct grosr_arguments *arguments)
     int code;
 
     if (!arguments->output && arguments->export_format == EXPORT_PERFETTO && isatty(STDOUT_FILENO))
-        return grosr_say(GROSR_EXIT_USAGE,
-                         "a Perfetto trace is no text for a terminal; -o FILE writes it to a file");
+        return grosr_say(GROSR_EXIT_USAGE, "a Perfetto trace is binary, not for a terminal; use -o FILE");
     int err = grosr_store_open_read(&db, arguments->operand[0]);
     if (err)
         return grosr_say(grosr_exit_code(err), "%s", grosr_error());

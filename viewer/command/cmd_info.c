@@ -1,5 +1,6 @@
 /*
- * grosr info: what there is on this machine; grosr info FILE: what a trace holds and how far to trust it.
+ * grosr info: the devices and sessions of this machine; grosr info FILE: the contents of a trace and whether
+ * it is complete.
  *
  * Facts are gathered into plain structs first and then shown as text or as JSON. A session that cannot be
  * opened (damaged, another user's) is part of the list, with the reason in words.
@@ -217,7 +218,7 @@ static int show_machine(bool as_json)
         if (library)
             printf("`record` injects %s\n", library);
         else
-            printf("`record` does not see NVTX calls: %s\n", why);
+            printf("`record` does not record NVTX and CUDA calls: %s\n", why);
         printf("\nSESSIONS\n");
         if (!err)
             err = print_sessions(facts, sessions);
@@ -238,7 +239,8 @@ static const char session_sql[] =
 
 static const char notes_sql[] = "SELECT time, session, topic, text FROM GROSR_NOTE ORDER BY time";
 
-/* Events that the collector put aside in chunks before they became rows. Older files do not tell. */
+/* The backlog: events that the collector stored in chunks before it built their rows. Older files lack this.
+ */
 static const char chunks_sql[] =
     "SELECT value AS events, raw_bytes, bytes, round(1.0 * raw_bytes / nullif(bytes, 0), 1) AS ratio,"
     " round(1.0 * bytes / nullif(value, 0), 2) AS bytes_per_event FROM GROSR_META,"
@@ -276,14 +278,14 @@ static int count_rows(sqlite3 *db, int64_t *counts)
     return code;
 }
 
-/* The canned queries are the one place that knows how to judge a trace and how to sum its functions up. */
+/* The canned queries are the one place that defines a trace's health and the totals of its functions. */
 static const char *canned_sql(const char *name)
 {
     const struct grosr_canned_query *q = query_canned(name);
     return q ? q->sql : "SELECT 1 WHERE 0";
 }
 
-/* What the tracer had to say; most traces have nothing. */
+/* Diagnostic messages of the tracer; most traces have none. */
 static int print_notes(sqlite3 *db)
 {
     int64_t notes = 0;
@@ -311,7 +313,7 @@ static int print_trace(sqlite3 *db, const char *path, const int64_t *counts)
     printf("\nFUNCTIONS\n");
     if (!code)
         code = query_print(db, canned_sql("functions"), GROSR_FORMAT_TABLE);
-    printf("\nPUT ASIDE IN CHUNKS\n");
+    printf("\nBACKLOG, IN CHUNKS\n");
     if (!code)
         code = query_print(db, chunks_sql, GROSR_FORMAT_TABLE);
     printf("\nROWS\n");

@@ -1,5 +1,5 @@
 /*
- * grosr query: canned queries and SQL on a trace file, which is only ever read.
+ * grosr query: canned queries and SQL on a trace file, which is opened read-only.
  */
 #include "commands.h"
 #include "../cli/output.h"

@@ -1,6 +1,5 @@
 /*
- * grosr record: traces a program that it starts, or a process that runs already. This process is the
- * collector.
+ * grosr record: records a program that it starts, or a running process. This process is the collector.
  */
 #include "commands.h"
 #include "../record/collect.h"
@@ -25,7 +24,7 @@ static void on_stop(int signal_number)
     stop = 1;
 }
 
-/* SIGTERM goes to the program; when it ends, so do we. */
+/* SIGTERM is passed on to the program; the recording ends with it. */
 static void on_forward(int signal_number)
 {
     if (child > 0)
@@ -44,10 +43,10 @@ static struct grosr_collect_options options_of(const struct grosr_arguments *a, 
                                           .stall_ns = (uint64_t)(a->until_stall * 1e9)};
 }
 
-/* The recording has stopped, and the program goes on. */
+/* The recording has stopped; the program continues. */
 static int say_stall(const struct grosr_collect_result *result, const char *path)
 {
-    return grosr_say(GROSR_EXIT_FINDING, "%s; %s ends there, the process goes on", result->stall, path);
+    return grosr_say(GROSR_EXIT_FINDING, "%s; %s ends there, the process continues", result->stall, path);
 }
 
 static int attach(const struct grosr_arguments *a, const char *path)
@@ -58,9 +57,9 @@ static int attach(const struct grosr_arguments *a, const char *path)
 
     if (grosr_session_open(&options.session, a->attach, 0))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    /* What a dead process left is still worth having: its rings are read out and the segment goes. */
+    /* The rings of a dead process are still worth reading; its segment is removed afterwards. */
     if (!grosr_session_alive(options.session))
-        grosr_say(0, "process %u is dead; recording what it left", a->attach);
+        grosr_say(0, "process %u is dead; recording what is left in its session", a->attach);
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
     err = collect_session(options, &result, &stop);
@@ -121,7 +120,7 @@ static int command(const struct grosr_arguments *a, const char *path)
     err = collect_session(options, &result, NULL);
     if (err)
         code = GROSR_EXIT_FAILURE;
-    if (result.stalled) { /* then it is not waited for */
+    if (result.stalled) { /* the program is not waited for */
         int said = say_stall(&result, path);
         return err ? code : said;
     }
@@ -150,7 +149,7 @@ static int check_regex(const char *text)
         return GROSR_EXIT_OK;
     }
     regerror(code, &regex, why, sizeof(why));
-    return grosr_say(GROSR_EXIT_USAGE, "--persistent '%s' is no regular expression: %s", text, why);
+    return grosr_say(GROSR_EXIT_USAGE, "--persistent '%s' is not a regular expression: %s", text, why);
 }
 
 int cmd_record(const struct grosr_arguments *a)
@@ -165,7 +164,7 @@ int cmd_record(const struct grosr_arguments *a)
                          "--persistent is for a program that record starts, not for --attach");
     if (!a->attach && a->since >= 0)
         return grosr_say(GROSR_EXIT_USAGE,
-                         "--since is for --attach: a program that record starts has nothing from before");
+                         "--since is for --attach: a program that record starts has no earlier events");
     if (a->attach && !(a->trace & GROSR_TRACE_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--trace is for a program that record starts, not for --attach");
     if (a->persistent && (code = check_regex(a->persistent)) != GROSR_EXIT_OK)

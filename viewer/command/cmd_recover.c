@@ -1,5 +1,6 @@
 /*
- * grosr recover: a trace of what a dead process left in its session, the flight recorder's content above all.
+ * grosr recover: makes a trace of the session that a dead process left behind; with the overflow policy
+ * `overwrite` a flight recorder.
  */
 #include "commands.h"
 #include "../record/collect.h"
@@ -51,7 +52,7 @@ int cmd_recover(const struct grosr_arguments *a)
     err = grosr_session_open_copy(&session, segment);
     if (err)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    /* A copy that lies elsewhere may be recovered whatever its process does. */
+    /* A copy elsewhere may be recovered whether or not its process runs. */
     bool in_place = !strncmp(segment, "/dev/shm/", strlen("/dev/shm/"));
     uint64_t start;
     if (in_place && grosr_process_start_time(session->header.pid, &start) == 0 &&

@@ -22,12 +22,11 @@ static volatile sig_atomic_t stop;
 static volatile sig_atomic_t waiting; /* for the collector, with nothing else left to do */
 static grosr *volatile running;       /* for the signal handler */
 
-/* The first signal ends the run properly, the second as signals do. */
+/* The first signal ends the run in order; the second has its default action. */
 static void on_signal(int signal_number)
 {
     static const char text[] =
-        "\ngrosr: the trace is still being written; once more, and it is finished in the "
-        "background\n";
+        "\ngrosr: the trace is still being written; interrupt again to leave that to the background\n";
     grosr *rt = running;
 
     stop = 1;
@@ -137,7 +136,7 @@ static int run_open(const struct grosr_workload *w, const struct grosr_arguments
         code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     if (ran && !err)
         grosr_workload_audit(session, level, &result);
-    interrupted = stop != 0; /* from here on there is nothing left to interrupt but the waiting */
+    interrupted = stop != 0; /* from here on only the wait for the collector can be interrupted */
     running = NULL;
     waiting = collector > 0;
     if (collector > 0 && collect_wait(collector))
@@ -179,13 +178,12 @@ int cmd_run(const struct grosr_arguments *a)
     if (a->list)
         return list_workloads();
     if (!a->output && !(a->counters & GROSR_COUNTERS_DEFAULT))
-        return grosr_say(GROSR_EXIT_USAGE, "--counters is for a run that is recorded, with -o");
+        return grosr_say(GROSR_EXIT_USAGE, "--counters is for a recorded run (-o)");
     if (a->operands != 1)
-        return grosr_say(GROSR_EXIT_USAGE, "run takes one workload; `grosr run --list` names them");
+        return grosr_say(GROSR_EXIT_USAGE, "run takes one workload; `grosr run --list` lists them");
     w = find_workload(a->operand[0]);
     if (!w)
-        return grosr_say(GROSR_EXIT_USAGE, "there is no workload '%s'; `grosr run --list` names them",
-                         a->operand[0]);
+        return grosr_say(GROSR_EXIT_USAGE, "no workload '%s'; `grosr run --list` lists them", a->operand[0]);
     options.device = a->device;
     options.name = w->name;
     options.workers = a->workers;
@@ -209,7 +207,7 @@ int cmd_run(const struct grosr_arguments *a)
     signal(SIGXFSZ, SIG_IGN);    /* a file-size limit is an error to report, not a death */
     err = grosr_open(&rt, &options);
     if (err) {
-        /* The collector has said itself why it did not attach. */
+        /* The collector has reported why it did not attach. */
         code = err == -ECHILD ? GROSR_EXIT_FAILURE : grosr_say(grosr_exit_code(err), "%s", grosr_error());
         if (collector > 0)
             collect_give_up(collector);

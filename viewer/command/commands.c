@@ -1,6 +1,6 @@
 /*
- * The commands: one table, with all that is known of each. The list of commands, their help, the check of
- * operands and options, and dispatch (main.c) come from it.
+ * The commands: one table with the facts of each. The list of commands, their help, the checks of operands
+ * and options, and dispatch (main.c) are derived from it.
  */
 #include "commands.h"
 
@@ -17,9 +17,9 @@ static const struct command commands[] = {
         .name = "run",
         .usage = "WORKLOAD",
         .summary = "run a workload on a persistent kernel, traced",
-        .description = "Runs a workload on a persistent kernel, checks every result and tells how long it\n"
-                       "took. With -o, every step the kernel takes is written to a trace file.",
-        .operands = "  WORKLOAD   what to run; `grosr run --list` tells what there is\n",
+        .description = "Runs a workload on a persistent kernel, checks every result and reports how long it\n"
+                       "took. With -o, every step of the kernel is recorded in a trace file.",
+        .operands = "  WORKLOAD   what to run; `grosr run --list` lists the workloads\n",
         .max_operands = 1,
         .options = TAKES(DEVICE) | TAKES(OUTPUT_OF_RUN) | TAKES(TASKS) | TAKES(SECONDS) | TAKES(WORKERS) |
                    TAKES(SMS) | TAKES(LEVEL) | TAKES(RING) | TAKES(OVERFLOW) | TAKES(LIST) | TAKES(COUNTERS) |
@@ -29,10 +29,10 @@ static const struct command commands[] = {
     {
         .name = "record",
         .usage = "-- CMD [ARG]...",
-        .summary = "trace a program that uses GROSR",
+        .summary = "record a program, or a running process",
         .description =
-            "Starts a program, or attaches to one, and writes what its persistent kernels do to a\n"
-            "trace file until they end.",
+            "Starts a program, or attaches to one, and records its persistent kernels, and what it\n"
+            "does through CUDA and NVTX, in a trace file.",
         .operands = "  CMD        the program to start, with its arguments; not with --attach\n",
         .max_operands = -1,
         .options = TAKES(OUTPUT_TRACE) | TAKES(LEVEL) | TAKES(ATTACH) | TAKES(TRACE) | TAKES(COUNTERS) |
@@ -42,10 +42,11 @@ static const struct command commands[] = {
     {
         .name = "recover",
         .usage = "SEGMENT",
-        .summary = "make a trace of what a dead process left",
-        .description = "Writes what a dead process left in its session to a trace file: with the overwrite\n"
-                       "policy, in force when nobody records, the last events of every warp.",
-        .operands = "  SEGMENT    a session's file, PID or PID.INDEX; `grosr info` lists those there are\n",
+        .summary = "make a trace of a dead process's session",
+        .description =
+            "Writes the events in the session of a dead process to a trace file. Without a recorder\n"
+            "rings are overwritten, so these are the latest events of every warp.",
+        .operands = "  SEGMENT    a session's file, PID or PID.INDEX; `grosr info` lists the sessions\n",
         .min_operands = 1,
         .max_operands = 1,
         .missing = "`grosr recover` needs a session: grosr recover SEGMENT",
@@ -58,7 +59,7 @@ static const struct command commands[] = {
         .summary = "watch a persistent kernel while it runs",
         .description = "Shows what a persistent kernel is doing now: queues, SMs, workers and the health of\n"
                        "its trace. Keys: q quit, p pause, + and - interval, l trace level, ? help.",
-        .operands = "  PID        the process to watch; may be left out when there is only one\n",
+        .operands = "  PID        the process to watch; not needed if only one has a session\n",
         .max_operands = 1,
         .options = TAKES(ONCE) | TAKES(INTERVAL) | TAKES(JSON) | TAKES(COLOR),
         .run = cmd_top,
@@ -66,12 +67,12 @@ static const struct command commands[] = {
     {
         .name = "query",
         .usage = "FILE [NAME|SQL]",
-        .summary = "ask a trace file a question",
+        .summary = "run a canned query or SQL on a trace",
         .description =
-            "Runs a canned query or one SQL statement on a trace file. Without NAME or SQL, lists\n"
-            "the canned queries, as --list does without a file. The file is opened for reading only.",
+            "Runs a canned query or one SQL statement on a trace file. Without NAME or SQL, lists the\n"
+            "canned queries, as --list does without a file. The file is opened read-only.",
         .operands = "  FILE       a trace file\n"
-                    "  NAME|SQL   a canned query's name, or SQL; grosr-schema(5) has the tables\n",
+                    "  NAME|SQL   a canned query's name, or SQL; grosr-schema(5) describes the tables\n",
         .min_operands = 1,
         .max_operands = 2,
         .missing = "`grosr query` needs a trace file: grosr query FILE [NAME|SQL]",
@@ -81,9 +82,9 @@ static const struct command commands[] = {
     {
         .name = "info",
         .usage = "[FILE]",
-        .summary = "show devices and sessions, or what a trace file holds",
-        .description = "Shows the version, the devices and the sessions on this machine; with FILE, what a\n"
-                       "trace file holds and how far to trust it.",
+        .summary = "show devices and sessions, or the contents of a trace",
+        .description = "Shows the version, the devices and the sessions on this machine; with FILE, the\n"
+                       "contents of a trace file and whether it is complete.",
         .operands = "  FILE       a trace file\n",
         .max_operands = 1,
         .options = TAKES(JSON),
@@ -92,11 +93,11 @@ static const struct command commands[] = {
     {
         .name = "bench",
         .usage = "EXPERIMENT",
-        .summary = "measure GROSR beside its baselines",
+        .summary = "compare GROSR with its baselines",
         .description =
-            "Runs an experiment: the same work by GROSR and by each baseline, in one run on one\n"
+            "Runs an experiment: the same work on GROSR and on each baseline, in one run on one\n"
             "device, every result checked. Times are from the first submission to the last result.",
-        .operands = "  EXPERIMENT what to measure; `grosr bench --list` tells what there is\n",
+        .operands = "  EXPERIMENT what to measure; `grosr bench --list` lists the experiments\n",
         .max_operands = 1,
         .options = TAKES(DEVICE) | TAKES(TASKS) | TAKES(REPETITIONS) | TAKES(PLOT) | TAKES(WORKERS) |
                    TAKES(LIST) | TAKES(JSON),
@@ -105,10 +106,10 @@ static const struct command commands[] = {
     {
         .name = "export",
         .usage = "FILE",
-        .summary = "write a trace in a format that other tools read",
+        .summary = "convert a trace for other tools",
         .description =
-            "Writes a trace as a timeline for Perfetto (ui.perfetto.dev) or for what reads Chrome's\n"
-            "JSON traces, or one of its views as CSV. However large, it needs little memory.",
+            "Writes a trace as a timeline for Perfetto (ui.perfetto.dev) or in Chrome's JSON format,\n"
+            "or one of its views as CSV. Memory use does not grow with the trace.",
         .operands = "  FILE       a trace file\n",
         .min_operands = 1,
         .max_operands = 1,
@@ -119,8 +120,8 @@ static const struct command commands[] = {
     {
         .name = "help",
         .usage = "[COMMAND]",
-        .summary = "explain a command",
-        .description = "Lists the commands, or explains one.",
+        .summary = "show help for a command",
+        .description = "Lists the commands, or shows the help of one.",
         .operands = "  COMMAND    one of the commands\n",
         .max_operands = 1,
         .run = cmd_help,
@@ -150,7 +151,7 @@ void command_list(FILE *out)
 {
     fputs("Usage: grosr COMMAND [OPTION]... [OPERAND]...\n"
           "\n"
-          "Runs persistent GPU kernels, and shows what they do while they do it.\n"
+          "Runs persistent GPU kernels and observes them while they run.\n"
           "\n"
           "Commands:\n",
           out);
@@ -160,10 +161,11 @@ void command_list(FILE *out)
     }
     fputs("\n"
           "Options:\n"
-          "  -h, --help      this list; after a command, its options\n"
+          "  -h, --help      this help; after a command, its help\n"
           "  -V, --version   the version\n"
           "\n"
-          "Exit: 0 done, 1 failure, 2 wrong usage, 4 no such device. grosr(1) has the rest.\n",
+          "Exit code: 0 success, 1 failure, 2 wrong usage, 3 a stall was found, 4 no such device. See "
+          "grosr(1).\n",
           out);
 }
 

@@ -2,9 +2,9 @@
  * What a live session is doing: plain facts, sampled from the segment. Drawing (screen/) and JSON
  * (model_json.h) both show this and nothing else.
  *
- * The segment belongs to another process and may say anything. Counts and indices from it are bounded here,
- * shares are clamped to 0 .. 100, and no offset is followed but through session.h's accessors. Names are
- * copied as they are: whoever shows them makes them printable.
+ * The segment belongs to another process and may contain anything. Counts and indices from it are bounded
+ * here, shares are clamped to 0 .. 100, and offsets are followed only through session.h's accessors. Names
+ * are copied unchecked: the code that shows them makes them printable.
  *
  * Rates and shares are over the time between the two latest samples; NAN: not known (the first sample, or
  * workers that do not report because the level is `off`).
@@ -24,7 +24,7 @@ struct model_session {
     uint32_t workers, max_warps_per_sm;
     uint64_t uptime_ns;
     uint32_t level;         /* enum grosr_level, or any other number */
-    uint32_t overflow;      /* enum grosr_overflow in force, likewise */
+    uint32_t overflow;      /* enum grosr_overflow in force, or any other number */
     uint32_t collector_pid; /* 0: none */
     bool finished;          /* the process has closed the session */
     bool alive;             /* the process runs */
@@ -50,8 +50,8 @@ struct model_trace {
 
 struct model_tasks {
     uint64_t enqueued, completed; /* all queues */
-    uint64_t run;                 /* by the workers' own counters */
-    uint64_t spawned, shared;     /* likewise: by tasks; handed on to other workers */
+    uint64_t run;                 /* by the workers' own counters, as are spawned and shared */
+    uint64_t spawned, shared;     /* by tasks; given to other workers */
     uint64_t done;                /* run, or completed if that is more: the counters may be off, or behind */
     double per_s;                 /* done */
     double completed_per_s;

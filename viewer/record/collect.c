@@ -31,10 +31,10 @@ static void show_progress(const char *what, uint64_t done, uint64_t all)
     fflush(stderr);
 }
 
-/* What say_failed(), which gets no argument of ours, has to know. */
+/* For say_failed(), a callback without an argument for its caller. */
 static struct {
     const char *path;
-    volatile sig_atomic_t *stop; /* to set; NULL: draining goes on, so that the program is not held up */
+    volatile sig_atomic_t *stop; /* to set; NULL: draining continues, so that the program is not blocked */
     bool said;
 } current;
 
@@ -70,7 +70,7 @@ int collect_session(struct grosr_collect_options options, struct grosr_collect_r
         say_failed(grosr_error());
     if (session && session->copy) {
         if (!err)
-            grosr_say(0, "%s: %" PRIu64 " events of process %u; %" PRIu64 " older ones had been written over",
+            grosr_say(0, "%s: %" PRIu64 " events of process %u; %" PRIu64 " older ones had been overwritten",
                       options.path, result->read, session->header.pid, result->overwritten);
         return err;
     }
@@ -91,7 +91,7 @@ static int collector_main(uint32_t parent, const char *path, struct grosr_sampli
     struct grosr_collect_result result;
     int err = grosr_collector_find(&options.session, parent, &give_up);
 
-    if (err) /* the parent has said why there is no session */
+    if (err) /* the parent has reported why there is no session */
         return GROSR_EXIT_FAILURE;
     err = collect_session(options, &result, NULL);
     grosr_session_close(options.session);
@@ -134,7 +134,7 @@ int collect_wait(pid_t collector)
         if (errno != EINTR)
             return -EIO;
     if (WIFSIGNALED(status)) {
-        grosr_say(0, "the collector was killed by signal %d: the trace is not complete", WTERMSIG(status));
+        grosr_say(0, "the collector was killed by signal %d; the trace is incomplete", WTERMSIG(status));
         return -EIO;
     }
     return WEXITSTATUS(status) ? -EIO : 0;

@@ -9,10 +9,10 @@
 #include <sys/types.h>
 
 /*
- * Collects as the options say, whose callbacks are set here: it says what went wrong or was lost, with a
- * progress bar on a terminal. When writing fails it says so at once and sets *stop_on_failure, if that is not
- * NULL; otherwise it goes on draining and counting to the session's end. 0 or negative errno; -ESRCH and
- * -EINTR, not said: the followed process ended without a session.
+ * Collects according to the options, whose callbacks are set here: failures and losses are reported on
+ * stderr, with a progress bar on a terminal. A failure to write is reported at once and sets
+ * *stop_on_failure; if that is NULL, draining and counting continue to the end of the session. 0 or negative
+ * errno; -ESRCH and -EINTR, without a message: the followed process ended without a session.
  */
 int collect_session(struct grosr_collect_options options, struct grosr_collect_result *result,
                     volatile sig_atomic_t *stop_on_failure);
@@ -23,10 +23,10 @@ int collect_session(struct grosr_collect_options options, struct grosr_collect_r
  */
 pid_t collect_start(const char *path, struct grosr_sampling sampling);
 
-/* Tells a collector whose session is not going to be to give up, and removes what it has written. */
+/* Makes a collector give up, because its session will not exist, and removes what it has written. */
 void collect_give_up(pid_t collector);
 
-/* Waits for a collector to end. 0, or -EIO when it failed, which has been said. */
+/* Waits for a collector to end. 0, or -EIO when it failed, which it has reported. */
 int collect_wait(pid_t collector);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Finding the library and naming it to NVTX (inject.h). It lies beside the command where that was
- * built, and in ../lib/grosr where it was installed.
+ * Finding the library and setting the variables that load it (inject.h). It is beside the command in a build
+ * folder, and in ../lib/grosr once installed.
  */
 #include "inject.h"
 
@@ -42,7 +42,7 @@ void inject_environment(uint32_t trace, const char *persistent)
     const char *why, *library = inject_library(&why);
 
     if (!library && trace & (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA))
-        grosr_say(0, "calls of NVTX and CUDA are not recorded: %s", why);
+        grosr_say(0, "NVTX and CUDA calls are not recorded: %s", why);
     if (persistent)
         setenv("GROSR_PERSISTENT", persistent, 1);
     for (size_t i = 0; library && i < sizeof(variables) / sizeof(variables[0]); i++) {

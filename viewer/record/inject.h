@@ -1,5 +1,5 @@
 /*
- * The library that `grosr record` has NVTX and the CUDA driver load in the program it starts (tracer/inject).
+ * The library that NVTX and the CUDA driver load into programs started by `grosr record` (tracer/inject).
  */
 #ifndef GROSR_VIEWER_INJECT_H
 #define GROSR_VIEWER_INJECT_H
@@ -7,9 +7,9 @@
 #include "../cli/options.h"
 
 /*
- * In the child that is going to be the program: names the library in the environment, for the parts in
+ * In the child, before it executes the program: names the library in the environment, for the parts in
  * `trace` (GROSR_TRACE_*), and the kernels that are persistent (a regular expression; NULL: none). What
- * cannot be recorded is said; the program is run all the same.
+ * cannot be recorded is reported; the program runs all the same.
  */
 void inject_environment(uint32_t trace, const char *persistent);
 

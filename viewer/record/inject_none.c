@@ -1,5 +1,5 @@
 /*
- * A grosr that was built without NVTX's header has no library to inject (inject.h).
+ * In builds without NVTX's header there is no library to inject (inject.h).
  */
 #include "inject.h"
 
@@ -16,5 +16,5 @@ void inject_environment(uint32_t trace, const char *persistent)
     (void)persistent;
     inject_library(&why);
     if (trace & (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA) && !(trace & GROSR_TRACE_DEFAULT))
-        grosr_say(0, "calls of NVTX and CUDA are not recorded: %s", why);
+        grosr_say(0, "NVTX and CUDA calls are not recorded: %s", why);
 }

@@ -1,9 +1,8 @@
 /*
  * A frame: a grid of cells, and what can be drawn on it.
  *
- * A cell is one column wide and holds one character and what it means; what a meaning looks like is the
- * screen's business (terminal.c). Everything is clipped at the frame's edges, so that no caller has to be
- * careful.
+ * A cell is one column wide and has one character and a meaning; terminal.c decides how a meaning looks.
+ * Everything is clipped at the frame's edges, so callers need not check.
  */
 #ifndef GROSR_CELLS_H
 #define GROSR_CELLS_H

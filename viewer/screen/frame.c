@@ -39,7 +39,7 @@ static void draw_keys(struct frame *f, const struct model *m, const struct frame
 
     cells_fill_row(f, row, FRAME_TITLE);
     cells_add(&l, FRAME_TITLE, "q quit");
-    cells_add(&l, FRAME_TITLE, v->paused ? "p go on" : "p pause");
+    cells_add(&l, FRAME_TITLE, v->paused ? "p resume" : "p pause");
     cells_add(&l, FRAME_TITLE, "l level");
     cells_add(&l, FRAME_TITLE, "? help");
     cells_add(&l, FRAME_TITLE, "+/- every %gs", v->interval_s);
@@ -51,8 +51,8 @@ static void draw_help(struct frame *f)
 {
     static const char *const text[] = {
         " q      quit",
-        " p      pause, and go on",
-        " + -    sample less, more often",
+        " p      pause, resume",
+        " + -    slower, faster sampling",
         " l      next trace level: off,",
         "        counters, spans, full",
         " ? h    this help; any key closes",

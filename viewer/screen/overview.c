@@ -96,19 +96,19 @@ static void draw_rate(struct frame *f, int row, int rows, const struct model *m)
 {
     int columns = f->width - 2, plot = rows - 1;
     uint64_t samples = m->samples < MODEL_HISTORY ? m->samples : MODEL_HISTORY;
-    double most = 0;
+    double max = 0;
     char n[16];
 
     if (samples > (uint64_t)columns)
         samples = (uint64_t)columns;
     for (uint64_t i = 0; i < samples; i++)
-        most = fmax(most, m->history[(m->samples - 1 - i) % MODEL_HISTORY]);
+        max = fmax(max, m->history[(m->samples - 1 - i) % MODEL_HISTORY]);
     struct cells_line l = {f, row, 1, f->width, false};
     cells_add(&l, FRAME_LABEL, "tasks/s");
-    cells_add(&l, FRAME_PLAIN, "top of the scale %s", text_count(n, sizeof(n), most));
-    for (uint64_t i = 0; i < samples && most > 0; i++) {
+    cells_add(&l, FRAME_PLAIN, "top of the scale %s", text_count(n, sizeof(n), max));
+    for (uint64_t i = 0; i < samples && max > 0; i++) {
         double rate = m->history[(m->samples - 1 - i) % MODEL_HISTORY];
-        int eighths = (int)ceil(rate / most * 8 * plot);
+        int eighths = (int)ceil(rate / max * 8 * plot);
         for (int level = 0; level < plot && eighths > 8 * level; level++)
             cells_text(f, row + plot - level, columns - (int)i, FRAME_LOAD_HIGH,
                        cells_level(f, eighths - 8 * level));

@@ -1,5 +1,5 @@
 /*
- * The grid of SMs: of three forms, the most detailed that fits: a bar, a number or one glyph for each SM.
+ * The grid of SMs, in the most detailed of three forms that fits: a bar, a number or one glyph for each SM.
  */
 #include "sms.h"
 
@@ -32,12 +32,12 @@ static int rows_for(uint32_t sms, int per_row)
 /* The widest bars that leave half of the rows free; 0 when even the narrowest do not fit. */
 static int bars_per_row(const struct frame *f, uint32_t sms, int rows)
 {
-    int most = (f->width - 1) / NARROWEST_BAR, half = rows / 2 > 2 ? rows / 2 : 2;
+    int max = (f->width - 1) / NARROWEST_BAR, half = rows / 2 > 2 ? rows / 2 : 2;
 
-    for (int n = 1; n <= most; n++)
+    for (int n = 1; n <= max; n++)
         if (rows_for(sms, n) <= half)
             return n;
-    return most > 0 && rows_for(sms, most) <= rows ? most : 0;
+    return max > 0 && rows_for(sms, max) <= rows ? max : 0;
 }
 
 static int numbers_per_row(const struct frame *f)
@@ -95,11 +95,11 @@ static void draw_sm_glyph(struct frame *f, int row, int column, const struct mod
 
 static int draw_sm_heading(struct frame *f, int row, const struct model *m)
 {
-    uint32_t most = 0, resident = 0;
+    uint32_t max_workers = 0, resident = 0;
     struct cells_line l = {f, row, 1, f->width, false};
 
     for (uint32_t i = 0; i < m->sms; i++) {
-        most = m->sm[i].workers > most ? m->sm[i].workers : most;
+        max_workers = m->sm[i].workers > max_workers ? m->sm[i].workers : max_workers;
         resident += m->sm[i].workers;
     }
     cells_add(&l, FRAME_LABEL, "SMs");
@@ -109,7 +109,7 @@ static int draw_sm_heading(struct frame *f, int row, const struct model *m)
     if (m->session.max_warps_per_sm && m->sms)
         cells_add(&l, FRAME_PLAIN, "%.0f%% occupied",
                   fmin(100, 100.0 * resident / ((double)m->session.max_warps_per_sm * m->sms)));
-    cells_add(&l, FRAME_DIM, "up to %u worker%s on each", most, most == 1 ? "" : "s");
+    cells_add(&l, FRAME_DIM, "up to %u worker%s on each", max_workers, max_workers == 1 ? "" : "s");
     return row + 1;
 }
 

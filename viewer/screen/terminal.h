@@ -1,8 +1,8 @@
 /*
  * Frames on a terminal, by ncurses, or as lines of text.
  *
- * The terminal is restored on every way out: screen_close(), and SIGINT, SIGTERM and SIGHUP, which only set a
- * flag that screen_wait() reports as SCREEN_QUIT.
+ * screen_close() restores the terminal. SIGINT, SIGTERM and SIGHUP only set a flag, which screen_wait()
+ * reports as SCREEN_QUIT, so that the terminal is restored on these too.
  */
 #ifndef GROSR_SCREEN_H
 #define GROSR_SCREEN_H

@@ -30,7 +30,7 @@ static int note_summaries(void *reads, int action, const char *table, const char
     return SQLITE_OK;
 }
 
-/* One statement; what it wants to know of a trace without summaries is made first. */
+/* One statement. If it reads summaries and the trace has none, they are made first. */
 static int prepare_one(sqlite3 *db, const char *sql, sqlite3_stmt **statement, const char **rest)
 {
     bool reads = false;
@@ -46,8 +46,7 @@ static int prepare_one(sqlite3 *db, const char *sql, sqlite3_stmt **statement, c
     return code == SQLITE_OK ? sqlite3_prepare_v2(db, sql, -1, statement, rest) : code;
 }
 
-/* Nothing runs when what follows the first statement is another one: half of what was asked is worse than
- * none. */
+/* Nothing runs if a second statement follows: running one of two would be worse than running none. */
 static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement)
 {
     const char *rest = sql;
@@ -62,7 +61,7 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement)
     if (!sqlite3_stmt_readonly(*statement)) {
         sqlite3_finalize(*statement);
         *statement = NULL;
-        return grosr_say(GROSR_EXIT_FAILURE, "a trace is only read here; this statement would write");
+        return grosr_say(GROSR_EXIT_FAILURE, "this statement would write; `grosr query` only reads");
     }
     while (*rest) {
         bool broken = sqlite3_prepare_v2(db, rest, -1, &next, &rest) != SQLITE_OK;
@@ -71,7 +70,7 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement)
         sqlite3_finalize(next);
         sqlite3_finalize(*statement);
         *statement = NULL;
-        return grosr_say(GROSR_EXIT_USAGE, "one statement at a time; something follows the first ';'");
+        return grosr_say(GROSR_EXIT_USAGE, "only one statement at a time: there is text after the first ';'");
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * Running SQL on an open trace: for `grosr query`, and for whoever shows the answer of a canned query.
+ * Running SQL on an open trace, for the commands that show the result.
  */
 #ifndef GROSR_QUERY_H
 #define GROSR_QUERY_H

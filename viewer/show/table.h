@@ -2,10 +2,10 @@
  * Rows for people and for machines: an aligned table, CSV (RFC 4180) or JSON, row by row.
  *
  * Memory is bounded whatever the number of rows: a table's widths are measured on the first TABLE_MEASURED
- * rows (or TABLE_HELD_BYTES of them), later rows that need more stick out. Nothing is ever cut off.
+ * rows (or TABLE_HELD_BYTES of them); wider cells in later rows break the alignment. Nothing is truncated.
  *
- * NULL is an empty cell; in CSV an empty text is "" and so told apart. Column names and cells may hold
- * anything: what goes to a terminal is made printable.
+ * NULL is an empty cell; in CSV an empty text is "", to distinguish the two. Column names and cells may
+ * contain any bytes: what is written to a terminal is made printable.
  */
 #ifndef GROSR_TABLE_H
 #define GROSR_TABLE_H
