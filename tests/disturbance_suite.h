@@ -210,28 +210,29 @@ static inline void suite_on_completion(void *arg, uint64_t first, uint64_t count
 
 static inline void suite_callbacks(const char *device, bool stop)
 {
-    enum { N = 20000 };
-    static struct grosr_task tasks[N];
-    static struct grosr_result r[N];
+    enum { MAX = 20000 };
+    static struct grosr_task tasks[MAX];
+    static struct grosr_result r[MAX];
+    const uint32_t n = suite_amount(device, MAX, 1000);
     struct grosr_options o = suite_options(device);
-    struct suite_reported t = {NULL, tasks, r, N / 2, N, 0, 0};
+    struct suite_reported t = {NULL, tasks, r, n / 2, n, 0, 0};
     uint64_t errors = 0, cancelled;
 
     o.queue_capacity = 256;
     t.rt = suite_open(&o);
-    for (uint64_t i = 0; i < N; i++) {
+    for (uint64_t i = 0; i < n; i++) {
         tasks[i] = suite_task(GROSR_FN_ADD, (uint32_t)i, i);
         r[i].status = 12345;
     }
     is(grosr_on_completion(t.rt, suite_on_completion, &t), 0, "completions are called back");
-    int err = grosr_submit(t.rt, tasks, N / 2, r, NULL);
-    is(err, 0, "%d tasks, for which nobody waits", N / 2);
+    int err = grosr_submit(t.rt, tasks, n / 2, r, NULL);
+    is(err, 0, "%u tasks, for which nobody waits", n / 2);
     if (stop)
         grosr_stop(t.rt);
     is(grosr_finish(t.rt), 0, "finished");
     is(t.errors, 0, "every result was in place when it was reported, in order; forbidden calls were refused");
     is(t.next, t.submitted, "all tasks were reported, %" PRIu64 " of them submitted by the callback",
-       t.submitted - N / 2);
+       t.submitted - n / 2);
     cancelled = suite_count_cancelled(tasks, r, t.next, &errors);
     ok(errors == 0 && (stop || cancelled == 0), "with their results, %" PRIu64 " cancelled", cancelled);
     is(grosr_close(t.rt), 0, "closed");

@@ -31,8 +31,8 @@ static inline uint32_t trouble_lanes(const char *device)
 
 static inline uint32_t trouble_frames(const char *device, uint32_t workers)
 {
-    return workers *
-           (trouble_lanes(device) > 1 ? 1024 : 256); /* a warp's lanes take one each, level by level */
+    return workers * (trouble_lanes(device) > 1 ? suite_amount(device, 1024, 512)
+                                                : 256); /* a warp's lanes take one each, level by level */
 }
 
 struct trouble_trees {
@@ -120,6 +120,7 @@ static inline void trouble_cancel(const char *device, uint32_t workers, uint32_t
                                   uint64_t seed)
 {
     struct grosr_options o = suite_options(device);
+    uint32_t levels = suite_amount(device, 9, 7);
     uint64_t right = 0, cancelled = 0, refused = 0, wrong = 0, errors = 0, endless_wrong = 0, longest = 0;
 
     o.workers = workers;
@@ -128,7 +129,7 @@ static inline void trouble_cancel(const char *device, uint32_t workers, uint32_t
     o.frames = trouble_frames(device, workers);
     grosr *rt = suite_open(&o);
     for (uint32_t round = 0; round < rounds; round++) {
-        struct trouble_trees t = trouble_plant(trees, 9, &seed);
+        struct trouble_trees t = trouble_plant(trees, levels, &seed);
         struct grosr_task endless = TROUBLE_ENDLESS;
         struct grosr_result result = {0, 12345};
         uint64_t first, root;
@@ -200,7 +201,8 @@ static inline void trouble_few_frames(const char *device, uint32_t workers, uint
 {
     struct grosr_options o = suite_options(device);
     uint32_t lanes = trouble_lanes(device), wrong = 0, refused = 0, right = 0;
-    uint64_t seed = 7, runs = 0;
+    uint64_t seed = 7, runs = 0, wide = suite_amount(device, 5000, 1000);
+    bool large = suite_amount(device, true, false);
 
     o.workers = workers;
     grosr *rt;
@@ -215,9 +217,9 @@ static inline void trouble_few_frames(const char *device, uint32_t workers, uint
     for (uint32_t i = 0; i < rounds; i++) {
         uint64_t b = tap_random(&seed);
         struct grosr_result r[] = {
-            suite_run_one(rt, GROSR_FN_FIB, 16, 0), suite_run_one(rt, GROSR_FN_RANDOM, 9, b),
-            suite_run_one(rt, GROSR_FN_FAN, 1, 5000), suite_run_one(rt, GROSR_FN_TREE, 1000, 1)};
-        uint64_t want[] = {987, grosr_random_tree(9, b, 0, &runs), UINT64_C(4999) * 2500, 1};
+            suite_run_one(rt, GROSR_FN_FIB, large ? 16 : 12, 0), suite_run_one(rt, GROSR_FN_RANDOM, 9, b),
+            suite_run_one(rt, GROSR_FN_FAN, 1, wide), suite_run_one(rt, GROSR_FN_TREE, 1000, 1)};
+        uint64_t want[] = {large ? 987 : 144, grosr_random_tree(9, b, 0, &runs), (wide - 1) * (wide / 2), 1};
         for (int k = 0; k < 4; k++) {
             refused += r[k].status == -ENOBUFS;
             right += r[k].status == 0 && r[k].value == want[k];
@@ -240,7 +242,7 @@ static inline void trouble_no_frame_lost(const char *device, uint32_t rounds)
     uint64_t seed = 11;
 
     o.workers = 1;
-    o.frames = lanes + 300;
+    o.frames = lanes + suite_amount(device, 300, 100);
     grosr *rt = suite_open(&o);
     for (uint32_t i = 0; i < rounds; i++) {
         /* Each lane but the one that runs the chain may hold one for its next task. */
@@ -248,8 +250,8 @@ static inline void trouble_no_frame_lost(const char *device, uint32_t rounds)
         struct grosr_result longer = suite_run_one(rt, GROSR_FN_TREE, o.frames + 1, 1);
         wrong += chain.status != 0 || chain.value != 1 || longer.status != -ENOBUFS;
         suite_run_one(rt, GROSR_FN_RANDOM, 9, tap_random(&seed));
-        suite_run_one(rt, GROSR_FN_TREE, 8, 4);
-        suite_run_one(rt, GROSR_FN_FAN, 1, 5000);
+        suite_run_one(rt, GROSR_FN_TREE, suite_amount(device, 8, 5), 4);
+        suite_run_one(rt, GROSR_FN_FAN, 1, suite_amount(device, 5000, 1000));
     }
     is(wrong, 0, "%u chains through all %u frames, and as many that are one task too long", rounds, o.frames);
     is(grosr_close(rt), 0, "closed");

@@ -40,17 +40,15 @@ static void chaos(uint64_t scale)
 
 int main(void)
 {
-    uint64_t scale = GROSR_HOST_LANES == 1 ? 8 : 1;
-
-    suite_producers("host", 4096, 3, 4, 4000 * scale);
-    suite_producers("host", 2, 2, 3, 300 * scale);
-    suite_producers("host", 32, 4, 2, 1000 * scale);
-    chaos(10 * scale);
+    suite_producers("host", 4096, 3, 4, suite_amount("host", 32000, 2000));
+    suite_producers("host", 2, 2, 3, suite_amount("host", 2400, 60));
+    suite_producers("host", 32, 4, 2, suite_amount("host", 8000, 400));
+    chaos(suite_amount("host", 80, 2));
     dev_point_hook_fn = hold;
-    suite_producers("host", 2, 3, 2, 100 * scale);
-    suite_producers("host", 128, 4, 4, 1000 * scale);
+    suite_producers("host", 2, 3, 2, suite_amount("host", 800, 40));
+    suite_producers("host", 128, 4, 4, suite_amount("host", 8000, 400));
     suite_stop("host");
-    chaos(scale);
+    chaos(suite_amount("host", 8, 1));
     suite_callbacks("host", false);
     suite_callbacks("host", true);
     dev_point_hook_fn = NULL;

@@ -33,14 +33,12 @@ static void hold(const char *point)
 
 int main(void)
 {
-    uint32_t scale = GROSR_HOST_LANES == 1 ? 8 : 1;
-
     suite_trees("host", 1);
     suite_trees("host", 3);
-    suite_random_trees("host", 1, 50, 6, 1);
-    suite_random_trees("host", 4, 100 * scale, 8, 2);
+    suite_random_trees("host", 1, suite_amount("host", 50, 20), 6, 1);
+    suite_random_trees("host", 4, suite_amount("host", 800, 25), suite_amount("host", 8, 7), 2);
     dev_point_hook_fn = hold;
-    suite_random_trees("host", 3, 50 * scale, 7, 3);
+    suite_random_trees("host", 3, suite_amount("host", 400, 20), suite_amount("host", 7, 6), 3);
     dev_point_hook_fn = NULL;
     return tap_done();
 }

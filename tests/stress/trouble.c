@@ -29,7 +29,7 @@ static void *submit_trees(void *arg)
  */
 static void others_go_on(const char *name)
 {
-    enum { TREES = GROSR_HOST_LANES == 1 ? 200 : 50, TASKS = 600 };
+    enum { TREES = GROSR_HOST_LANES == 1 ? 200 : 20, TASKS = GROSR_HOST_LANES == 1 ? 600 : 200 };
     struct grosr_options o = suite_options("host");
     uint64_t seed = 3, start = grosr_host_clock_ns(), done = 0, wrong = 0, first = 0;
     struct grosr_task task[TASKS];
@@ -75,19 +75,17 @@ int main(void)
 {
     static const char *const points[] = {"share.reserved", "share.read",     "frame.ready",
                                          "queue.taken",    "submit.claimed", "task.done"};
-    uint32_t scale = GROSR_HOST_LANES == 1 ? 4 : 1;
-
-    trouble_poke("host", 5 * scale);
+    trouble_poke("host", suite_amount("host", 20, 1));
     trouble_memory("host");
     trouble_urgent("host");
-    trouble_few_frames("host", 1, 5 * scale);
+    trouble_few_frames("host", 1, suite_amount("host", 20, 1));
     if (GROSR_HOST_LANES == 1)
-        trouble_few_frames("host", 3, 5 * scale);
-    trouble_no_frame_lost("host", GROSR_HOST_LANES == 1 ? 20 : 1);
-    for (uint32_t i = 0; i < 3 * scale; i++)
+        trouble_few_frames("host", 3, 20);
+    trouble_no_frame_lost("host", suite_amount("host", 20, 1));
+    for (uint32_t i = 0; i < suite_amount("host", 12, 3); i++)
         trouble_stop("host", 1 + i % 4, 100, i % 2 ? 256 : 2 << i % 5, i + 1);
-    trouble_cancel("host", 1, 2 * scale, 40, 5);
-    trouble_cancel("host", 4, 2 * scale, 40, 6);
+    trouble_cancel("host", 1, suite_amount("host", 8, 2), suite_amount("host", 40, 8), 5);
+    trouble_cancel("host", 4, suite_amount("host", 8, 2), suite_amount("host", 40, 8), 6);
     trouble_endless("host", 1);
     trouble_endless("host", 3);
     /* Lanes that are threads are slow: there, every third point. */
