@@ -158,15 +158,15 @@ static int count_by_tasks(grosr *rt, const struct text *text, uint64_t text_on_d
 /* A file's bytes, or words made up. NULL: it cannot be read. */
 static char *get_text(const char *path, size_t *size)
 {
-    const size_t most = (size_t)CHUNK * CHUNKS_MAX;
-    char *bytes = (char *)malloc(most);
+    const size_t max_bytes = (size_t)CHUNK * CHUNKS_MAX;
+    char *bytes = (char *)malloc(max_bytes);
     FILE *file = path ? fopen(path, "rb") : NULL;
     uint32_t random = 1;
 
     if (!bytes || (path && !file))
         return NULL;
     if (file) {
-        *size = fread(bytes, 1, most, file);
+        *size = fread(bytes, 1, max_bytes, file);
         fclose(file);
         return bytes;
     }

@@ -70,10 +70,10 @@ static int settle_options(grosr *rt, struct grosr_options *o)
         return grosr_fail(EINVAL, "%s has %u SMs, not %u", rt->info.name, rt->info.sms, o->sms);
     if (o->workers == 0)
         o->workers = host ? o->sms : rt->info.default_workers / rt->info.sms * o->sms;
-    uint32_t most = host ? rt->info.max_workers : rt->info.max_workers / rt->info.sms * o->sms;
-    if (o->workers > most)
-        return grosr_fail(EINVAL, "%s runs at most %u workers on %u SMs, not %u", rt->info.name, most, o->sms,
-                          o->workers);
+    uint32_t max_workers = host ? rt->info.max_workers : rt->info.max_workers / rt->info.sms * o->sms;
+    if (o->workers > max_workers)
+        return grosr_fail(EINVAL, "%s runs at most %u workers on %u SMs, not %u", rt->info.name, max_workers,
+                          o->sms, o->workers);
     if (o->sms > o->workers)
         o->sms = o->workers;
     if (o->ring_events == 0)
