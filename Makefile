@@ -79,11 +79,17 @@ FUZZED_trace := $(addprefix viewer/,show/query.c show/table.c cli/text.c show/js
 FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
 BENCH_FATBIN := $B/cuda/bench_fatbin.o
-LIB_OBJECTS := $(LIBRARY:%.c=$B/%.o) $(if $(PM_H),$(PM_CPP:%.cpp=$B/%.o)) $B/schema/schema.o \
-               $(if $(NVCC),$(filter-out $(BENCH_FATBIN),$(FATBIN_OBJECTS)))
-COMMAND_OBJECTS := $(COMMANDS_C:%.c=$B/%.o) $(if $(NVCC),$(BENCH_FATBIN))
+# Device code comes first: it takes longest.
+LIB_OBJECTS := $(if $(NVCC),$(filter-out $(BENCH_FATBIN),$(FATBIN_OBJECTS))) $(LIBRARY:%.c=$B/%.o) \
+               $(if $(PM_H),$(PM_CPP:%.cpp=$B/%.o)) $B/schema/schema.o
+COMMAND_OBJECTS := $(if $(NVCC),$(BENCH_FATBIN)) $(COMMANDS_C:%.c=$B/%.o)
 VIEWER_OBJECTS := $(VIEWER:%.c=$B/%.o) $B/viewer/plot_script.o
 TEST_PROGRAMS := $(TESTS_C:%.c=$B/%) $(TESTS_CUDA_C:%.c=$B/%) $(FUZZED:%=$B/tests/fuzz/%)
+# The folders whose programs tests/run runs in a variant; it says of what is missing that it has not been built.
+TESTED_release := unit stress cuda
+TESTED_asan    := unit stress fuzz
+TESTED_tsan    := stress
+TESTED := $(if $(filter-out 1,$(LANES)),stress,$(or $(TESTED_$(VARIANT)),unit stress cuda fuzz))
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
 TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda) \
                    $B/tests/traced/libnvidia-ml.so.1 $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
@@ -91,7 +97,7 @@ MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
 .SECONDARY: $B/man/grosr-schema.5.scd
-.PHONY: all demo check bench install uninstall dist clean help deps programs tests stress man fuzz
+.PHONY: all demo check checked bench install uninstall dist clean help deps programs tests stress man fuzz
 
 all: programs $(if $(shell command -v scdoc 2>/dev/null),man)
 	$(if $(NVCC),,@echo 'no CUDA toolkit found (CUDA_HOME, nvcc on PATH, /usr/local/cuda): host device only')
@@ -193,7 +199,8 @@ $B/man/%: $B/man/%.scd
 
 # ---- tests ----
 
-# Unit tests may test the command's parts, GPU tests take the benchmarks' kernels; stress tests need the library alone.
+# Unit tests may test the command's parts, GPU tests take the benchmarks' kernels. Stress tests need the library alone,
+# without what makes other tools' files, and that is all that is built where nothing else is tested.
 UNIT_OBJECTS := $(filter-out %/main.o,$(VIEWER_OBJECTS)) $(COMMAND_OBJECTS)
 $B/tests/unit/%: TEST_OBJECTS := $(UNIT_OBJECTS)
 $B/tests/unit/%: LDLIBS_TEST := $(LDLIBS_VIEWER)
@@ -206,6 +213,12 @@ $B/tests/%: tests/%.c $B/libgrosr.a Makefile
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_OBJECTS) \
 	    $B/libgrosr.a $(LDLIBS_TRACER) $(LDLIBS_TEST)
+
+STRESS_OBJECTS := $(filter-out $B/tracer/export/%,$(LIB_OBJECTS))
+$B/tests/stress/%: tests/stress/%.c $(STRESS_OBJECTS) Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(STRESS_OBJECTS) $(LDLIBS_TRACER)
 
 # A fuzzed function with the inputs that were kept.
 $B/tests/fuzz/trace: $(FUZZED_trace:%.c=$B/%.o)
@@ -246,17 +259,22 @@ $B/tests/traced/pm/libcuda.so.1: $B/tests/traced/pm.o
 	$(call say,LINK,$@)
 	$Q$(CC) -shared $(LDFLAGS) -o $@ $<
 
-tests: $(TEST_PROGRAMS) $(TRACED_PROGRAMS)
 stress: $(filter $B/tests/stress/%,$(TEST_PROGRAMS))
+tests: $(filter $(addsuffix /%,$(addprefix $B/tests/,$(TESTED))),$(TEST_PROGRAMS)) \
+       $(if $(filter unit,$(TESTED)),$(TRACED_PROGRAMS))
 
-# Everything: the release build, then the stress tests under the sanitizers, one lane a warp and four.
+# Everything: the release build; the command and the library's tests under ASan; the stress tests under TSan, one lane a
+# warp and four, and with 32 lanes. All are built at once, with as many jobs as there are processors unless make has been
+# told; device code, which they share, is built once, beside the release build.
+CHECKED := asan-1 tsan-1 tsan-4 release-32
 check: deps
-	$Q$(MAKE) --no-print-directory all tests
-	$Q$(MAKE) --no-print-directory VARIANT=asan all tests
-	$Q$(MAKE) --no-print-directory VARIANT=tsan stress
-	$Q$(MAKE) --no-print-directory VARIANT=tsan LANES=4 stress
-	$Q$(MAKE) --no-print-directory LANES=32 stress
+	+$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) checked
 	$Qtests/run
+checked: $(if $(NVCC),$(FATBINS)) all tests $(addprefix checked-,$(CHECKED))
+.PHONY: $(addprefix checked-,$(CHECKED))
+$(addprefix checked-,$(CHECKED)): checked-%: | $(if $(NVCC),$(FATBINS))
+	+$Q$(MAKE) --no-print-directory VARIANT=$(word 1,$(subst -, ,$*)) LANES=$(word 2,$(subst -, ,$*)) \
+	    $(if $(filter asan-%,$*),programs) tests
 
 # What libFuzzer learns goes to build/fuzz, and from there, made small, to the inputs that are kept.
 FUZZ    ?= $(FUZZED)
