@@ -124,6 +124,7 @@ says_one_line(top($pid, '2', '--once'), 2, qr/'2'/, 'two of them');
 
 SKIP: {
     skip('tmux is not installed', 13) unless have('tmux');
+    skip("no pseudo-terminals: $!", 13) unless open(my $terminal, '+<', '/dev/ptmx');
     my $socket = "$dir/tmux";
     my @tmux = ('tmux', '-S', $socket, '-f', '/dev/null');
     my $ask = sub { return run_it(@tmux, @_)->{stdout} };
