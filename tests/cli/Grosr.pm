@@ -1,6 +1,7 @@
 # What the command-line tests share: starting `grosr` with a deadline, looking at what it printed, and reading traces.
 #
-# Nothing here sleeps for a fixed time: whatever must come is polled for until a generous deadline. Every process that
+# Nothing here sleeps for a fixed time: whatever must come is polled for until a generous deadline; a test sleeps only
+# where time itself is its subject. Every process that
 # a test starts is ended when the test ends, and only those; sessions are looked for by their pid, since others may
 # run on the same machine.
 package Grosr;
@@ -18,7 +19,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($GROSR $ROOT $EVENTS_TOLD scratch slurp spew grosr run_it start finish ended signal_group until_true json_of
-                 says_one_line sql value peek segments no_segments balanced integrity live quit children process_runs have);
+                 says_one_line sql value peek until_read until_recorded segments no_segments balanced integrity live quit
+                 children process_runs have);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');
 our $GROSR = abs_path($ENV{GROSR} || "$ROOT/build/release/grosr") || '';
@@ -256,6 +258,21 @@ sub peek
     my $r = grosr('query', $file, $sql, '--format', 'json');
     my $rows = $r->{code} ? [] : json_of($r);
     return ref $rows eq 'ARRAY' && @$rows ? (values %{$rows->[0]})[0] : undef;
+}
+
+# Waits until a recording that runs has read more than that many events; how many they are then.
+sub until_read
+{
+    my ($file, $events) = @_;
+    return until_true(sub { my $read = peek($file, 'SELECT sum(read) FROM GROSR_RING') || 0; $read > $events && $read });
+}
+
+# Waits until what it has read goes that many seconds beyond the session's beginning. (It keeps chunks: --window.)
+sub until_recorded
+{
+    my ($file, $seconds) = @_;
+    my $at = 'SELECT (max(drained_ns) - start_mono_ns) / 1e9 FROM GROSR_CHUNK, GROSR_SESSION';
+    return until_true(sub { (peek($file, $at) || 0) > $seconds });
 }
 
 sub segments

@@ -50,8 +50,8 @@ sub keeps_from
 
 my $p = start($GROSR, 'record', '--window', '0.5', '-o', $db, '--', $deadlock, '100000');
 my $program = program_of($p);
-ok(until_true(sub { (peek($db, 'SELECT sum(read) FROM GROSR_RING') || 0) > 1000 }), 'a recording that keeps half a second');
-sleep(2);
+ok(until_read($db, 1000), 'a recording that keeps half a second');
+ok(until_recorded($db, 2), 'goes on for two seconds');
 is(peek($db, 'SELECT count(*) FROM GROSR_RANGE'), 0, 'has no rows of events while it runs');
 my $held = peek($db, 'SELECT sum(count) FROM GROSR_CHUNK') / peek($db, 'SELECT sum(read) FROM GROSR_RING');
 cmp_ok($held, '<', 0.9, 'and not all of the events');
@@ -80,13 +80,12 @@ is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete'
 # A collector that is killed, and one that goes on.
 $p = start($GROSR, 'record', '--window', '0.4', '-o', $db, '--', $deadlock, '100000');
 $program = program_of($p);
-ok(until_true(sub { (peek($db, 'SELECT sum(read) FROM GROSR_RING') || 0) > 1000 }), 'a collector');
-sleep(1);
+ok(until_read($db, 1000) && until_recorded($db, 0.8), 'a collector');
 kill('KILL', $p->{pid});
 finish($p);
 $p = start($GROSR, 'record', '--window', '0.4', '--attach', $program, '-o', $db);
 my $before = peek($db, 'SELECT sum(read) FROM GROSR_RING');
-ok(until_true(sub { (peek($db, 'SELECT sum(read) FROM GROSR_RING') || 0) > $before + 1000 }), 'is killed, and another one goes on');
+ok(until_read($db, $before + 1000), 'is killed, and another one goes on');
 kill('INT', $p->{pid});
 finish($p);
 like("$p->{code} $p->{stderr}", qr/\A0 grosr: [^\n]* continues where its recording was cut off[^\n]*\n\z/, 'as it says');
@@ -94,8 +93,9 @@ keeps_from(meta('kept_from'), 'the file of both');
 
 # ---- from a time on ----
 
-sleep(0.5);
 for my $since (0, 0.3) {
+    unlink($db);    # or its rows would be taken for the new recording's
+    sleep(0.5);     # nobody records, and the rings hold more than is asked for
     $p = start($GROSR, 'record', '--since', $since, '--attach', $program, '-o', $db);
     ok(until_true(sub { (peek($db, 'SELECT count(*) FROM GROSR_RANGE') || 0) > 100 }), "--since $since");
     kill('INT', $p->{pid});
@@ -105,7 +105,6 @@ for my $since (0, 0.3) {
     cmp_ok(meta('cut_events'), '>', 0, 'the rings held more');
     my $first = value($db, 'SELECT min(end) FROM GROSR_RANGE');
     cmp_ok($first - meta('kept_from'), '<', 1e9, 'it begins there');
-    sleep(0.5);
 }
 kill('INT', $program);
 ok(until_true(sub { !process_runs($program) }), 'the program ends');
@@ -135,7 +134,7 @@ ok(process_runs($program), 'the program goes on');
 is(value($db, 'SELECT detached FROM GROSR_SESSION'), 1, 'without a recorder');
 $p = start($GROSR, 'record', '--until', 'stall:0.3', '--attach', $program, '--level', 'off', '-o', $db);
 ok(until_true(sub { -s $db }), 'at level off, without queues, nothing is known');
-sleep(0.6);
+sleep(0.6);    # twice as long as a stall
 kill('INT', $program);
 finish($p);
 is("$p->{code} $p->{stderr}", '0 ', 'and nothing said');
@@ -147,7 +146,7 @@ is("$p->{code} $p->{stderr}", '0 ', 'a program that works is none');
 my $run = live();
 $p = start($GROSR, 'record', '--level', 'counters', '--until', 'stall:1', '--attach', $run->{pid}, '-o', $db);
 ok(until_true(sub { peek($db, 'SELECT sum(tasks) FROM workers') }), 'a runtime, recorded');
-sleep(1.3);
+sleep(1.3);    # longer than a stall
 ok(!ended($p), 'works');
 kill('STOP', $run->{pid});
 finish($p);
