@@ -158,7 +158,8 @@ static inline void trouble_cancel(const char *device, uint32_t workers, uint32_t
        cancelled, refused);
     is(endless_wrong, 0, "those without end too");
     printf("# the longest drain took %.3f s\n", (double)longest * 1e-9);
-    gives(rt, FIB, 15, 0, 610, "the runtime is as usable as before");
+    /* Of fewer tasks than there are frames: it ends however they are scheduled, unless frames were lost. */
+    gives(rt, FIB, 10, 0, 55, "the runtime is as usable as before");
     is(grosr_close(rt), 0, "closed");
 }
 
