@@ -322,28 +322,42 @@ static bool is_safe(void)
     return safe;
 }
 
+/* Of a question about a stream: if that stream captures, it breaks the capture, whoever asks. */
+static bool breaks_capture(uint32_t stream)
+{
+    pthread_mutex_lock(&lock);
+    bool breaks = capturing == stream + 1;
+    broken |= breaks;
+    pthread_mutex_unlock(&lock);
+    return breaks;
+}
+
 void double_capture_begin(uint32_t stream)
 {
-    struct call c;
+    struct call c, inner;
 
     double_init();
     RUNTIME(&c, cudaStreamBeginCapture, v10000, NULL, NULL, next_correlation());
+    DRIVER(&inner, cuStreamBeginCapture_v2, NULL, NULL, c.data.correlationId);
     pthread_mutex_lock(&lock);
     capturing = stream + 1;
     broken = false;
     pthread_mutex_unlock(&lock);
+    leave(&inner, 0);
     leave(&c, 0);
 }
 
 int double_capture_end(void)
 {
-    struct call c;
+    struct call c, inner;
 
     RUNTIME(&c, cudaStreamEndCapture, v10000, NULL, NULL, next_correlation());
+    DRIVER(&inner, cuStreamEndCapture, NULL, NULL, c.data.correlationId);
     pthread_mutex_lock(&lock);
     bool whole = !broken && capture_mode == CU_STREAM_CAPTURE_MODE_GLOBAL; /* the program's own */
     capturing = 0;
     pthread_mutex_unlock(&lock);
+    leave(&inner, whole ? 0 : (int)CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
     leave(&c, whole ? 0 : (int)CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
     return whole;
 }
@@ -630,7 +644,7 @@ CUresult CUDAAPI cuStreamQuery(CUstream stream)
     struct call c;
 
     DRIVER(&c, cuStreamQuery, NULL, NULL, next_correlation());
-    if (!is_safe()) {
+    if (!is_safe() || breaks_capture(number_of(stream))) {
         leave(&c, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
         return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     }

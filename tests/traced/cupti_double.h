@@ -11,7 +11,8 @@
  * - A forced flush delivers what has not ended with start = end = 0. The double says on stderr that it
  * happened.
  * - While a stream is captured in the global mode, a call that CUDA holds to be unsafe then breaks the
- * capture and fails, whichever thread makes it, unless that thread's own capture mode is relaxed.
+ * capture and fails, whichever thread makes it, unless that thread's own capture mode is relaxed. A question
+ * about the stream that captures breaks the capture in any mode.
  * - Calls of the driver are told of to the subscriber whoever makes them, the subscriber itself too.
  *
  * A runtime call and the driver's call in it have one correlation id.

@@ -149,6 +149,42 @@ static bool find_launch(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
     return true;
 }
 
+/* ---- captures ---- */
+
+/* Whether the call begins (1) or ends (-1) a capture; 0: neither. The runtime's calls count as well as those
+ * of the driver in them, at both ends. */
+static int find_capture(CUpti_CallbackDomain domain, CUpti_CallbackId id)
+{
+    if (domain == CUPTI_CB_DOMAIN_RUNTIME_API) {
+        switch (id) {
+        case CUPTI_RUNTIME_TRACE_CBID_cudaStreamBeginCapture_v10000:
+        case CUPTI_RUNTIME_TRACE_CBID_cudaStreamBeginCapture_ptsz_v10000:
+        case CUPTI_RUNTIME_TRACE_CBID_cudaStreamBeginCaptureToGraph_v12030:
+        case CUPTI_RUNTIME_TRACE_CBID_cudaStreamBeginCaptureToGraph_ptsz_v12030:
+            return 1;
+        case CUPTI_RUNTIME_TRACE_CBID_cudaStreamEndCapture_v10000:
+        case CUPTI_RUNTIME_TRACE_CBID_cudaStreamEndCapture_ptsz_v10000:
+            return -1;
+        default:
+            return 0;
+        }
+    }
+    switch (id) {
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamBeginCapture:
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamBeginCapture_ptsz:
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamBeginCapture_v2:
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamBeginCapture_v2_ptsz:
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamBeginCaptureToGraph:
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamBeginCaptureToGraph_ptsz:
+        return 1;
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamEndCapture:
+    case CUPTI_DRIVER_TRACE_CBID_cuStreamEndCapture_ptsz:
+        return -1;
+    default:
+        return 0;
+    }
+}
+
 /* Streams and contexts that go: nothing is asked of them from then on. */
 static void on_resource(CUpti_CallbackId id, const CUpti_ResourceData *d)
 {
@@ -180,7 +216,10 @@ static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_Ca
         inject_leave(t);
         return;
     }
+    int capture = find_capture(domain, id);
     if (d->callbackSite == CUPTI_API_ENTER) {
+        if (capture > 0)
+            kernels_capture_begins();
         if (t->calls++ == 0)
             enter_call(t, domain, id, d);
         if (!t->launches_at && domain == CUPTI_CB_DOMAIN_DRIVER_API) {
@@ -196,6 +235,9 @@ static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_Ca
         }
         return;
     }
+    bool refused = d->functionReturnValue && *(const int32_t *)d->functionReturnValue;
+    if (capture < 0 || (capture > 0 && refused))
+        kernels_capture_ended();
     if (t->launches_at && t->launches_at == t->calls && find_launch(id, d, &launch)) {
         bool succeeded = !d->functionReturnValue || *(const CUresult *)d->functionReturnValue == CUDA_SUCCESS;
         inject_leave(t);

@@ -357,6 +357,35 @@ static void look_after_persistent(uint64_t now_ns)
     }
 }
 
+/* ---- captures ---- */
+
+/*
+ * To ask a stream that captures invalidates the capture, whatever the asking thread's mode, and a capture
+ * spreads to other streams by events. So no stream is asked while any capture is under way: `captures` is
+ * raised before one begins, under the lock under which streams are asked.
+ */
+static uint32_t captures;
+
+void kernels_capture_begins(void)
+{
+    struct timespec at_most = until(TIMEOUT_NS);
+
+    if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
+        return;
+    captures++;
+    pthread_mutex_unlock(&persistent_lock);
+}
+
+void kernels_capture_ended(void)
+{
+    struct timespec at_most = until(TIMEOUT_NS);
+
+    if (pthread_mutex_timedlock(&persistent_lock, &at_most))
+        return;
+    captures -= captures > 0;
+    pthread_mutex_unlock(&persistent_lock);
+}
+
 /* The oldest launch without a record, of those after `after_ns`; since_ns 0: there is none. */
 static struct missing find_oldest(uint64_t after_ns)
 {
@@ -379,7 +408,7 @@ static struct missing find_oldest(uint64_t after_ns)
 /*
  * The launch that keeps the others' records: the oldest whose stream has not come to its end. The streams of
  * those before it have, and so have they. Streams that go are forgotten first (kernels_forget), under the
- * lock.
+ * lock. While streams may not be asked: the oldest of all.
  */
 static struct missing find_running(void)
 {
@@ -389,7 +418,7 @@ static struct missing find_running(void)
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
         return oldest;
-    for (uint32_t tries = 0; m.since_ns && tries < 64; tries++) {
+    for (uint32_t tries = 0; !captures && m.since_ns && tries < 64; tries++) {
         bool runs = false;
         if (m.context && !is_gone(&m) && driver.context_push(m.context) == CUDA_SUCCESS) {
             runs = driver.stream_query(m.stream) == CUDA_ERROR_NOT_READY;

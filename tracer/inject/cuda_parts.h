@@ -68,6 +68,10 @@ uint32_t launches_missing(void);
 /* A stream or a context (the other is NULL) is about to go. On its thread, outside inject_enter(). */
 void kernels_forget(CUcontext context, CUstream stream);
 
+/* Around a capture: before the call that begins it, and after the one that ends it, or could not begin it. */
+void kernels_capture_begins(void);
+void kernels_capture_ended(void);
+
 /* The housekeeping thread: looks for persistent kernels that have ended, and for records that stay away. */
 void kernels_tick(uint64_t now_ns);
 
