@@ -123,7 +123,9 @@ struct grosr_options {
     size_t device_bytes;
 
     /* Frames, for tasks that wait for others, of all workers together: at least a frame for each lane of each
-       worker, at most 2^23 - 1; 0: 2,048 for each worker. Spawning fails with ENOBUFS when none is left. */
+       worker, at most 2^23 - 1; 0: 2,048 for each worker, 2^18 at least. A frame takes 128 bytes of device
+       memory with its places in the rings. Spawning fails with ENOBUFS when none is left, which is never
+       while half of them are enough: workers that run tasks keep up to half of their part for themselves. */
     uint32_t frames;
 
     enum grosr_sharing sharing; /* GROSR_SHARING_ON_DEMAND, except for measurements */

@@ -455,9 +455,11 @@ EXPLORE_WORD(sys64, uint64_t, 8)
 #define dev_cas_relaxed(p, e, x) EXPLORE_SELECT(dev, cas, p)(p, e, x)
 #define dev_cas_acquire(p, e, x) EXPLORE_SELECT(dev, cas, p)(p, e, x)
 #define dev_cas_acq_rel(p, e, x) EXPLORE_SELECT(dev, cas_release, p)(p, e, x)
-#define dev_add_relaxed(p, x)    EXPLORE_SELECT(dev, add_relaxed, p)(p, x)
-#define dev_add_acquire(p, x)    EXPLORE_SELECT(dev, add, p)(p, x)
-#define dev_add_acq_rel(p, x)    EXPLORE_SELECT(dev, add_release, p)(p, x)
+#undef dev_claim
+#define dev_claim(p, n)       EXPLORE_SELECT(dev, add, p)(p, n)
+#define dev_add_relaxed(p, x) EXPLORE_SELECT(dev, add_relaxed, p)(p, x)
+#define dev_add_acquire(p, x) EXPLORE_SELECT(dev, add, p)(p, x)
+#define dev_add_acq_rel(p, x) EXPLORE_SELECT(dev, add_release, p)(p, x)
 
 GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
 {

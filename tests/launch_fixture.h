@@ -40,7 +40,7 @@ static inline struct grosr_launch fixture_launch(uint32_t workers, uint32_t fram
 
     memset(&l, 0, sizeof(l));
     l.workers = workers;
-    l.frames_per_worker = frames_per_worker;
+    l.frames = workers * frames_per_worker;
     while (UINT32_C(1) << l.frames_log2 < workers * frames_per_worker)
         l.frames_log2++;
     l.control = (struct grosr_control *)fixture_memory(sizeof(*l.control));
@@ -70,7 +70,7 @@ static inline struct grosr_deque fixture_deque(const struct grosr_launch *l, uin
     struct grosr_deque d;
     d.local = (struct grosr_local *)fixture_memory(sizeof(*d.local));
     d.far = l->far + (size_t)worker * GROSR_DEQUE_CAPACITY;
-    grosr_local_open(d.local, l->frames_per_worker);
+    grosr_local_open(d.local);
     return d;
 }
 

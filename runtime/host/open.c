@@ -23,7 +23,8 @@
 #define START_TIMEOUT_NS   10000000000u
 #define WORKERS_PER_PORT   4u /* of a GPU, at least: a worker that polls a port sees other work later */
 #define FRAMES_PER_WORKER  2048u
-#define SPINS_BEFORE_YIELD 20000u /* on a GPU the answer is a few us away */
+#define FRAMES_MIN         (1u << 18) /* a few workers run the same trees as many */
+#define SPINS_BEFORE_YIELD 20000u     /* on a GPU the answer is a few us away */
 
 static int open_device(grosr *rt, const char *name)
 {
@@ -84,7 +85,7 @@ static int settle_options(grosr *rt, struct grosr_options *o)
     while (UINT32_C(1) << rt->capacity_log2 < o->queue_capacity)
         rt->capacity_log2++;
     if (o->frames == 0)
-        o->frames = o->workers * FRAMES_PER_WORKER;
+        o->frames = o->workers > FRAMES_MIN / FRAMES_PER_WORKER ? o->workers * FRAMES_PER_WORKER : FRAMES_MIN;
     if (o->frames > GROSR_FRAME_MAX)
         return grosr_fail(EINVAL, "at most %u frames, not %u", GROSR_FRAME_MAX, o->frames);
     if (o->frames < o->workers * rt->info.lanes)
@@ -152,7 +153,7 @@ static int allocate_shares(grosr *rt, struct grosr_launch *l)
         {(void **)&l->inbox_slots, (l->workers * sizeof(dev256)) << GROSR_INBOX_CAPACITY_LOG2},
         {(void **)&l->free_slots, sizeof(dev256) << l->frames_log2},
         {(void **)&l->ready_slots, sizeof(dev256) << l->frames_log2},
-        {(void **)&l->frame, (l->workers * l->frames_per_worker + 1) * sizeof(*l->frame)},
+        {(void **)&l->frame, ((size_t)l->frames + 1) * sizeof(*l->frame)},
         {(void **)&l->free_far, (size_t)l->workers * GROSR_FREE_FAR * sizeof(*l->free_far)},
         {(void **)&l->far, (size_t)l->workers * GROSR_DEQUE_CAPACITY * sizeof(*l->far)},
     };
@@ -192,8 +193,8 @@ static int launch(grosr *rt, const struct grosr_options *o)
         (struct grosr_queue_port *)(void *)(l.trace.base + grosr_session_queue(rt->session, 0)->ports_at);
     l.workers = o->workers;
     l.one_queue = o->sharing == GROSR_SHARING_ONE_QUEUE;
-    l.frames_per_worker = o->frames / o->workers;
-    while (UINT32_C(1) << l.frames_log2 < l.workers * l.frames_per_worker)
+    l.frames = o->frames;
+    while (UINT32_C(1) << l.frames_log2 < l.frames)
         l.frames_log2++;
     if ((err = allocate_shares(rt, &l)))
         return err;

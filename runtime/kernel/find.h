@@ -19,8 +19,8 @@
  * without looks around each time, but loads the lines that all workers share only every few looks.
  *
  * What must be seen before what. The loads of a look are hints, relaxed: an old value costs one look. What is
- * taken because of them is read again with acquire by grosr_share_read(), which pairs with the release that
- * filled the slot; the poll of the port acquires by itself.
+ * taken because of them is read again with acquire by grosr_share_read(), as the release that filled the slot
+ * asks for; the poll of the port acquires by itself.
  *
  * The urgent count is raised before the task is in the ring and lowered after it was taken. It is never too
  * low, and a worker may find the ring empty though the count is not 0.

@@ -25,10 +25,13 @@
  * A frame's memory is never freed, only reused, and its words are read and written past the L1 caches, where
  * they could be stale.
  *
- * Frames are numbered from 1. Each worker has a share of its own that it uses first; frames come free
- * wherever a task happens to resume, so each worker keeps a small stack of free ones and balances it against
- * a shared ring that has room for all. It keeps no more than its share (but 2 * GROSR_FREE_NEAR at least), so
- * that one whose frames have all come free elsewhere finds as many in the ring.
+ * Frames are numbered from 1. All workers take them from two pools: a shared ring of frames that have come
+ * free, with room for all, and a counter of those that have never been used. Frames come free wherever a task
+ * happens to resume, so each worker keeps a small stack of free ones, most of it in the warp's memory, and
+ * balances it against the ring. No frame belongs to a worker. What a worker keeps is what others cannot have:
+ * at most half of its part of all frames, and only a batch once it idles while few are left for others
+ * (grosr_frames_give_back()). So a worker finds none only when more than half of all are in use, and when all
+ * but a few are if the others have nothing to do.
  */
 #ifndef GROSR_FRAME_H
 #define GROSR_FRAME_H
@@ -150,13 +153,15 @@ GROSR_DEVICE uint64_t grosr_frame_sum(struct grosr_frame *f)
 struct grosr_frames {
     struct grosr_frame *frame; /* frame[0] is not used */
     struct grosr_share free;   /* with room for all; entries name a frame in `parent` */
-    uint32_t per_worker;       /* frames in a worker's share */
-    uint32_t far_room;         /* free ones that a worker keeps in device memory */
+    dev32 *fresh;              /* frames that have been used once; beyond `count`: all have */
+    uint32_t count;            /* of all */
+    uint32_t near_room;        /* free ones that a worker keeps in its warp's memory, between batches */
+    uint32_t far_room;         /* and in device memory */
     uint32_t *far;             /* GROSR_FREE_FAR a worker */
 };
 
 /* A worker's memory as it begins, whatever it held. A collective. */
-GROSR_DEVICE void grosr_local_open(struct grosr_local *local, uint32_t frames)
+GROSR_DEVICE void grosr_local_open(struct grosr_local *local)
 {
     if (dev_lane() == 0) {
         warp_store(&local->bottom, 0);
@@ -165,7 +170,6 @@ GROSR_DEVICE void grosr_local_open(struct grosr_local *local, uint32_t frames)
         warp_store(&local->numbers, 0);
         warp_store(&local->free_near, 0);
         warp_store(&local->free_far, 0);
-        warp_store(&local->fresh_frames, frames);
         local->tasks = local->busy_ns = local->spawned = local->shared = 0;
     }
     dev_syncwarp();
@@ -195,32 +199,44 @@ GROSR_DEVICE void grosr_frame_free(const struct grosr_frames *f, struct grosr_lo
         grosr_frame_free_shared(f->free, frame);
 }
 
-/* The rare part of settling: `near` is more than leaves room for a warp. A collective. */
-GROSR_DEVICE_COLD void grosr_frames_move(struct grosr_frames f, struct grosr_local *local, uint32_t worker,
-                                         uint32_t near)
+/* Puts the last of `n` free frames into the shared ring, at most one a lane; returns how many. A collective.
+ */
+GROSR_DEVICE uint32_t grosr_frames_share(struct grosr_share ring, const uint32_t *frames, uint32_t n)
 {
-    const uint32_t half = GROSR_FREE_NEAR / 2;
+    struct grosr_entry e = {};
+    uint32_t m = n < GROSR_LANES ? n : GROSR_LANES;
+
+    dev_syncwarp();
+    if (dev_lane() < m)
+        e.parent = frames[n - 1 - dev_lane()];
+    return grosr_share_put(ring, m, e);
+}
+
+/* Leaves at most `keep` free frames in the warp's memory and at most `far_keep` in the far part, which take
+ * what they can of each other's; the rest goes into the ring. A collective. */
+GROSR_DEVICE_COLD void grosr_frames_move(struct grosr_frames f, struct grosr_local *local, uint32_t worker,
+                                         uint32_t keep, uint32_t far_keep)
+{
     uint32_t *far = f.far + worker * GROSR_FREE_FAR;
-    uint32_t n = warp_load(&local->free_far);
+    uint32_t near = warp_load(&local->free_near), n = warp_load(&local->free_far);
 
     if (near > GROSR_FREE_NEAR) { /* what is beyond lies in the far part, or in the shared ring */
         n += near - GROSR_FREE_NEAR;
         n = n < f.far_room ? n : f.far_room;
         near = GROSR_FREE_NEAR;
     }
-    while (n > f.far_room - half) {
-        struct grosr_entry e = {};
-        dev_syncwarp();
-        e.parent = far[n - 1 - dev_lane()];
-        n -= grosr_share_put(f.free, GROSR_LANES, e);
-    }
+    while (n && n + (near > keep ? near - keep : 0) > far_keep)
+        n -= grosr_frames_share(f.free, far, n);
+    while (near > keep && near - keep > far_keep - n)
+        near -= grosr_frames_share(f.free, local->free_frame, near);
+    uint32_t moved = near > keep ? near - keep : 0;
     dev_syncwarp();
-    for (uint32_t i = dev_lane(); i < half; i += GROSR_LANES)
-        far[n + i] = local->free_frame[near - half + i];
+    for (uint32_t i = dev_lane(); i < moved; i += GROSR_LANES)
+        far[n + i] = local->free_frame[near - moved + i];
     dev_syncwarp();
     if (dev_lane() == 0) {
-        warp_store(&local->free_near, near - half);
-        warp_store(&local->free_far, n + half);
+        warp_store(&local->free_near, near - moved);
+        warp_store(&local->free_far, n + moved);
     }
     dev_syncwarp();
 }
@@ -230,13 +246,43 @@ GROSR_DEVICE void grosr_frames_settle(const struct grosr_frames *f, struct grosr
                                       uint32_t worker)
 {
     dev_syncwarp();
-    uint32_t near = warp_load(&local->free_near);
-    if (near > GROSR_FREE_NEAR - GROSR_LANES)
-        grosr_frames_move(*f, local, worker, near);
+    if (warp_load(&local->free_near) > f->near_room)
+        grosr_frames_move(*f, local, worker, f->near_room / 2, f->far_room);
 }
 
-/* Fills an empty stack in the warp's memory: from the far part, or from the shared ring. False: there are
- * none. A collective. */
+/*
+ * Before a worker idles: where the pools are low, others need what it keeps, but for a batch. Only there: a
+ * worker idles for a moment again and again while a tree runs, and Fibonacci trees took a third longer when
+ * it gave its frames back each time. A collective.
+ */
+GROSR_DEVICE void grosr_frames_give_back(const struct grosr_frames *f, struct grosr_local *local,
+                                         uint32_t worker)
+{
+    uint32_t keep = f->near_room < GROSR_LANES ? f->near_room : GROSR_LANES;
+    bool fresh = dev_load_relaxed(f->fresh) < f->count;
+
+    if (dev_shfl32(fresh || grosr_share_size(f->free) > f->count / 4, 0))
+        return;
+    dev_syncwarp();
+    if (warp_load(&local->free_near) > keep || warp_load(&local->free_far))
+        grosr_frames_move(*f, local, worker, keep, 0);
+}
+
+/* The number of the first of at most `max` frames that have never been used; *count: how many, 0 when all
+ * have been. One lane. */
+GROSR_DEVICE uint32_t grosr_frames_fresh(const struct grosr_frames *f, uint32_t max, uint32_t *count)
+{
+    uint32_t used = dev_load_relaxed(f->fresh);
+
+    /* Looked at first, so that the counter does not run on: it passes `count` once a worker, at most. */
+    if (used < f->count)
+        used = dev_claim(f->fresh, max);
+    *count = used >= f->count ? 0 : f->count - used < max ? f->count - used : max;
+    return used + 1;
+}
+
+/* Fills an empty stack in the warp's memory: from the far part, from the shared ring, or with fresh frames.
+ * False: there are none. A collective. */
 GROSR_DEVICE_COLD bool grosr_frames_fetch(struct grosr_frames f, struct grosr_local *local, uint32_t worker)
 {
     const uint32_t half = GROSR_FREE_NEAR / 2;
@@ -248,14 +294,25 @@ GROSR_DEVICE_COLD bool grosr_frames_fetch(struct grosr_frames f, struct grosr_lo
         local->free_frame[i] = f.far[worker * GROSR_FREE_FAR + n - got + i];
     n -= got;
     while (!got) {
-        struct grosr_taken t = grosr_share_take(f.free, GROSR_LANES);
-        got = t.count;
-        if (dev_lane() < got)
-            local->free_frame[dev_lane()] = t.e.parent;
-        if (!got && dev_shfl64(grosr_share_size(f.free), 0) == 0)
-            return false;
-        if (!got)
-            dev_backoff(&backoff); /* somebody is about to fill a slot, or was quicker */
+        bool ring = dev_shfl64(grosr_share_size(f.free), 0) != 0;
+        if (ring) {
+            struct grosr_taken t = grosr_share_take(f.free, GROSR_LANES);
+            got = t.count;
+            if (dev_lane() < got)
+                local->free_frame[dev_lane()] = t.e.parent;
+            if (!got)
+                dev_backoff(&backoff); /* somebody is about to fill a slot, or was quicker */
+        } else {
+            uint32_t first = 0;
+            if (dev_lane() == 0)
+                first = grosr_frames_fresh(&f, GROSR_LANES, &got);
+            first = dev_shfl32(first, 0);
+            got = dev_shfl32(got, 0);
+            if (dev_lane() < got)
+                local->free_frame[dev_lane()] = first + dev_lane();
+            if (!got)
+                return false;
+        }
     }
     dev_syncwarp();
     if (dev_lane() == 0) {
@@ -273,23 +330,17 @@ GROSR_DEVICE void grosr_frames_refill(const struct grosr_frames *f, struct grosr
     uint32_t want;
 
     while ((want = dev_ballot(wants && !*frame)) != 0) {
-        uint32_t stack = warp_load(&local->free_near), fresh = warp_load(&local->fresh_frames);
+        uint32_t stack = warp_load(&local->free_near);
         uint32_t rank = dev_popc32(want & ((1u << dev_lane()) - 1)), n = dev_popc32(want);
-        bool mine = want >> dev_lane() & 1;
-        uint32_t from_stack = n < stack ? n : stack;
-        uint32_t from_fresh = n - from_stack < fresh ? n - from_stack : fresh;
+        uint32_t taken = n < stack ? n : stack;
         dev_syncwarp();
-        if (mine && rank < from_stack)
+        if ((want >> dev_lane() & 1) && rank < taken)
             *frame = local->free_frame[stack - 1 - rank];
-        else if (mine && rank < from_stack + from_fresh)
-            *frame = worker * f->per_worker + fresh - (rank - from_stack);
         dev_syncwarp();
-        if (dev_lane() == 0) {
-            warp_store(&local->free_near, stack - from_stack);
-            warp_store(&local->fresh_frames, fresh - from_fresh);
-        }
+        if (dev_lane() == 0)
+            warp_store(&local->free_near, stack - taken);
         dev_syncwarp();
-        if (from_stack + from_fresh < n && !grosr_frames_fetch(*f, local, worker))
+        if (taken < n && !grosr_frames_fetch(*f, local, worker))
             return;
     }
 }
@@ -298,22 +349,20 @@ GROSR_DEVICE void grosr_frames_refill(const struct grosr_frames *f, struct grosr
 GROSR_DEVICE_COLD uint32_t grosr_frame_take(struct grosr_frames f, struct grosr_local *local, uint32_t worker)
 {
     struct grosr_entry e = {};
-    uint32_t n = warp_add(&local->free_near, ~0u), backoff = 0;
+    uint32_t n = warp_add(&local->free_near, ~0u), got, backoff = 0;
 
     if ((int32_t)n > 0)
         return local->free_frame[n - 1];
     warp_add(&local->free_near, 1);
-    n = warp_add(&local->fresh_frames, ~0u);
-    if ((int32_t)n > 0)
-        return worker * f.per_worker + n;
-    warp_add(&local->fresh_frames, 1);
     n = warp_add(&local->free_far, ~0u);
     if ((int32_t)n > 0)
         return f.far[worker * GROSR_FREE_FAR + n - 1];
     warp_add(&local->free_far, 1);
     while (!grosr_share_take_lane(f.free, &e)) {
-        if (grosr_share_size(f.free) == 0)
-            return 0;
+        if (grosr_share_size(f.free) == 0) {
+            n = grosr_frames_fresh(&f, 1, &got);
+            return got ? n : 0;
+        }
         dev_backoff(&backoff);
     }
     return e.parent;

@@ -35,7 +35,8 @@ enum {
 struct grosr_control {
     alignas(256) dev64 hungry[GROSR_HUNGRY_WORDS];
     dev64 word;
-    dev32 left; /* workers that have stopped */
+    dev32 left;                      /* workers that have stopped */
+    alignas(128) dev32 fresh_frames; /* frames that have been used once */
 };
 
 #define GROSR_CONTROL_URGENT_MASK ((UINT64_C(1) << 40) - 1)
@@ -57,7 +58,7 @@ struct grosr_launch {
     dev256 *overflow_slots, *ready_slots, *urgent_slots, *free_slots, *inbox_slots;
     uint32_t frames_log2;      /* capacity of the rings that hold frames */
     struct grosr_frame *frame; /* frame[0] is not used */
-    uint32_t frames_per_worker;
+    uint32_t frames;
     struct grosr_slot *far; /* GROSR_DEQUE_CAPACITY a worker */
     uint32_t *free_far;     /* GROSR_FREE_FAR a worker */
 };
@@ -97,12 +98,15 @@ GROSR_DEVICE struct grosr_share grosr_launch_inbox(const struct grosr_launch *l,
 
 GROSR_DEVICE struct grosr_frames grosr_launch_frames(const struct grosr_launch *l)
 {
+    uint32_t half = l->frames / l->workers / 2; /* of a worker's part */
     struct grosr_frames f;
     f.frame = l->frame;
     f.free = grosr_launch_share(&l->ends[GROSR_SHARE_FREE], l->free_slots, l->frames_log2);
-    f.per_worker = l->frames_per_worker;
-    f.far_room = f.per_worker < 2 * GROSR_FREE_NEAR ? GROSR_FREE_NEAR : f.per_worker - GROSR_FREE_NEAR;
-    f.far_room = f.far_room < GROSR_FREE_FAR ? f.far_room : GROSR_FREE_FAR;
+    f.fresh = &l->control->fresh_frames;
+    f.count = l->frames;
+    /* Settling leaves room for a frame of each lane. */
+    f.near_room = half < GROSR_FREE_NEAR - GROSR_LANES ? half : GROSR_FREE_NEAR - GROSR_LANES;
+    f.far_room = half - f.near_room < GROSR_FREE_FAR ? half - f.near_room : GROSR_FREE_FAR;
     f.far = l->free_far;
     return f;
 }

@@ -272,7 +272,7 @@ GROSR_DEVICE int grosr_signal(struct grosr_task_context *task, grosr_waiting wai
     const struct grosr_launch *launch = task->launch;
     uint64_t index = waiting >> GROSR_TASK_ID_BITS;
 
-    if (index == 0 || index > (uint64_t)launch->workers * launch->frames_per_worker)
+    if (index == 0 || index > launch->frames)
         return EINVAL;
     struct grosr_frame *f = &launch->frame[index];
     if ((dev_load_relaxed(&f->whose) & GROSR_TASK_ID_MASK) != (waiting & GROSR_TASK_ID_MASK))

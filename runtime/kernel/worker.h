@@ -118,7 +118,9 @@ GROSR_DEVICE void grosr_worker_wait(struct grosr_worker *w)
         dev_backoff(&w->backoff);
     w->stepped_ns = dev_clock_ns();
     if (!w->idle && dev_backoff_is_deep(w->backoff)) {
+        struct grosr_frames frames = grosr_launch_frames(w->launch);
         grosr_record_state(&w->recorder, GROSR_EV_IDLE_BEGIN, 0, dev_clock_ns());
+        grosr_frames_give_back(&frames, w->deque.local, w->index);
         w->idle = true;
     }
 }

@@ -39,8 +39,8 @@ static void bad_arguments(struct grosr_deque d)
     is(waiting, 99, "makes no handle");
     is(grosr_spawn_range(&t, FUNCTION, 0, 0, 0), 0, "a range of none is no error");
     is(grosr_signal(&t, 0), EINVAL, "signal: no handle");
-    is(grosr_signal(&t, (uint64_t)(launch.workers * launch.frames_per_worker + 1) << GROSR_TASK_ID_BITS),
-       EINVAL, "nor one past the last frame");
+    is(grosr_signal(&t, ((uint64_t)launch.frames + 1) << GROSR_TASK_ID_BITS), EINVAL,
+       "nor one past the last frame");
     is(grosr_signal(&t, UINT64_MAX), EINVAL, "nor the largest");
     is(grosr_signal(&t, (uint64_t)1 << GROSR_TASK_ID_BITS | 17), ESTALE, "a frame that is not that task's");
     ok(untouched(&t), "nothing was spawned by any of this");
@@ -76,7 +76,7 @@ static void max_children(struct grosr_deque d)
 
 static uint32_t free_frames(struct grosr_deque d)
 {
-    return warp_load(&d.local->fresh_frames) + warp_load(&d.local->free_near) +
+    return launch.frames - dev_load_relaxed(&launch.control->fresh_frames) + warp_load(&d.local->free_near) +
            (uint32_t)grosr_share_size(grosr_launch_frames(&launch).free);
 }
 

@@ -140,7 +140,8 @@ static void free_frames(uint32_t workers, uint32_t per_worker, uint64_t steps)
     struct worker *w = (struct worker *)calloc(workers, sizeof(*w));
     uint32_t all = workers * per_worker, held = 0;
     uint8_t *taken = (uint8_t *)calloc(all + 1, 1);
-    uint64_t seed = all, bad = 0, none = 0;
+    uint64_t seed = all, bad = 0, none = 0, early = 0;
+    const uint32_t kept = workers * (GROSR_FREE_NEAR + f.far_room); /* by all of them, at most */
 
     for (uint32_t i = 0; i < workers; i++)
         w[i].local = fixture_deque(&l, i).local;
@@ -158,6 +159,7 @@ static void free_frames(uint32_t workers, uint32_t per_worker, uint64_t steps)
                 else
                     frame = grosr_frame_take(f, w[i].local, i);
                 none += !frame;
+                early += !frame && held + kept < all;
                 if (!frame)
                     break;
                 bad += frame > all || taken[frame]++;
@@ -174,6 +176,7 @@ static void free_frames(uint32_t workers, uint32_t per_worker, uint64_t steps)
         }
     }
     is(bad, 0, "%u workers, %u frames: none given twice, %" PRIu64 " times none left", workers, all, none);
+    is(early, 0, "and only when all are in use but what the others keep, %u of them", kept);
     for (uint32_t i = 0; i < workers; i++) {
         grosr_frames_settle(&f, w[i].local, i);
         for (uint32_t frame = 0;; held++, frame = 0) {
@@ -191,6 +194,41 @@ static void free_frames(uint32_t workers, uint32_t per_worker, uint64_t steps)
     fixture_launch_free(&l);
 }
 
+/* One worker takes every frame there is, though all come free at another: when that one idles. */
+static void idle(uint32_t workers, uint32_t per_worker)
+{
+    struct grosr_launch l = fixture_launch(workers, per_worker);
+    struct grosr_frames f = grosr_launch_frames(&l);
+    struct grosr_local *busy = fixture_deque(&l, 0).local, *idle = fixture_deque(&l, 1).local;
+    uint32_t all = workers * per_worker, taken = 0, again = 0, frame;
+    uint32_t *held = (uint32_t *)calloc(all, sizeof(*held));
+
+    while ((frame = grosr_frame_take(f, busy, 0)))
+        held[taken++] = frame;
+    is(taken, all, "one of %u workers has all %u frames, no other having used any", workers, all);
+    for (uint32_t i = 0; i < all; i++) {
+        grosr_frames_settle(&f, idle, 1);
+        grosr_frame_free(&f, idle, 1, held[i]);
+    }
+    grosr_frames_settle(&f, idle, 1);
+    uint32_t shared = (uint32_t)grosr_share_size(f.free);
+    ok(all - shared <= GROSR_FREE_NEAR + f.far_room, "they come free at another, which keeps %u",
+       all - shared);
+    while (shared > all / 8) { /* the pools are low */
+        frame = grosr_frame_take(f, busy, 0);
+        again += frame != 0;
+        shared = (uint32_t)grosr_share_size(f.free);
+    }
+    grosr_frames_give_back(&f, idle, 1);
+    while ((frame = grosr_frame_take(f, busy, 0)))
+        again++;
+    ok(again >= all - GROSR_LANES, "when it idles, %u of %u can be had", again, all);
+    free(held);
+    free(busy);
+    free(idle);
+    fixture_launch_free(&l);
+}
+
 int main(void)
 {
     all_orders(NARROW, "a parent that expects among its children");
@@ -201,5 +239,8 @@ int main(void)
     free_frames(1, 3000, 20000);
     free_frames(2, 3000, 20000);
     free_frames(3, 100, 20000);
+    idle(2, 4096);
+    idle(64, 2048);
+    idle(3, 32);
     return tap_done();
 }
