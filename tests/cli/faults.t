@@ -6,6 +6,7 @@ use FindBin;
 use lib $FindBin::Bin;
 use Digest::SHA qw(sha256_hex);
 use Grosr;
+use POSIX ();
 use Test::More;
 
 my $dir = scratch();
@@ -20,6 +21,44 @@ sub traced
     my $began = until_true(sub { (peek($db, $rows) || 0) > 1000 || ended($p) });
     ok($began && !ended($p), 'a traced run is going on') or diag($p->{stderr} // 'no task arrived');
     return $p;
+}
+
+# ---- one writer at a time ----
+
+{
+    my $db = "$dir/live.db";
+    my $p = traced($db);
+    my ($collector) = children($p->{pid});
+    symlink('live.db', "$dir/link.db");
+    link($db, "$dir/other-name.db");
+    mkdir("$dir/below");
+    symlink('../link.db', "$dir/below/link.db");
+    my $busy = qr/is being written by process $collector;/;
+    for my $name ($db, "$dir/link.db", "$dir/other-name.db", "$dir/below/../live.db", "$dir/below/link.db") {
+        says_one_line(grosr(@arith, '--tasks', '10', '-o', $name), 1, $busy, "a second writer, as $name");
+    }
+    my $r = run_it('/bin/sh', '-c', 'cd "$1" && exec "$0" record -o ../live.db -- touch began', $GROSR, "$dir/below");
+    says_one_line($r, 1, $busy, '`record`');
+    ok(!-e "$dir/below/began", 'does not start its program');
+    my $other = live();
+    says_one_line(grosr('record', '--attach', $other->{pid}, '-o', $db), 1, $busy, '`record --attach`');
+    kill('KILL', $other->{pid});
+    finish($other);
+    says_one_line(grosr('recover', '--remove', $other->{pid}, '-o', $db), 1, $busy, '`recover`');
+    ok(unlink(segments($other->{pid})), 'which leaves the segment');
+    quit($p);
+    is(value($db, 'SELECT value FROM GROSR_META WHERE key = \'complete\''), 1, 'the first one completes its trace');
+    is(value("$dir/other-name.db", $rows), value($db, $rows), 'both names of the file lead to its trace');
+    is(grosr(@arith, '--tasks', '10', '-o', "$dir/link.db")->{code}, 0, 'then it may be replaced, through a link');
+    ok(-l "$dir/link.db" && value($db, $rows) == 10, 'which stays');
+    cmp_ok(value("$dir/other-name.db", $rows), '>', 1000, 'a name of its own keeps the old trace');
+
+    $p = traced($db);
+    ($collector) = children($p->{pid});
+    kill('KILL', $collector);
+    until_true(sub { !process_runs($collector) });
+    is(grosr(@arith, '--tasks', '10', '-o', $db)->{code}, 0, 'a writer that was killed locks nothing');
+    quit($p);
 }
 
 # ---- kill -9 of the application ----
@@ -153,7 +192,20 @@ for my $signal (qw(INT TERM)) {
     my @output = (@arith, '--tasks', '1000', '-o');
     says_one_line(grosr(@output, "$dir/no/such/t.db"), 1, qr{No such file}, 'a missing folder');
     says_one_line(grosr(@output, $dir), 1, qr/\Q$dir\E/, 'a folder');
-    says_one_line(grosr(@output, '/dev/null'), 1, qr{/dev/null}, 'a device');
+    says_one_line(grosr(@output, '/dev/full'), 1, qr{/dev/full is a device}, 'a device');
+    says_one_line(grosr(@output, "$dir/."), 1, qr{is a folder}, 'a folder');
+    POSIX::mkfifo("$dir/fifo", 0666);
+    says_one_line(grosr(@output, "$dir/fifo"), 1, qr{is a FIFO}, 'a FIFO');
+    ok(-p "$dir/fifo", 'is left alone');
+    symlink('loop', "$dir/loop");
+    says_one_line(grosr(@output, "$dir/loop"), 1, qr{symbolic links}, 'a link to itself');
+    symlink('no/such/t.db', "$dir/nowhere");
+    says_one_line(grosr(@output, "$dir/nowhere"), 1, qr{No such file}, 'a link into a missing folder');
+    symlink('made.db', "$dir/dangling");
+    is(grosr(@output, "$dir/dangling")->{code}, 0, 'a link to no file:');
+    ok(-l "$dir/dangling" && value("$dir/made.db", $rows) == 1000, 'the file is made where it points');
+    says_one_line(grosr(@output, "$dir/" . 'n' x 255), 1, qr/255 bytes/, 'a name that leaves no room for its journal\'s');
+    is(grosr(@output, "$dir/" . 'n' x 247)->{code}, 0, 'the longest name');
     says_one_line(grosr(@output, ''), 2, qr/file name/, 'no name');
 
     spew("$dir/letter.txt", "Dear reader,\n");

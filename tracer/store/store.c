@@ -179,6 +179,7 @@ void grosr_store_close(struct grosr_store *s)
         sqlite3_free(sql);
     }
     sqlite3_close(s->db);
+    store_file_close(&s->file);
     free(s->room);
     free(s->path);
     free(s);

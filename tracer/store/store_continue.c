@@ -99,18 +99,25 @@ static int load_chunk_totals(struct grosr_store *s)
 int grosr_store_continue(struct grosr_store **out, const char *path, const struct grosr_session *session,
                          int64_t *number)
 {
+    struct store_file file;
     struct grosr_store *s = NULL;
     int64_t others = 0;
-    int err;
+    bool found;
+    int err = store_file_open(&file, path, false);
 
-    if (!find_session(path, &session->header, number, &others))
+    if (err)
+        return err == -EBUSY ? err : 0; /* it is created, and that reports what is wrong */
+    found = find_session(file.path, &session->header, number, &others);
+    if (!found || others)
+        store_file_close(&file);
+    if (!found)
         return 0;
     if (others)
         return grosr_fail(EEXIST,
                           "%s holds %lld other sessions whose recording was cut off; it is left alone, choose"
                           " another name",
                           path, (long long)others);
-    err = store_open(&s, path, 0);
+    err = store_open(&s, path, &file);
     if (!s)
         return err;
     s->next.session = *number; /* a session alone: no other comes after it */

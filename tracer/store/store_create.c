@@ -11,11 +11,9 @@
 #include "../../schema/schema.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Numbers kept for each session: its functions have 15 bits (except GROSR_TASK_NOTHING), its names 16. */
@@ -158,58 +156,50 @@ static bool may_be_replaced(const char *path)
     return may;
 }
 
+static int not_ours(const char *path)
+{
+    return grosr_fail(EEXIST, "%s exists and is not a GROSR trace; it is left alone, choose another name",
+                      path);
+}
+
 int grosr_store_probe(const char *path)
 {
-    struct stat st;
+    off_t size;
+    int err = store_file_probe(path, &size);
 
-    if (stat(path, &st) == 0) {
-        if (!S_ISREG(st.st_mode) || (st.st_size && !may_be_replaced(path)))
-            return grosr_fail(
-                EEXIST, "%s exists and is not a GROSR trace; it is left alone, choose another name", path);
-        if (access(path, W_OK))
-            return grosr_fail(errno, "cannot write %s: %s", path, strerror(errno));
-        return 0;
-    }
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return grosr_fail(errno, "cannot create %s: %s", path, strerror(errno));
-    close(fd);
-    unlink(path);
-    return 0;
+    return err || size <= 0 || may_be_replaced(path) ? err : not_ours(path);
 }
 
-/* Removes an old trace or an empty file, with its journals; anything else stays, with -EEXIST. */
-static int remove_old(const char *path)
+/* Opens and locks an empty file in place of an old trace; anything else stays, with -EEXIST. */
+static int open_empty(struct store_file *file, const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    int err = grosr_store_probe(path);
+    off_t size;
+    int err = store_file_probe(path, &size);
 
-    if (err)
-        return err;
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        char name[4096];
-        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-        if (unlink(name) && errno != ENOENT)
-            return grosr_fail(errno, "cannot replace %s: %s", name, strerror(errno));
-    }
-    return 0;
+    if (!err)
+        err = store_file_open(file, path, true);
+    if (!err && lseek(file->fd, 0, SEEK_END) > 0 && !may_be_replaced(file->path))
+        err = not_ours(path);
+    return err ? err : store_file_replace(file, path);
 }
 
-int store_open(struct grosr_store **out, const char *path, int flags)
+int store_open(struct grosr_store **out, const char *path, struct store_file *file)
 {
     struct grosr_store *s = (struct grosr_store *)calloc(1, sizeof(*s));
     int err;
 
     if (s) {
+        s->file = *file;
         s->path = strdup(path);
         s->room = (uint8_t *)malloc(GROSR_CHUNK_ROOM(GROSR_CHUNK_EVENTS_MAX));
     }
+    if (!s)
+        store_file_close(file);
     if (!s || !s->path || !s->room) {
         grosr_store_close(s);
         return grosr_fail(ENOMEM, "out of memory");
     }
-    flags |= SQLITE_OPEN_READWRITE;
-    if (grosr_sqlite_open(path, &s->db, flags) != SQLITE_OK) {
+    if (grosr_sqlite_open(s->file.path, &s->db, SQLITE_OPEN_READWRITE) != SQLITE_OK) {
         int error = grosr_sqlite_db_errno(s->db);
         err = grosr_fail(error, "cannot create %s: %s", path,
                          sqlite3_system_errno(s->db) ? strerror(error) : sqlite3_errmsg(s->db));
@@ -246,12 +236,15 @@ int store_prepare_all(struct grosr_store *s)
 
 int grosr_store_create(struct grosr_store **out, const char *path)
 {
+    struct store_file file = {.fd = -1};
     struct grosr_store *s = NULL;
     char pragmas[128];
-    int err = remove_old(path);
+    int err = open_empty(&file, path);
 
-    if (!err)
-        err = store_open(&s, path, SQLITE_OPEN_CREATE);
+    if (err)
+        store_file_close(&file);
+    else
+        err = store_open(&s, path, &file);
     if (!s)
         return err;
     /* All of the schema is one transaction: a reader finds all of it or none. */
@@ -272,8 +265,8 @@ int grosr_store_create(struct grosr_store **out, const char *path)
     if (!err)
         err = grosr_store_commit(s);
     if (err) {
+        store_file_remove(&s->file);
         grosr_store_close(s);
-        unlink(path);
         return err;
     }
     *out = s;

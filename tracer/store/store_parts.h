@@ -8,12 +8,14 @@
 #include "intern.h"
 #include "pending.h"
 #include "store.h"
+#include "store_file.h"
 
 #define STORE_STATEMENTS 32 /* of grosr_store_execute() */
 
 struct grosr_store {
     sqlite3 *db;
-    char *path;
+    char *path; /* as it was given */
+    struct store_file file;
     struct grosr_pending table[GROSR_TABLES];
     sqlite3_stmt *loss, *put_chunk, *first_chunk, *drop_chunk, *oldest_chunk;
     struct {
@@ -51,9 +53,9 @@ int store_once(struct grosr_store *store, const char *sql, const int64_t *ints, 
 
 int store_set_meta(struct grosr_store *store, const char *key, const char *value);
 
-/* Opens the file for writing, with more flags for SQLite, and begins a transaction; prepares the statements
- * that are run often. */
-int store_open(struct grosr_store **store, const char *path, int flags);
+/* Opens a file that is locked, which the store then owns, for writing, and begins a transaction; prepares the
+ * statements that are run often. */
+int store_open(struct grosr_store **store, const char *path, struct store_file *file);
 int store_prepare_all(struct grosr_store *store);
 
 /* Notes in GROSR_META how many events have been packed, and the bytes that they took (store_chunks.c). */
