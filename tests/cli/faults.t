@@ -61,6 +61,42 @@ sub traced
     quit($p);
 }
 
+# ---- a file that is moved or deleted while it is written ----
+
+{
+    my $run = live('--ring', '1024');
+    my %cases = (
+        'deleted' => [sub { unlink($_[0]) }, qr/\Q$dir\E\/gone.db was deleted while it was written; its trace was written there anew/,
+                      sub { $_[0] }],
+        'deleted with its journals' => [sub { unlink(glob("$_[0]*")) }, qr/anew/, sub { $_[0] }],
+        'moved' => [sub { rename($_[0], "$dir/kept.db") }, qr/was moved while it was written; its trace is in \Q$dir\E\/kept.db\n/,
+                    sub { "$dir/kept.db" }],
+        'replaced by another trace' => [sub { unlink($_[0]); grosr(@arith, '--tasks', '10', '-o', $_[0]) },
+                                        qr/another file has its name; its trace is in \Q$dir\E\/gone.db.\d+\n/,
+                                        sub { "$_[0].$_[1]" }],
+    );
+    for my $how (sort keys %cases) {
+        my ($do, $line, $where) = @{$cases{$how}};
+        my $db = "$dir/gone.db";
+        my $p = start($GROSR, 'record', '--attach', $run->{pid}, '-o', $db);
+        ok(until_true(sub { (peek($db, $rows) || 0) > 1000 || ended($p) }) && !ended($p), 'a recording') or diag($p->{stderr});
+        $do->($db);
+        kill('INT', $p->{pid});
+        finish($p);
+        is($p->{code}, 1, "its file is $how: exit 1");
+        like($p->{stderr}, $line, 'and a line that says where the trace is');
+        my $kept = $where->($db, $p->{pid});
+        cmp_ok(value($kept, $rows), '>', 1000, 'there it is');
+        is(value($kept, 'SELECT value FROM GROSR_META WHERE key = \'complete\''), 1, 'complete');
+        balanced($kept, 'balanced');
+        integrity($kept, 'sound');
+        is(value($db, $rows), 10, 'the other trace is whole') if $how =~ /replaced/;
+        is(join(' ', glob("$db-*"), glob("$kept-*")), '', 'and no journal is left');
+        unlink($db, $kept);
+    }
+    quit($run);
+}
+
 # ---- kill -9 of the application ----
 
 {

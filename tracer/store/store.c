@@ -151,10 +151,7 @@ int grosr_store_finish(struct grosr_store *s, grosr_store_progress *progress)
         err = store_sql(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
     if (!err)
         err = store_sql(s, "COMMIT");
-    /* One plain file. It stays in WAL mode, which does no harm, while a reader has it open. */
-    if (!err)
-        sqlite3_exec(s->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
-    return err;
+    return err ? err : store_settle(s);
 }
 
 void grosr_store_close(struct grosr_store *s)
@@ -179,6 +176,7 @@ void grosr_store_close(struct grosr_store *s)
         sqlite3_free(sql);
     }
     sqlite3_close(s->db);
+    store_close_moved(s);
     store_file_close(&s->file);
     free(s->room);
     free(s->path);

@@ -168,7 +168,12 @@ int grosr_store_end_session(struct grosr_store *store, int64_t session, int64_t 
 /* Reports the progress of something long; may be NULL. */
 typedef void grosr_store_progress(const char *what, uint64_t done, uint64_t all);
 
-/* Commits, creates the indexes and the summaries, and marks the trace complete. */
+/*
+ * Commits, creates the indexes and the summaries, and marks the trace complete. -ESTALE: that was done, but
+ * the file had been moved or deleted while it was written: then the trace is where grosr_error() says. A
+ * deleted one was written anew, under its name or, if another file has that, with the process's number
+ * behind it.
+ */
 int grosr_store_finish(struct grosr_store *store, grosr_store_progress *progress);
 
 /* Closes the file as it is. NULL is allowed. */

@@ -235,6 +235,11 @@ int store_file_replace(struct store_file *file, const char *name)
     return err;
 }
 
+void store_file_remove_journals(const struct store_file *file)
+{
+    remove_journals(file->path);
+}
+
 void store_file_remove(const struct store_file *file)
 {
     bool taken;

@@ -35,8 +35,9 @@ int store_file_probe(const char *name, off_t *size);
  */
 int store_file_replace(struct store_file *file, const char *name);
 
-/* Removes the file and its journals, if the name still leads to it. */
+/* Removes the file and its journals, if the name still leads to it; its journals alone in any case. */
 void store_file_remove(const struct store_file *file);
+void store_file_remove_journals(const struct store_file *file);
 
 enum store_place {
     STORE_IN_PLACE,

@@ -10,6 +10,8 @@
 #include "store.h"
 #include "store_file.h"
 
+#include <limits.h>
+
 #define STORE_STATEMENTS 32 /* of grosr_store_execute() */
 
 struct grosr_store {
@@ -27,7 +29,8 @@ struct grosr_store {
     uint8_t *room;                      /* a chunk is packed here */
     uint64_t chunk_events, chunk_bytes; /* all that were ever packed, and the bytes that they took */
     struct grosr_bases next;            /* of the next session */
-    int error;                          /* sticky: the first write error */
+    char moved_to[PATH_MAX]; /* where the file is, if it was moved; "": where it was, or not known */
+    int error;               /* sticky: the first write error */
 };
 
 /* Keeps the first failure and ends all writing: rolls the open transaction back. Its negative errno. */
@@ -60,6 +63,13 @@ int store_prepare_all(struct grosr_store *store);
 
 /* Notes in GROSR_META how many events have been packed, and the bytes that they took (store_chunks.c). */
 int store_write_chunk_totals(struct grosr_store *store);
+
+/*
+ * Leaves a whole trace as one plain file. -ESTALE: the file was moved or deleted while it was written; where
+ * the trace is now is in grosr_error(). _close_moved: what is left to be done once SQLite has closed it.
+ */
+int store_settle(struct grosr_store *store);
+void store_close_moved(struct grosr_store *store);
 
 /* Frees the marks and statements of store_window.c. */
 void store_close_window(struct grosr_store *store);
