@@ -1,6 +1,7 @@
 #include "store_file.h"
 
 #include "../base/error.h"
+#include "../base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #define LOCK_AT     ((off_t)1 << 61)
 #define PIDS_MAX    ((off_t)1 << 31)
 #define LINKS_MAX   40
+#define DYING_TRIES 1000 /* ms */
 #define LONG_SUFFIX "-journal"
 
 static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
@@ -94,44 +96,56 @@ static struct flock range(off_t start, off_t bytes)
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = bytes};
 }
 
-/* The writer's number, from the place of its second lock; 0: it is not known. */
+static void pause_briefly(void)
+{
+    struct timespec pause = {0, 1000000};
+    nanosleep(&pause, NULL);
+}
+
+/* The writer's number, from the place of its second lock, which it takes right after the first; 0: not known.
+ */
 static long writer_of(int fd)
 {
     for (int tries = 0; tries < 50; tries++) {
         struct flock mark = range(LOCK_AT + 1, PIDS_MAX);
-        struct timespec pause = {0, 1000000};
         if (fcntl(fd, F_OFD_GETLK, &mark) == 0 && mark.l_type != F_UNLCK)
             return mark.l_start - LOCK_AT;
-        nanosleep(&pause, NULL); /* it takes the second lock right behind the first */
+        pause_briefly();
     }
     return 0;
 }
 
-static int busy(int fd, const char *name)
+/*
+ * Whether a writer has the file locked, with -EBUSY. One that is being killed may still have it for a moment
+ * after its process seems to be gone.
+ */
+static int check_lock(int fd, const char *name)
 {
-    long pid = writer_of(fd);
-
-    return pid ? grosr_fail(EBUSY, "%s is being written by process %ld; choose another name", name, pid)
-               : grosr_fail(EBUSY, "%s is being written by another process; choose another name", name);
+    for (int tries = 0;; tries++) {
+        struct flock all = range(LOCK_AT, 1);
+        if (fcntl(fd, F_OFD_GETLK, &all) || all.l_type == F_UNLCK)
+            return 0;
+        long pid = writer_of(fd);
+        if (!pid)
+            return grosr_fail(EBUSY, "%s is being written by another process; choose another name", name);
+        if (tries == DYING_TRIES || grosr_process_start_time((uint32_t)pid, NULL) == 0)
+            return grosr_fail(EBUSY, "%s is being written by process %ld; choose another name", name, pid);
+        pause_briefly();
+    }
 }
 
 static int lock(int fd, const char *name)
 {
     struct flock all = range(LOCK_AT, 1), mark = range(LOCK_AT + getpid(), 1);
+    int err = check_lock(fd, name);
 
+    if (err)
+        return err;
     if (fcntl(fd, F_OFD_SETLK, &all) == 0 && fcntl(fd, F_OFD_SETLK, &mark) == 0)
         return 0;
-    return errno == EAGAIN || errno == EACCES
-               ? busy(fd, name)
-               : grosr_fail(errno, "cannot lock %s: %s", name, strerror(errno));
-}
-
-/* -EBUSY: a process has the file locked. */
-static int check_lock(int fd, const char *name)
-{
-    struct flock all = range(LOCK_AT, 1);
-
-    return fcntl(fd, F_OFD_GETLK, &all) == 0 && all.l_type != F_UNLCK ? busy(fd, name) : 0;
+    if ((errno == EAGAIN || errno == EACCES) && (err = check_lock(fd, name)) != 0) /* it was faster */
+        return err;
+    return grosr_fail(errno, "cannot lock %s: %s", name, strerror(errno));
 }
 
 /* ---- files ---- */
