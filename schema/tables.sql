@@ -79,7 +79,7 @@ CREATE TABLE GROSR_RING (            -- counters of every event ring; written = 
     overwritten INTEGER NOT NULL,
     closed      INTEGER NOT NULL,    -- 1: the writer closed it; 0: it did not, later events may be missing
     session     INTEGER NOT NULL DEFAULT 1,
-    unstored    INTEGER NOT NULL DEFAULT 0 -- read by a collector that was killed before they were in the file
+    unstored    INTEGER NOT NULL DEFAULT 0 -- read by a collector that was killed, or could not write, before they were in the file
 );
 
 CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a task that suspends has several

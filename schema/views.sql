@@ -269,7 +269,12 @@ counters AS (
 SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored, c.unaccounted, c.closed, c.unbuilt,
        c.unfinished, f.clock_error_ns,
        CASE
-           WHEN f.error IS NOT NULL THEN 'collector failed: ' || f.error
+           WHEN f.error IS NOT NULL THEN 'collector failed: ' || f.error ||
+               CASE WHEN c.unbuilt THEN '; ' || c.unbuilt || ' events stored but not in the tables' ELSE '' END ||
+               CASE WHEN c.dropped + c.overwritten + c.unstored THEN
+                   '; ' || (c.dropped + c.overwritten + c.unstored) || ' of ' || c.written || ' events lost' ELSE '' END ||
+               CASE WHEN c.ring IS NULL AND f.records_lost THEN
+                   '; ' || f.records_lost || ' records of traced processes lost' ELSE '' END
            WHEN NOT f.complete THEN 'being recorded, or the collector was killed'
            WHEN c.unbuilt THEN c.unbuilt || ' events stored but not in the tables'
            WHEN c.unaccounted THEN c.unaccounted || ' events unaccounted for'

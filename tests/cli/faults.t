@@ -293,7 +293,16 @@ for my $kib (16, 256, 2048) {
     is(json_of($r)->{completed}, 200000, 'the run completes');
     no_segments($r, 'no segment is left');
     integrity($db, 'the file is sound');
-    isnt(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'and is not called complete');
+    like(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'),
+         qr/\Acollector failed: cannot write \Q$db\E: the disk is full.*; (\d+) of \d+ events lost\z/,
+         'health says why, and how much is missing');
+    my ($file) = sql($db, 'SELECT written, read, dropped, overwritten, unstored FROM trace_health WHERE ring IS NULL');
+    my $told = json_of($r)->{trace};
+    is(join(' ', map { $told->{$_} } sort keys %$file), join(' ', map { $file->{$_} } sort keys %$file),
+       'stdout says what the file has');
+    cmp_ok($file->{written}, '>', 400000, 'what is lost was counted until the end');
+    balanced($db, 'and the counters reconcile');
+    is(value($db, 'SELECT sum(unstored) FROM GROSR_RING'), value($db, 'SELECT sum(count) FROM GROSR_LOSS'), 'GROSR_LOSS has it');
 
     $r = run_it('/bin/sh', '-c', 'ulimit -f 32 && exec "$@"', 'sh', $GROSR, @arith, '--tasks', '10');
     says_one_line($r, 1, qr/session/, 'no room for the session itself: one line');
@@ -304,16 +313,24 @@ SKIP: {
     mkdir($mount);
     my $mounts = have('unshare') && have('mount') &&
         run_it('unshare', '-m', 'mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', $mount)->{code} == 0;
-    skip('a small file system cannot be mounted here', 4) unless $mounts;
+    skip('a small file system cannot be mounted here', 20) unless $mounts;
     # The file system is gone with the namespace, so its file is asked inside.
-    my $script = 'mount -t tmpfs -o size=512k tmpfs "$1" || exit 99; cd "$1"; shift; ' .
-        '"$0" "$@" >/dev/null; code=$?; ' .
-        'test -e t.db && { "$0" query t.db "PRAGMA integrity_check"; "$0" query t.db health; }; exit $code';
-    my $r = run_it('unshare', '-m', '/bin/sh', '-c', $script, $GROSR, $mount, @arith, '--tasks', '100000', '-o', 't.db');
-    says_one_line($r, 1, qr/t\.db.*disk is full/, 'a disk of 512 KiB');
-    like($r->{stdout}, qr/^ok\s*$/m, 'the file on it is sound');
-    unlike($r->{stdout}, qr/^complete\b/m, 'and is not called complete');
-    is(join(' ', segments($r->{pid})), '', 'no segment is left');
+    my $script = 'mount -t tmpfs -o size="$2" tmpfs "$1" || exit 99; cd "$1"; out=$3; shift 3; ' .
+        '"$0" "$@" >"$out"; code=$?; ' .
+        'test -e t.db && { "$0" query t.db "PRAGMA integrity_check" --format csv; "$0" query t.db --format csv ' .
+        '"SELECT written, read, dropped, overwritten, unstored, verdict FROM trace_health WHERE ring IS NULL"; }; exit $code';
+    for my $size (qw(512k 1m 2m 8m)) {
+        my $r = run_it('unshare', '-m', '/bin/sh', '-c', $script, $GROSR, $mount, $size, "$dir/told", @arith,
+                       '--tasks', '300000', '--overflow', 'block', '-o', 't.db', '--json');
+        like($r->{stderr}, qr/\Agrosr: recording into t.db failed: cannot write t.db: the disk is full\n/, "a disk of $size");
+        is($r->{code}, 1, 'exit 1');
+        like($r->{stdout}, qr/^ok\s*$/m, 'the file on it is sound');
+        my ($counts) = $r->{stdout} =~ /^([\d,]+),"?collector failed: cannot write t.db: the disk is full/m;
+        my $told = JSON::PP::decode_json(slurp("$dir/told"))->{trace};
+        is(join(',', map { $told->{$_} } qw(written read dropped overwritten unstored)), $counts || '',
+           'its reason is in it, and stdout says what it has');
+        is(join(' ', segments($r->{pid})), '', 'no segment is left');
+    }
 }
 
 # ---- files that are no traces ----

@@ -140,29 +140,43 @@ static void begin_new_sources(struct collector *c, uint32_t known)
     }
 }
 
-/* Finishes a source, all of whose events are rows; also after a failure, for the sums. */
+static int write_lost(struct grosr_store *store, void *source)
+{
+    return grosr_source_write_lost((struct grosr_source *)source, store);
+}
+
+/* The last rows of a source, committed while what was lost can still be counted. */
+static void write_end(struct collector *c, struct grosr_source *s)
+{
+    int err = grosr_source_write_counters(s, c->store, true, &c->finished_counts);
+
+    if (!err)
+        err = grosr_source_finish(s, c->store);
+    if (!err)
+        err = grosr_store_commit(c->store);
+    collector_failed(c, err);
+}
+
+/* Finishes a source, all of whose events are rows; also after a failure, for its counters. */
 static void finish_source(struct collector *c, struct grosr_source *s)
 {
-    int err = 0;
-
     if (s->rows) {
         collector_apply_window(c, s);
         int64_t from = grosr_rows_kept_from(s->rows);
         c->kept_from = from > c->kept_from ? from : c->kept_from;
         c->cut += grosr_rows_cut(s->rows);
     }
-    if (c->error) {
+    if (!c->error) {
+        write_end(c, s);
+    } else {
         for (uint32_t i = 0; i < s->session->header.rings; i++) {
             c->finished_counts.read += s->final[i].read;
             c->finished_counts.dropped += s->final[i].dropped;
             c->finished_counts.overwritten += s->final[i].overwritten;
         }
-    } else {
-        err = grosr_source_write_counters(s, c->store, true, &c->finished_counts);
-        if (!err)
-            err = grosr_source_finish(s, c->store);
-        collector_failed(c, err);
     }
+    if (c->error && s->rows)
+        grosr_store_write_last(c->store, -c->error, c->error_text, write_lost, s);
     s->finished = true;
     s->seen_ended = false;
     grosr_source_release(s);

@@ -139,6 +139,12 @@ int grosr_source_write_counters(struct grosr_source *source, struct grosr_store 
  */
 int grosr_source_write_clock(struct grosr_source *source, struct grosr_store *store, bool final);
 
+/*
+ * The writer, instead of grosr_source_finish(), when the source has ended and writing failed before: counts
+ * what is not in the file.
+ */
+int grosr_source_write_lost(struct grosr_source *source, struct grosr_store *store);
+
 /* The writer, once the source has ended and its last event is a row: what is left to write. */
 int grosr_source_finish(struct grosr_source *source, struct grosr_store *store);
 

@@ -169,12 +169,7 @@ void grosr_store_close(struct grosr_store *s)
     for (int i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_finalize(s->cache[i].statement);
     grosr_intern_free(&s->strings);
-    if (s->error) { /* keep the reason in the file, if there is room for it */
-        char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO GROSR_META VALUES ('collector_error', %Q)",
-                                    grosr_error());
-        sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-        sqlite3_free(sql);
-    }
+    store_close_failed(s);
     sqlite3_close(s->db);
     store_close_moved(s);
     store_file_close(&s->file);

@@ -3,8 +3,9 @@
  *
  * While it is written it is in WAL mode, so that other programs may read it at any time; rows are committed
  * twice a second. A proper close creates the indexes, sets GROSR_META.complete to 1 and leaves one plain file
- * without a journal. After the first write error (a full disk, for example) nothing more is written; the
- * database stays consistent as of the last commit, and every later call returns the same error.
+ * without a journal. After the first write error (a full disk, for example) every later call
+ * returns the same error; the database stays consistent as of the last commit, and gets the reason and, in
+ * the end, the counters of what is missing (grosr_store_write_last()), for which room is kept.
  */
 #ifndef GROSR_STORE_H
 #define GROSR_STORE_H
@@ -175,6 +176,15 @@ typedef void grosr_store_progress(const char *what, uint64_t done, uint64_t all)
  * behind it.
  */
 int grosr_store_finish(struct grosr_store *store, grosr_store_progress *progress);
+
+/*
+ * After a failure, of the store or (`error`, for `reason`) of whoever uses it: runs `write`, which may add to
+ * the file, in a transaction of its own, and again if that fails, with more room. 0: it is in the file, and
+ * so is the reason.
+ */
+typedef int grosr_store_writer(struct grosr_store *store, void *context);
+int grosr_store_write_last(struct grosr_store *store, int error, const char *reason,
+                           grosr_store_writer *write, void *context);
 
 /* Closes the file as it is. NULL is allowed. */
 void grosr_store_close(struct grosr_store *store);

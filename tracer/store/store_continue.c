@@ -122,6 +122,8 @@ int grosr_store_continue(struct grosr_store **out, const char *path, const struc
         return err;
     s->next.session = *number; /* a session alone: no other comes after it */
     if (!err)
+        err = store_reserve(s, session->header.rings);
+    if (!err)
         err = store_prepare_all(s);
     if (!err)
         err = load_strings(s);

@@ -190,6 +190,7 @@ int store_open(struct grosr_store **out, const char *path, struct store_file *fi
 
     if (s) {
         s->file = *file;
+        s->reserve = -1;
         s->path = strdup(path);
         s->room = (uint8_t *)malloc(GROSR_CHUNK_ROOM(GROSR_CHUNK_EVENTS_MAX));
     }
@@ -284,6 +285,8 @@ int grosr_store_add_session(struct grosr_store *s, const struct grosr_session *s
     else
         err = s->error ? -s->error : 0;
     *bases = s->next;
+    if (!err)
+        err = store_reserve(s, h->rings);
     if (!err)
         err = fill_session(s, session, bases);
     s->next.worker += h->workers;

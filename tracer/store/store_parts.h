@@ -30,11 +30,27 @@ struct grosr_store {
     uint64_t chunk_events, chunk_bytes; /* all that were ever packed, and the bytes that they took */
     struct grosr_bases next;            /* of the next session */
     char moved_to[PATH_MAX]; /* where the file is, if it was moved; "": where it was, or not known */
-    int error;               /* sticky: the first write error */
+    int reserve;             /* a file that keeps room for what follows a failure; -1: none */
+    off_t reserve_bytes;
+    int error;        /* sticky: the first write error */
+    bool last;        /* something is written nevertheless (store_failure.c) */
+    char reason[512]; /* of the error */
 };
 
-/* Keeps the first failure and ends all writing: rolls the open transaction back. Its negative errno. */
+/*
+ * Keeps the first failure and ends all writing: rolls the open transaction back, and writes the reason. Its
+ * negative errno. store_failed: SQLite's latest.
+ */
+int store_give_up(struct grosr_store *store, int error, const char *why);
 int store_failed(struct grosr_store *store);
+
+/*
+ * Keeps room on the disk for what is written after a failure, and for a session of so many rings more. Writes
+ * the reason of a failure; gives the room back (store_failure.c).
+ */
+int store_reserve(struct grosr_store *store, uint32_t rings);
+void store_put_reason(struct grosr_store *store);
+void store_close_failed(struct grosr_store *store);
 
 /*
  * 0 for SQLITE_OK, else as store_failed(). SQLITE_NOMEM may also come from a malloc() of ours, which the

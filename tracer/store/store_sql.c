@@ -8,20 +8,34 @@
 #include "../base/sqlite_error.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-static int give_up(struct grosr_store *s, int error, const char *why)
+int store_give_up(struct grosr_store *s, int error, const char *why)
 {
-    if (!s->error) {
-        s->error = error;
-        grosr_fail(error, "cannot write %s: %s", s->path, error == ENOSPC ? "the disk is full" : why);
+    if (s->error)
+        return -s->error;
+    s->error = error;
+    if (s->last) {
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        return -error;
     }
-    return -s->error;
+    grosr_fail(error, "cannot write %s: %s", s->path, why);
+    snprintf(s->reason, sizeof(s->reason), "%s", grosr_error());
+    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    store_put_reason(s);
+    return -error;
 }
 
 int store_failed(struct grosr_store *s)
 {
-    return give_up(s, grosr_sqlite_db_errno(s->db), sqlite3_errmsg(s->db));
+    int error = grosr_sqlite_db_errno(s->db);
+    bool full = sqlite3_errcode(s->db) == SQLITE_FULL;
+
+    return store_give_up(s, error,
+                         error != ENOSPC ? sqlite3_errmsg(s->db)
+                         : full          ? "the disk is full"
+                                         : "the disk is full, or a quota or a limit on the size of files is"
+                                           " reached");
 }
 
 int store_check(struct grosr_store *s, int code)
@@ -29,7 +43,7 @@ int store_check(struct grosr_store *s, int code)
     if (code == SQLITE_OK)
         return 0;
     if (code == SQLITE_NOMEM)
-        return give_up(s, grosr_sqlite_errno(code), sqlite3_errstr(code));
+        return store_give_up(s, grosr_sqlite_errno(code), sqlite3_errstr(code));
     return store_failed(s);
 }
 

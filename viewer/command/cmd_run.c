@@ -52,6 +52,31 @@ static const struct grosr_workload *find_workload(const char *name)
     return NULL;
 }
 
+/*
+ * What a recording that failed has in its file; nothing if that cannot be read. What was read and is not
+ * there is what is left of `written`.
+ */
+static void sum_file(const char *path, struct grosr_ring_counts *sum)
+{
+    sqlite3 *db;
+    sqlite3_stmt *q = NULL;
+
+    memset(sum, 0, sizeof(*sum));
+    if (grosr_store_open_read(&db, path))
+        return;
+    if (sqlite3_prepare_v2(db,
+                           "SELECT sum(written), sum(read), sum(dropped), sum(overwritten) FROM GROSR_RING",
+                           -1, &q, NULL) == SQLITE_OK &&
+        sqlite3_step(q) == SQLITE_ROW) {
+        sum->written = (uint64_t)sqlite3_column_int64(q, 0);
+        sum->read = (uint64_t)sqlite3_column_int64(q, 1);
+        sum->dropped = (uint64_t)sqlite3_column_int64(q, 2);
+        sum->overwritten = (uint64_t)sqlite3_column_int64(q, 3);
+    }
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+}
+
 static void sum_rings(const struct grosr_session *session, struct grosr_ring_counts *sum)
 {
     memset(sum, 0, sizeof(*sum));
@@ -94,6 +119,7 @@ static int print_json(const struct grosr_workload *w, const struct grosr_argumen
     json_uint(&j, "read", trace->read);
     json_uint(&j, "dropped", trace->dropped);
     json_uint(&j, "overwritten", trace->overwritten);
+    json_uint(&j, "unstored", trace->written - trace->read - trace->dropped - trace->overwritten);
     json_close(&j);
     json_close(&j);
     return json_end(&j);
@@ -103,6 +129,11 @@ static int print_text(const struct grosr_workload *w, const struct grosr_argumen
                       const struct grosr_session_header *h, const struct grosr_workload_result *r,
                       const struct grosr_ring_counts *trace)
 {
+    uint64_t missing = trace->written - trace->read - trace->dropped - trace->overwritten;
+    char unstored[64] = "";
+
+    if (missing)
+        snprintf(unstored, sizeof(unstored), ", %" PRIu64 " not stored", missing);
     printf("%s on %s (%s, %u workers): %" PRIu64 " of %" PRIu64 " tasks completed, %" PRIu64 " errors\n",
            w->name, h->device_name, h->device, h->workers, r->completed, r->tasks, r->errors);
     printf("%.3f ms, %.3f M tasks/s", (double)r->elapsed_ns * 1e-6, tasks_per_s(r) * 1e-6);
@@ -110,8 +141,8 @@ static int print_text(const struct grosr_workload *w, const struct grosr_argumen
         printf(", %" PRIu64 " of them spawned by tasks", r->spawned);
     putchar('\n');
     if (a->output)
-        printf("trace: %s, %" PRIu64 " events read, %" PRIu64 " dropped, %" PRIu64 " overwritten\n",
-               a->output, trace->read, trace->dropped, trace->overwritten);
+        printf("trace: %s, %" PRIu64 " events read, %" PRIu64 " dropped, %" PRIu64 " overwritten%s\n",
+               a->output, trace->read, trace->dropped, trace->overwritten, unstored);
     return fflush(stdout) ? -errno : 0;
 }
 
@@ -139,10 +170,14 @@ static int run_open(const struct grosr_workload *w, const struct grosr_arguments
     interrupted = stop != 0; /* from here on only the wait for the collector can be interrupted */
     running = NULL;
     waiting = collector > 0;
-    if (collector > 0 && collect_wait(collector))
+    bool failed = collector > 0 && collect_wait(collector);
+    if (failed)
         code = GROSR_EXIT_FAILURE;
     waiting = 0;
-    sum_rings(session, &trace);
+    if (failed)
+        sum_file(a->output, &trace);
+    else
+        sum_rings(session, &trace);
     err = a->json ? print_json(w, a, &session->header, &result, &trace)
                   : print_text(w, a, &session->header, &result, &trace);
     if (err)
