@@ -153,6 +153,8 @@ for my $options ([], ['--persistent', 'spin']) {
     is("$r->{code} $r->{stdout}", "0 captures 12, broken 0\ndone\n", "under record @$options: no capture is broken")
         or diag($r->{stderr});
     is(value($db, "SELECT count(*) FROM api_calls WHERE return_value <> 0"), 0, 'no call of it fails');
+    is(value($db, "SELECT count(*) FROM GROSR_NOTE WHERE topic = 'cupti' AND text LIKE '%small%'"), 0,
+       'and no kernel that has ended is said to withhold records');
 }
 
 # ---- records that stay away ----

@@ -408,7 +408,7 @@ static struct missing find_oldest(uint64_t after_ns)
 /*
  * The launch that keeps the others' records: the oldest whose stream has not come to its end. The streams of
  * those before it have, and so have they. Streams that go are forgotten first (kernels_forget), under the
- * lock. While streams may not be asked: the oldest of all.
+ * lock. None (since_ns 0) while streams may not be asked: nobody is named on a guess.
  */
 static struct missing find_running(void)
 {
@@ -418,7 +418,11 @@ static struct missing find_running(void)
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
         return oldest;
-    for (uint32_t tries = 0; !captures && m.since_ns && tries < 64; tries++) {
+    if (captures) {
+        pthread_mutex_unlock(&persistent_lock);
+        return (struct missing){.since_ns = 0};
+    }
+    for (uint32_t tries = 0; m.since_ns && tries < 64; tries++) {
         bool runs = false;
         if (m.context && !is_gone(&m) && driver.context_push(m.context) == CUDA_SUCCESS) {
             runs = driver.stream_query(m.stream) == CUDA_ERROR_NOT_READY;
