@@ -26,7 +26,15 @@
  *
  * A call that is refused for its arguments (-EINVAL, -EOVERFLOW) or for its time (-ESHUTDOWN, -EALREADY,
  * -EDEADLK) changes nothing, the runtime stays usable, and an `api_error` event records it in the trace, at
- * level `spans` and above, until grosr_finish().
+ * level `spans` and above, until grosr_finish(). Every function that returns int returns -EINVAL for a NULL
+ * that is not allowed where it stands, a runtime's among them.
+ *
+ * Forks. A runtime is of the process that opened it. In a child that was forked since, every call that is
+ * given it returns -EPERM at once (grosr_stop() does nothing, grosr_runtime_session() returns NULL), and
+ * nothing in the child touches the parent's session or device, its end included. The child may open runtimes
+ * of its own, on the host device: CUDA does not survive a fork, so that a parent that used it leaves none to
+ * its children (-ENODEV; "auto" is the host device there). A child that is forked in a task function of the
+ * host device, or in a completion function, must not return from it.
  *
  * A handle stays valid after grosr_close(), so that a late call returns -ESHUTDOWN. The handle's memory,
  * about 1.5 KiB for each runtime that was opened, is kept until the process ends.
@@ -79,8 +87,6 @@ struct grosr_task {
     uint64_t b;
 };
 
-#define GROSR_FUNCTION_MAX 0x7ffeu
-
 /* High priority: the task starts before all tasks without this flag that have not started. At most 256 such
  * tasks may wait at a time; the flag of any more has no effect. Numbering and the order of completion are
  * those of other tasks. */
@@ -89,7 +95,7 @@ struct grosr_task {
 struct grosr_result {
     uint64_t value;
     int32_t status; /* 0; -ENOSYS: no such function; -ECANCELED: not run; or the negated errno that the
-                       function returned */
+                       function returned, all 32 bits of it (task.h). An event has 16 bits for it */
 };
 
 #define GROSR_FOREVER UINT64_MAX
@@ -102,7 +108,7 @@ enum grosr_sharing {
 
 struct grosr_options {
     const char *device;      /* "auto", "cuda", "cuda:N" or "host": see grosr_find_device() */
-    const char *name;        /* of the program, in the trace; at most 63 bytes */
+    const char *name;        /* of the program, in the trace; at most 63 bytes, "": none */
     uint32_t workers;        /* persistent warps; 0: the device's default */
     uint32_t sms;            /* SMs to run on, at most the device's; 0: all. See below */
     uint32_t queue_capacity; /* tasks in flight: a power of two, 2 .. 2^24 */
@@ -116,10 +122,11 @@ struct grosr_options {
     uint32_t collector_pid;
 
     /* Bytes of memory that the host and the tasks share, for arguments by reference and for what tasks write:
-       see grosr_shared(). 0: none. */
+       see grosr_shared(). 0: none. At most the machine's memory. */
     size_t shared_bytes;
 
-    /* Bytes of device memory, for what tasks share among themselves: see grosr_device_memory(). 0: none. */
+    /* Bytes of device memory, for what tasks share among themselves: see grosr_device_memory(). 0: none. At
+       most the device's memory. */
     size_t device_bytes;
 
     /* Frames, for tasks that wait for others, of all workers together: at least a frame for each lane of each
@@ -181,9 +188,10 @@ struct grosr_program {
 /*
  * Opens the device, creates the session and starts the persistent kernel. The options are copied; *runtime is
  * set on success, and belongs to the caller until grosr_close(). -ENODEV: no such device, or the program was
- * not built for it; -EINVAL: an option out of range, or a program that was compiled with other headers than
- * the library; -ECHILD: the collector ended before it attached; -ETIMEDOUT: it did not attach in time;
- * -ENOMEM; -ENOSPC: /dev/shm is full; -EIO: the device failed or does not start the kernel.
+ * not built for it; -EINVAL: an option out of range, longer than it may be or NULL, a program whose functions
+ * are, or one that was compiled with other headers than the library; -ECHILD: the collector ended before it
+ * attached; -ETIMEDOUT: it did not attach in time; -ENOMEM; -ENOSPC: /dev/shm is full; -EIO: the device
+ * failed or does not start the kernel.
  */
 int grosr_open(grosr **runtime, const struct grosr_options *options);
 
@@ -194,7 +202,7 @@ int grosr_open(grosr **runtime, const struct grosr_options *options);
  * number.
  *
  * Nothing is submitted on -EINVAL: a function above GROSR_FUNCTION_MAX, unknown flags, or tasks NULL with a
- * count that is not 0; -EOVERFLOW: the runtime would number more than 2^40 tasks; -ENOMEM; -ESHUTDOWN:
+ * count that is not 0; -EOVERFLOW: the runtime would number more than 2^39 tasks; -ENOMEM; -ESHUTDOWN:
  * grosr_finish() or grosr_close() has begun. -ECANCELED: the runtime is stopping; -EIO: the device failed. If
  * one of these two happens while the call waits for room, the batch has its numbers, *first is set, and those
  * of its tasks that do not run get the status -ECANCELED in grosr_finish(). A function that the program does
@@ -205,7 +213,8 @@ int grosr_submit(grosr *runtime, const struct grosr_task *tasks, size_t count, s
 
 /*
  * Waits until all tasks below `task` that have been submitted are done and their results in place, for
- * `timeout_ns` nanoseconds at most, or GROSR_FOREVER. -ETIMEDOUT; -ECANCELED: the runtime is stopping; -EIO:
+ * `timeout_ns` nanoseconds at most, 0 to 2^63 - 1, or GROSR_FOREVER. -EINVAL: a timeout beyond, which was
+ * negative; -ETIMEDOUT; -ECANCELED: the runtime is stopping; -EIO:
  * the device failed; -ESHUTDOWN: the runtime has been closed.
  */
 int grosr_wait(grosr *runtime, uint64_t task, uint64_t timeout_ns);
@@ -311,8 +320,8 @@ struct grosr_device_info {
     char detail[64]; /* compute capability and driver, or "" */
 };
 
-/* Fills up to `max` entries and returns how many devices there are, at least 1: the host device is always
- * there. */
+/* Fills up to `max` entries, none if `devices` is NULL, and returns how many devices there are, at least 1:
+ * the host device is always there. */
 uint32_t grosr_devices(struct grosr_device_info *devices, uint32_t max);
 
 /*

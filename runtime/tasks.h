@@ -12,6 +12,9 @@
 #ifndef GROSR_TASKS_H
 #define GROSR_TASKS_H
 
+/* The greatest id that a task function can have. */
+#define GROSR_FUNCTION_MAX 0x7ffeu
+
 /* The ids of a program's own list, as FN_NAME: GROSR_TASK_IDS(MY_TASKS); */
 #define GROSR_TASK_ID(id, NAME, name, effects, text) FN_##NAME = id,
 #define GROSR_TASK_IDS(TASKS)                        enum { TASKS(GROSR_TASK_ID) }

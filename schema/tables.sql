@@ -89,7 +89,7 @@ CREATE TABLE GROSR_TASK (            -- one row a run of a task's function; a ta
     enqueue  INTEGER,                -- the host was about to publish it, the worker spawned it; NULL in later runs
     start    INTEGER,
     end      INTEGER,                -- NULL: had not ended, or the event was lost
-    status   INTEGER,                -- 0, or a positive errno; NULL if this run did not end the task
+    status   INTEGER,                -- 0, or a positive errno; 65535: another that is not 0; NULL if this run did not end the task
     next     INTEGER                 -- the function it resumes as; -1: none, it waits for its children; NULL: it does not resume
 );
 

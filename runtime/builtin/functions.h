@@ -63,7 +63,8 @@ GROSR_TASK(tree)
 
 GROSR_TASK(fan)
 {
-    return grosr_spawn_range(task, GROSR_FN_MUL, (uint32_t)task->b, 0, task->a);
+    return task->b > GROSR_RANGE_MAX ? EINVAL
+                                     : grosr_spawn_range(task, GROSR_FN_MUL, (uint32_t)task->b, 0, task->a);
 }
 
 /*

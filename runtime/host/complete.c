@@ -12,6 +12,7 @@
 #include "marks.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ static struct grosr_pair peek(const sys128 *slot, uint64_t lap)
 
 static struct grosr_result result_of(struct grosr_pair bare)
 {
-    return (struct grosr_result){bare.lo >> 48 << 56 | bare.hi, -(int32_t)grosr_queue_middle16(bare)};
+    return (struct grosr_result){bare.lo >> 48 << 56 | bare.hi, -(int32_t)(uint32_t)bare.lo};
 }
 
 /*
@@ -180,7 +181,7 @@ void grosr_cancel_rest(grosr *rt)
         bool done = grosr_queue_holds(r, grosr_queue_lap(rt->capacity_log2, t));
         if (b->results) {
             b->results[t - b->first].value = done ? grosr_queue_wide(r) : 0;
-            b->results[t - b->first].status = done ? -(int32_t)grosr_queue_middle16(r) : -ECANCELED;
+            b->results[t - b->first].status = done ? -(int32_t)(uint32_t)r.lo : -ECANCELED;
         }
     }
     dev_store_release(&rt->retired, t); /* as in collect() */
@@ -221,9 +222,15 @@ int grosr_wait(grosr *rt, uint64_t task, uint64_t timeout_ns)
 
     if (err)
         return err;
-    grosr_phase_begin(GROSR_PHASE_WAIT, task);
-    err = wait_below(rt, task, timeout_ns);
-    grosr_phase_end();
+    if (timeout_ns > INT64_MAX && timeout_ns != GROSR_FOREVER) {
+        err = grosr_refuse(rt, GROSR_CALL_WAIT,
+                           grosr_fail(EINVAL, "a timeout is 0 to 2^63 - 1 ns, or GROSR_FOREVER, not %" PRId64,
+                                      (int64_t)timeout_ns));
+    } else {
+        grosr_phase_begin(GROSR_PHASE_WAIT, task);
+        err = wait_below(rt, task, timeout_ns);
+        grosr_phase_end();
+    }
     grosr_leave(rt);
     return err;
 }

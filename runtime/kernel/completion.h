@@ -17,7 +17,7 @@ GROSR_DEVICE void grosr_result_write(const struct grosr_queue *q, uint64_t numbe
                                      bool wrote)
 {
     struct grosr_pair r =
-        grosr_queue_pack(grosr_queue_lap(q->capacity_log2, number), (uint32_t)status, 0, value);
+        grosr_queue_pack(grosr_queue_lap(q->capacity_log2, number), 0, (uint32_t)status, value);
     sys128 *result = &q->results[number & ((1u << q->capacity_log2) - 1)];
 
     dev_point("task.done");
@@ -39,19 +39,19 @@ GROSR_DEVICE_COLD void grosr_frame_resume(const struct grosr_launch *launch, str
         struct grosr_frame *f = &frames.frame[index];
         uint64_t next = dev_load_relaxed(&f->next), whose = dev_load_relaxed(&f->whose);
         uint64_t value = dev_load_relaxed(&f->value);
-        uint32_t mark = dev_load_relaxed(&f->mark), status = (uint32_t)(next >> 48);
-        if ((next >> 32 & 0xffff) != GROSR_TASK_NOTHING) {
+        uint32_t mark = dev_load_relaxed(&f->mark), status = (uint32_t)next;
+        if (next >> 32 != GROSR_TASK_NOTHING) {
             grosr_frame_ready(launch, &deque, index);
             return;
         }
         value += grosr_frame_sum(f);
         grosr_frame_free(&frames, deque.local, worker, index);
         if (status)
-            mark = (mark & GROSR_MARK_WROTE) | status;
+            mark = status;
         frame = (uint32_t)(whose >> GROSR_TASK_ID_BITS);
         if (!frame) {
-            grosr_result_write(&launch->queue, whose & GROSR_TASK_ID_MASK, value, (int)(mark & 0xffffu),
-                               mark & GROSR_MARK_WROTE);
+            grosr_result_write(&launch->queue, whose & GROSR_TASK_ID_MASK, value,
+                               (int)grosr_mark_status(mark), mark != 0);
             return;
         }
         if (!grosr_frame_add_completions(frames.frame, grosr_completions_one(frame, value, mark)))
@@ -95,7 +95,7 @@ GROSR_DEVICE void grosr_worker_complete(struct grosr_worker *w, bool done, uint3
     w->pending.high += dev_sum64(done ? value >> 32 : 0);
     for (marked = dev_ballot(done && mark); marked; marked &= marked - 1) {
         uint32_t m = dev_shfl32(mark, dev_ffs32(marked) - 1);
-        w->pending.mark |= (m & GROSR_MARK_WROTE) | ((w->pending.mark & 0xffffu) ? 0 : m);
+        w->pending.mark = grosr_mark_merge(w->pending.mark, m);
     }
 }
 

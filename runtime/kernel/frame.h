@@ -45,20 +45,26 @@ struct grosr_frame {
     dev64 high;
     dev64 sum;
     dev32 pending;
-    dev32 mark; /* the errno of the first child seen to have failed | GROSR_MARK_WROTE */
-    dev64 next; /* status:16 << 48 | function:16 << 32 | a:32: how the task resumes */
+    dev32 mark; /* 0, GROSR_MARK_WROTE, or the status of the first child seen to have failed */
+    dev64 next; /* function:16 << 32 | a:32: how the task resumes; GROSR_TASK_NOTHING << 32 | its status:32 */
     dev64 b;
     dev64 whose; /* parent:24 << 40 | number:40 */
     dev64 value; /* the task's own */
 };
 
-#define GROSR_MARK_WROTE 0x80000000u /* the task, or one under it, may have written to memory */
+/*
+ * A mark says that the task, or one under it, may have written to memory. A status implies that: what failed
+ * is rare enough to be made visible in any case. So a mark has room for a status of 32 bits; the one that
+ * looks like GROSR_MARK_WROTE, INT32_MIN, is no task's (grosr_worker_run_lanes()).
+ */
+#define GROSR_MARK_WROTE 0x80000000u
 
 /* In an entry's `parent`: that frame is wide. */
 #define GROSR_FRAME_WIDE 0x800000u
 #define GROSR_FRAME_MAX  (GROSR_FRAME_WIDE - 1)
 
 #define GROSR_NARROW      1024u
+#define GROSR_RANGE_MAX   0x80000000u
 #define GROSR_CHILDREN    0xffffu /* of one task; a wide range counts as one */
 #define GROSR_COUNT_SHIFT 48
 
@@ -80,13 +86,28 @@ GROSR_DEVICE struct grosr_completions grosr_completions_one(uint32_t frame, uint
     return t;
 }
 
-/* Adds to the mark: an errno if there is none yet. */
+GROSR_DEVICE uint32_t grosr_mark_status(uint32_t mark)
+{
+    return mark == GROSR_MARK_WROTE ? 0 : mark;
+}
+
+GROSR_DEVICE uint32_t grosr_mark_of(int status, bool wrote)
+{
+    return status ? (uint32_t)status : wrote ? GROSR_MARK_WROTE : 0;
+}
+
+/* Two children's marks: the first status counts. */
+GROSR_DEVICE uint32_t grosr_mark_merge(uint32_t first, uint32_t second)
+{
+    return grosr_mark_status(first) || !second ? first : second;
+}
+
 GROSR_DEVICE void grosr_frame_mark(struct grosr_frame *f, uint32_t mark)
 {
     uint32_t old = dev_load_relaxed(&f->mark), wanted, seen;
 
     for (;;) {
-        wanted = old | (mark & GROSR_MARK_WROTE) | ((old & 0xffffu) ? 0 : (mark & 0xffffu));
+        wanted = grosr_mark_merge(old, mark);
         if (wanted == old || (seen = dev_cas_relaxed(&f->mark, old, wanted)) == old)
             return;
         old = seen;

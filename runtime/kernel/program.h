@@ -43,8 +43,9 @@
 static const struct grosr_program_function grosr_program_functions[] = {GROSR_TASKS(GROSR_PROGRAM_FUNCTION)};
 #undef GROSR_PROGRAM_FUNCTION
 
-#define GROSR_PROGRAM_ID(id, NAME, name, effects, text) \
-    static_assert((id) >= 0 && (id) <= GROSR_FUNCTION_MAX, "the ids of task functions are 0 .. 0x7ffe");
+#define GROSR_PROGRAM_ID(id, NAME, name, effects, text)                                                  \
+    static_assert((id) >= 0 && (id) <= GROSR_FUNCTION_MAX, "the ids of task functions are 0 .. 0x7ffe"); \
+    static_assert(sizeof(#name) <= 48, "the name of a task function has at most 47 bytes");
 GROSR_TASKS(GROSR_PROGRAM_ID)
 #undef GROSR_PROGRAM_ID
 

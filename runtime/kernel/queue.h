@@ -8,7 +8,7 @@
  *
  *     task     lo   lap:8 | b, high byte:8 | function:16 | a:32          written by the host
  *              hi   lap:8 | b, low 56 bits
- *     result   lo   lap:8 | value, high byte:8 | status:16 | 0:32        written by the worker that ran it
+ *     result   lo   lap:8 | value, high byte:8 | 0:16 | status:32        written by the worker that ran it
  *              hi   lap:8 | value, low 56 bits
  *
  * Functions have 15 bits. GROSR_FUNCTION_CANCELED stands for "do not run, answer ECANCELED": to cancel a task

@@ -158,8 +158,9 @@ GROSR_DEVICE void grosr_worker_record_end(struct grosr_worker *w, bool has, bool
         grosr_worker_record_spawns(w, dev_ballot(task->escaped) ? start : end);
     if (emit->level >= GROSR_LEVEL_SPANS) {
         bool suspends = task->children || task->next != GROSR_TASK_NOTHING;
-        grosr_emit_lanes(emit, has, suspends ? GROSR_EV_TASK_SUSPEND : GROSR_EV_TASK_END,
-                         grosr_payload_task(suspends ? task->next : (uint32_t)status, e.number), end);
+        grosr_emit_lanes(
+            emit, has, suspends ? GROSR_EV_TASK_SUSPEND : GROSR_EV_TASK_END,
+            grosr_payload_task(suspends ? task->next : grosr_payload_16((uint32_t)status), e.number), end);
     }
     grosr_count(&w->deque.local->busy_ns, end - start);
     grosr_count(&w->deque.local->tasks, ran);
@@ -169,8 +170,8 @@ GROSR_DEVICE void grosr_worker_record_end(struct grosr_worker *w, bool has, bool
 GROSR_DEVICE void grosr_frame_write(struct grosr_frame *f, const struct grosr_task_context *task,
                                     struct grosr_entry e, int status)
 {
-    dev_store_relaxed(&f->next, (uint64_t)(status & 0xffff) << 48 |
-                                    (uint64_t)(task->next | GROSR_ENTRY_RESUMED) << 32 | task->next_a);
+    dev_store_relaxed(&f->next, (uint64_t)(task->next | GROSR_ENTRY_RESUMED) << 32 |
+                                    (task->next == GROSR_TASK_NOTHING ? (uint32_t)status : task->next_a));
     dev_store_relaxed(&f->b, task->next_b);
     dev_store_relaxed(&f->whose, (uint64_t)e.parent << GROSR_TASK_ID_BITS | e.number);
     dev_store_relaxed(&f->value, task->value);
@@ -234,8 +235,10 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
         task.escaped = dev_ballot(task.escaped);
     }
     uint64_t end = w->recorder.emit.level >= GROSR_LEVEL_COUNTERS ? dev_clock_ns() : 0;
-    if (status)
-        task.next = GROSR_TASK_NOTHING; /* a task that fails does not continue */
+    if (status) {
+        task.next = GROSR_TASK_NOTHING;                        /* a task that fails does not continue */
+        status = status == INT32_MIN ? INT32_MIN + 1 : status; /* it has no negative, and looks like a mark */
+    }
     bool spawned = dev_ballot(has && task.children);
     bool continues = has && !task.children && task.next != GROSR_TASK_NOTHING;
     grosr_worker_record_end(w, has, spawned, &task, e, status, start, end, ran);
@@ -260,8 +263,7 @@ GROSR_DEVICE bool grosr_worker_run_lanes(struct grosr_worker *w, bool has, bool 
         continues = !grosr_worker_pass(w, *next, task.next_worker);
     if (done && !e.parent)
         grosr_result_write(&w->launch->queue, e.number, task.value, status, wrote);
-    grosr_worker_complete(w, done && e.parent, e.parent, task.value,
-                          (uint32_t)status | (wrote ? GROSR_MARK_WROTE : 0));
+    grosr_worker_complete(w, done && e.parent, e.parent, task.value, grosr_mark_of(status, wrote));
     return continues;
 }
 
@@ -294,7 +296,7 @@ GROSR_DEVICE struct grosr_entry grosr_worker_resume(struct grosr_worker *w, cons
     e.count = 1;
     e.a = (uint32_t)next;
     e.b = dev_load_relaxed(&f->b);
-    *failed = (int)(dev_load_relaxed(&f->mark) & 0xffffu);
+    *failed = (int)grosr_mark_status(dev_load_relaxed(&f->mark));
     *sum = grosr_frame_sum(f);
     if (w->frame)
         grosr_frame_free(frames, w->deque.local, w->index, frame);

@@ -14,7 +14,8 @@
  * A GROSR_TASK runs in one lane, beside other tasks, perhaps of other functions, in the other lanes of its
  * warp: it calls no collectives. A GROSR_WARP_TASK is run by all lanes of a warp together, each with an equal
  * copy of the context; what counts at its end are lane 0's value and return value, but any lane may spawn.
- * Both return 0 or a positive errno, the task's status.
+ * Both return 0 or a positive errno, the task's status: any other int that is not 0 is a failure too (of
+ * INT_MIN the host sees INT_MAX, as if -INT_MAX had been returned).
  *
  * A task is complete when its function, the function that it continues as, and so on, have returned and all
  * the tasks that it has spawned are complete: the host sees the result of a tree when the tree is done. The
@@ -25,15 +26,18 @@
  * continues after it, and to the host once it sees the result. A lane must not wait for memory that another
  * task of its warp writes: a task waits by continuing (grosr_then).
  *
- * The functions below return 0 or a positive errno, ENOBUFS when there is no room: the memory of the queues
- * is bounded. A task that gets ENOBUFS does the work itself, continues later (grosr_then, which always
- * succeeds), or fails. Children that were spawned before stay spawned. A context belongs to its task and lane
- * until the function returns.
+ * The functions below return 0 or a positive errno. EINVAL: an argument out of range, a function's id above
+ * GROSR_FUNCTION_MAX among them; nothing changes. (An id below it that no function has is seen when the task
+ * runs: its status is ENOSYS.) ENOBUFS: there is no room, the memory of the queues is bounded. A task that
+ * gets ENOBUFS does the work itself, continues later (grosr_then, which needs no room), or fails. Children
+ * that were spawned before stay spawned. A context belongs to its task and lane until the function returns.
  */
 #ifndef GROSR_TASK_H
 #define GROSR_TASK_H
 
 #include "launch.h"
+
+#include "../tasks.h"
 
 #include <errno.h>
 
@@ -118,6 +122,8 @@ GROSR_DEVICE int grosr_task_push(struct grosr_task_context *task, struct grosr_e
 /* Spawns a task with arguments a and b. ENOBUFS: no room, or the task has GROSR_CHILDREN children. */
 GROSR_DEVICE int grosr_spawn(struct grosr_task_context *task, uint32_t function, uint32_t a, uint64_t b)
 {
+    if (function > GROSR_FUNCTION_MAX)
+        return EINVAL;
     if (!grosr_task_add_children(task, 1))
         return ENOBUFS;
     return grosr_task_push(task, grosr_task_child(task, function, 1, a, b), 1);
@@ -131,6 +137,8 @@ GROSR_DEVICE int grosr_spawn_range(struct grosr_task_context *task, uint32_t fun
     struct grosr_frames frames = grosr_launch_frames(task->launch);
     uint32_t as = count > GROSR_NARROW ? 1 : count, wide = 0;
 
+    if (function > GROSR_FUNCTION_MAX || count > GROSR_RANGE_MAX)
+        return EINVAL;
     if (count == 0)
         return 0;
     if (!grosr_task_add_children(task, as))
@@ -165,6 +173,8 @@ GROSR_DEVICE int grosr_spawn_urgent(struct grosr_task_context *task, uint32_t fu
     struct grosr_share urgent = grosr_launch_urgent(task->launch);
     dev64 *word = &task->launch->control->word;
 
+    if (function > GROSR_FUNCTION_MAX)
+        return EINVAL;
     if (!grosr_task_add_children(task, 1))
         return ENOBUFS;
     grosr_task_escapes(task);
@@ -182,7 +192,7 @@ GROSR_DEVICE int grosr_spawn_urgent(struct grosr_task_context *task, uint32_t fu
 GROSR_DEVICE int grosr_spawn_on(struct grosr_task_context *task, uint32_t worker, uint32_t function,
                                 uint32_t a, uint64_t b)
 {
-    if (worker >= task->launch->workers)
+    if (worker >= task->launch->workers || function > GROSR_FUNCTION_MAX)
         return EINVAL;
     if (!grosr_task_add_children(task, 1))
         return ENOBUFS;
@@ -196,9 +206,11 @@ GROSR_DEVICE int grosr_spawn_on(struct grosr_task_context *task, uint32_t worker
 }
 
 /* The task continues as `function` with these arguments when its function has returned and all its children
- * are complete. The last call counts. Returns 0, for the task function to return. */
+ * are complete. The last call counts. What it returns, 0 or EINVAL, is for the task function to return. */
 GROSR_DEVICE int grosr_then(struct grosr_task_context *task, uint32_t function, uint32_t a, uint64_t b)
 {
+    if (function > GROSR_FUNCTION_MAX)
+        return EINVAL;
     task->next = function;
     task->next_a = a;
     task->next_b = b;
@@ -210,7 +222,7 @@ GROSR_DEVICE int grosr_then(struct grosr_task_context *task, uint32_t function, 
 GROSR_DEVICE int grosr_then_on(struct grosr_task_context *task, uint32_t worker, uint32_t function,
                                uint32_t a, uint64_t b)
 {
-    if (worker >= task->launch->workers)
+    if (worker >= task->launch->workers || function > GROSR_FUNCTION_MAX)
         return EINVAL;
     task->next_worker = worker + 1;
     return grosr_then(task, function, a, b);
@@ -230,7 +242,7 @@ GROSR_DEVICE int grosr_spawn_waiting(struct grosr_task_context *task, uint32_t f
     struct grosr_frames frames = grosr_launch_frames(task->launch);
     uint32_t index;
 
-    if (signals == 0)
+    if (function > GROSR_FUNCTION_MAX || signals == 0 || signals > GROSR_RANGE_MAX || !waiting)
         return EINVAL;
     if (!task->frame || !task->children_left ||
         !(index = grosr_frame_take(frames, task->deque.local, task->worker)))

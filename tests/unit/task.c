@@ -37,6 +37,9 @@ static void bad_arguments(struct grosr_deque d)
     is(t.next, GROSR_TASK_NOTHING, "and it does not continue");
     is(grosr_spawn_waiting(&t, FUNCTION, 0, 0, 0, &waiting), EINVAL, "spawn_waiting: for no signal");
     is(waiting, 99, "makes no handle");
+    is(grosr_spawn_waiting(&t, FUNCTION, 0, 0, 0x80000001u, &waiting), EINVAL, "nor for more than 2^31");
+    is(grosr_spawn_waiting(&t, FUNCTION, 0, 0, 1, NULL), EINVAL, "nor without a place for the handle");
+    is(grosr_spawn_range(&t, FUNCTION, 0x80000001u, 0, 0), EINVAL, "a range of more than 2^31");
     is(grosr_spawn_range(&t, FUNCTION, 0, 0, 0), 0, "a range of none is no error");
     is(grosr_signal(&t, 0), EINVAL, "signal: no handle");
     is(grosr_signal(&t, ((uint64_t)launch.frames + 1) << GROSR_TASK_ID_BITS), EINVAL,
@@ -44,6 +47,29 @@ static void bad_arguments(struct grosr_deque d)
     is(grosr_signal(&t, UINT64_MAX), EINVAL, "nor the largest");
     is(grosr_signal(&t, (uint64_t)1 << GROSR_TASK_ID_BITS | 17), ESTALE, "a frame that is not that task's");
     ok(untouched(&t), "nothing was spawned by any of this");
+}
+
+/* Ids that are those of other functions, or of something else, in the bits that an entry has for them. */
+static void bad_functions(struct grosr_deque d)
+{
+    static const uint32_t bad[] = {
+        GROSR_FUNCTION_MAX + 1, 0x8000,     0x8000 | FUNCTION, GROSR_TASK_NOTHING, 0x10000,
+        0x10000 | FUNCTION,     0x7fff0000, UINT32_MAX};
+    struct grosr_task_context t = context(d, 1);
+    grosr_waiting waiting = 99;
+
+    for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        uint32_t f = bad[i];
+        ok(grosr_spawn(&t, f, 0, 0) == EINVAL && grosr_spawn_range(&t, f, 0, 0, 0) == EINVAL &&
+               grosr_spawn_range(&t, f, 5, 0, 0) == EINVAL &&
+               grosr_spawn_range(&t, f, 5000, 0, 0) == EINVAL && grosr_spawn_urgent(&t, f, 0, 0) == EINVAL &&
+               grosr_spawn_on(&t, 1, f, 0, 0) == EINVAL &&
+               grosr_spawn_waiting(&t, f, 0, 0, 1, &waiting) == EINVAL && grosr_then(&t, f, 0, 0) == EINVAL &&
+               grosr_then_on(&t, 1, f, 0, 0) == EINVAL,
+           "function 0x%x is refused by each", f);
+    }
+    ok(untouched(&t) && t.next == GROSR_TASK_NOTHING && t.next_worker == 0 && waiting == 99,
+       "and nothing is spawned");
 }
 
 static void no_frame(struct grosr_deque d)
@@ -145,6 +171,7 @@ int main(void)
     launch = fixture_launch(2, 32);
     d = fixture_deque(&launch, 0);
     bad_arguments(d);
+    bad_functions(d);
     no_frame(d);
     max_children(d);
     signals(d);

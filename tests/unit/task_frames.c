@@ -37,13 +37,13 @@ static uint32_t add_all(struct grosr_frame *frames, const struct part *t, const 
             c.high *= x->count;
             c.count = x->count;
             sum += x->value * x->count;
-            mark |= x->mark & GROSR_MARK_WROTE;
-            errors = errors ? errors : x->mark & 0xffff;
+            mark |= x->mark;
+            errors = errors ? errors : grosr_mark_status(x->mark);
             complete = grosr_frame_add_completions(frames, c);
         }
         bad += complete != (i == n - 1);
     }
-    bad += dev_load_relaxed(&frames[1].mark) != (mark | errors);
+    bad += dev_load_relaxed(&frames[1].mark) != (errors ? errors : mark);
     bad += grosr_frame_sum(&frames[1]) != sum;
     const dev64 *left[] = {&frames[1].low, &frames[1].high, &frames[1].sum};
     for (int i = 0; i < 3; i++)
@@ -83,6 +83,8 @@ static void all_orders(enum kind kind, const char *name)
 {
     struct grosr_frame *frames = (struct grosr_frame *)fixture_memory(2 * sizeof(*frames));
     uint64_t seed = kind + 1, bad = 0, orders = 0;
+    static const uint32_t marks[] = {0,       0,          0,          GROSR_MARK_WROTE,    1,
+                                     0x10000, 0x7fffffff, 0xffffffff, GROSR_MARK_WROTE + 1};
 
     for (int k = 1; k < CHILDREN_MAX; k++) {
         struct part t[CHILDREN_MAX];
@@ -91,7 +93,7 @@ static void all_orders(enum kind kind, const char *name)
         for (int i = 0; i < k; i++) {
             t[i].count = 1 + (uint32_t)(tap_random(&seed) % 3);
             t[i].value = any_value(&seed);
-            t[i].mark = tap_random(&seed) % 2 ? 0 : (uint32_t)(tap_random(&seed) % 4) | GROSR_MARK_WROTE;
+            t[i].mark = marks[tap_random(&seed) % (sizeof(marks) / sizeof(marks[0]))];
             children += t[i].count;
         }
         if (kind == NARROW)

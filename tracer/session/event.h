@@ -87,16 +87,22 @@ GROSR_DEVICE uint64_t grosr_payload_wait(uint32_t resource, uint64_t index)
            (index & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1));
 }
 
+/* A number that a payload has 16 bits for, of a name or a status: 65535 stands for all that do not fit. */
+GROSR_DEVICE uint32_t grosr_payload_16(uint32_t number)
+{
+    return number < 0xffffu ? number : 0xffffu;
+}
+
 /* An event of a program's own: the name's number, and a value of which 40 bits are kept. */
 GROSR_DEVICE uint64_t grosr_payload_named(uint32_t name, uint64_t value)
 {
-    return (uint64_t)(name & 0xffffu) << GROSR_VALUE_BITS | (value & GROSR_VALUE_MASK);
+    return (uint64_t)grosr_payload_16(name) << GROSR_VALUE_BITS | (value & GROSR_VALUE_MASK);
 }
 
 /* Number `which` of the resources of that name. */
 GROSR_DEVICE uint64_t grosr_payload_resource(uint32_t name, uint32_t which)
 {
-    return grosr_payload_wait(GROSR_RES_NAMED, (uint64_t)(name & 0xffffu) << 32 | which);
+    return grosr_payload_wait(GROSR_RES_NAMED, (uint64_t)grosr_payload_16(name) << 32 | which);
 }
 
 /* The nearest value that a payload holds: of a range or an instant, and of a counter. */
