@@ -38,10 +38,14 @@ static int find_cuda(uint32_t ordinal, struct grosr_device_info *device)
 
 int grosr_find_device(const char *name, struct grosr_device_info *device)
 {
-    bool automatic = !strcmp(name, "auto"), cuda;
+    bool automatic, cuda;
     uint32_t ordinal;
-    int err = parse_device(automatic ? "cuda" : name, &cuda, &ordinal);
+    int err;
 
+    if (!name || !device)
+        return grosr_fail(EINVAL, "%s NULL", name ? "the place for the device is" : "the device's name is");
+    automatic = !strcmp(name, "auto");
+    err = parse_device(automatic ? "cuda" : name, &cuda, &ordinal);
     if (!err && cuda)
         err = find_cuda(ordinal, device);
     if ((!err && !cuda) || (automatic && err == -ENODEV)) {
@@ -54,8 +58,10 @@ int grosr_find_device(const char *name, struct grosr_device_info *device)
 uint32_t grosr_devices(struct grosr_device_info *devices, uint32_t max)
 {
     const char *why;
-    uint32_t n = grosr_cuda_devices(devices, 0, max, &why);
+    uint32_t n;
 
+    max = devices ? max : 0;
+    n = grosr_cuda_devices(devices, 0, max, &why);
     if (n < max)
         grosr_host_device(&devices[n]);
     return n + 1;

@@ -96,7 +96,7 @@ static int host_open(struct grosr_device **device, uint32_t ordinal, const struc
 static int host_alloc(struct grosr_device *device, size_t bytes, void **memory)
 {
     size_t size = (sizeof(struct block) + bytes + 255) / 256 * 256;
-    struct block *b = (struct block *)aligned_alloc(256, size);
+    struct block *b = size < bytes ? NULL : (struct block *)aligned_alloc(256, size);
 
     if (!b)
         return grosr_fail(ENOMEM, "out of memory: %zu bytes", bytes);

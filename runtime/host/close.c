@@ -9,6 +9,8 @@
 #include "internal.h"
 #include "marks.h"
 
+#include "../../tracer/session/fork.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,8 +22,7 @@
  * Handles that have been closed: a late call is refused by its gate. They stay reachable, so that no tool
  * reports them as leaked.
  */
-static pthread_mutex_t closed_lock = PTHREAD_MUTEX_INITIALIZER;
-static grosr *closed_list;
+static dev64 closed_list; /* the address of the latest. No lock, which a child might inherit locked */
 
 /* ---- stopping ---- */
 
@@ -34,6 +35,8 @@ static void stop(grosr *rt)
 void grosr_stop(grosr *rt)
 {
     /* As grosr_enter(), without a text: a signal handler may call this. */
+    if (!rt || rt->process != grosr_fork_number())
+        return;
     if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED))
         stop(rt);
     grosr_leave(rt);
@@ -158,14 +161,27 @@ void grosr_abandon(grosr *rt)
         free(rt);
 }
 
+static void keep_closed(grosr *rt)
+{
+    uint64_t latest = dev_load_relaxed(&closed_list), seen;
+
+    for (;; latest = seen) {
+        rt->next_closed = (grosr *)(uintptr_t)latest;
+        seen = dev_cas_relaxed(&closed_list, latest, (uint64_t)(uintptr_t)rt);
+        if (seen == latest)
+            return;
+    }
+}
+
 int grosr_close(grosr *rt)
 {
     int err;
 
     if (!rt)
         return 0;
-    if (grosr_enter(rt))
-        return grosr_fail(EALREADY, "the runtime has been closed");
+    err = grosr_enter(rt);
+    if (err)
+        return err == -ESHUTDOWN ? grosr_fail(EALREADY, "the runtime has been closed") : err;
     err = in_callback(rt, GROSR_CALL_CLOSE);
     if (!err && dev_cas_acquire(&rt->closing, 0, 1))
         err =
@@ -180,14 +196,11 @@ int grosr_close(grosr *rt)
     destroy(rt);
     grosr_phase_end();
     grosr_leave(rt);
-    pthread_mutex_lock(&closed_lock);
-    rt->next_closed = closed_list;
-    closed_list = rt;
-    pthread_mutex_unlock(&closed_lock);
+    keep_closed(rt);
     return err;
 }
 
 const struct grosr_session *grosr_runtime_session(const grosr *rt)
 {
-    return dev_load_acquire(&rt->gate) & GATE_CLOSED ? NULL : rt->session;
+    return grosr_check(rt) || dev_load_acquire(&rt->gate) & GATE_CLOSED ? NULL : rt->session;
 }

@@ -3,17 +3,34 @@
  *
  * Every call of the API is inside the gate from grosr_enter() to grosr_leave(). One word counts the calls
  * inside and says whether the runtime is closed, so that grosr_close() can wait until it is alone and free
- * everything but the handle: a late call finds the gate closed and touches nothing else.
+ * everything but the handle: a late call finds the gate closed and touches nothing else. A call in a child
+ * that was forked after the runtime had been opened does not even reach the gate: the child has neither the
+ * threads nor the device, and the session is the parent's.
  *
  * The host's event ring is written under the runtime's lock, by grosr_record() and grosr_record_locked()
  * alone.
  */
 #include "internal.h"
 
+#include "../../tracer/session/fork.h"
+
 #include <errno.h>
+
+int grosr_check(const grosr *rt)
+{
+    if (!rt)
+        return grosr_fail(EINVAL, "the runtime is NULL");
+    if (rt->process != grosr_fork_number())
+        return grosr_fail(EPERM, "the runtime belongs to the process that this one was forked from");
+    return 0;
+}
 
 int grosr_enter(grosr *rt)
 {
+    int err = grosr_check(rt);
+
+    if (err)
+        return err;
     /* The addition counts this call and shows whether the gate is closed. Pairs with the exchanges in
      * grosr_shut() and grosr_leave(). */
     if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED)) {

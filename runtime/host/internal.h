@@ -60,6 +60,7 @@ struct grosr {
     struct grosr *next_closed; /* in the list of closed handles */
 
     /* Constant once open. */
+    uint32_t process; /* grosr_fork_number() of the process that opened it; valid when it is closed, too */
     const struct grosr_program *program;
     const struct grosr_device_ops *ops;
     struct grosr_device *device;
@@ -122,7 +123,10 @@ struct grosr {
 
 /* ---- gate.c ---- */
 
-/* Begins an API call: 0, or -ESHUTDOWN when the runtime is closed. */
+/* Whether a call can be this runtime's: -EINVAL, it is NULL; -EPERM, it belongs to a parent process. */
+int grosr_check(const grosr *rt);
+
+/* Begins an API call: 0; an error of grosr_check(); or -ESHUTDOWN when the runtime is closed. */
 int grosr_enter(grosr *rt);
 void grosr_leave(grosr *rt);
 

@@ -8,7 +8,10 @@
 
 #include "../builtin/built_in.h"
 
+#include "../../tracer/session/fork.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +27,43 @@
 #define WORKERS_PER_PORT   4u /* of a GPU, at least: a worker that polls a port sees other work later */
 #define FRAMES_PER_WORKER  2048u
 #define FRAMES_MIN         (1u << 18) /* a few workers run the same trees as many */
+#define NAME_BYTES         64u        /* of a program, as in the session's header */
 #define SPINS_BEFORE_YIELD 20000u     /* on a GPU the answer is a few us away */
+
+/* The options that mean the same on every device. */
+static int check_options(const struct grosr_options *o)
+{
+    if (!o->device || !o->name)
+        return grosr_fail(EINVAL, "the option %s is NULL", o->device ? "name" : "device");
+    if (strnlen(o->name, NAME_BYTES) == NAME_BYTES)
+        return grosr_fail(EINVAL, "the program's name is longer than %u bytes", NAME_BYTES - 1);
+    if ((uint32_t)o->level > GROSR_LEVEL_FULL)
+        return grosr_fail(EINVAL, "there is no trace level %d", (int)o->level);
+    if ((uint32_t)o->overflow > GROSR_OVERFLOW_BLOCK)
+        return grosr_fail(EINVAL, "there is no overflow policy %d", (int)o->overflow);
+    if ((uint32_t)o->sharing > GROSR_SHARING_ONE_QUEUE)
+        return grosr_fail(EINVAL, "there is no way of sharing %d", (int)o->sharing);
+    return 0;
+}
+
+static int check_program(const struct grosr_program *p)
+{
+    if (p->launch_bytes != sizeof(struct grosr_launch) || p->local_bytes != sizeof(struct grosr_local))
+        return grosr_fail(EINVAL,
+                          "the program was compiled with the headers of another version of the library");
+    if (p->functions && !p->function)
+        return grosr_fail(EINVAL, "the program has %u task functions, but their array is NULL", p->functions);
+    for (uint32_t i = 0; i < p->functions; i++) {
+        const struct grosr_program_function *f = &p->function[i];
+        if (f->id > GROSR_FUNCTION_MAX)
+            return grosr_fail(EINVAL, "the id of a task function is 0 to %u, not %u", GROSR_FUNCTION_MAX,
+                              f->id);
+        if (!f->name || strnlen(f->name, GROSR_NAME_BYTES) == GROSR_NAME_BYTES)
+            return grosr_fail(EINVAL, "the name of task function %u is %s", f->id,
+                              f->name ? "longer than 47 bytes" : "NULL");
+    }
+    return 0;
+}
 
 static int open_device(grosr *rt, const char *name)
 {
@@ -32,9 +71,8 @@ static int open_device(grosr *rt, const char *name)
     bool automatic = !strcmp(name, "auto");
     int err;
 
-    if (p->launch_bytes != sizeof(struct grosr_launch) || p->local_bytes != sizeof(struct grosr_local))
-        return grosr_fail(EINVAL,
-                          "the program was compiled with the headers of another version of the library");
+    if ((err = check_program(p)))
+        return err;
     if (automatic && !p->cuda_kernel && !p->cuda_fatbin)
         name = "host";
     else if (automatic && !p->host_warp)
@@ -65,6 +103,9 @@ static int settle_options(grosr *rt, struct grosr_options *o)
 {
     bool host = rt->ops == &grosr_device_host;
 
+    if (host && o->sms > rt->info.max_workers)
+        return grosr_fail(EINVAL, "%s count as at most %u SMs, not %u", rt->info.name, rt->info.max_workers,
+                          o->sms);
     if (o->sms == 0)
         o->sms = host && o->workers ? o->workers : rt->info.sms;
     else if (!host && o->sms > rt->info.sms)
@@ -97,6 +138,22 @@ static int settle_options(grosr *rt, struct grosr_options *o)
         rt->ports = GROSR_QUEUE_PORTS_MAX;
     while (rt->ports > 1 && rt->ports * GROSR_QUEUE_CHUNK > o->queue_capacity)
         rt->ports--;
+    return 0;
+}
+
+/* More memory than there is can never be had; asked for nevertheless, it might be given and then not be there
+ * (overcommit), or its size might overflow. */
+static int check_memory(const grosr *rt, const struct grosr_options *o)
+{
+    struct grosr_device_info host;
+
+    grosr_host_device(&host);
+    if (o->shared_bytes > host.memory_bytes)
+        return grosr_fail(EINVAL, "%zu bytes of shared memory are more than this machine's %" PRIu64,
+                          o->shared_bytes, host.memory_bytes);
+    if (o->device_bytes > rt->info.memory_bytes)
+        return grosr_fail(EINVAL, "%zu bytes of device memory are more than the %" PRIu64 " of %s",
+                          o->device_bytes, rt->info.memory_bytes, rt->info.name);
     return 0;
 }
 
@@ -214,17 +271,20 @@ static int launch(grosr *rt, const struct grosr_options *o)
 static int open_runtime(grosr **out, const struct grosr_options *options)
 {
     struct grosr_options o = *options;
-    grosr *rt = (grosr *)aligned_alloc(alignof(grosr), sizeof(*rt));
-    int err;
+    int err = check_options(&o);
 
+    if (err)
+        return err;
+    grosr *rt = (grosr *)aligned_alloc(alignof(grosr), sizeof(*rt));
     if (!rt)
         return grosr_fail(ENOMEM, "out of memory");
     memset(rt, 0, sizeof(*rt));
+    rt->process = grosr_fork_number();
     rt->program = o.program ? o.program : grosr_built_in();
     pthread_mutex_init(&rt->lock, NULL);
     pthread_mutex_init(&rt->urgent_lock, NULL);
     pthread_mutex_init(&rt->finish_lock, NULL);
-    if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) ||
+    if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) || (err = check_memory(rt, &o)) ||
         (err = create_session(rt, &o)) || (err = grosr_submission_open(rt)))
         goto fail;
     rt->trace = grosr_session_trace(rt->session, rt->session->base);
@@ -256,6 +316,8 @@ fail:
 
 int grosr_open(grosr **out, const struct grosr_options *options)
 {
+    if (!out || !options)
+        return grosr_fail(EINVAL, "%s NULL", out ? "the options are" : "the place for the runtime is");
     grosr_phase_begin(GROSR_PHASE_OPEN, 0);
     int err = open_runtime(out, options);
     grosr_phase_end();

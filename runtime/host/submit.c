@@ -49,8 +49,8 @@ void grosr_submission_close(grosr *rt)
 static int reserve(grosr *rt, uint64_t count, struct grosr_result *results, uint64_t *first)
 {
     *first = dev_load_relaxed(&rt->reserved);
-    if (count > GROSR_TASK_ID_MASK - *first)
-        return grosr_fail(EOVERFLOW, "a runtime numbers at most 2^%d tasks", GROSR_TASK_ID_BITS);
+    if (count > GROSR_TASK_SPAWNED - *first)
+        return grosr_fail(EOVERFLOW, "a runtime numbers at most 2^%d tasks", GROSR_TASK_ID_BITS - 1);
     if (count == 0)
         return 0;
     if (rt->batch_tail_used == BATCHES_PER_BLOCK) {
@@ -325,7 +325,7 @@ static int submit(grosr *rt, const struct grosr_task *tasks, size_t count, struc
     if ((err = grosr_ending(rt)))
         return err;
     /* The array is not looked at if it cannot be that long. */
-    if (count <= GROSR_TASK_ID_MASK && (err = check_tasks(tasks, count, &urgent)))
+    if (count <= GROSR_TASK_SPAWNED && (err = check_tasks(tasks, count, &urgent)))
         return grosr_refuse(rt, GROSR_CALL_SUBMIT, err);
     pthread_mutex_lock(&rt->lock);
     err = dev_load_relaxed(&rt->finishing) ? grosr_fail(ESHUTDOWN, FINISHED)

@@ -235,10 +235,9 @@ static void name_numbers(void)
     is(grosr_trace_name(tracing, "late", NULL), 3, "and the same again");
     ok(!strcmp(grosr_session_name(grosr_trace_session(tracing), GROSR_NAME_USER, 3), "late"),
        "readers find it");
-    is(grosr_trace_name(tracing, "a name that is cut, since it is longer than a name can be", NULL), 4,
-       "a long one");
-    is(grosr_trace_name(tracing, "a name that is cut, since it is longer than a name can be", NULL), 4,
-       "again");
+    is(grosr_trace_name(tracing, "name that has as many bytes as there may be: 47", NULL), 4, "the longest");
+    is(grosr_trace_name(tracing, "name that has as many bytes as there may be: 47+", NULL), -EINVAL,
+       "a longer one is not cut to it: %s", grosr_error());
     for (int i = 5; i < 3 + (int)GROSR_TRACE_NAMES; i++) {
         snprintf(text, sizeof(text), "name %d", i);
         id = grosr_trace_name(tracing, text, NULL);

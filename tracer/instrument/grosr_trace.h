@@ -98,7 +98,8 @@ struct grosr_trace_options {
     enum grosr_level level;
     enum grosr_overflow overflow;
 
-    /* What events are called: names[i] is number i. Numbers go up to 65535; grosr_trace_name() gives more. */
+    /* What events are called: names[i], at most 47 bytes, is number i; grosr_trace_name() gives more. Numbers
+     * go up to 65535, which stands for all that are larger. */
     const char *const *names;
     uint32_t name_count;
 
@@ -128,6 +129,15 @@ extern "C" {
 #endif
 
 /*
+ * Misuse. What is out of range, longer than it may be, or NULL where that is not allowed, is refused with
+ * -EINVAL and changes nothing. A session is of the process that opened it: in a child that was forked since,
+ * every call is refused with -EPERM, a handle is one that records nothing, and the parent's session is as it
+ * was; the child may open one of its own (on the host device; CUDA does not survive a fork). Handles that
+ * kernels were given before are not to be used in a child. After grosr_trace_close() calls are refused with
+ * -ESHUTDOWN; some 300 bytes are kept for that until the process ends. Texts are in grosr_error().
+ */
+
+/*
  * Makes the session, on the GPU of the CUDA context that is current in this thread, or of the first GPU's
  * primary context (the runtime API's) if none is. Before the first launch: it allocates, registers and loads,
  * which waits for kernels that run. If it is the process's first use of CUDA, modules are loaded eagerly from
@@ -147,13 +157,13 @@ static inline int grosr_trace_open(struct grosr_tracing **tracing, const struct 
  */
 int grosr_trace_name(struct grosr_tracing *tracing, const char *text, const char *unit);
 
-/* What kernels get, by value. NULL is allowed: then they record nothing. */
+/* What kernels get, by value. NULL is allowed: then they record nothing, and so they do when it is closed. */
 struct grosr_trace_handle grosr_trace_handle(const struct grosr_tracing *tracing);
 
 /* Any thread, also while kernels run. */
-void grosr_trace_set_level(struct grosr_tracing *tracing, enum grosr_level level);
+int grosr_trace_set_level(struct grosr_tracing *tracing, enum grosr_level level);
 
-/* The session, valid until grosr_trace_close(). */
+/* The session, valid until grosr_trace_close(); NULL after it. */
 const struct grosr_session *grosr_trace_session(const struct grosr_tracing *tracing);
 
 /*
@@ -165,6 +175,8 @@ const struct grosr_session *grosr_trace_session(const struct grosr_tracing *trac
  *               are not closed, and what the kernel may still write to is not freed.
  *     -EUSERS   recorders found no free ring: they have told nothing.
  *     -EIO      the recorder, or the device, failed.
+ *
+ * -EALREADY: it has been closed.
  */
 int grosr_trace_close(struct grosr_tracing *tracing);
 

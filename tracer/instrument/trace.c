@@ -2,12 +2,14 @@
  * The host's side of instrumented kernels (grosr_trace.h): the session, its names, its counters at the end.
  *
  * The session's housekeeper calibrates the GPU's clock, by whoever answers. It has the pinger to itself;
- * names are given under `lock`.
+ * names are given under `lock`, and so is the level, so that closing waits for these calls. What is closed is
+ * freed, all but the handle: a late call is refused by it.
  */
 #include "grosr_trace.h"
 
 #include "../clock/clock.h"
 #include "../base/process.h"
+#include "../session/fork.h"
 #include "../session/housekeeper.h"
 #include "../session/level.h"
 #include "trace_cuda.h"
@@ -22,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PROGRAM_BYTES    64u        /* of the program's name, as in the session's header */
 #define SNAPSHOT_NS      100000000u /* between clock snapshots */
 #define SNAPSHOT_TRIPS   32u
 #define POLLED_NS        5000000u  /* how long a warp that polls may take to answer */
@@ -32,7 +35,11 @@
 #define OUTSIDE_WAIT_NS  2000000000u
 
 struct grosr_tracing {
-    struct grosr_tracing *next; /* among those left to the process's end */
+    /* Valid when it is closed, too: a late call reads these alone. */
+    struct grosr_tracing *next; /* in the list of closed ones */
+    uint32_t process;           /* grosr_fork_number() of the process that opened it */
+    dev32 closed;               /* written under `lock`; read by anybody */
+
     struct grosr_session *session;
     struct grosr_trace_handle handle;
     struct grosr_trace_cuda *cuda;            /* NULL: the host device */
@@ -167,21 +174,36 @@ static int await_collector(struct grosr_tracing *t, const struct grosr_trace_opt
 
 /* ---- opening ---- */
 
+static int check_names(const struct grosr_trace_options *o)
+{
+    if (o->name && strnlen(o->name, PROGRAM_BYTES) == PROGRAM_BYTES)
+        return grosr_fail(EINVAL, "the program's name is longer than %u bytes", PROGRAM_BYTES - 1);
+    if (o->name_count > GROSR_NAMES_MAX - GROSR_TRACE_NAMES)
+        return grosr_fail(EINVAL, "%u names are more than %u", o->name_count,
+                          GROSR_NAMES_MAX - GROSR_TRACE_NAMES);
+    if (o->name_count && !o->names)
+        return grosr_fail(EINVAL, "%u names, but their array is NULL", o->name_count);
+    for (uint32_t i = 0; i < o->name_count; i++)
+        if (!o->names[i] || strnlen(o->names[i], GROSR_NAME_BYTES) == GROSR_NAME_BYTES)
+            return grosr_fail(EINVAL, "name %u is %s", i, o->names[i] ? "longer than 47 bytes" : "NULL");
+    return 0;
+}
+
 static int check(const struct grosr_trace_options *o, const char *device, uint32_t abi)
 {
     if (abi != GROSR_SESSION_ABI)
         return grosr_fail(EINVAL,
                           "the program was compiled with the headers of another GROSR than the library's");
-    if (strcmp(device, "cuda") && strcmp(device, "host"))
-        return grosr_fail(EINVAL, "there is no kind of device called '%s': cuda or host", device);
+    if (!device || (strcmp(device, "cuda") && strcmp(device, "host")))
+        return grosr_fail(EINVAL, "there is no kind of device called '%s': cuda or host",
+                          device ? device : "");
     if (o->warps == 0)
         return grosr_fail(EINVAL, "a traced kernel has 1 to %u warps, not 0", GROSR_MAX_WORKERS);
-    if (o->level > GROSR_LEVEL_FULL)
+    if ((uint32_t)o->level > GROSR_LEVEL_FULL)
         return grosr_fail(EINVAL, "there is no trace level %d", (int)o->level);
-    if (o->name_count > GROSR_NAMES_MAX - GROSR_TRACE_NAMES)
-        return grosr_fail(EINVAL, "%u names are more than %u", o->name_count,
-                          GROSR_NAMES_MAX - GROSR_TRACE_NAMES);
-    return 0;
+    if ((uint32_t)o->overflow > GROSR_OVERFLOW_BLOCK)
+        return grosr_fail(EINVAL, "there is no overflow policy %d", (int)o->overflow);
+    return check_names(o);
 }
 
 static int create_session(struct grosr_tracing *t, const struct grosr_trace_options *o,
@@ -232,35 +254,38 @@ static int prepare(struct grosr_tracing *t, uint32_t rings)
     return err;
 }
 
+/* Frees all but the handle. */
 static void destroy(struct grosr_tracing *t)
 {
     grosr_trace_cuda_close(t->cuda);
     grosr_session_close(t->session);
     free(t->control_host);
-    pthread_mutex_destroy(&t->lock);
-    free(t);
 }
 
-/* A kernel may still write to what it was given: all of it stays, but for the session's name. */
-static void abandon(struct grosr_tracing *t)
+/* Handles that have been closed: they stay reachable, so that no tool reports them as leaked. No lock, which
+ * a child might inherit locked. */
+static void keep_closed(struct grosr_tracing *t)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct grosr_tracing *abandoned;
+    static dev64 list; /* the address of the latest */
+    uint64_t latest = dev_load_relaxed(&list), seen;
 
-    grosr_session_unlink(t->session);
-    pthread_mutex_lock(&lock);
-    t->next = abandoned;
-    abandoned = t;
-    pthread_mutex_unlock(&lock);
+    for (;; latest = seen) {
+        t->next = (struct grosr_tracing *)(uintptr_t)latest;
+        seen = dev_cas_relaxed(&list, latest, (uint64_t)(uintptr_t)t);
+        if (seen == latest)
+            return;
+    }
 }
 
 int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_options *o, const char *device,
                         uint32_t abi)
 {
-    struct grosr_trace_facts facts = {"", 1, GROSR_LANES, o->warps};
     struct grosr_tracing *t;
     int err;
 
+    if (!out || !o)
+        return grosr_fail(EINVAL, "%s NULL", out ? "the options are" : "the place for the session is");
+    struct grosr_trace_facts facts = {"", 1, GROSR_LANES, o->warps};
     *out = NULL;
     device = o->device ? o->device : device;
     if ((err = check(o, device, abi)))
@@ -268,6 +293,7 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
     t = (struct grosr_tracing *)calloc(1, sizeof(*t));
     if (!t)
         return grosr_fail(ENOMEM, "out of memory");
+    t->process = grosr_fork_number();
     pthread_mutex_init(&t->lock, NULL);
     snprintf(facts.device_name, sizeof(facts.device_name), "host threads (%ld CPUs)",
              sysconf(_SC_NPROCESSORS_ONLN));
@@ -296,26 +322,60 @@ fail:
         grosr_fail(-err, "%s", text);
     }
     destroy(t);
+    free(t);
     return err;
 }
 
 /* ---- while it is open ---- */
+
+/* Whether a call can be this session's. */
+static int usable(const struct grosr_tracing *t)
+{
+    if (!t)
+        return grosr_fail(EINVAL, "the session of instrumented kernels is NULL");
+    if (t->process != grosr_fork_number())
+        return grosr_fail(EPERM, "the session belongs to the process that this one was forked from");
+    if (dev_load_relaxed(&t->closed))
+        return grosr_fail(ESHUTDOWN, "the session has been closed");
+    return 0;
+}
+
+/* Has the session to itself, open, until unlock(). */
+static int lock(struct grosr_tracing *t)
+{
+    int err = usable(t);
+
+    if (err)
+        return err;
+    pthread_mutex_lock(&t->lock);
+    if ((err = usable(t))) /* closed meanwhile */
+        pthread_mutex_unlock(&t->lock);
+    return err;
+}
 
 static int find_name(const struct grosr_tracing *t, const char *text)
 {
     const struct grosr_name *name;
 
     for (uint32_t i = 0; (name = grosr_session_name_entry(t->session, i)); i++)
-        if (!strncmp(name->text, text, GROSR_NAME_BYTES - 1))
+        if (!strcmp(name->text, text))
             return (int)name->id;
     return -1;
 }
 
 int grosr_trace_name(struct grosr_tracing *t, const char *text, const char *unit)
 {
-    int id, err = 0;
+    int id, err = lock(t);
 
-    pthread_mutex_lock(&t->lock);
+    if (err)
+        return err;
+    if (!text || strnlen(text, GROSR_NAME_BYTES) == GROSR_NAME_BYTES ||
+        (unit && strnlen(unit, GROSR_UNIT_BYTES) == GROSR_UNIT_BYTES)) {
+        pthread_mutex_unlock(&t->lock);
+        return text ? grosr_fail(EINVAL, "a name has at most %u bytes and a unit %u: '%s', '%s'",
+                                 GROSR_NAME_BYTES - 1, GROSR_UNIT_BYTES - 1, text, unit ? unit : "")
+                    : grosr_fail(EINVAL, "the name is NULL");
+    }
     id = find_name(t, text);
     if (id < 0) {
         id = (int)t->names;
@@ -329,17 +389,26 @@ int grosr_trace_name(struct grosr_tracing *t, const char *text, const char *unit
 struct grosr_trace_handle grosr_trace_handle(const struct grosr_tracing *t)
 {
     static const struct grosr_trace_handle none = {{NULL, NULL, NULL, NULL, NULL}, NULL, 0};
-    return t ? t->handle : none;
+    return usable(t) ? none : t->handle;
 }
 
-void grosr_trace_set_level(struct grosr_tracing *t, enum grosr_level level)
+int grosr_trace_set_level(struct grosr_tracing *t, enum grosr_level level)
 {
-    sys_store_relaxed(&grosr_session_live(t->session)->level, (uint32_t)level);
+    int err = lock(t);
+
+    if (err)
+        return err;
+    if ((uint32_t)level > GROSR_LEVEL_FULL)
+        err = grosr_fail(EINVAL, "there is no trace level %d", (int)level);
+    else
+        sys_store_relaxed(&grosr_session_live(t->session)->level, (uint32_t)level);
+    pthread_mutex_unlock(&t->lock);
+    return err;
 }
 
 const struct grosr_session *grosr_trace_session(const struct grosr_tracing *t)
 {
-    return t->session;
+    return usable(t) ? NULL : t->session;
 }
 
 /* ---- closing ---- */
@@ -396,6 +465,10 @@ int grosr_trace_close(struct grosr_tracing *t)
 
     if (!t)
         return 0;
+    if ((err = lock(t)))
+        return err == -ESHUTDOWN ? grosr_fail(EALREADY, "the session has been closed") : err;
+    dev_store_relaxed(&t->closed, 1u);
+    pthread_mutex_unlock(&t->lock);
     grosr_housekeeper_stop(&t->housekeeper);
     snapshot_with_retry(t, LAST_WAIT_NS); /* without it the time before goes on: no reason to fail */
     err = close_rings(t, &in_use);
@@ -406,9 +479,10 @@ int grosr_trace_close(struct grosr_tracing *t)
     /* Pairs with the load in can_end(): all rings have been closed before. */
     sys_store_release(&grosr_session_live(t->session)->state, (uint32_t)GROSR_SESSION_CLOSED);
     ended = wait_for_recorder(t);
-    if (in_use)
-        abandon(t);
+    if (in_use) /* a kernel may still write to what it was given: all of it stays, but for the name */
+        grosr_session_unlink(t->session);
     else
         destroy(t);
+    keep_closed(t);
     return err ? grosr_fail(-err, "%s", text) : ended;
 }

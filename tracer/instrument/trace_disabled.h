@@ -39,10 +39,11 @@ static inline int grosr_trace_name(struct grosr_tracing *tracing, const char *te
     return 0;
 }
 
-static inline void grosr_trace_set_level(struct grosr_tracing *tracing, enum grosr_level level)
+static inline int grosr_trace_set_level(struct grosr_tracing *tracing, enum grosr_level level)
 {
     (void)tracing;
     (void)level;
+    return 0;
 }
 
 static inline const struct grosr_session *grosr_trace_session(const struct grosr_tracing *tracing)

@@ -4,6 +4,7 @@
 #include "cuda_driver.h"
 
 #include "../base/error.h"
+#include "../session/fork.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 
 struct grosr_cuda_driver grosr_cuda;
+
+static uint32_t loaded_by; /* the process, as fork.h counts */
 
 int grosr_cuda_fail(CUresult code, const char *what)
 {
@@ -40,6 +43,7 @@ static void load_cuda(void)
     CUresult code;
     int count = 0;
 
+    loaded_by = grosr_fork_number();
     setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!library) {
@@ -70,10 +74,19 @@ static void load_cuda(void)
     grosr_cuda.driver_version(&grosr_cuda.version);
 }
 
+static void forget_cuda(void)
+{
+    if (!grosr_cuda.absent[0])
+        snprintf(grosr_cuda.absent, sizeof(grosr_cuda.absent),
+                 "the NVIDIA driver was in use when this process was forked, and does not survive that");
+}
+
 bool grosr_cuda_load(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static pthread_once_t once = PTHREAD_ONCE_INIT, forked = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, load_cuda);
+    if (loaded_by != grosr_fork_number())
+        pthread_once(&forked, forget_cuda);
     return !grosr_cuda.absent[0];
 }
