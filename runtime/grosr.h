@@ -187,11 +187,11 @@ struct grosr_program {
 
 /*
  * Opens the device, creates the session and starts the persistent kernel. The options are copied; *runtime is
- * set on success, and belongs to the caller until grosr_close(). -ENODEV: no such device, or the program was
- * not built for it; -EINVAL: an option out of range, longer than it may be or NULL, a program whose functions
- * are, or one that was compiled with other headers than the library; -ECHILD: the collector ended before it
- * attached; -ETIMEDOUT: it did not attach in time; -ENOMEM; -ENOSPC: /dev/shm is full; -EIO: the device
- * failed or does not start the kernel.
+ * set on success, NULL otherwise, and belongs to the caller until grosr_close(). -ENODEV: no such device, or
+ * the program was not built for it; -EINVAL: an option out of range, longer than it may be or NULL, a program
+ * whose functions are, or one that was compiled with other headers than the library; -ECHILD: the collector
+ * ended before it attached; -ETIMEDOUT: it did not attach in time; -ENOMEM; -ENOSPC: /dev/shm is full; -EIO:
+ * the device failed or does not start the kernel.
  */
 int grosr_open(grosr **runtime, const struct grosr_options *options);
 

@@ -9,8 +9,9 @@
 #include "runtime_suite.h"
 
 #include <fcntl.h>
-#include <limits.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* ---- arguments ---- */
@@ -84,14 +85,16 @@ static inline void misuse_options(const char *device)
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     const struct grosr_options good = suite_options(device);
     struct grosr_options o = good;
-    grosr *rt = NULL;
+    grosr *const garbage = (grosr *)(uintptr_t)1, *rt;
 
 #define misuse_option(field, value)            \
     do {                                       \
         printf("# " #field " = " #value "\n"); \
         o = good;                              \
         o.field = value;                       \
+        rt = garbage;                          \
         misuse(EINVAL, grosr_open(&rt, &o));   \
+        ok(rt == NULL, "and there is none");   \
     } while (0)
     misuse_option(device, NULL);
     misuse_option(device, "");
@@ -253,16 +256,19 @@ static inline int misuse_in_child(const struct misuse_child *c)
     return wrong;
 }
 
-/* How a child ended that does so: by exit(), or at once. -1: it did not within a minute, or died. */
-static inline int misuse_fork(const struct misuse_child *c, bool by_exit)
+enum misuse_way { BY_EXIT, AT_ONCE, BY_CLONE };
+
+/* How a child ended that leaves by exit(), or at once, or that fork() and its handlers know nothing of. -1:
+ * it did not within a minute, or died. */
+static inline int misuse_fork(const struct misuse_child *c, enum misuse_way way)
 {
     int status = 0;
-    pid_t pid = fork();
+    pid_t pid = way == BY_CLONE ? (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : fork();
 
     if (pid == 0) {
         alarm(60);
         int wrong = misuse_in_child(c);
-        if (by_exit)
+        if (way == BY_EXIT)
             exit(wrong);
         _exit(wrong);
     }
@@ -294,9 +300,10 @@ static inline void misuse_forks(const char *device)
     c.rt = suite_open(&o);
     uint32_t index = grosr_runtime_session(c.rt)->header.index;
     ok(suite_adds(c.rt, 1), "a parent's tasks");
-    is(misuse_fork(&c, false), 0, "a child is refused every call, and leaves by _exit()");
+    is(misuse_fork(&c, AT_ONCE), 0, "a child is refused every call, and leaves by _exit()");
+    is(misuse_fork(&c, BY_CLONE), 0, "so is one that clone() made");
     c.own = true;
-    is(misuse_fork(&c, true), 0, "another one opens a runtime of its own, and leaves by exit()");
+    is(misuse_fork(&c, BY_EXIT), 0, "another one opens a runtime of its own, and leaves by exit()");
     ok(misuse_segment_is_there(index), "the parent's segment is there");
     ok(suite_adds(c.rt, 2), "and its tasks run on");
     c.own = false;
@@ -305,7 +312,7 @@ static inline void misuse_forks(const char *device)
         pthread_create(&thread[i], NULL, suite_produce, &p[i]);
     }
     for (int i = 0; i < 20; i++)
-        bad += misuse_fork(&c, false) != 0;
+        bad += misuse_fork(&c, AT_ONCE) != 0;
     for (unsigned i = 0; i < 3; i++) {
         pthread_join(thread[i], NULL);
         bad += p[i].errors != 0;
@@ -313,7 +320,7 @@ static inline void misuse_forks(const char *device)
     is(bad, 0, "so are children of a parent whose threads are at work");
     is(grosr_close(c.rt), 0, "the parent closes it");
     ok(!misuse_segment_is_there(index), "and its segment is gone");
-    is(misuse_fork(&c, true), 0, "what is closed is not the child's either");
+    is(misuse_fork(&c, BY_EXIT), 0, "what is closed is not the child's either");
     o.device = "host";
     c.rt = suite_open(&o);
     ok(suite_adds(c.rt, 3), "the parent opens another one");

@@ -113,6 +113,9 @@ static int settle_options(grosr *rt, struct grosr_options *o)
     if (o->workers == 0)
         o->workers = host ? o->sms : rt->info.default_workers / rt->info.sms * o->sms;
     uint32_t max_workers = host ? rt->info.max_workers : rt->info.max_workers / rt->info.sms * o->sms;
+    if (o->workers > max_workers && host)
+        return grosr_fail(EINVAL, "%s are at most %u workers, not %u", rt->info.name, max_workers,
+                          o->workers);
     if (o->workers > max_workers)
         return grosr_fail(EINVAL, "%s runs at most %u workers on %u SMs, not %u", rt->info.name, max_workers,
                           o->sms, o->workers);
@@ -316,6 +319,8 @@ fail:
 
 int grosr_open(grosr **out, const struct grosr_options *options)
 {
+    if (out)
+        *out = NULL;
     if (!out || !options)
         return grosr_fail(EINVAL, "%s NULL", out ? "the options are" : "the place for the runtime is");
     grosr_phase_begin(GROSR_PHASE_OPEN, 0);

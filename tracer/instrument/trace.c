@@ -283,10 +283,11 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
     struct grosr_tracing *t;
     int err;
 
+    if (out)
+        *out = NULL;
     if (!out || !o)
         return grosr_fail(EINVAL, "%s NULL", out ? "the options are" : "the place for the session is");
     struct grosr_trace_facts facts = {"", 1, GROSR_LANES, o->warps};
-    *out = NULL;
     device = o->device ? o->device : device;
     if ((err = check(o, device, abi)))
         return err;
