@@ -1,0 +1,26 @@
+#!/usr/bin/perl
+# Statuses and functions that are not there, on a GPU: tests/cuda/status.cu has the tests, and nvcc compiles its task
+# functions.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../cli";
+use Grosr;
+use Test::More;
+
+my $info = json_of(grosr('info', '--json'));
+grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
+    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
+my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
+my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
+$nvcc or plan(skip_all => 'no CUDA toolkit');
+
+my $dir = scratch();
+my $r = run_it('/bin/sh', '-c', "$nvcc -O3 -std=c++17 -arch=native $ROOT/tests/cuda/status.cu -o $dir/status " .
+               "$ROOT/build/release/libgrosr.a -lsqlite3 -llz4 -ldl -lm -lpthread");
+is($r->{code}, 0, 'nvcc builds it') or BAIL_OUT($r->{stderr});
+$r = run_it("$dir/status");
+is($r->{code}, 0, 'every test of it passes') or diag($r->{stdout}, $r->{stderr});
+like($r->{stdout}, qr/^1\.\.[1-9]/m, 'and there are some');
+no_segments($r, 'no segment is left');
+done_testing();
