@@ -124,6 +124,7 @@ static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool samp
             grosr_source_sample(s, b, s->end_ns);
             c->result->died |= s->died;
             c->result->detached |= s->detached;
+            c->result->truncated |= s->truncated;
             c->running--;
         }
     }

@@ -47,6 +47,7 @@ struct grosr_collect_result {
     uint32_t sessions;
     bool died;       /* a process ended without closing its session */
     bool detached;   /* stopped while a session was still open */
+    bool truncated;  /* a segment was truncated: the trace has what was read before */
     bool stalled;    /* stopped because one of them had stalled */
     char stall[512]; /* then: which, and what is known of it */
 };

@@ -9,6 +9,7 @@
 
 #include "../base/error.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -140,6 +141,23 @@ static void begin_new_sources(struct collector *c, uint32_t known)
     }
 }
 
+/* A segment that was truncated is reported, and has a note in the trace. */
+static int note_truncated(struct collector *c, const struct grosr_source *s)
+{
+    static const char topic[] = "truncated";
+    char text[160];
+
+    if (!s->truncated)
+        return 0;
+    snprintf(text, sizeof(text), "%s %u %s; what was read before is in the trace",
+             s->session->copy ? "the saved session segment of process" : "process", s->session->header.pid,
+             s->session->copy ? "was truncated while it was read" : "has truncated its session segment");
+    if (c->options->warned)
+        c->options->warned(text);
+    return grosr_store_note(c->store, grosr_timeline(&s->bases, s->end_ns), s->bases.session, topic,
+                            strlen(topic), text, strlen(text));
+}
+
 static int write_lost(struct grosr_store *store, void *source)
 {
     return grosr_source_write_lost((struct grosr_source *)source, store);
@@ -152,6 +170,8 @@ static void write_end(struct collector *c, struct grosr_source *s)
 
     if (!err)
         err = grosr_source_finish(s, c->store);
+    if (!err)
+        err = note_truncated(c, s);
     if (!err)
         err = grosr_store_commit(c->store);
     collector_failed(c, err);

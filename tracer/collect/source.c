@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define HOST_SHARE       4u          /* a fourth of a batch's events is kept for the host's ring */
+#define TRUNCATED_POLLS  64u         /* until a truncated segment's process is not waited for */
 #define CLOCK_SETTLED_NS 2000000000u /* how long a snapshot's row waits for those that follow */
 
 static uint32_t rings_of(const struct grosr_source *s)
@@ -214,7 +215,18 @@ static void count_ring(const struct grosr_source *s, uint32_t i, struct grosr_ri
     n->written -= base->read + base->dropped + base->overwritten;
 }
 
-/* Whether nothing more can come: closed and read out, dead, or `stop`. */
+/* The same when the ring's own counters are gone; what was dropped is not known. */
+static void count_reader(const struct grosr_source *s, uint32_t i, struct grosr_ring_counts *n)
+{
+    const struct grosr_ring_reader *r = &s->reader[i];
+    const struct grosr_ring_counts *base = &s->base[i];
+
+    memset(n, 0, sizeof(*n));
+    n->read = r->read - base->read - s->from[i].unstored;
+    n->overwritten = r->overwritten > base->overwritten ? r->overwritten - base->overwritten : 0;
+}
+
+/* Whether nothing more can come: closed and read out, dead, truncated, or `stop`. */
 static bool can_end(struct grosr_source *s, bool stop)
 {
     struct grosr_session_header *live = grosr_session_live(s->session);
@@ -226,6 +238,12 @@ static bool can_end(struct grosr_source *s, bool stop)
     }
     if (!s->empty_polls)
         return false;
+    /* Nothing more can be read. The process most likely dies of it, which takes a moment. */
+    if (grosr_session_truncated(s->session) &&
+        (s->empty_polls > TRUNCATED_POLLS || !grosr_session_alive(s->session))) {
+        s->truncated = true;
+        return true;
+    }
     /* A device that failed never closes its rings; then a number of empty polls is the end. */
     if (s->last_pass || (closed && (all_read(s) || s->empty_polls > 64)))
         return true;
@@ -242,23 +260,37 @@ static bool can_end(struct grosr_source *s, bool stop)
     return false;
 }
 
+/* When it detaches from an open session, the counters are those of where the reading stopped. */
+static void take_final_counters(struct grosr_source *s)
+{
+    for (uint32_t i = 0; i < rings_of(s); i++) {
+        struct grosr_ring_counts *n = &s->final[i];
+        if (s->truncated)
+            count_reader(s, i, n);
+        else
+            count_ring(s, i, n);
+        if (s->detached)
+            n->written = n->read + n->dropped + n->overwritten + s->from[i].unstored;
+    }
+}
+
 bool grosr_source_is_over(struct grosr_source *s, bool stop)
 {
     if (!can_end(s, stop))
         return false;
     s->end_ns = grosr_host_clock_ns();
-    /* When it detaches from an open session, the counters are those of where the reading stopped. */
-    for (uint32_t i = 0; i < rings_of(s); i++) {
-        struct grosr_ring_counts *n = &s->final[i];
-        count_ring(s, i, n);
-        if (s->detached)
-            n->written = n->read + n->dropped + n->overwritten + s->from[i].unstored;
+    take_final_counters(s);
+    if (grosr_session_truncated(s->session)) { /* perhaps while they were taken */
+        s->truncated = s->detached = true;
+        take_final_counters(s);
     }
     if (s->detached)
         grosr_source_detach(s);
     else if (s->level >= 0)
         sys_store_relaxed(&grosr_session_live(s->session)->level, (uint32_t)s->level);
-    if (!s->detached && sys_load_relaxed(&grosr_session_live(s->session)->state) != GROSR_SESSION_CLOSED)
+    if (s->truncated ? !grosr_session_alive(s->session)
+                     : !s->detached &&
+                           sys_load_relaxed(&grosr_session_live(s->session)->state) != GROSR_SESSION_CLOSED)
         grosr_session_unlink(s->session);
     return true;
 }

@@ -48,6 +48,7 @@ struct grosr_source {
     struct grosr_ring_counts *final; /* the counters at the end */
     uint64_t end_ns;
     bool died, detached;
+    bool truncated; /* its segment has shrunk, and the reading stopped there */
     sys32 ended;
 
     /* The writer's. */

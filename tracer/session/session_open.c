@@ -133,7 +133,11 @@ static int open_segment(struct grosr_session *s, int fd, const char *what, bool 
     struct stat st;
 
     s->copy = copy;
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(struct grosr_session_header)) {
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return grosr_fail(EPROTO, "%s is not a GROSR session: it is no regular file", what);
+    }
+    if ((size_t)st.st_size < sizeof(struct grosr_session_header)) {
         close(fd);
         return grosr_fail(EPROTO, "%s is not a GROSR session: too short", what);
     }
@@ -202,7 +206,7 @@ int grosr_session_open_copy(struct grosr_session **out, const char *path)
 
     if (!s)
         return grosr_fail(ENOMEM, "out of memory");
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* of a FIFO, nobody is waited for */
     err = fd < 0 ? grosr_fail(errno, "cannot open %s: %s", path, strerror(errno))
                  : open_segment(s, fd, path, true);
     if (err) {

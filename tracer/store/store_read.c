@@ -229,10 +229,12 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
     struct stat st;
 
     *db = NULL;
-    if (access(path, R_OK))
+    if (access(path, R_OK) || stat(path, &st))
         return grosr_fail(errno, "cannot open %s: %s", path, strerror(errno));
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    if (S_ISDIR(st.st_mode))
         return grosr_fail(EISDIR, "cannot open %s: %s", path, strerror(EISDIR));
+    if (!S_ISREG(st.st_mode)) /* to open a FIFO, or read a terminal, would wait for somebody else */
+        return grosr_fail(EPROTO, "%s is not a GROSR trace: it is no regular file", path);
     code = grosr_sqlite_open(path, db, SQLITE_OPEN_READONLY);
     if (code == SQLITE_OK)
         code = harden(*db);

@@ -400,6 +400,8 @@ static int settle(const struct command *c, struct grosr_arguments *a, bool forma
         return grosr_say(GROSR_EXIT_USAGE, "--from must be less than --to");
     if (a->operands < c->min_operands && !a->list)
         return grosr_say(GROSR_EXIT_USAGE, "%s", c->missing);
+    if (a->operands && !*a->operand[0])
+        return grosr_say(GROSR_EXIT_USAGE, "'' is no operand: grosr %s [OPTION]... %s", c->name, c->usage);
     if (c->max_operands >= 0 && a->operands > c->max_operands)
         return grosr_say(GROSR_EXIT_USAGE, "unexpected operand '%s': grosr %s [OPTION]... %s",
                          a->operand[c->max_operands], c->name, c->usage);

@@ -4,6 +4,8 @@
 #include "bench_print.h"
 #include "commands.h"
 #include "../cli/output.h"
+#include "../cli/signals.h"
+#include "../show/json.h"
 #include "../show/plot.h"
 
 #include "../../runtime/bench/bench.h"
@@ -17,18 +19,32 @@
 
 static volatile sig_atomic_t stop;
 
-/* The first signal ends the run properly, the second as signals do. */
+/* Ends the run in order, between two samples. */
 static void on_signal(int signal_number)
 {
+    (void)signal_number;
     stop = 1;
-    signal(signal_number, SIG_DFL);
 }
 
-static int list_benches(void)
+static void list_benches(bool as_json)
 {
-    for (const struct grosr_bench *b = grosr_benches; b->name; b++)
-        printf("%-12s %s\n", b->name, b->description);
-    return GROSR_EXIT_OK;
+    struct json j;
+
+    if (!as_json) {
+        for (const struct grosr_bench *b = grosr_benches; b->name; b++)
+            printf("%-12s %s\n", b->name, b->description);
+        return;
+    }
+    json_begin(&j, stdout);
+    json_array(&j, NULL);
+    for (const struct grosr_bench *b = grosr_benches; b->name; b++) {
+        json_object(&j, NULL);
+        json_string(&j, "name", b->name);
+        json_string(&j, "description", b->description);
+        json_close(&j);
+    }
+    json_close(&j);
+    json_end(&j);
 }
 
 static const struct grosr_bench *find_bench(const char *name)
@@ -116,7 +132,7 @@ int cmd_bench(const struct grosr_arguments *a)
 
     output_begin();
     if (a->list) {
-        list_benches();
+        list_benches(a->json);
         return output_end(GROSR_EXIT_OK);
     }
     if (a->operands != 1)
@@ -135,8 +151,7 @@ int cmd_bench(const struct grosr_arguments *a)
         .workers = a->workers,
         .stop = &stop,
     };
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    signals_catch(on_signal);
     err = grosr_bench_run(b, &options, &report);
     if (err == -ECANCELED)
         code = grosr_say(GROSR_EXIT_FAILURE, "interrupted");

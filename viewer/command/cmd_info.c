@@ -120,6 +120,10 @@ static void gather_session(struct session_facts *f, struct grosr_session_id id)
     bool open = sys_load_relaxed(&live->state) == GROSR_SESSION_OPEN;
     snprintf(f->state, sizeof(f->state), "%s",
              f->alive ? open ? "running" : "finished" : "left behind: its process has died");
+    if (grosr_session_truncated(session)) {
+        f->known = false;
+        snprintf(f->state, sizeof(f->state), "process %u has truncated its session segment", id.pid);
+    }
     grosr_session_close(session);
 }
 
@@ -186,6 +190,7 @@ static int show_machine(bool as_json)
 {
     struct grosr_device_info device[MAX_DEVICES];
     struct grosr_session_id *ids = NULL;
+    grosr_session_guard();
     uint32_t devices = grosr_devices(device, MAX_DEVICES);
     int sessions = grosr_session_list(&ids), err = 0;
 

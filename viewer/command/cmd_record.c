@@ -2,6 +2,7 @@
  * grosr record: records a program that it starts, or a running process. This process is the collector.
  */
 #include "commands.h"
+#include "../cli/signals.h"
 #include "../record/collect.h"
 #include "../record/inject.h"
 
@@ -17,6 +18,7 @@
 
 static volatile sig_atomic_t stop;
 static volatile pid_t child;
+static volatile sig_atomic_t early; /* the last signal, which may have come before `child` was known */
 
 static void on_stop(int signal_number)
 {
@@ -24,11 +26,18 @@ static void on_stop(int signal_number)
     stop = 1;
 }
 
-/* SIGTERM is passed on to the program; the recording ends with it. */
+/*
+ * SIGTERM and SIGHUP are passed on to the program, and the recording ends with it. The others come from a
+ * terminal, which sends them to the program too.
+ */
 static void on_forward(int signal_number)
 {
-    if (child > 0)
+    int before = errno;
+
+    early = signal_number;
+    if (child > 0 && (signal_number == SIGTERM || signal_number == SIGHUP))
         kill(child, signal_number);
+    errno = before;
 }
 
 static struct grosr_collect_options options_of(const struct grosr_arguments *a, const char *path)
@@ -60,11 +69,11 @@ static int attach(const struct grosr_arguments *a, const char *path)
     /* The rings of a dead process are still worth reading; its segment is removed afterwards. */
     if (!grosr_session_alive(options.session))
         grosr_say(0, "process %u is dead; recording what is left in its session", a->attach);
-    signal(SIGINT, on_stop);
-    signal(SIGTERM, on_stop);
     err = collect_session(options, &result, &stop);
     grosr_session_close(options.session);
     code = result.stalled ? say_stall(&result, path) : GROSR_EXIT_OK;
+    if (result.truncated)
+        code = GROSR_EXIT_FAILURE;
     return err ? GROSR_EXIT_FAILURE : code;
 }
 
@@ -85,9 +94,9 @@ static pid_t start(const struct grosr_arguments *a)
     if (p == 0) {
         setenv("GROSR_COLLECTOR", pid, 1);
         inject_environment(a->trace, a->persistent);
-        signal(SIGINT, SIG_DFL);
-        signal(SIGTERM, SIG_DFL);
-        signal(SIGXFSZ, SIG_DFL);
+        signals_restore();
+        if (early) /* it came before the program could have it */
+            raise(early);
         execvp(command[0], command);
         failure = errno;
         if (write(pipe_fds[1], &failure, sizeof(failure)) < 0)
@@ -111,14 +120,14 @@ static int command(const struct grosr_arguments *a, const char *path)
     struct grosr_collect_result result;
     int status, code = GROSR_EXIT_OK, err;
 
-    signal(SIGINT, SIG_IGN); /* the terminal sends it to the program too */
-    signal(SIGTERM, on_forward);
     child = start(a);
     if (child < 0)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    if (early == SIGTERM || early == SIGHUP)
+        kill(child, early);
     options.follow = (uint32_t)child;
     err = collect_session(options, &result, NULL);
-    if (err)
+    if (err || result.truncated)
         code = GROSR_EXIT_FAILURE;
     if (result.stalled) { /* the program is not waited for */
         int said = say_stall(&result, path);
@@ -170,8 +179,9 @@ int cmd_record(const struct grosr_arguments *a)
     if (a->persistent && (code = check_regex(a->persistent)) != GROSR_EXIT_OK)
         return code;
     path = a->output ? a->output : GROSR_DEFAULT_TRACE;
+    grosr_session_guard();
+    signals_catch(a->attach ? on_stop : on_forward);
     if (grosr_store_probe(path))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    signal(SIGXFSZ, SIG_IGN);
     return a->attach ? attach(a, path) : command(a, path);
 }

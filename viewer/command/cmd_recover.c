@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 #include "../record/collect.h"
+#include "../cli/signals.h"
 #include "../cli/text.h"
 
 #include "../../tracer/base/process.h"
@@ -49,6 +50,7 @@ int cmd_recover(const struct grosr_arguments *a)
 
     const char *path = a->output ? a->output : GROSR_DEFAULT_TRACE;
     segment_path(segment, sizeof(segment), a->operand[0]);
+    grosr_session_guard();
     err = grosr_session_open_copy(&session, segment);
     if (err)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
@@ -66,14 +68,12 @@ int cmd_recover(const struct grosr_arguments *a)
         grosr_session_close(session);
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     }
-    signal(SIGINT, on_stop);
-    signal(SIGTERM, on_stop);
-    signal(SIGXFSZ, SIG_IGN);
+    signals_catch(on_stop);
     options.path = path;
     options.session = session;
     err = collect_session(options, &result, &stop);
     grosr_session_close(session);
-    if (err || stop)
+    if (err || stop || result.truncated)
         return GROSR_EXIT_FAILURE;
     if (a->remove && unlink(segment))
         return grosr_say(GROSR_EXIT_FAILURE, "cannot remove %s: %s", segment, strerror(errno));

@@ -2,6 +2,8 @@
  * grosr run WORKLOAD: runs a workload on the runtime; with -o, a collector process records it.
  */
 #include "commands.h"
+#include "../cli/output.h"
+#include "../cli/signals.h"
 #include "../record/collect.h"
 #include "../show/json.h"
 #include "../cli/text.h"
@@ -13,6 +15,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,26 +25,42 @@ static volatile sig_atomic_t stop;
 static volatile sig_atomic_t waiting; /* for the collector, with nothing else left to do */
 static grosr *volatile running;       /* for the signal handler */
 
-/* The first signal ends the run in order; the second has its default action. */
+/* Ends the run in order; one that comes while it ends changes nothing. */
 static void on_signal(int signal_number)
 {
-    static const char text[] =
-        "\ngrosr: the trace is still being written; interrupt again to leave that to the background\n";
+    static const char text[] = "\ngrosr: the trace is being closed; grosr ends when it is complete\n";
+    int before = errno;
     grosr *rt = running;
 
+    (void)signal_number;
     stop = 1;
     if (waiting && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
         waiting = 0; /* nothing to be done about it */
     if (rt)
         grosr_stop(rt);
-    signal(signal_number, SIG_DFL);
+    errno = before;
 }
 
-static int list_workloads(void)
+static int list_workloads(bool as_json)
 {
-    for (const struct grosr_workload *w = grosr_workloads; w->name; w++)
-        printf("%-12s %s\n", w->name, w->description);
-    return GROSR_EXIT_OK;
+    struct json j;
+
+    if (!as_json) {
+        for (const struct grosr_workload *w = grosr_workloads; w->name; w++)
+            printf("%-12s %s\n", w->name, w->description);
+        return output_end(GROSR_EXIT_OK);
+    }
+    json_begin(&j, stdout);
+    json_array(&j, NULL);
+    for (const struct grosr_workload *w = grosr_workloads; w->name; w++) {
+        json_object(&j, NULL);
+        json_string(&j, "name", w->name);
+        json_string(&j, "description", w->description);
+        json_close(&j);
+    }
+    json_close(&j);
+    json_end(&j);
+    return output_end(GROSR_EXIT_OK);
 }
 
 static const struct grosr_workload *find_workload(const char *name)
@@ -95,9 +114,9 @@ static double tasks_per_s(const struct grosr_workload_result *r)
     return r->elapsed_ns ? (double)r->completed * 1e9 / (double)r->elapsed_ns : 0;
 }
 
-static int print_json(const struct grosr_workload *w, const struct grosr_arguments *a,
-                      const struct grosr_session_header *h, const struct grosr_workload_result *r,
-                      const struct grosr_ring_counts *trace)
+static void print_json(const struct grosr_workload *w, const struct grosr_arguments *a,
+                       const struct grosr_session_header *h, const struct grosr_workload_result *r,
+                       const struct grosr_ring_counts *trace)
 {
     struct json j;
 
@@ -122,12 +141,12 @@ static int print_json(const struct grosr_workload *w, const struct grosr_argumen
     json_uint(&j, "unstored", trace->written - trace->read - trace->dropped - trace->overwritten);
     json_close(&j);
     json_close(&j);
-    return json_end(&j);
+    json_end(&j);
 }
 
-static int print_text(const struct grosr_workload *w, const struct grosr_arguments *a,
-                      const struct grosr_session_header *h, const struct grosr_workload_result *r,
-                      const struct grosr_ring_counts *trace)
+static void print_text(const struct grosr_workload *w, const struct grosr_arguments *a,
+                       const struct grosr_session_header *h, const struct grosr_workload_result *r,
+                       const struct grosr_ring_counts *trace)
 {
     uint64_t missing = trace->written - trace->read - trace->dropped - trace->overwritten;
     char unstored[64] = "";
@@ -143,7 +162,6 @@ static int print_text(const struct grosr_workload *w, const struct grosr_argumen
     if (a->output)
         printf("trace: %s, %" PRIu64 " events read, %" PRIu64 " dropped, %" PRIu64 " overwritten%s\n",
                a->output, trace->read, trace->dropped, trace->overwritten, unstored);
-    return fflush(stdout) ? -errno : 0;
 }
 
 /* Runs the workload on an open runtime, closes it and reports. */
@@ -178,10 +196,11 @@ static int run_open(const struct grosr_workload *w, const struct grosr_arguments
         sum_file(a->output, &trace);
     else
         sum_rings(session, &trace);
-    err = a->json ? print_json(w, a, &session->header, &result, &trace)
-                  : print_text(w, a, &session->header, &result, &trace);
-    if (err)
-        code = grosr_say(GROSR_EXIT_FAILURE, "cannot write the result: %s", strerror(-err));
+    if (a->json)
+        print_json(w, a, &session->header, &result, &trace);
+    else
+        print_text(w, a, &session->header, &result, &trace);
+    code = output_end(code);
     if (interrupted)
         code = grosr_say(GROSR_EXIT_FAILURE, "interrupted after %" PRIu64 " tasks", result.completed);
     if (result.errors)
@@ -211,7 +230,7 @@ int cmd_run(const struct grosr_arguments *a)
     int code, err;
 
     if (a->list)
-        return list_workloads();
+        return list_workloads(a->json);
     if (!a->output && !(a->counters & GROSR_COUNTERS_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--counters is for a recorded run (-o)");
     if (a->operands != 1)
@@ -227,6 +246,7 @@ int cmd_run(const struct grosr_arguments *a)
     options.overflow = a->overflow;
     options.ring_events = a->ring;
     options.shared_bytes = w->shared_bytes;
+    signals_catch(on_signal);
     if (a->output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a->output))
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
@@ -235,11 +255,6 @@ int cmd_run(const struct grosr_arguments *a)
             return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
         options.collector_pid = (uint32_t)collector;
     }
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    if (signal(SIGHUP, on_signal) == SIG_IGN)
-        signal(SIGHUP, SIG_IGN); /* under nohup */
-    signal(SIGXFSZ, SIG_IGN);    /* a file-size limit is an error to report, not a death */
     err = grosr_open(&rt, &options);
     if (err) {
         /* The collector has reported why it did not attach. */

@@ -21,13 +21,18 @@ static uint64_t after(double seconds)
     return grosr_host_clock_ns() + (uint64_t)(seconds * 1e9);
 }
 
-static bool has_ended(const struct model *m)
+static bool has_ended(const struct model *m, const struct grosr_session *session)
 {
-    return !m->session.alive || m->session.finished;
+    return !m->session.alive || m->session.finished || grosr_session_truncated(session);
 }
 
-static int say_ended(const struct model *m)
+/* Why nothing more can be shown: of a truncated segment, zeros were read. */
+static int say_ended(const struct model *m, const struct grosr_session *session)
 {
+    if (grosr_session_truncated(session))
+        return grosr_say(GROSR_EXIT_FAILURE,
+                         "process %u has truncated its session segment; nothing more can be shown of it",
+                         m->session.pid);
     return grosr_say(GROSR_EXIT_OK, "process %u has %s", m->session.pid,
                      m->session.alive ? "closed its session" : "ended");
 }
@@ -38,7 +43,8 @@ static bool wants_color(const struct grosr_arguments *arguments)
            (arguments->color == GROSR_COLOR_AUTO && isatty(STDOUT_FILENO) == 1);
 }
 
-static int show_once(struct model_source *source, const struct grosr_arguments *arguments)
+static int show_once(struct model_source *source, const struct grosr_session *session,
+                     const struct grosr_arguments *arguments)
 {
     struct frame_view view = {.ascii = screen_is_ascii(), .interval_s = arguments->interval};
     struct frame frame;
@@ -48,6 +54,8 @@ static int show_once(struct model_source *source, const struct grosr_arguments *
     model_sample(source);
     screen_sleep(after(fmin(arguments->interval, ONCE_SECONDS)));
     const struct model *model = model_sample(source);
+    if (grosr_session_truncated(session))
+        return say_ended(model, session);
     if (arguments->json) {
         model_write_json(model, stdout);
         return output_end(GROSR_EXIT_OK);
@@ -61,7 +69,8 @@ static int show_once(struct model_source *source, const struct grosr_arguments *
     return output_end(GROSR_EXIT_OK);
 }
 
-static int stream_json(struct model_source *source, const struct grosr_arguments *arguments)
+static int stream_json(struct model_source *source, const struct grosr_session *session,
+                       const struct grosr_arguments *arguments)
 {
     const struct model *model;
 
@@ -71,12 +80,14 @@ static int stream_json(struct model_source *source, const struct grosr_arguments
     do {
         enum screen_event event = screen_sleep(after(arguments->interval));
         model = model_sample(source);
+        if (grosr_session_truncated(session))
+            break;
         model_write_json(model, stdout);
         if (event == SCREEN_QUIT)
             return output_end(GROSR_EXIT_OK);
-    } while (!output_failed() && !has_ended(model));
+    } while (!output_failed() && !has_ended(model, session));
     int code = output_end(GROSR_EXIT_OK);
-    return code ? code : say_ended(model);
+    return code ? code : say_ended(model, session);
 }
 
 /* Off, counters, spans, full, and around. It takes effect in the running kernel at once. */
@@ -122,7 +133,7 @@ static void handle(enum screen_event event, struct frame_view *view, const struc
 {
     bool was_help = view->help;
 
-    if (event != SCREEN_TIMEOUT && event != SCREEN_RESIZED)
+    if (event != SCREEN_TIMEOUT && event != SCREEN_REDRAW)
         view->help = false;
     if (event == SCREEN_HELP)
         view->help = !was_help;
@@ -163,9 +174,9 @@ static int watch(struct model_source *source, const struct grosr_session *sessio
             last_ns = grosr_host_clock_ns();
             due_ns = after(view.interval_s);
         }
-    } while (event != SCREEN_QUIT && !has_ended(model));
+    } while (event != SCREEN_QUIT && !has_ended(model, session));
     screen_close();
-    return event == SCREEN_QUIT ? GROSR_EXIT_OK : say_ended(model);
+    return event == SCREEN_QUIT ? GROSR_EXIT_OK : say_ended(model, session);
 }
 
 int cmd_top(const struct grosr_arguments *arguments)
@@ -174,6 +185,8 @@ int cmd_top(const struct grosr_arguments *arguments)
     struct model_source *source;
     int code;
 
+    screen_catch_crashes();
+    grosr_session_guard();
     code = target_open(&session, arguments->operands ? arguments->operand[0] : NULL);
     if (code)
         return code;
@@ -182,9 +195,9 @@ int cmd_top(const struct grosr_arguments *arguments)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     }
     if (arguments->once || (!arguments->json && isatty(STDOUT_FILENO) != 1))
-        code = show_once(source, arguments);
+        code = show_once(source, session, arguments);
     else if (arguments->json)
-        code = stream_json(source, arguments);
+        code = stream_json(source, session, arguments);
     else
         code = watch(source, session, arguments);
     model_close(source);

@@ -1,6 +1,7 @@
 #include "collect.h"
 
 #include "../cli/say.h"
+#include "../cli/signals.h"
 #include "../../tracer/base/error.h"
 
 #include <errno.h>
@@ -89,6 +90,7 @@ static int collector_main(uint32_t parent, const char *path, struct grosr_sampli
     struct grosr_collect_options options = {
         .path = path, .level = -1, .sampling = sampling, .stop = &give_up};
     struct grosr_collect_result result;
+    grosr_session_guard();
     int err = grosr_collector_find(&options.session, parent, &give_up);
 
     if (err) /* the parent has reported why there is no session */
@@ -117,10 +119,7 @@ pid_t collect_start(const char *path, struct grosr_sampling sampling)
         sigprocmask(SIG_SETMASK, &before, NULL);
         return child < 0 ? grosr_fail(err, "cannot start the collector: %s", strerror(err)) : child;
     }
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error to report, not a death */
+    signals_ignore();
     signal(SIGUSR1, on_give_up);
     sigprocmask(SIG_SETMASK, &before, NULL);
     _exit(collector_main(parent, path, sampling));

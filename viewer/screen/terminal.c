@@ -13,7 +13,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <term.h>
+#include <termios.h>
 #include <unistd.h>
+
+#define CONTROL_L 0x0c
 
 /* What a meaning looks like: a colour of the terminal's own palette (-1: its default) and attributes. */
 static const struct {
@@ -38,7 +41,7 @@ static const struct {
 
 static SCREEN *screen;
 static bool colored;
-static volatile sig_atomic_t asked_to_end;
+static volatile sig_atomic_t asked_to_end, continued;
 
 bool screen_is_ascii(void)
 {
@@ -87,32 +90,99 @@ void screen_size(int *width, int *height)
     *height = from_environment("LINES", 24);
 }
 
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+enum { ENDS = sizeof(ends) / sizeof(*ends), CRASHES = sizeof(crashes) / sizeof(*crashes) };
+
+static struct sigaction before_crash[CRASHES];
+static struct termios shell_modes; /* the terminal's modes before newterm() */
+static char restoring[256];        /* what restores the rest of it; "": no screen is open */
+
 static void on_signal(int number)
 {
-    (void)number;
-    asked_to_end = 1;
+    if (number == SIGCONT)
+        continued = 1;
+    else
+        asked_to_end = 1;
 }
 
-void screen_catch_signals(void)
+static void catch_signal(int number)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action;
 
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_signal; /* no SA_RESTART: a wait must end */
-    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-        sigaction(signals[i], &action, NULL);
+    sigaction(number, &action, NULL);
+}
+
+void screen_catch_signals(void)
+{
+    for (size_t i = 0; i < ENDS; i++)
+        catch_signal(ends[i]);
+}
+
+/*
+ * Gives the terminal back with what is allowed in a signal handler, which endwin() is not. The fault then
+ * happens again, or what was sent is sent again, and has the effect that it had before.
+ */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (*restoring) {
+        tcsetattr(STDOUT_FILENO, TCSANOW, &shell_modes);
+        if (write(STDOUT_FILENO, restoring, strlen(restoring)) < 0)
+            *restoring = 0; /* nothing to be done about it */
+    }
+    for (size_t i = 0; i < CRASHES; i++)
+        if (crashes[i] == number)
+            sigaction(number, &before_crash[i], NULL);
+    if (info->si_code <= 0)
+        raise(number);
+}
+
+void screen_catch_crashes(void)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_sigaction = on_crash;
+    action.sa_flags = SA_SIGINFO;
+    for (size_t i = 0; i < CRASHES; i++)
+        sigaction(crashes[i], &action, &before_crash[i]);
+}
+
+/* For on_crash(): the capabilities that end what the screen has begun, without their padding. */
+static void note_restoring(void)
+{
+    static const char *const names[] = {"sgr0", "cnorm", "rmkx", "rmcup"};
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const char *text = tigetstr(names[i]);
+        if (!text || text == (const char *)-1)
+            continue;
+        while (*text && n + 1 < sizeof(restoring)) {
+            if (text[0] == '$' && text[1] == '<' && strchr(text, '>'))
+                text = strchr(text, '>') + 1;
+            else
+                restoring[n++] = *text++;
+        }
+    }
+    restoring[n] = 0;
 }
 
 int screen_open(bool color)
 {
+    tcgetattr(STDOUT_FILENO, &shell_modes);
     screen = newterm(NULL, stdout, stdin);
     if (screen && !tigetstr("cup")) /* cannot place the cursor */
         screen_close();
     if (!screen)
         return grosr_fail(ENOTTY, "this terminal (TERM=%s) cannot show a live view; try `grosr top --once`",
                           getenv("TERM") ? getenv("TERM") : "");
+    note_restoring();
     screen_catch_signals();
+    catch_signal(SIGCONT);
     colored = color && has_colors();
     if (colored) {
         start_color();
@@ -150,8 +220,11 @@ static enum screen_event event_of(int key)
     if (selected >= 0)
         return (enum screen_event)(SCREEN_SELECT + selected);
     switch (key) {
+    case CONTROL_L:
+        clearok(curscr, TRUE); /* whatever else has written there goes */
+        return SCREEN_REDRAW;
     case KEY_RESIZE:
-        return SCREEN_RESIZED;
+        return SCREEN_REDRAW;
     case 'q':
     case 'Q':
         return SCREEN_QUIT;
@@ -179,15 +252,15 @@ static int wait_input(uint64_t until_ns, bool keys)
     struct pollfd input = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
     uint64_t now = grosr_host_clock_ns(), left = until_ns > now ? until_ns - now : 0;
     struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
-    sigset_t ends, before;
+    sigset_t blocked, before;
     int n = -1;
 
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGHUP);
-    sigprocmask(SIG_BLOCK, &ends, &before);
-    if (!asked_to_end)
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < ENDS; i++)
+        sigaddset(&blocked, ends[i]);
+    sigaddset(&blocked, SIGCONT);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    if (!asked_to_end && !continued)
         n = ppoll(&input, 1, &timeout, &before);
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (n > 0 && !(input.revents & POLLIN)) /* the terminal is gone */
@@ -210,6 +283,12 @@ enum screen_event screen_wait(uint64_t until_ns)
         int key = getch();
         if (asked_to_end)
             return SCREEN_QUIT;
+        if (continued) { /* after SIGSTOP, the shell has had the terminal without our giving it back */
+            continued = 0;
+            endwin();
+            clearok(curscr, TRUE);
+            return SCREEN_REDRAW; /* whose refresh() takes the terminal again */
+        }
         if (key != ERR)
             return event_of(key);
         if (grosr_host_clock_ns() >= until_ns)
@@ -222,6 +301,7 @@ void screen_close(void)
 {
     if (!screen)
         return;
+    *restoring = 0;
     endwin();
     delscreen(screen);
     screen = NULL;

@@ -1,8 +1,9 @@
 /*
  * Frames on a terminal, by ncurses, or as lines of text.
  *
- * screen_close() restores the terminal. SIGINT, SIGTERM and SIGHUP only set a flag, which screen_wait()
- * reports as SCREEN_QUIT, so that the terminal is restored on these too.
+ * screen_close() restores the terminal. SIGINT, SIGTERM, SIGHUP and SIGQUIT only set a flag, which
+ * screen_wait() reports as SCREEN_QUIT, so that the terminal is restored on these too; ncurses does it when
+ * the process is suspended.
  */
 #ifndef GROSR_SCREEN_H
 #define GROSR_SCREEN_H
@@ -22,7 +23,7 @@ void screen_size(int *width, int *height);
 
 enum screen_event {
     SCREEN_TIMEOUT,
-    SCREEN_RESIZED,
+    SCREEN_REDRAW, /* the size has changed, or the screen is not what was drawn */
     SCREEN_QUIT,
     SCREEN_PAUSE,
     SCREEN_SLOWER,
@@ -32,6 +33,12 @@ enum screen_event {
     SCREEN_OTHER_KEY,
     SCREEN_SELECT, /* SCREEN_SELECT + n: show screen n (screens.h) */
 };
+
+/*
+ * Before screen_open(), and before any other handler of these signals is set: a crash restores the terminal
+ * and then ends the process as before.
+ */
+void screen_catch_crashes(void);
 
 /* -ENOTTY: the terminal cannot do it; the text is in grosr_error(). */
 int screen_open(bool color);
