@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define STOP_TIMEOUT_NS 10000000000u
-
 /*
  * Handles that have been closed: a late call is refused by its gate. They stay reachable, so that no tool
  * reports them as leaked.
@@ -52,9 +50,9 @@ static int join_kernel(grosr *rt)
 
     while ((state = grosr_poll_device(rt)) == 1) {
         struct timespec pause = {0, 100000};
-        if (grosr_host_clock_ns() - start > STOP_TIMEOUT_NS)
+        if (grosr_host_clock_ns() - start > GROSR_DEVICE_STOP_TIMEOUT_NS)
             return grosr_fail(EIO, "the persistent kernel did not stop within %d s; a task has not ended",
-                              (int)(STOP_TIMEOUT_NS / 1000000000u));
+                              (int)(GROSR_DEVICE_STOP_TIMEOUT_NS / 1000000000u));
         nanosleep(&pause, NULL);
     }
     return state;
@@ -75,7 +73,7 @@ static int finish_once(grosr *rt)
     }
     grosr_stop_housekeeping(rt);
     if (!err)
-        grosr_compare_clocks(rt, GROSR_SNAPSHOT_TIMEOUT_NS);
+        grosr_compare_clocks(rt, GROSR_CLOCK_TIMEOUT_NS);
     stop(rt);
     int joined = join_kernel(rt);
     if (joined && !err)

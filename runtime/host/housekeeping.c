@@ -86,7 +86,7 @@ static void tick(void *owner)
     grosr *rt = (grosr *)owner;
 
     if (grosr_poll_device(rt) == 1)
-        grosr_compare_clocks(rt, GROSR_SNAPSHOT_TIMEOUT_NS);
+        grosr_compare_clocks(rt, GROSR_CLOCK_TIMEOUT_NS);
 }
 
 int grosr_start_housekeeping(grosr *rt)

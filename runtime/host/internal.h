@@ -14,6 +14,7 @@
 
 #include "../device/device_ops.h"
 
+#include "../../tracer/base/time_limits.h"
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/session/emit.h"
 #include "../../tracer/session/housekeeper.h"
@@ -150,7 +151,6 @@ void grosr_last_seen(const struct grosr_session *session, char *text, size_t siz
 int grosr_poll_device(grosr *rt);
 
 /* Takes a clock snapshot, unless device time is host time. -ETIMEDOUT: the kernel does not answer. */
-#define GROSR_SNAPSHOT_TIMEOUT_NS 50000000u
 int grosr_compare_clocks(grosr *rt, uint64_t timeout_ns);
 
 int grosr_start_housekeeping(grosr *rt);

@@ -7,12 +7,12 @@
  * been (`backlog` in source.h).
  */
 #include "collector_parts.h"
+#include "../base/time_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CUT_MARGIN_NS    1000000u /* by how much the clocks' errors may date an event after it was drained */
-#define CLOCK_TIMEOUT_NS 200000000u /* how long rows wait for the clock snapshot behind them */
+#define CUT_MARGIN_NS 1000000u /* by how much the clocks' errors may date an event after it was drained */
 
 /* ---- spooling ---- */
 
@@ -72,7 +72,7 @@ void collector_spool(struct collector *c, struct grosr_batch *b)
 
 bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint64_t now)
 {
-    if (now - drained_ns > CLOCK_TIMEOUT_NS)
+    if (now - drained_ns > GROSR_ROWS_CLOCK_TIMEOUT_NS)
         return true;
     for (uint32_t i = 0; i < c->begun; i++)
         if (!c->source[i]->finished && !grosr_clock_covers(&c->source[i]->clock, drained_ns))

@@ -6,12 +6,11 @@
 #include "sampler_parts.h"
 
 #include "../base/error.h"
+#include "../base/time_limits.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
-
-#define TIMEOUT_NS 300000000u /* for the thread, at the end */
 
 static void let_go(struct grosr_sampler *s)
 {
@@ -101,7 +100,7 @@ int grosr_sampler_start(struct grosr_sampler **sampler, struct grosr_sampling sa
 
 void grosr_sampler_stop(struct grosr_sampler *s)
 {
-    uint64_t until_ns = grosr_host_clock_ns() + TIMEOUT_NS;
+    uint64_t until_ns = grosr_host_clock_ns() + GROSR_SAMPLER_END_TIMEOUT_NS;
     struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
 
     if (!s)

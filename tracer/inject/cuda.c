@@ -15,6 +15,7 @@
 #include "cuda_parts.h"
 
 #include "../clock/clock.h"
+#include "../base/time_limits.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,7 +29,6 @@
 #define TICK_NS       50000000
 #define FLUSH_TICKS   2u
 #define CBIDS         2048u /* more than CUPTI has calls of an API */
-#define END_NS        500000000u
 
 __attribute__((visibility("default"))) int InitializeInjection(void);
 
@@ -335,7 +335,7 @@ static void start_housekeeping(void)
 static void at_end(void)
 {
     const struct timespec pause = {0, 5000000};
-    uint64_t until = grosr_host_clock_ns() + END_NS;
+    uint64_t until = grosr_host_clock_ns() + GROSR_INJECT_END_TIMEOUT_NS;
 
     if (started_pid != (uint32_t)getpid() || !dev_load_relaxed(&running))
         return;

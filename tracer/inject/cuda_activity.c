@@ -9,13 +9,13 @@
 #include "cuda_parts.h"
 
 #include "../clock/clock.h"
+#include "../base/time_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define BUFFER_BYTES (64u * 1024)
-#define TIMEOUT_NS   2000000000u /* for room in a stream, since anything was written */
 
 static dev64 dropped;
 
@@ -35,7 +35,7 @@ static void write_waiting(struct inject_thread *t, const struct grosr_piece *pie
     while (!inject_try_write(t, pieces, count)) {
         uint64_t now = grosr_host_clock_ns();
         since = since ? since : now;
-        if (now - since > TIMEOUT_NS) {
+        if (now - since > GROSR_STREAM_ROOM_TIMEOUT_NS) {
             inject_write(t, pieces, count); /* counts it as dropped */
             return;
         }

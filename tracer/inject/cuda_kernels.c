@@ -3,8 +3,9 @@
  *
  * Every launch takes `launching` for reading while it is inside the driver, a persistent one for writing, so
  * that no other launch falls into the moment in which the activity is off. A launch may stay inside the
- * driver for as long as the queue behind a persistent kernel is full: so both wait for at most TIMEOUT_NS
- * and then continue without the lock, at the price that a record may be missing, which is noted.
+ * driver for as long as the queue behind a persistent kernel is full: so both wait for at most
+ * GROSR_INJECT_LOCK_TIMEOUT_NS and then continue without the lock, at the price that a record may be missing,
+ * which is noted.
  *
  * A persistent kernel is between two events in its stream: the first is over when it may start, the second
  * when it has ended. The housekeeping thread asks after them and never waits.
@@ -12,13 +13,13 @@
 #include "cuda_parts.h"
 
 #include "../clock/clock.h"
+#include "../base/time_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define MISSING     65536u /* launches without a record that are known at a time; a power of two */
-#define TIMEOUT_NS  100000000u
 #define WITHHELD_NS 2000000000u
 #define LOOK_NS     500000000u
 
@@ -197,7 +198,7 @@ void launch_enter(const struct launch *l)
     if (!l->name || !l->name->persistent) {
         holds = pthread_rwlock_tryrdlock(&launching) == 0;
         if (!holds) {
-            at = until(TIMEOUT_NS);
+            at = until(GROSR_INJECT_LOCK_TIMEOUT_NS);
             holds = pthread_rwlock_timedrdlock(&launching, &at) == 0;
         }
         if (!holds)
@@ -205,7 +206,7 @@ void launch_enter(const struct launch *l)
         expect_record(l);
         return;
     }
-    at = until(TIMEOUT_NS);
+    at = until(GROSR_INJECT_LOCK_TIMEOUT_NS);
     holds = pthread_rwlock_timedwrlock(&launching, &at) == 0;
     if (!holds)
         dev_add_relaxed(&crowded, 1);
@@ -273,7 +274,7 @@ static void look_after_persistent(uint64_t now_ns);
 
 void kernels_forget(CUcontext context, CUstream stream)
 {
-    struct timespec at = until(TIMEOUT_NS);
+    struct timespec at = until(GROSR_INJECT_LOCK_TIMEOUT_NS);
 
     if (context) /* the last chance to hear of what ran in it */
         look_after_persistent(grosr_host_clock_ns());
@@ -326,7 +327,7 @@ static bool has_ended(struct persistent *p, uint64_t now_ns, uint64_t *end_ns)
 static void look_after_persistent(uint64_t now_ns)
 {
     struct persistent *ended = NULL;
-    struct timespec at_most = until(TIMEOUT_NS);
+    struct timespec at_most = until(GROSR_INJECT_LOCK_TIMEOUT_NS);
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
         return;
@@ -368,7 +369,7 @@ static uint32_t captures;
 
 void kernels_capture_begins(void)
 {
-    struct timespec at_most = until(TIMEOUT_NS);
+    struct timespec at_most = until(GROSR_INJECT_LOCK_TIMEOUT_NS);
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */
         return;
@@ -378,7 +379,7 @@ void kernels_capture_begins(void)
 
 void kernels_capture_ended(void)
 {
-    struct timespec at_most = until(TIMEOUT_NS);
+    struct timespec at_most = until(GROSR_INJECT_LOCK_TIMEOUT_NS);
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most))
         return;
@@ -413,7 +414,7 @@ static struct missing find_oldest(uint64_t after_ns)
 static struct missing find_running(void)
 {
     struct missing oldest = find_oldest(0), m = oldest;
-    struct timespec at_most = until(TIMEOUT_NS);
+    struct timespec at_most = until(GROSR_INJECT_LOCK_TIMEOUT_NS);
     CUcontext context;
 
     if (pthread_mutex_timedlock(&persistent_lock, &at_most)) /* as in kernels_forget() */

@@ -13,6 +13,7 @@
 #include "../session/housekeeper.h"
 #include "../session/level.h"
 #include "trace_cuda.h"
+#include "../base/time_limits.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -24,15 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRAM_BYTES    64u        /* of the program's name, as in the session's header */
-#define SNAPSHOT_NS      100000000u /* between clock snapshots */
-#define SNAPSHOT_TRIPS   32u
-#define POLLED_NS        5000000u  /* how long a warp that polls may take to answer */
-#define LAUNCHED_NS      20000000u /* and the clock's own kernel */
-#define FIRST_WAIT_NS    5000000000u
-#define LAST_WAIT_NS     200000000u
-#define RECORDER_WAIT_NS 10000000000u
-#define OUTSIDE_WAIT_NS  2000000000u
+#define PROGRAM_BYTES  64u        /* of the program's name, as in the session's header */
+#define SNAPSHOT_NS    100000000u /* between clock snapshots */
+#define SNAPSHOT_TRIPS 32u
 
 struct grosr_tracing {
     /* Valid when it is closed, too: a late call reads these alone. */
@@ -66,7 +61,8 @@ static size_t control_bytes(const struct grosr_tracing *t)
 static int snapshot_by_kernel(struct grosr_tracing *t)
 {
     int err = grosr_trace_cuda_clock(t->cuda, t->handle.trace.header, t->pinger.sequence);
-    return err ? err : grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, LAUNCHED_NS);
+    return err ? err
+               : grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, GROSR_CLOCK_LAUNCH_TIMEOUT_NS);
 }
 
 /* At the beginning and the end, when there should be room: tries for so long. */
@@ -92,7 +88,8 @@ static void snapshot_periodic(void *owner)
 {
     struct grosr_tracing *t = (struct grosr_tracing *)owner;
 
-    if (t->cuda && grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, POLLED_NS))
+    if (t->cuda &&
+        grosr_clock_snapshot(t->session, &t->pinger, SNAPSHOT_TRIPS, GROSR_CLOCK_POLLED_TIMEOUT_NS))
         snapshot_by_kernel(t);
 }
 
@@ -161,13 +158,13 @@ static int await_collector(struct grosr_tracing *t, const struct grosr_trace_opt
     int err;
 
     if (outside) { /* it may have come for another process's session */
-        attached(t, (uint32_t)strtoul(outside, NULL, 10), OUTSIDE_WAIT_NS);
+        attached(t, (uint32_t)strtoul(outside, NULL, 10), GROSR_COLLECTOR_FIND_TIMEOUT_NS);
         return 0;
     }
     if (!o->file)
         return 0;
     err = start_recorder(t, o);
-    if (!err && !attached(t, (uint32_t)t->recorder, RECORDER_WAIT_NS))
+    if (!err && !attached(t, (uint32_t)t->recorder, GROSR_COLLECTOR_START_TIMEOUT_NS))
         err = grosr_fail(ECHILD, "the recorder (process %d) did not attach", (int)t->recorder);
     return err;
 }
@@ -306,7 +303,7 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
         goto fail;
     t->handle.trace = grosr_session_trace(t->session, t->view);
     if ((err = await_collector(t, o)) || (err = prepare(t, o->warps)) ||
-        (err = snapshot_with_retry(t, FIRST_WAIT_NS)))
+        (err = snapshot_with_retry(t, GROSR_CLOCK_FIRST_TIMEOUT_NS)))
         goto fail;
     err = grosr_housekeeper_start(&t->housekeeper, t->session, SNAPSHOT_NS, snapshot_periodic, t);
     if (err)
@@ -471,7 +468,8 @@ int grosr_trace_close(struct grosr_tracing *t)
     dev_store_relaxed(&t->closed, 1u);
     pthread_mutex_unlock(&t->lock);
     grosr_housekeeper_stop(&t->housekeeper);
-    snapshot_with_retry(t, LAST_WAIT_NS); /* without it the time before goes on: no reason to fail */
+    snapshot_with_retry(
+        t, GROSR_CLOCK_LAST_TIMEOUT_NS); /* without it the time before goes on: no reason to fail */
     err = close_rings(t, &in_use);
     if (err)
         snprintf(text, sizeof(text), "%s", grosr_error());

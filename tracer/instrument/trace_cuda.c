@@ -10,6 +10,7 @@
 #include "../clock/clock.h"
 #include "../nvidia/cuda_driver.h"
 #include "../base/error.h"
+#include "../base/time_limits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,8 +18,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-
-#define COPY_TIMEOUT_NS 5000000000u
 
 extern const unsigned char grosr_clock_fatbin[]; /* fatbin.S */
 
@@ -150,7 +149,7 @@ static CUresult await(struct grosr_trace_cuda *c)
     CUresult code;
 
     while ((code = grosr_cuda.stream_query(c->stream)) == CUDA_ERROR_NOT_READY &&
-           grosr_host_clock_ns() - start < COPY_TIMEOUT_NS) {
+           grosr_host_clock_ns() - start < GROSR_DEVICE_COPY_TIMEOUT_NS) {
         struct timespec pause = {0, 20000};
         nanosleep(&pause, NULL);
     }
