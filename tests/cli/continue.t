@@ -54,8 +54,11 @@ for my $overflow (qw(drop block)) {
     for (1 .. 20) {
         my $p = attach($run, $db);
         # Most are killed when they have taken up the file, the others at any moment, perhaps before.
-        my $goes_on = $_ == 1 ? sub { -s $db } : sub { slurp($p->{err}) =~ /goes on/ };
-        until_true(sub { ended($p) || $goes_on->() }) if $_ % 5 < 3;
+        if ($_ == 1) {
+            until_read($db, 0);
+        } elsif ($_ % 5 < 3) {
+            until_true(sub { ended($p) || slurp($p->{err}) =~ /goes on/ }, 10);
+        }
         sleep(0.02 + rand(0.25));
         next if ended($p);
         kill('KILL', $p->{pid});
