@@ -64,7 +64,7 @@ chown -R 0:0 "$folder/root/source.git"
 # In the background, so that a signal ends it at once: unshare itself has most of them blocked, and its child dies with it.
 unshare --mount --pid --fork --kill-child "$0" --inside "$folder/root" &
 inner=$!
-trap 'kill -KILL "$inner" 2>/dev/null; wait "$inner"; rm -rf "$folder"' EXIT
+trap 'kill -KILL "$inner" 2>/dev/null || :; wait "$inner" || :; rm -rf --one-file-system "$folder"' EXIT
 code=0
 wait "$inner" || code=$?
 exit "$code"
