@@ -121,7 +121,7 @@ CREATE TABLE GROSR_LOSS (            -- one row a gap in a ring
     position INTEGER NOT NULL,       -- in the ring's stream, where the gap is
     time     INTEGER,                -- when recording resumed; NULL: it did not
     count    INTEGER NOT NULL,       -- events missing
-    reason   TEXT NOT NULL           -- 'dropped', 'overwritten' or 'unstored'
+    reason   TEXT NOT NULL           -- 'dropped', 'overwritten', 'unstored'; 'damaged': read, its time cannot be
 );
 
 CREATE TABLE GROSR_QUEUE_SAMPLE (    -- the queues' counters, as sampled by the collector

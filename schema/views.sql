@@ -255,6 +255,7 @@ facts AS (
            coalesce(' from ' || (SELECT round(value / 1e9, 3) FROM GROSR_META WHERE key = 'kept_from') || ' s on', '')
                AS kept,
            (SELECT sum(dropped + unstored) FROM GROSR_STREAM) AS records_lost,
+           (SELECT sum(count) || ' damaged events were left out' FROM GROSR_LOSS WHERE reason = 'damaged') AS damaged,
            (SELECT max(died) FROM GROSR_SESSION s
             WHERE NOT EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.session = s.session)) AS died),
 counters AS (
@@ -278,10 +279,14 @@ SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored
            WHEN NOT f.complete THEN 'being recorded, or the collector was killed'
            WHEN c.unbuilt THEN c.unbuilt || ' events stored but not in the tables'
            WHEN c.unaccounted THEN c.unaccounted || ' events unaccounted for'
-           WHEN c.died AND (c.ring IS NULL OR NOT c.closed) THEN 'process died; its last events may be missing'
-           WHEN NOT c.closed AND NOT c.detached THEN 'cut off before its writer finished'
+           WHEN c.died AND (c.ring IS NULL OR NOT c.closed) THEN
+               'process died; its last events may be missing' || CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
+           WHEN NOT c.closed AND NOT c.detached THEN
+               'cut off before its writer finished' || CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
            WHEN c.dropped + c.overwritten + c.unstored THEN
-               (c.dropped + c.overwritten + c.unstored) || ' of ' || c.written || ' events lost'
+               (c.dropped + c.overwritten + c.unstored) || ' of ' || c.written || ' events lost' ||
+               CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
+           WHEN c.ring IS NULL AND f.damaged IS NOT NULL THEN f.damaged
            WHEN c.ring IS NULL AND f.records_lost THEN f.records_lost || ' records of traced processes lost'
            WHEN c.detached THEN 'complete' || f.kept || ' up to where recording stopped'
            ELSE 'complete' || f.kept

@@ -152,6 +152,26 @@ sub traced
     is(grosr('recover', "$dir/saved", '-o', "$dir/again.db")->{code}, 0, 'a saved copy can be recovered too');
     my $tasks = 'SELECT count(*) || \' \' || sum(start) FROM GROSR_TASK';
     is(value("$dir/again.db", $tasks), value($db, $tasks), 'to the same rows');
+    # A stray write into a slot leaves it the right lap: a record is 16 bytes, the lap in the last of each half, the
+    # kind in the one before, 48 bits of time in front of it; 4 and 5 begin and end a task.
+    my @at = grep {
+        my @kind = map { [unpack('x6 C C x7 C', substr($before, $_, 16))] } $_ - 16, $_, $_ + 16;
+        !grep { $_->[0] < 4 || $_->[0] > 5 || $_->[1] != $_->[2] || $_->[1] != $kind[0][1] || !$_->[1] } @kind;
+    } map { 16 * $_ } 1 .. length($before) / 16 - 2;
+    cmp_ok(scalar(@at), '>', 100, 'the segment has records');
+    for my $time ("\0\0\0\0\0\0", "\xff\xff\xff\xff\xff\x7f", "\x11\x22\x33\x44\x55\x66") {
+        substr(my $damaged = $before, $at[@at / 2], 6) = $time;
+        spew("$dir/damaged", $damaged);
+        is(grosr('recover', "$dir/damaged", '-o', "$dir/again.db")->{code}, 0, 'a segment with a stray write');
+        my $name = join(' ', unpack('(H2)*', $time));
+        is(value("$dir/again.db", 'SELECT sum(count) FROM GROSR_LOSS WHERE reason = \'damaged\''), 1,
+           "$name: a record whose time cannot be is counted");
+        like(value("$dir/again.db", 'SELECT verdict FROM trace_health WHERE ring IS NULL'), qr/\b1 damaged events/, 'and reported');
+        my $range = 'SELECT min(start) || \' \' || max(end) FROM GROSR_TASK';
+        is(value("$dir/again.db", $range), value($db, $range), 'it makes no row with an impossible time');
+        is(value("$dir/again.db", 'SELECT count(*) FROM GROSR_TASK WHERE start > end'), 0, 'nor one that ends before it begins');
+        balanced("$dir/again.db", 'the counters reconcile');
+    }
     is(grosr('recover', '--remove', $p->{pid}, '-o', $db)->{code}, 0, 'recover --remove');
     no_segments($p, 'removes the segment');
     spew("$dir/short", substr($before, 0, 5000));

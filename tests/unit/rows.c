@@ -100,6 +100,68 @@ static void whole(void)
     }
 }
 
+/* Adds a run of records of ring 0 at once: kind, payload, time. */
+static void run(const struct grosr_pair *records, uint32_t count)
+{
+    is(grosr_rows_add(rows, 0, position[0], records, count, origin), 0, "a run of %u records", count);
+    position[0] += count;
+}
+
+#define AT(kind, function, task, time) \
+    grosr_event_pack(0, GROSR_EV_TASK_##kind, origin + (time), grosr_payload_task(function, task))
+
+static void damaged(void)
+{
+    begin();
+    const struct grosr_pair records[] = {
+        AT(BEGIN, 0, 0, 1000000),      AT(END, 0, 0, 2000000),
+        AT(BEGIN, 0, 9, 1000000000),                          /* far too late */
+        AT(BEGIN, 0, 1, 3000000),      AT(END, 0, 9, 500000), /* too early */
+        AT(END, 0, 1, 4000000),        AT(BEGIN, 0, 2, 5000000),
+        AT(END, 0, 2, 5000000 - 9000), /* the clocks of two SMs */
+    };
+    run(records, 4);
+    run(records + 4, 1);
+    run(records + 5, 3);
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 3), 6000000);
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(2, GROSR_TASK_SPAWNED), 4000000); /* before its task */
+    event(0, GROSR_EV_INSTANT, 0, 8000000);
+    event(0, GROSR_EV_TASK_SPAWN, grosr_payload_task(2, GROSR_TASK_SPAWNED + 2), 6000000);
+    event(0, GROSR_EV_TASK_END, grosr_payload_task(0, 3), 9000000);
+    event(0, GROSR_EV_LOST, 5, 20000000); /* stamped after the record behind it */
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 4), 10000000);
+    event(0, GROSR_EV_TASK_END, grosr_payload_task(0, 4), 11000000);
+    end();
+    is(ask("SELECT count(*) FROM GROSR_TASK"), 5, "the tasks of records in order");
+    is(ask("SELECT count(*) FROM GROSR_TASK WHERE end IS NULL OR start > end + 10000 OR end > 20000000 OR "
+           "start IS NULL"),
+       0, "have their times");
+    is(ask("SELECT sum(count) FROM GROSR_LOSS WHERE reason = 'damaged'"), 3, "damaged records are counted");
+    is(ask("SELECT position FROM GROSR_LOSS WHERE reason = 'damaged' ORDER BY rowid LIMIT 1"), 2,
+       "where they were");
+    is(ask("SELECT verdict = '3 damaged events were left out' FROM trace_health WHERE ring IS NULL"), 1,
+       "and the verdict has them");
+
+    begin();
+    const struct grosr_pair back[] = {
+        AT(BEGIN, 0, 0, 7200000000000), AT(END, 0, 0, 7200001000000), AT(BEGIN, 0, 1, 1000000),
+        AT(END, 0, 1, 2000000),         AT(BEGIN, 0, 2, 3000000),     AT(END, 0, 2, 4000000),
+    };
+    run(back, 6);
+    end();
+    is(ask("SELECT count(*) FROM GROSR_TASK WHERE start < end"), 3,
+       "a clock that was set back damages nothing");
+    is(ask("SELECT count(*) FROM GROSR_LOSS"), 0, "and loses nothing");
+
+    begin();
+    const struct grosr_pair first[] = {AT(BEGIN, 0, 9, 7200000000000), AT(BEGIN, 0, 0, 1000000),
+                                       AT(END, 0, 0, 2000000)};
+    run(first, 3);
+    end();
+    is(ask("SELECT count(*) FROM GROSR_TASK"), 1, "a first record that is damaged");
+    is(ask("SELECT count FROM GROSR_LOSS WHERE position = 0"), 1, "is counted");
+}
+
 static void losses(void)
 {
     begin();
@@ -449,6 +511,7 @@ int main(void)
 {
     snprintf(path, sizeof(path), "/tmp/grosr-rows-%d.db", (int)getpid());
     whole();
+    damaged();
     losses();
     spawned();
     suspended();

@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The clocks of two SMs may differ, but not by this. */
-#define CLOCK_SKEW_NS 10000u
-
 /* Spawn numbers wrap (event.h): one is resolved to within this distance of the latest. */
 #define SPAWN_REACH (UINT64_C(1) << (GROSR_TASK_SPAWN_BITS - 1))
 
@@ -397,6 +394,51 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     }
 }
 
+/* A record that is only counted, since it is too old. */
+static int skip_event(struct grosr_rows *r, uint32_t ring, uint64_t position, struct grosr_pair e,
+                      uint64_t near_ns)
+{
+    uint32_t kind = grosr_event_kind(e);
+
+    if (kind == GROSR_EV_LOST)
+        r->ring[ring].marked_drops += grosr_event_payload(e);
+    else if (kind == GROSR_EV_WORKER_START || kind == GROSR_EV_WORKER_STOP)
+        return add_event(r, ring, position, e, near_ns);
+    else
+        r->cut++;
+    return 0;
+}
+
+/* Adds or skips records. Damaged ones become rows of GROSR_LOSS, one for those that follow each other. */
+static int add_events(struct grosr_rows *r, uint32_t index, uint64_t first, const struct grosr_pair *records,
+                      uint32_t count, uint64_t near_ns, bool skip)
+{
+    struct ring_state *ring = &r->ring[index];
+    bool in_order = rows_in_order(ring, records, count, near_ns), set_back = r->clock->epochs > 1;
+    uint32_t damaged = 0;
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < count; i++) {
+        uint32_t kind = grosr_event_kind(records[i]);
+        if (!in_order && !rows_may_be(ring, records, i, count, near_ns, set_back)) {
+            damaged++;
+        } else {
+            if (kind != GROSR_EV_LOST && kind != GROSR_EV_TASK_SPAWN)
+                ring->ordered_ns =
+                    grosr_clock_extend(grosr_event_time(records[i]), GROSR_KIND_SHIFT, near_ns);
+            err = skip ? skip_event(r, index, first + i, records[i], near_ns)
+                       : add_event(r, index, first + i, records[i], near_ns);
+            if (damaged && !err)
+                err = grosr_store_loss(r->store, (uint32_t)r->base.ring + index, first + i - damaged,
+                                       GROSR_NULL, damaged, "damaged");
+            damaged = 0;
+        }
+    }
+    return err || !damaged ? err
+                           : grosr_store_loss(r->store, (uint32_t)r->base.ring + index,
+                                              first + count - damaged, GROSR_NULL, damaged, "damaged");
+}
+
 void grosr_rows_resume(struct grosr_rows *r, uint32_t ring, uint64_t position)
 {
     r->ring[ring].expected = position;
@@ -429,8 +471,7 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
         err = loss(r, ring, expected, ring_time(r, &r->ring[ring], until), GROSR_NULL, first - expected,
                    "overwritten");
     }
-    for (uint32_t i = 0; !err && i < count; i++)
-        err = add_event(r, ring, first + i, records[i], near_ns);
+    err = err ? err : add_events(r, ring, first, records, count, near_ns, false);
     r->ring[ring].expected = first + count;
     return err ? err : write_waiting(r, &r->ring[ring], false);
 }
@@ -439,17 +480,8 @@ int grosr_rows_skip(struct grosr_rows *r, uint32_t ring, uint64_t first, const s
                     uint32_t count, uint64_t near_ns)
 {
     struct ring_state *state = &r->ring[ring];
-    int err = 0;
+    int err = add_events(r, ring, first, records, count, near_ns, true);
 
-    for (uint32_t i = 0; !err && i < count; i++) {
-        uint32_t kind = grosr_event_kind(records[i]);
-        if (kind == GROSR_EV_LOST)
-            state->marked_drops += grosr_event_payload(records[i]);
-        else if (kind == GROSR_EV_WORKER_START || kind == GROSR_EV_WORKER_STOP)
-            err = add_event(r, ring, first + i, records[i], near_ns);
-        else
-            r->cut++;
-    }
     if (count)
         state->latest_ns =
             grosr_clock_extend(grosr_event_time(records[count - 1]), GROSR_KIND_SHIFT, near_ns);

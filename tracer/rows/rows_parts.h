@@ -8,6 +8,9 @@
 #include "enqueue_times.h"
 #include "rows.h"
 
+/* The clocks of two SMs may differ, but not by this. */
+#define CLOCK_SKEW_NS 10000u
+
 /* Spans of one ring that have begun. A warp has at most one task a lane, but a loss can hide ends. */
 #define OPEN_MAX 256u
 
@@ -31,6 +34,7 @@ struct ring_state {
     int64_t worker;    /* the file's number; GROSR_NULL for the host's ring */
     int64_t start, end;
     int64_t sm;
+    uint64_t ordered_ns;   /* device time of the latest record that was in order; 0: none */
     uint64_t marked_drops; /* drops counted by the ring's markers */
 
     /* Tasks whose enqueue events are in this ring; a worker's spawns are counted from 0, without wrapping. */
@@ -56,5 +60,14 @@ struct grosr_rows {
     size_t waiting;         /* rows, all rings */
     uint32_t names_written; /* entries of the name table */
 };
+
+/*
+ * Whether records that follow those before can all be, by their times alone; and if not, whether record `i`
+ * can. `was_set_back`: the device's clock has been, at some time (rows_order.c).
+ */
+bool rows_in_order(const struct ring_state *ring, const struct grosr_pair *records, uint32_t count,
+                   uint64_t near_ns);
+bool rows_may_be(const struct ring_state *ring, const struct grosr_pair *records, uint32_t i, uint32_t count,
+                 uint64_t near_ns, bool was_set_back);
 
 #endif
