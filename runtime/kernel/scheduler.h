@@ -119,9 +119,9 @@ GROSR_DEVICE void grosr_service_run(const struct grosr_launch *launch)
     uint64_t answered = 0, urgent = 0, seen[GROSR_QUEUE_PORTS_MAX / GROSR_LANES + 1] = {};
 
     if (dev_lane() == 0)
-        sys_store_release(&session->device_epoch_ns, dev_clock_ns());
+        sys_store_relaxed(&session->device_epoch_ns, dev_clock_ns()); /* grosr_clock_answer() releases it */
     for (;;) {
-        /* Last of all, so that the positions are final. */
+        /* Last of all, so that the positions are final. Pairs with grosr_worker_run(). */
         uint32_t left = dev_shfl32(dev_load_acquire(&launch->control->left), 0);
         bool moved = grosr_service_ports(&launch->queue, seen);
         if (left == launch->workers)

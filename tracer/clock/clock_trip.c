@@ -16,9 +16,9 @@ static int round_trip(const struct grosr_session *s, uint64_t ping, uint64_t dea
     struct grosr_pair pong;
 
     trip->before_ns = grosr_host_clock_ns();
-    sys_store_release(&h->ping, ping);
+    sys_store_release(&h->ping, ping); /* pairs with grosr_service_run() and grosr_trace_answer() */
     for (;;) {
-        pong = sys_load_pair_acquire(&h->pong);
+        pong = sys_load_pair_acquire(&h->pong); /* pairs with grosr_clock_answer(): the epoch is there */
         if ((pong.hi & GROSR_PAYLOAD_MASK) == (ping & GROSR_PAYLOAD_MASK) && grosr_event_lap(pong) >= 0)
             break;
         if (++spins > 2000) {

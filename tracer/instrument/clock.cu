@@ -9,9 +9,9 @@
 
 extern "C" __global__ void grosr_clock_kernel(struct grosr_session_header *session, uint64_t answered)
 {
-    /* Once: 48 bits of a time are extended by it. Release: before any answer is found. */
+    /* Once: times are extended by it to 64 bits. grosr_clock_answer() releases it. */
     if (sys_load_relaxed(&session->device_epoch_ns) == 0)
-        sys_store_release(&session->device_epoch_ns, dev_clock_ns());
+        sys_store_relaxed(&session->device_epoch_ns, dev_clock_ns());
     uint64_t first = grosr_trace_answer(session, answered, FIRST_NS, 1);
     if (first != answered)
         grosr_trace_answer(session, first, NEXT_NS, 64);
