@@ -49,11 +49,11 @@ extern "C" __global__ void bench_hop(dev32 *word, uint64_t *time, uint32_t trips
     for (uint32_t i = 1; i <= trips; i++) {
         if (blockIdx.x == 0) {
             time[i - 1] = dev_clock_ns();
-            dev_store_release(&word[0], i); /* pairs with the load below */
-            while (dev_load_acquire(&word[far]) != i)
+            dev_store_release(&word[0], i);           /* pairs with the load below */
+            while (dev_load_acquire(&word[far]) != i) /* pairs with the store below */
                 continue;
         } else {
-            while (dev_load_acquire(&word[0]) != i)
+            while (dev_load_acquire(&word[0]) != i) /* pairs with the store above */
                 continue;
             dev_store_release(&word[far], i); /* pairs with the load above */
         }
@@ -62,9 +62,9 @@ extern "C" __global__ void bench_hop(dev32 *word, uint64_t *time, uint32_t trips
         time[trips] = dev_clock_ns();
 }
 
-extern "C" __global__ void bench_step(sys32 *flag, uint32_t value)
+extern "C" __global__ void bench_step(sys32 *word, uint32_t value)
 {
-    sys_store_release(flag, value);
+    sys_store_release(word, value); /* pairs with await() */
 }
 
 extern "C" __global__ void __launch_bounds__(256) bench_compute(uint32_t *result, uint32_t rounds)

@@ -121,7 +121,8 @@ GROSR_DEVICE void grosr_bench_emit_run(const struct grosr_bench_launch *l, enum 
         end += steps;
         dev_syncwarp();
         if (dev_lane() == 0) {
-            sys_store_release(&l->trace.workers[warp].sm, dev_sm() + 1); /* what was stored has arrived */
+            sys_store_release(&l->trace.workers[warp].sm,
+                              dev_sm() + 1); /* after the store of buffer, which has arrived */
             l->span_ns[warp] = dev_clock_ns() - start;
         }
     }

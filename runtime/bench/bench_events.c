@@ -104,7 +104,7 @@ void grosr_bench_events_write(struct grosr_bench_events *e, uint32_t index)
         struct grosr_pair event = r->event[r->written];
         sys_store_pair_relaxed(&slots[position % layout->capacity], event.lo | lap, event.hi | lap);
     }
-    sys_store_release(&grosr_session_ring(e->session, index)->checked_to, r->base + r->written);
+    sys_store_relaxed(&grosr_session_ring(e->session, index)->checked_to, r->base + r->written);
 }
 
 void grosr_bench_events_free(struct grosr_bench_events *e)

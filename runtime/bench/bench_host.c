@@ -222,7 +222,7 @@ static void *echo_main(void *arg)
             continue;
         }
         step = 0;
-        sys_store_release(&e->response, seen = request);
+        sys_store_release(&e->response, seen = request); /* pairs with pingpong_echo() */
     }
     return NULL;
 }
@@ -243,8 +243,8 @@ static int pingpong_echo(const struct grosr_bench_options *o, struct grosr_bench
     for (uint32_t i = 1; i <= trips; i++) {
         uint64_t start = grosr_host_clock_ns();
         uint32_t step = 0;
-        sys_store_release(&e.request, i);
-        while (sys_load_acquire(&e.response) != i)
+        sys_store_release(&e.request, i);          /* pairs with echo_main() */
+        while (sys_load_acquire(&e.response) != i) /* pairs with echo_main() */
             dev_backoff(&step);
         samples[i - 1] = (double)(grosr_host_clock_ns() - start);
     }

@@ -18,6 +18,7 @@ static int await(const sys32 *word, uint32_t value)
 {
     uint64_t start = 0;
 
+    /* Pairs with bench_step(). */
     for (uint32_t i = 0; sys_load_acquire(word) != value; i++) {
         if (i % 65536 != 65535)
             continue;
@@ -45,14 +46,14 @@ static int time_echo(struct grosr_bench_cuda *b, const struct grosr_bench_option
     for (uint32_t i = 1; !err && i <= last; i++) {
         grosr_bench_round(report, i - 1, warm);
         uint64_t start = grosr_host_clock_ns();
-        sys_store_release(&b->word[0], i);
+        sys_store_relaxed(&b->word[0], i);
         err = await(&b->word[GROSR_BENCH_WORD_STRIDE], i);
         if (i > warm)
             samples[i - warm - 1] = (double)(grosr_host_clock_ns() - start);
         if (!err && *o->stop)
             err = -ECANCELED;
     }
-    sys_store_release(&b->word[0], last); /* in any case */
+    sys_store_relaxed(&b->word[0], last); /* in any case */
     if (!err)
         err = grosr_bench_cuda_wait(b, ECHO_TIMEOUT_NS);
     if (!err)
