@@ -35,6 +35,7 @@ void grosr_stop(grosr *rt)
     /* As grosr_enter(), without a text: a signal handler may call this. */
     if (!rt || rt->process != grosr_fork_number())
         return;
+    /* The addition as in grosr_enter(). */
     if (!(dev_add_acq_rel(&rt->gate, 1) & GATE_CLOSED))
         stop(rt);
     grosr_leave(rt);
@@ -66,6 +67,7 @@ static int finish_once(grosr *rt)
     pthread_mutex_lock(&rt->lock);
     dev_store_relaxed(&rt->finishing, 1u);
     pthread_mutex_unlock(&rt->lock);
+    /* Pairs with stop(). */
     if (!sys_load_acquire(&rt->stopping)) {
         err = grosr_drain(rt, GROSR_FOREVER);
         if (err == -ECANCELED) /* grosr_stop() was called, which is not a failure */
@@ -181,7 +183,7 @@ int grosr_close(grosr *rt)
     if (err)
         return err == -ESHUTDOWN ? grosr_fail(EALREADY, "the runtime has been closed") : err;
     err = in_callback(rt, GROSR_CALL_CLOSE);
-    if (!err && dev_cas_acquire(&rt->closing, 0, 1))
+    if (!err && dev_cas_relaxed(&rt->closing, 0, 1))
         err =
             grosr_refuse(rt, GROSR_CALL_CLOSE, grosr_fail(EALREADY, "another thread is closing the runtime"));
     if (err) {
@@ -200,5 +202,6 @@ int grosr_close(grosr *rt)
 
 const struct grosr_session *grosr_runtime_session(const grosr *rt)
 {
+    /* Pairs with grosr_shut(). */
     return grosr_check(rt) || dev_load_acquire(&rt->gate) & GATE_CLOSED ? NULL : rt->session;
 }

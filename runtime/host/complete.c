@@ -34,11 +34,11 @@ void grosr_wait_a_little(const grosr *rt, struct waiter *w)
 
 int grosr_ending(grosr *rt)
 {
-    int err = (int)sys_load_acquire(&rt->failed);
+    int err = (int)sys_load_acquire(&rt->failed); /* pairs with grosr_poll_device(): the text */
 
     if (err)
         return grosr_fail(err, "%s", rt->failure);
-    if (sys_load_acquire(&rt->stopping))
+    if (sys_load_acquire(&rt->stopping)) /* pairs with stop() */
         return grosr_fail(ECANCELED, "the runtime is stopping");
     return 0;
 }
@@ -91,7 +91,7 @@ static uint64_t count_done(const sys128 *slot, uint64_t lap, uint64_t count)
 {
     uint64_t k = 0;
 
-    while (k < count && grosr_queue_holds(sys_load_pair_acquire(&slot[k]), lap))
+    while (k < count && grosr_queue_holds(sys_load_pair_acquire(&slot[k]), lap)) /* as in peek() */
         k++;
     return k;
 }
@@ -145,7 +145,8 @@ static uint64_t collect(grosr *rt)
 
 bool grosr_become_collector(grosr *rt)
 {
-    /* Load before the exchange: waiters share the line instead of taking it from each other. */
+    /* Load before the exchange: waiters share the line instead of taking it from each other. Pairs with
+     * grosr_resign_collector(). */
     return !dev_load_relaxed(&rt->collecting) && !dev_cas_acquire(&rt->collecting, 0, 1);
 }
 
@@ -177,7 +178,8 @@ void grosr_cancel_rest(grosr *rt)
     reserved = dev_load_acquire(&rt->reserved); /* as in collect() */
     for (t = dev_load_relaxed(&rt->retired); t < reserved; t++) {
         const struct batch *b = front_batch(rt, t);
-        struct grosr_pair r = sys_load_pair_acquire(&rt->results[t & mask]);
+        struct grosr_pair r =
+            sys_load_pair_acquire(&rt->results[t & mask]); /* pairs with grosr_result_write() */
         bool done = grosr_queue_holds(r, grosr_queue_lap(rt->capacity_log2, t));
         if (b->results) {
             b->results[t - b->first].value = done ? grosr_queue_wide(r) : 0;
@@ -250,8 +252,8 @@ static int test(grosr *rt, uint64_t task, struct grosr_result *result)
         return grosr_refuse(rt, GROSR_CALL_TEST,
                             grosr_fail(EINVAL, "task %llu has not been submitted", (unsigned long long)task));
     /*
-     * Acquire both words: they are read before `retired` is. A slot that changes hands while we look is one
-     * whose task is retired.
+     * Acquire both words, before the load of retired: a slot that changes hands while we look is one whose
+     * task is retired.
      */
     struct grosr_pair r = peek(slot, lap);
     r.hi = sys_load_acquire((const sys64 *)(const void *)&slot->hi) ^ lap;

@@ -43,14 +43,14 @@ int grosr_enter(grosr *rt)
 
 void grosr_leave(grosr *rt)
 {
-    dev_add_acq_rel(&rt->gate, UINT32_MAX); /* release: what the call did, for grosr_shut() */
+    dev_add_acq_rel(&rt->gate, UINT32_MAX); /* release: what the call did. Pairs with grosr_shut(). */
 }
 
 void grosr_shut(grosr *rt)
 {
     uint32_t step = 0;
 
-    dev_add_acq_rel(&rt->gate, GATE_CLOSED);
+    dev_add_acq_rel(&rt->gate, GATE_CLOSED);                 /* pairs with grosr_enter() */
     while (dev_load_acquire(&rt->gate) != (GATE_CLOSED | 1)) /* pairs with grosr_leave() */
         dev_backoff(&step);
 }

@@ -130,7 +130,8 @@ static struct claim claim(grosr *rt, uint64_t first, uint64_t count)
         grosr_record_locked(rt, GROSR_EV_TASK_ENQUEUE,
                             grosr_payload_task((uint32_t)grosr_min64(n - done, 0xffff), first + done));
     dev_store_relaxed(&rt->claimed, first + n); /* a hint to who waits for its turn */
-    /* Before the tasks themselves, so that no reader sees more taken than enqueued. */
+    /* Before the tasks themselves, so that no reader sees more taken than enqueued. Pairs with the loads in
+     * grosr_session_queue_counts() and grosr_session_queue_oldest(). */
     sys_store_release(&grosr_session_queue(rt->session, 0)->enqueued, first + n);
     watch_depth(rt, first + n);
     return c;
