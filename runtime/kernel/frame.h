@@ -124,14 +124,16 @@ GROSR_DEVICE bool grosr_frame_add_completions(struct grosr_frame *frames, struct
         grosr_frame_mark(f, t.mark);
     if (t.frame & GROSR_FRAME_WIDE) {
         dev_add_relaxed(&f->sum, t.low + (t.high << 32));
-        /* Release: sum, mark, and what the children wrote. Acquire: what all others wrote. */
+        /* Release: sum, mark, and what the children wrote. Acquire: what all others wrote. Pairs with itself,
+         * grosr_frame_add_completions(), where others call it. */
         return dev_add_acq_rel(&f->pending, 0u - t.count) == t.count;
     }
     dev_add_relaxed(&f->high, count + t.high);
-    if (t.mark) /* release: mark, and what the children wrote; acquire: what all others wrote */
-        before = dev_add_acq_rel(&f->low, low);
+    /* Release: mark, and what the children wrote. Acquire: what all others, who call this too, wrote. */
+    if (t.mark)
+        before = dev_add_acq_rel(&f->low, low); /* pairs with grosr_frame_expect() */
     else
-        before = dev_add_acquire(&f->low, low);
+        before = dev_add_acquire(&f->low, low); /* pairs with grosr_frame_expect() */
     return (before + low) >> GROSR_COUNT_SHIFT == 0;
 }
 
@@ -141,7 +143,8 @@ GROSR_DEVICE bool grosr_frame_expect(struct grosr_frame *f, uint32_t children)
     uint64_t count = 0 - ((uint64_t)children << GROSR_COUNT_SHIFT);
 
     dev_add_relaxed(&f->high, count);
-    /* Release: how the task resumes. Acquire: what the children wrote. */
+    /* Release: how the task resumes. Acquire: what the children wrote. Pairs with
+     * grosr_frame_add_completions(). */
     return (dev_add_acq_rel(&f->low, count) + count) >> GROSR_COUNT_SHIFT == 0;
 }
 

@@ -162,7 +162,7 @@ GROSR_DEVICE struct grosr_taken grosr_share_read(struct grosr_share s, uint32_t 
     struct grosr_quad q = {};
 
     if (dev_lane() < want)
-        q = dev_load_quad_acquire(grosr_share_slot(s, head + dev_lane()));
+        q = dev_load_quad_acquire(grosr_share_slot(s, head + dev_lane())); /* pairs with grosr_share_fill() */
     taken.e = grosr_entry_unpack(q);
     taken.count = grosr_share_filled(s, want, head, q);
     return taken;
@@ -213,7 +213,8 @@ GROSR_DEVICE bool grosr_share_take_lane(struct grosr_share s, struct grosr_entry
 
     if (dev_load_relaxed(&s.ends->tail) == head)
         return false;
-    struct grosr_quad q = dev_load_quad_acquire(grosr_share_slot(s, head));
+    struct grosr_quad q =
+        dev_load_quad_acquire(grosr_share_slot(s, head)); /* pairs with grosr_share_fill() */
     if (!grosr_entry_holds(q, grosr_share_lap(s, head)))
         return false;
     *e = grosr_entry_unpack(q);

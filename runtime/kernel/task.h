@@ -289,7 +289,8 @@ GROSR_DEVICE int grosr_signal(struct grosr_task_context *task, grosr_waiting wai
     struct grosr_frame *f = &launch->frame[index];
     if ((dev_load_relaxed(&f->whose) & GROSR_TASK_ID_MASK) != (waiting & GROSR_TASK_ID_MASK))
         return ESTALE;
-    /* Release: what the signalling task wrote; acquire: what the others did. */
+    /* Release: what the signalling task wrote. Acquire: what the others did. Pairs with itself,
+     * grosr_signal(), where others call it. */
     if (dev_add_acq_rel(&f->pending, ~0u) == 1)
         grosr_frame_ready(launch, &task->deque, (uint32_t)index);
     return 0;
