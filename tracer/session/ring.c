@@ -20,7 +20,7 @@ void grosr_ring_reader_open(struct grosr_ring_reader *r, const struct grosr_sess
     r->ring = grosr_session_ring(s, index);
     r->slots = slots_of(s, index);
     r->capacity = s->ring[index].capacity;
-    r->position = sys_load_acquire(&r->ring->read_to);
+    r->position = sys_load_acquire(&r->ring->read_to); /* pairs with grosr_ring_read() */
     r->read = sys_load_relaxed(&r->ring->read);
     r->overwritten = sys_load_relaxed(&r->ring->overwritten);
     /* A collector that was killed between its three stores had not given the slots free yet. */
@@ -65,7 +65,8 @@ static uint32_t copy(const struct grosr_ring_reader *r, struct grosr_pair *recor
 
     *ahead = 0;
     while (n < max) {
-        struct grosr_pair record = sys_load_pair_acquire(&r->slots[index]); /* before checked_to below */
+        /* Before the load of checked_to in grosr_ring_read(). */
+        struct grosr_pair record = sys_load_pair_acquire(&r->slots[index]);
         int laps = whole(record) ? laps_ahead(record, lap) : -1;
         if (laps) {
             *ahead = laps > 0 ? laps : 0;
@@ -93,12 +94,12 @@ uint32_t grosr_ring_read(struct grosr_ring_reader *r, struct grosr_pair *records
     uint32_t n = 0;
 
     for (int tries = 0; tries < TRIES; tries++) {
-        uint64_t writer = sys_load_acquire(&r->ring->checked_to);
+        uint64_t writer = sys_load_relaxed(&r->ring->checked_to);
         int ahead;
         if (writer > r->position + r->capacity)
             skip_to(r, writer - r->capacity + start);
         n = copy(r, records, max, &ahead);
-        writer = sys_load_acquire(&r->ring->checked_to);
+        writer = sys_load_relaxed(&r->ring->checked_to);
         if (writer > r->position + UINT64_C(250) * r->capacity) {
             n = 0;
             continue;
@@ -135,7 +136,7 @@ static uint64_t find_end(const struct grosr_session *s, uint32_t index)
     const struct grosr_ring *ring = grosr_session_ring(s, index);
     const sys128 *slots = slots_of(s, index);
     uint32_t capacity = s->ring[index].capacity;
-    uint64_t bound = sys_load_acquire(&ring->checked_to), read_to = sys_load_relaxed(&ring->read_to);
+    uint64_t bound = sys_load_relaxed(&ring->checked_to), read_to = sys_load_relaxed(&ring->read_to);
     uint64_t start = (bound > read_to ? bound : read_to) / capacity * capacity;
     uint32_t low = 0, high = capacity; /* slots below `low` are of this lap or newer, from `high` on older */
 
@@ -152,7 +153,7 @@ static uint64_t find_end(const struct grosr_session *s, uint32_t index)
 
 void grosr_ring_rewind(struct grosr_ring_reader *r, const struct grosr_session *s, uint32_t index)
 {
-    uint64_t closed = sys_load_acquire(&r->ring->closed_at);
+    uint64_t closed = sys_load_acquire(&r->ring->closed_at); /* pairs with grosr_emit_close() */
     uint64_t end = closed ? closed - 1 : find_end(s, index);
 
     r->position = end > r->capacity ? end - r->capacity : 0;
@@ -160,16 +161,16 @@ void grosr_ring_rewind(struct grosr_ring_reader *r, const struct grosr_session *
     r->read = r->markers = 0;
     sys_store_relaxed(&r->ring->read, 0);
     sys_store_relaxed(&r->ring->overwritten, r->overwritten);
-    sys_store_release(&r->ring->read_to, r->position);
+    sys_store_relaxed(&r->ring->read_to, r->position);
 }
 
 void grosr_ring_count(const struct grosr_session *s, uint32_t index, struct grosr_ring_counts *c)
 {
     const struct grosr_ring *ring = grosr_session_ring(s, index);
-    uint64_t closed = sys_load_acquire(&ring->closed_at), end;
+    uint64_t closed = sys_load_acquire(&ring->closed_at), end; /* pairs with grosr_emit_close() */
 
     c->closed = closed != 0;
-    uint64_t read_to = sys_load_acquire(&ring->read_to);
+    uint64_t read_to = sys_load_acquire(&ring->read_to); /* pairs with grosr_ring_read() */
 
     c->read = sys_load_relaxed(&ring->read);
     c->overwritten = sys_load_relaxed(&ring->overwritten);

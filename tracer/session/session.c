@@ -211,8 +211,9 @@ void grosr_session_queue_counts(const struct grosr_session *s, uint32_t queue, u
     uint64_t taken = 0, completed = sys_load_relaxed(&entry->completed), published;
 
     for (uint32_t i = 0; i < q->ports; i++)
-        taken += sys_load_acquire(&port[i].taken); /* before `enqueued`: what was taken had been published */
-    published = sys_load_acquire(&entry->enqueued);
+        /* Before the load of enqueued: what was taken had been published. */
+        taken += sys_load_acquire(&port[i].taken);
+    published = sys_load_acquire(&entry->enqueued); /* pairs with claim() */
     /* The service warp tells of the ports now and then. What is completed had been taken, and a task is
      * published when the one a capacity before it is completed. */
     taken = taken > completed ? taken : completed;
@@ -233,12 +234,12 @@ uint64_t grosr_session_queue_oldest(const struct grosr_session *s, uint32_t queu
     uint64_t oldest = UINT64_MAX;
 
     for (uint32_t i = 0; i < q->ports; i++) {
-        uint64_t taken = sys_load_acquire(&port[i].taken);
+        uint64_t taken = sys_load_acquire(&port[i].taken); /* before the load of enqueued */
         uint64_t task = (taken / q->chunk * q->ports + i) * q->chunk + taken % q->chunk;
         if (task < oldest)
             oldest = task;
     }
-    if (oldest >= sys_load_acquire(&grosr_session_queue(s, queue)->enqueued))
+    if (oldest >= sys_load_acquire(&grosr_session_queue(s, queue)->enqueued)) /* pairs with claim() */
         return 0;
     return sys_load_relaxed(&time[oldest / q->chunk % q->chunks]);
 }

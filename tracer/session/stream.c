@@ -81,7 +81,7 @@ void grosr_stream_reader_open(struct grosr_stream_reader *r, const struct grosr_
     r->stream = grosr_session_stream(s, stream);
     r->bytes = s->base + s->stream[stream].bytes_at;
     r->capacity = s->stream[stream].capacity;
-    r->position = sys_load_acquire(&r->stream->read_to);
+    r->position = sys_load_acquire(&r->stream->read_to); /* pairs with grosr_stream_read() */
     r->read = sys_load_relaxed(&r->stream->read);
     r->broken = false;
 }
@@ -137,5 +137,6 @@ size_t grosr_stream_read(struct grosr_stream_reader *r, unsigned char *to, size_
 
 bool grosr_stream_at_end(const struct grosr_stream_reader *r)
 {
+    /* Pairs with grosr_stream_write(). */
     return r->broken || sys_load_acquire(&r->stream->written_to) == r->position;
 }

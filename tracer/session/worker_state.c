@@ -55,17 +55,19 @@ bool grosr_worker_read(const struct grosr_session *session, uint32_t worker, str
     bool known = false;
 
     for (int i = 0; i < READS_MAX; i++) {
-        /* Ordered loads: the counts are those of the state if the same word stands there after them. */
-        struct grosr_pair word = sys_load_pair_acquire(&entry->state);
+        /* The counts are those of the state if the same word stands there after them. */
+        struct grosr_pair word =
+            sys_load_pair_acquire(&entry->state); /* before the loads of counts and spawns */
         if (counts) {
+            /* Both stand before the load of state that checks them. */
             struct grosr_pair run = sys_load_pair_acquire(&entry->counts);
-            struct grosr_pair spawns = sys_load_pair_acquire(&entry->spawns);
+            struct grosr_pair spawns = sys_load_pair_acquire(&entry->spawns); /* before the load of state */
             *counts = (struct grosr_worker_counts){run.lo, run.hi, spawns.lo, spawns.hi};
         }
         if (!grosr_worker_decode(word, state))
             continue;
         known = true;
-        if (!counts || sys_load_pair_acquire(&entry->state).lo == word.lo)
+        if (!counts || sys_load_pair_relaxed(&entry->state).lo == word.lo)
             break;
     }
     return known;
