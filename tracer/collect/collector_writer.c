@@ -101,7 +101,8 @@ static bool commit(struct collector *c, uint64_t now)
         struct grosr_source *s = c->source[i];
         if (s->finished)
             continue;
-        collector_failed(c, grosr_source_write_counters(s, c->store, sys_load_acquire(&s->ended) != 0, &sum));
+        bool ended = sys_load_acquire(&s->ended) != 0; /* pairs with hand_over() */
+        collector_failed(c, grosr_source_write_counters(s, c->store, ended, &sum));
         if (!c->error && !collector_is_idle(c, now))
             collector_failed(c, grosr_source_write_clock(s, c->store, false));
         if (!c->error)

@@ -43,7 +43,7 @@ static int allocate(struct grosr_source *s)
 int grosr_source_open(struct grosr_source **out, struct grosr_session *session, bool owned, int level)
 {
     struct grosr_session_header *live = grosr_session_live(session);
-    uint32_t other = sys_load_acquire(&live->collector_pid);
+    uint32_t other = sys_load_acquire(&live->collector_pid); /* pairs with grosr_session_set_collector() */
     struct grosr_source *s;
 
     if (other && other != (uint32_t)getpid() && grosr_process_start_time(other, NULL) == 0)
@@ -123,7 +123,7 @@ void grosr_source_sample(struct grosr_source *s, struct grosr_batch *b, uint64_t
 {
     for (uint32_t i = 0; i < s->session->header.queues && b->samples < GROSR_BATCH_SAMPLES; i++) {
         struct grosr_queue_sample sample = {.time = (int64_t)now, .source = s, .queue = i};
-        /* First, so that no sample has more completed than taken. */
+        /* Before the loads of taken and enqueued: no sample has more completed than taken. */
         sample.completed = sys_load_acquire(&grosr_session_queue(s->session, i)->completed);
         grosr_session_queue_counts(s->session, i, &sample.enqueued, &sample.dequeued);
         if (s->latest[i].enqueued == sample.enqueued && s->latest[i].dequeued == sample.dequeued &&
@@ -230,6 +230,7 @@ static void count_reader(const struct grosr_source *s, uint32_t i, struct grosr_
 static bool can_end(struct grosr_source *s, bool stop)
 {
     struct grosr_session_header *live = grosr_session_live(s->session);
+    /* Pairs with finish_once() and grosr_trace_close(): all rings have been closed before. */
     bool closed = sys_load_acquire(&live->state) == GROSR_SESSION_CLOSED;
 
     if (stop) {

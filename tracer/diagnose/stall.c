@@ -90,6 +90,7 @@ static struct view view_of(const struct grosr_session *session)
     uint32_t level = sys_load_relaxed(&grosr_session_live(session)->level);
 
     for (uint32_t i = 0; i < session->header.queues; i++) {
+        /* Before the loads of taken and enqueued: there is not more completed than taken. */
         uint64_t completed = sys_load_acquire(&grosr_session_queue(session, i)->completed), enqueued, taken;
         grosr_session_queue_counts(session, i, &enqueued, &taken);
         mix(&v.counters, completed);

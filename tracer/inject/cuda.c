@@ -49,7 +49,7 @@ static struct inject_string *call_name(CUpti_CallbackDomain domain, CUpti_Callba
     if (!s || id >= CBIDS) {
         s = inject_string(name, inject_text_bytes(name));
         if (id < CBIDS)
-            dev_store_release(at, (uint64_t)(uintptr_t)s);
+            dev_store_release(at, (uint64_t)(uintptr_t)s); /* pairs with the load above */
     }
     return s;
 }

@@ -74,6 +74,7 @@ static bool forget(uint32_t correlation)
 {
     dev64 *what = &missing[correlation % MISSING].what;
 
+    /* Both pair with expect_record(). */
     if (dev_load_acquire(what) != mark_of(correlation) ||
         dev_cas_acquire(what, mark_of(correlation), 0) != mark_of(correlation))
         return false;
@@ -394,13 +395,14 @@ static struct missing find_oldest(uint64_t after_ns)
 
     for (uint32_t i = 0; i < MISSING; i++) {
         const struct missing *m = &missing[i];
-        uint64_t what = dev_load_acquire(&m->what), since_ns = m->since_ns;
+        uint64_t what = dev_load_acquire(&m->what), since_ns = m->since_ns; /* pairs with expect_record() */
         if (!what || since_ns <= after_ns || (oldest.since_ns && since_ns >= oldest.since_ns))
             continue;
         struct missing found = {
             .since_ns = since_ns, .name = m->name, .context = m->context, .stream = m->stream};
         dev_store_relaxed(&found.what, what);
-        if (dev_load_acquire(&m->what) == what) /* it has been that launch all the time */
+        if (dev_load_acquire(&m->what) ==
+            what) /* pairs with expect_record(): it has been that launch all the time */
             oldest = found;
     }
     return oldest;

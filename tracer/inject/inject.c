@@ -159,7 +159,7 @@ bool inject_begin(void)
             const struct grosr_piece piece = {f->record, f->bytes};
             grosr_stream_write(&current.writer[0], &piece, 1);
         }
-        dev_store_release(&state, now);
+        dev_store_release(&state, now); /* pairs with the load above */
     }
     pthread_mutex_unlock(&begin_lock);
     return now == RECORDING;
@@ -181,6 +181,7 @@ static struct inject_thread *claim_thread(void)
 
     for (uint32_t i = 0; i < THREADS && !t; i++) {
         struct inject_thread *candidate = &threads[dev_add_relaxed(&thread_turn, 1) % THREADS];
+        /* Pairs with release_thread(). */
         if (!dev_load_relaxed(&candidate->taken) && dev_cas_acquire(&candidate->taken, 0, 1) == 0)
             t = candidate;
     }

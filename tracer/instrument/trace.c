@@ -311,7 +311,7 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
     *out = t;
     return 0;
 fail:
-    if (t->session) /* whoever records it shall know */
+    if (t->session) /* whoever records it shall know; pairs with can_end() */
         sys_store_release(&grosr_session_live(t->session)->state, (uint32_t)GROSR_SESSION_CLOSED);
     if (t->recorder) {
         char text[512]; /* of what went wrong first */
@@ -473,8 +473,8 @@ int grosr_trace_close(struct grosr_tracing *t)
     err = close_rings(t, &in_use);
     if (err)
         snprintf(text, sizeof(text), "%s", grosr_error());
-    sys_store_release(&grosr_session_ring(t->session, t->handle.rings)->closed_at,
-                      UINT64_C(1)); /* the host's */
+    /* The host's. Pairs with grosr_ring_at_end(). */
+    sys_store_release(&grosr_session_ring(t->session, t->handle.rings)->closed_at, UINT64_C(1));
     /* Pairs with the load in can_end(): all rings have been closed before. */
     sys_store_release(&grosr_session_live(t->session)->state, (uint32_t)GROSR_SESSION_CLOSED);
     ended = wait_for_recorder(t);

@@ -121,6 +121,7 @@ GROSR_DEVICE_COLD uint32_t grosr_trace_look(struct grosr_trace_control *control,
     uint64_t word = dev_load_relaxed(&control->word), next = now_ns + GROSR_TRACE_LOOK_NS;
     uint32_t level = (uint32_t)word & 3u;
 
+    /* Pairs with the store below. */
     if (now_ns < word >> 2 || dev_cas_acquire(&control->word, word, next << 2 | level) != word)
         return level;
     uint64_t answered = dev_load_relaxed(&control->answered);
