@@ -172,7 +172,7 @@ for my $case ([{GROSR_NVML_INIT => 9}, qr/NVML cannot be used: its code 9/, 'NVM
     integrity($db, 'the rest is there');
 }
 $r = sampled({GROSR_NVML_FAIL => '15,5', GROSR_NVML_GPUS => 1}, '--seconds', '2', '--counters', 'nvml');
-says_one_line($r, 0, qr/GPU 0 is not sampled any more: NVML's code 15/, 'a GPU is lost: said once');
+says_one_line($r, 0, qr/GPU 0 is no longer sampled: NVML error 15/, 'a GPU is lost: said once');
 is(counted(), 24, 'what it told before is there');
 SKIP: {
     skip('there is an NVML on this machine', 3) if run_it('/bin/sh', '-c', 'ldconfig -p | grep -q libnvidia-ml.so.1')->{code} == 0;
