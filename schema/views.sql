@@ -4,20 +4,35 @@
 -- part of the time, are available at once. CUDA and NVTX rows belong to a process; their session is its first one.
 
 -- One row per run of a task's function: one for a task that never suspends, else several with the same number.
+-- `state`: ended; open; or 'end lost': the event is missing, but its worker began something else later, or stopped. That is
+-- known once the trace is complete.
 CREATE VIEW tasks AS
 SELECT t.task, f.name AS function, t.worker, w.sm, t.enqueue, t.start, t.end,
        t.start - t.enqueue AS queued_ns, t.end - t.start AS run_ns, t.status,
        CASE t.next WHEN -1 THEN '(nothing)' ELSE coalesce(n.name, '(' || t.next || ')') END AS next,
-       t.task >> 39 & 1 AS spawned, w.session
+       t.task >> 39 & 1 AS spawned, w.session,
+       CASE WHEN t.end IS NOT NULL OR t.status IS NOT NULL OR t.next IS NOT NULL THEN 'ended'
+            WHEN NOT EXISTS (SELECT 1 FROM GROSR_META WHERE key = 'complete' AND value) THEN 'open'
+            WHEN t.start < w.end OR t.start < (SELECT max(l.start) FROM GROSR_TASK l WHERE l.worker = t.worker)
+                 OR t.start < (SELECT max(l.start) FROM GROSR_WAIT l WHERE l.worker = t.worker)
+                 OR EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.worker = t.worker AND r.closed) THEN 'end lost'
+            ELSE 'open' END AS state
 FROM GROSR_TASK t
 LEFT JOIN GROSR_FUNCTION f ON f.function = t.function
 LEFT JOIN GROSR_FUNCTION n ON n.function = t.next
 LEFT JOIN GROSR_WORKER w ON w.worker = t.worker;
 
--- One row per wait; worker NULL: a host thread.
+-- One row per wait; worker NULL: a host thread. `state` as in `tasks`.
 CREATE VIEW waits AS
 SELECT w.worker, k.name AS resource, w."index", coalesce(q.name, n.text || ' ' || (w."index" & 0xffffffff)) AS resource_name,
-       w.start, w.end, w.end - w.start AS wait_ns, w.session
+       w.start, w.end, w.end - w.start AS wait_ns, w.session,
+       CASE WHEN w.end IS NOT NULL THEN 'ended'
+            WHEN NOT EXISTS (SELECT 1 FROM GROSR_META WHERE key = 'complete' AND value) THEN 'open'
+            WHEN w.start < (SELECT l.end FROM GROSR_WORKER l WHERE l.worker = w.worker)
+                 OR w.start < (SELECT max(l.start) FROM GROSR_TASK l WHERE l.worker = w.worker)
+                 OR w.start < (SELECT max(l.start) FROM GROSR_WAIT l WHERE l.worker = w.worker)
+                 OR EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.worker = w.worker AND r.closed) THEN 'end lost'
+            ELSE 'open' END AS state
 FROM GROSR_WAIT w
 JOIN GROSR_RESOURCE_KIND k ON k.resource = w.resource
 LEFT JOIN GROSR_QUEUE q ON q.queue = w."index" AND k.name LIKE 'queue%'
@@ -234,10 +249,9 @@ WITH
 unbuilt AS (SELECT ring, sum(count) AS events FROM GROSR_CHUNK GROUP BY ring),
 unfinished AS (
     SELECT worker, session, sum(n) AS spans FROM (
-        SELECT worker, w.session, count(*) AS n FROM GROSR_TASK t JOIN GROSR_WORKER w USING (worker)
-        WHERE t.end IS NULL GROUP BY worker
+        SELECT worker, session, count(*) AS n FROM tasks WHERE end IS NULL AND state = 'open' GROUP BY worker, session
         UNION ALL
-        SELECT worker, session, count(*) FROM GROSR_WAIT WHERE end IS NULL GROUP BY worker, session)
+        SELECT worker, session, count(*) FROM waits WHERE end IS NULL AND state = 'open' GROUP BY worker, session)
     GROUP BY worker, session),
 rings AS (
     SELECT r.ring, r.worker, r.written, r.read, r.dropped, r.overwritten, r.unstored,
@@ -280,9 +294,11 @@ SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored
            WHEN c.unbuilt THEN c.unbuilt || ' events stored but not in the tables'
            WHEN c.unaccounted THEN c.unaccounted || ' events unaccounted for'
            WHEN c.died AND (c.ring IS NULL OR NOT c.closed) THEN
-               'process died; its last events may be missing' || CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
+               'process died; its last events may be missing' ||
+               CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
            WHEN NOT c.closed AND NOT c.detached THEN
-               'cut off before its writer finished' || CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
+               'cut off before its writer finished' ||
+               CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
            WHEN c.dropped + c.overwritten + c.unstored THEN
                (c.dropped + c.overwritten + c.unstored) || ' of ' || c.written || ' events lost' ||
                CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END

@@ -77,6 +77,18 @@ is(value($db, 'SELECT sum(read) FROM GROSR_RING'),
                   '(SELECT count(start) + count(end) FROM GROSR_WORKER)'), 'every event is in a table');
 is(value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'and the trace complete');
 
+# Ends that were lost do not make what they ended stay.
+$p = grosr('record', '--window', '0.3', '-o', $db, '--', $GROSR, 'run', 'arith', '--device', 'host', '--seconds', '1.5',
+           '--ring', '64', '--overflow', 'drop');
+is($p->{code}, 0, 'a window, and rings that are too small');
+cmp_ok(value($db, 'SELECT sum(count) FROM GROSR_LOSS WHERE reason = \'dropped\''), '>', 1000, 'events are lost');
+cmp_ok(value($db, 'SELECT count(*) FROM tasks WHERE state = \'end lost\''), '>', 0, 'ends among them');
+is(value($db, 'SELECT count(*) FROM GROSR_TASK WHERE end IS NULL AND start < ' . (meta('kept_from') - 2e8)), 0,
+   'no run stays that ended before the window');
+is(value($db, 'SELECT unfinished FROM trace_health WHERE ring IS NULL'), 0, 'and nothing is open');
+is(json_of(grosr('query', $db, 'unfinished', '--json')) ? scalar(@{json_of(grosr('query', $db, 'unfinished', '--json'))}) : -1, 0,
+   'as the query says');
+
 # A collector that is killed, and one that goes on.
 $p = start($GROSR, 'record', '--window', '0.4', '-o', $db, '--', $deadlock, '100000');
 $program = program_of($p);

@@ -162,6 +162,35 @@ static void damaged(void)
     is(ask("SELECT count FROM GROSR_LOSS WHERE position = 0"), 1, "is counted");
 }
 
+/* What is known of an end that was lost: that it was before the worker began something else. */
+static void lost_ends(bool window)
+{
+    begin();
+    dropped_in_all = 9;
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 1), 1000);
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 2), 1000); /* of another lane */
+    event(0, GROSR_EV_LOST, 5, 3000);
+    event(0, GROSR_EV_TASK_END, grosr_payload_task(0, 2), 2000);
+    event(1, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0), 1000);
+    event(1, GROSR_EV_LOST, 4, 2000);
+    if (window)
+        grosr_rows_keep_from(rows, 50000);
+    event(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 3), 4000);
+    event(0, GROSR_EV_TASK_END, grosr_payload_task(0, 3), 60000);
+    event(1, GROSR_EV_TASK_BEGIN, grosr_payload_task(0, 4), 4000); /* does not end */
+    event(1, GROSR_EV_RANGE_BEGIN, grosr_payload_named(1, 0), 5000);
+    end();
+    dropped_in_all = 0;
+    is(ask("SELECT count(*) FROM tasks WHERE task = 1"), !window, "the run whose end was lost");
+    is(ask("SELECT count(*) FROM tasks WHERE task = 1 AND state = 'end lost'"), !window, "is not open");
+    is(ask("SELECT count(*) FROM tasks WHERE task = 3 AND state = 'ended'"), 1,
+       "one that ended in the window");
+    is(ask("SELECT count(*) FROM tasks WHERE task = 4 AND state = 'open'"), 1, "what began last is open");
+    is(ask("SELECT count(*) FROM waits"), !window, "a wait before a run");
+    is(ask("SELECT count(*) FROM waits WHERE state = 'open'"), 0, "is not open either");
+    is(ask("SELECT count(*) FROM GROSR_RANGE WHERE end IS NULL"), 1, "a range that nothing follows is open");
+}
+
 static void losses(void)
 {
     begin();
@@ -512,6 +541,8 @@ int main(void)
     snprintf(path, sizeof(path), "/tmp/grosr-rows-%d.db", (int)getpid());
     whole();
     damaged();
+    lost_ends(false);
+    lost_ends(true);
     losses();
     spawned();
     suspended();

@@ -277,12 +277,63 @@ static int span_row(struct grosr_rows *r, struct ring_state *ring, const struct 
 
 static const struct span_end no_end = {0, 0, GROSR_NULL};
 
-static int begin_span(struct grosr_rows *r, struct ring_state *ring, const struct open_span *span)
+static bool is_task(const struct open_span *span)
 {
+    return span->kind == GROSR_EV_TASK_BEGIN || span->kind == GROSR_EV_TASK_RESUME;
+}
+
+/*
+ * Whether a span of a worker had ended when another began: a worker runs the tasks of its lanes together,
+ * waits while it has none, and does one thing after the other.
+ */
+static bool ended_before(const struct open_span *span, const struct open_span *next)
+{
+    bool found_none = next->kind == GROSR_EV_WAIT_BEGIN &&
+                      next->payload >> GROSR_WAIT_RES_BITS == GROSR_RES_QUEUE_NOT_EMPTY;
+
+    if (span->begin_ns >= next->begin_ns)
+        return false;
+    if (is_task(span))
+        return is_task(next) || found_none;
+    if (span->kind == GROSR_EV_WAIT_BEGIN)
+        return is_task(next) || next->kind == GROSR_EV_WAIT_BEGIN;
+    if (span->kind == GROSR_EV_IDLE_BEGIN)
+        return is_task(next) || next->kind == GROSR_EV_WAIT_BEGIN || next->kind == GROSR_EV_IDLE_BEGIN;
+    if (span->kind == GROSR_EV_RANGE_BEGIN)
+        return next->kind == span->kind && (span->payload ^ next->payload) >> GROSR_VALUE_BITS == 0;
+    return next->kind == span->kind && next->payload == span->payload;
+}
+
+/*
+ * Closes the spans whose ends were lost: records are missing since they began, and `next` proves that they
+ * have ended (NULL: all have, the warp is another one). Their rows have no end, and are too old when the
+ * proof is, at `time`. The host's threads are many, and prove nothing.
+ */
+static int close_lost(struct grosr_rows *r, struct ring_state *ring, const struct open_span *next,
+                      int64_t time)
+{
+    uint32_t kept = 0;
     int err = 0;
 
+    if (!ring->lost_ns || ring->worker == GROSR_NULL)
+        return 0;
+    for (uint32_t i = 0; i < ring->open_count; i++) {
+        struct open_span span = ring->open[i];
+        if (span.begin_ns > ring->lost_ns || (next && !ended_before(&span, next)))
+            ring->open[kept++] = span;
+        else if (!err && !is_cut(r, time))
+            err = span_row(r, ring, &span, &no_end);
+    }
+    ring->open_count = kept;
+    return err;
+}
+
+static int begin_span(struct grosr_rows *r, struct ring_state *ring, const struct open_span *span)
+{
+    int err = close_lost(r, ring, span, span->start);
+
     if (ring->open_count == OPEN_MAX) { /* its end was lost long ago */
-        if (!is_cut(r, ring->open[0].start))
+        if (!err && !is_cut(r, ring->open[0].start))
             err = span_row(r, ring, &ring->open[0], &no_end);
         memmove(&ring->open[0], &ring->open[1], (OPEN_MAX - 1) * sizeof(ring->open[0]));
         ring->open_count--;
@@ -351,10 +402,10 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
         if (ring->start == GROSR_NULL)
             ring->start = time;
         ring->sm = (int64_t)payload;
-        return 0;
+        return close_lost(r, ring, NULL, time);
     case GROSR_EV_WORKER_STOP:
         ring->end = time;
-        return 0;
+        return close_lost(r, ring, NULL, time);
     case GROSR_EV_TASK_ENQUEUE:
         return grosr_enqueue_times_add(&r->ring[r->session->header.workers].enqueued,
                                        payload & GROSR_TASK_ID_MASK,
@@ -386,6 +437,7 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     }
     case GROSR_EV_LOST:
         ring->marked_drops += payload;
+        ring->lost_ns = ring->latest_ns;
         return loss(r, index, position, time, time, payload, "dropped");
     default: {
         int64_t values[] = {ring->worker, time, kind, (int64_t)payload, r->base.session};
@@ -400,9 +452,10 @@ static int skip_event(struct grosr_rows *r, uint32_t ring, uint64_t position, st
 {
     uint32_t kind = grosr_event_kind(e);
 
-    if (kind == GROSR_EV_LOST)
+    if (kind == GROSR_EV_LOST) {
         r->ring[ring].marked_drops += grosr_event_payload(e);
-    else if (kind == GROSR_EV_WORKER_START || kind == GROSR_EV_WORKER_STOP)
+        r->ring[ring].lost_ns = r->ring[ring].latest_ns;
+    } else if (kind == GROSR_EV_WORKER_START || kind == GROSR_EV_WORKER_STOP)
         return add_event(r, ring, position, e, near_ns);
     else
         r->cut++;
@@ -470,6 +523,7 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
         uint64_t until = grosr_clock_extend(grosr_event_time(records[0]), GROSR_KIND_SHIFT, near_ns);
         err = loss(r, ring, expected, ring_time(r, &r->ring[ring], until), GROSR_NULL, first - expected,
                    "overwritten");
+        r->ring[ring].lost_ns = r->ring[ring].latest_ns;
     }
     err = err ? err : add_events(r, ring, first, records, count, near_ns, false);
     r->ring[ring].expected = first + count;

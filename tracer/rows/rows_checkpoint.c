@@ -99,7 +99,7 @@ int grosr_rows_load(struct grosr_rows *r, struct grosr_checkpoint *checkpoint)
         ring->expected = n.expected;
         ring->marked_drops = n.marked_drops;
         ring->spawns = n.spawns;
-        ring->latest_ns = n.latest_ns;
+        ring->latest_ns = ring->lost_ns = n.latest_ns; /* what follows may be missing */
         ring->start = n.start;
         ring->end = n.end;
         ring->sm = n.sm;

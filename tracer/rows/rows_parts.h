@@ -34,6 +34,7 @@ struct ring_state {
     int64_t worker;    /* the file's number; GROSR_NULL for the host's ring */
     int64_t start, end;
     int64_t sm;
+    uint64_t lost_ns;      /* device time of the latest record before the latest loss; 0: nothing was lost */
     uint64_t ordered_ns;   /* device time of the latest record that was in order; 0: none */
     uint64_t marked_drops; /* drops counted by the ring's markers */
 
