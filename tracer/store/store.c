@@ -169,7 +169,7 @@ void grosr_store_close(struct grosr_store *s)
     for (int i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_finalize(s->cache[i].statement);
     grosr_intern_free(&s->strings);
-    store_close_failed(s);
+    store_release_reserve(s);
     sqlite3_close(s->db);
     store_close_moved(s);
     store_file_close(&s->file);

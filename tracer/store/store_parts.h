@@ -45,12 +45,16 @@ int store_give_up(struct grosr_store *store, int error, const char *why);
 int store_failed(struct grosr_store *store);
 
 /*
- * Keeps room on the disk for what is written after a failure, and for a session of so many rings more. Writes
- * the reason of a failure; gives the room back (store_failure.c).
+ * Keeps room on the disk for what is written after a failure, and for a session of so many rings more
+ * (store_failure.c). Makes room for it: nothing is done for try 0, the most for the last. Writes the reason
+ * of a failure, once and with STORE_TRIES; an SQLite code. Gives the room back (store_room.c).
  */
+#define STORE_TRIES 3
 int store_reserve(struct grosr_store *store, uint32_t rings);
+void store_make_room(struct grosr_store *store, int tries);
+int store_try_reason(struct grosr_store *store);
 void store_put_reason(struct grosr_store *store);
-void store_close_failed(struct grosr_store *store);
+void store_release_reserve(struct grosr_store *store);
 
 /*
  * 0 for SQLITE_OK, else as store_failed(). SQLITE_NOMEM may also come from a malloc() of ours, which the
