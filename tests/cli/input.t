@@ -121,7 +121,7 @@ for my $command ([@arith], [@arith, '--json'], ['run', '--list'], ['run', '--lis
             ok(until_true(sub { length(slurp("$dir/$name.code") // '') }), 'ends by a key');
             is(slurp("$dir/$name.code"), "0\n", 'exit 0');
         }
-        for my $term ('dumb', 'no-such-terminal') {
+        for my $term ('dumb', $GROSR =~ /asan/ ? () : 'no-such-terminal') {    # of which ncurses leaks what it has
             run_it(@tmux, 'new-session', '-d', '-s', $term,
                    "TERM=$term $GROSR top $run->{pid} 2>$dir/$term.err; echo \$? >$dir/$term.code");
             ok(until_true(sub { length(slurp("$dir/$term.code") // '') }), "top on a terminal that cannot show it ($term)");
