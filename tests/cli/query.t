@@ -98,6 +98,23 @@ like(grosr('query', $db, 'SELECT char(27) || \'[31m\' AS x')->{stdout}, qr/\A[^\
      'table: no escape sequence of the trace reaches the terminal');
 like(grosr('query', $db, 'SELECT 1; -- and a comment')->{stdout}, qr/1/, 'a comment after the statement');
 
+# ---- texts that hold anything ----
+
+my $hard = "SELECT 'a' || char(0) || 'b' || char(27) || '[31m' || char(13, 10) || char(0x9b) || CAST(x'ff41' AS TEXT) || " .
+           "char(0x202e, 0xfffd, 0x1f600) AS t, '' AS e, NULL AS n, char(0) AS z";
+my $r = grosr({out => "$dir/hard.csv"}, 'query', $db, '--format', 'csv', $hard);
+is(slurp("$dir/hard.csv"), "t,e,n,z\r\n\"a\\x00b\\x1b[31m\r\n\\u009b\\xffA\xe2\x80\xae\xef\xbf\xbd\xf0\x9f\x98\x80\",\"\",,\\x00\r\n",
+   'CSV: nothing is cut, nothing valid is changed, the rest is escaped');
+unlink("$dir/hard.csv");
+$r = grosr({out => "$dir/hard.txt"}, 'query', $db, $hard);
+is((split(/\n/, slurp("$dir/hard.txt")))[2],
+   "a\\x00b\\x1b[31m\\r\\n\\u009b\\xffA\\u202e\xef\xbf\xbd\xf0\x9f\x98\x80        \\x00",
+   'a table: on one line, and what turns it is escaped');
+unlink("$dir/hard.txt");
+is(json_of(grosr('query', $db, '--json', $hard))->[0]{t},
+   "a\0b\e[31m\r\n\x{9b}\x{fffd}A\x{202e}\x{fffd}\x{1f600}", 'JSON: all of it');
+says_one_line(grosr('info', "$dir/no\n\e[2Jfile"), 1, qr/no\\n\\x1b\[2Jfile/, 'a file\'s name in a message');
+
 # ---- wrong questions ----
 
 says_one_line(grosr('query', $db, 'SELECT * FROM nowhere'), 1, qr/nowhere/, 'an unknown table');

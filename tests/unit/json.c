@@ -38,6 +38,11 @@ static void nested(struct json *j)
     json_close(j);
 }
 
+static void with_nul(struct json *j)
+{
+    json_text(j, NULL, "a\0b", 3);
+}
+
 static void hostile(struct json *j)
 {
     json_string(j, NULL, "\"\\\n\t\x01\x1b[31m \xff\xc3( \xc3\xa4 \xed\xa0\x80 end");
@@ -51,6 +56,7 @@ int main(void)
                "{\"a\": [18446744073709551615, -9223372036854775808, {}], \"n\": null, \"t\": true, "
                "\"x\": 0.5, \"nan\": null, \"none\": null}"),
        "nesting, commas, numbers: %s", text);
+    ok(!strcmp(capture(with_nul), "\"a\\u0000b\""), "a text with a NUL is whole: %s", text);
     capture(hostile);
     ok(text[0] == '"' && text[strlen(text) - 1] == '"' &&
            strstr(text, "\\\"\\\\\\n\\u0009\\u0001\\u001b[31m"),

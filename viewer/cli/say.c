@@ -8,7 +8,7 @@
 
 int grosr_say(int code, const char *format, ...)
 {
-    char line[2048], printable[2048];
+    char line[8192], printable[4 * sizeof(line)];
     va_list args;
 
     va_start(args, format);

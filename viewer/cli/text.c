@@ -14,8 +14,32 @@ size_t text_decode(const char *from, size_t bytes, uint32_t *code_point)
 
 bool text_is_control(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200e && c <= 0x200f) ||
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200e && c <= 0x200f) ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+/* The next character of `from` as it may be written, in at most ESCAPED_MAX bytes. Returns how many it took.
+ */
+enum { ESCAPED_MAX = 8 };
+
+static size_t escape_next(char *to, size_t *put, const char *from, size_t bytes, enum text_use use)
+{
+    uint32_t c;
+    size_t length = text_decode(from, bytes, &c);
+    bool invalid = c == TEXT_INVALID && length == 1;
+    bool kept = use == TEXT_DATA && (c > 0x9f || c == '\n' || c == '\r' || c == '\t');
+
+    if (!invalid && (kept || !text_is_control(c))) {
+        memcpy(to, from, length);
+        *put = length;
+    } else if (!invalid && c > 0x7f) {
+        *put = (size_t)snprintf(to, ESCAPED_MAX, "\\u%04x", (unsigned)c);
+    } else if (c == '\n' || c == '\r' || c == '\t') {
+        *put = (size_t)snprintf(to, ESCAPED_MAX, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+    } else {
+        *put = (size_t)snprintf(to, ESCAPED_MAX, "\\x%02x", (unsigned)(unsigned char)*from);
+    }
+    return length;
 }
 
 char *text_printable(char *to, size_t size, const char *from)
@@ -23,22 +47,73 @@ char *text_printable(char *to, size_t size, const char *from)
     size_t left = strlen(from), n = 0;
 
     while (left) {
-        uint32_t c;
-        size_t length = text_decode(from, left, &c);
-        bool plain = c != TEXT_INVALID && !text_is_control(c);
-        size_t put = plain ? length : 1;
+        char escaped[ESCAPED_MAX];
+        size_t put, took = escape_next(escaped, &put, from, left, TEXT_TERMINAL);
         if (n + put >= size)
             break;
-        if (plain)
-            memcpy(to + n, from, length);
-        else
-            to[n] = isspace((unsigned char)*from) ? ' ' : '?';
+        memcpy(to + n, escaped, put);
         n += put;
-        from += length;
-        left -= length;
+        from += took;
+        left -= took;
     }
     to[n] = 0;
     return to;
+}
+
+char *text_escaped(const char *from, size_t bytes, enum text_use use)
+{
+    /* An escape has 4 bytes for one of the text's, or 6 for at least two. */
+    char *to = bytes < SIZE_MAX / 4 - ESCAPED_MAX ? (char *)malloc(4 * bytes + ESCAPED_MAX) : NULL;
+    size_t n = 0;
+
+    while (to && bytes) {
+        size_t put, took = escape_next(to + n, &put, from, bytes, use);
+        n += put;
+        from += took;
+        bytes -= took;
+    }
+    if (to)
+        to[n] = 0;
+    return to;
+}
+
+/* Bytes of the first or, with `last`, of the last `columns` columns of a text. */
+static size_t bytes_of_columns(const char *text, size_t bytes, int columns, bool last)
+{
+    size_t at = 0;
+
+    while (at < bytes) {
+        size_t length = 1;
+        uint32_t c;
+        if (last)
+            while (at + length < bytes && ((unsigned char)text[bytes - at - length] & 0xc0) == 0x80)
+                length++;
+        size_t took =
+            text_decode(last ? text + bytes - at - length : text + at, last ? length : bytes - at, &c);
+        columns -= text_columns_of(c);
+        if (columns < 0)
+            break;
+        at += last ? length : took;
+    }
+    return at;
+}
+
+char *text_shortened(char *text, int columns)
+{
+    int all = text_columns(text), tail = columns / 3;
+    size_t bytes = strlen(text);
+    char mark[32];
+
+    if (all <= columns)
+        return text;
+    int n = snprintf(mark, sizeof(mark), " [... %d ...] ", all - columns);
+    size_t first = bytes_of_columns(text, bytes, columns - tail - n, false);
+    size_t last = bytes_of_columns(text + first, bytes - first, tail, true);
+    if (first + (size_t)n + last < bytes) {
+        memcpy(text + first, mark, (size_t)n);
+        memmove(text + first + n, text + bytes - last, last + 1);
+    }
+    return text;
 }
 
 /* The blocks that matter, after Markus Kuhn's wcwidth(): the C library's own needs a UTF-8 locale. */

@@ -2,7 +2,9 @@
  * Text for people: safe on a terminal, short, in human units.
  *
  * Names come from trace files and from the memory of other processes, so they reach a terminal only through
- * text_printable(). All functions that fill `to` terminate it and return it.
+ * text_printable() or text_escaped(). The rule: what is printable stays as it is; a control character and a
+ * byte that is no UTF-8 is written as \n, \r, \t, \xNN or \uNNNN. All functions that fill `to` terminate it
+ * and return it.
  */
 #ifndef GROSR_TEXT_H
 #define GROSR_TEXT_H
@@ -23,9 +25,18 @@ size_t text_decode(const char *from, size_t bytes, uint32_t *code_point);
 /* What must not be written to a terminal: controls, and the characters that reverse a line's direction. */
 bool text_is_control(uint32_t code_point);
 
-/* `from` with white space as blanks, and controls and bytes that are not UTF-8 as '?'. Cut at a whole
- * character. */
+/* Where a text goes: data keeps its line ends and tabs, and what merely reverses a line's direction. */
+enum text_use { TEXT_TERMINAL, TEXT_DATA };
+
+/* `from`, escaped for a terminal. Cut at a whole character or escape. */
 char *text_printable(char *to, size_t size, const char *from);
+
+/* The whole of a text, which may have NULs, escaped and to be freed. NULL: no memory. */
+char *text_escaped(const char *from, size_t bytes, enum text_use use);
+
+/* Takes out of the middle of a printable text what is more than `columns` (at least 60), and says how much
+ * that is. Returns the text. */
+char *text_shortened(char *text, int columns);
 
 /* Columns that one code point, or a printable text, takes on a terminal. */
 int text_columns_of(uint32_t code_point);

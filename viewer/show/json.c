@@ -9,10 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void write_escaped(struct json *j, const char *s)
+static void write_escaped(struct json *j, const char *s, size_t left)
 {
-    size_t left = strlen(s);
-
     putc('"', j->out);
     while (left) {
         uint32_t c;
@@ -42,7 +40,7 @@ static void before_value(struct json *j, const char *key)
     else if (j->comma)
         putc(' ', j->out);
     if (key) {
-        write_escaped(j, key);
+        write_escaped(j, key, strlen(key));
         fputs(": ", j->out);
     }
     j->comma = true;
@@ -89,8 +87,13 @@ void json_string(struct json *j, const char *key, const char *value)
         json_null(j, key);
         return;
     }
+    json_text(j, key, value, strlen(value));
+}
+
+void json_text(struct json *j, const char *key, const char *value, size_t bytes)
+{
     before_value(j, key);
-    write_escaped(j, value);
+    write_escaped(j, value, bytes);
 }
 
 void json_uint(struct json *j, const char *key, uint64_t value)

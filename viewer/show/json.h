@@ -33,6 +33,7 @@ void json_object(struct json *j, const char *key);
 void json_array(struct json *j, const char *key);
 void json_close(struct json *j);                                      /* the innermost open object or array */
 void json_string(struct json *j, const char *key, const char *value); /* NULL value: null */
+void json_text(struct json *j, const char *key, const char *value, size_t bytes); /* with any NULs in it */
 void json_uint(struct json *j, const char *key, uint64_t value);
 void json_int(struct json *j, const char *key, int64_t value);
 void json_number(struct json *j, const char *key, double value); /* not finite: null */

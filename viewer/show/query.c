@@ -90,6 +90,7 @@ static void get_cell(sqlite3_stmt *statement, int column, struct table_cell *cel
     case SQLITE_TEXT:
         cell->kind = TABLE_TEXT;
         cell->text = (const char *)sqlite3_column_text(statement, column);
+        cell->bytes = (size_t)sqlite3_column_bytes(statement, column); /* with any NULs in it */
         break;
     case SQLITE_BLOB:
         cell->kind = TABLE_BLOB;
@@ -99,8 +100,10 @@ static void get_cell(sqlite3_stmt *statement, int column, struct table_cell *cel
     default:
         break;
     }
-    if (cell->kind == TABLE_TEXT && !cell->text) /* out of memory */
+    if (cell->kind == TABLE_TEXT && !cell->text) { /* out of memory */
         cell->text = "";
+        cell->bytes = 0;
+    }
 }
 
 static int print_rows(sqlite3_stmt *statement, struct table *table, int columns, void (*count)(void))

@@ -11,6 +11,10 @@
 /* Cells wider than this do not widen their column for all other rows. */
 #define WIDEST 90
 
+/* Cells longer than this are shortened on a terminal, where one name may have a hundred thousand characters.
+ */
+#define LONGEST 240
+
 struct table {
     FILE *out;
     enum grosr_format format;
@@ -28,8 +32,15 @@ struct table {
     bool *is_number; /* the column: nothing but numbers so far */
 };
 
-/* The cell as text, in memory of its own. */
-static char *cell_text(const struct table_cell *cell)
+static size_t text_bytes(const struct table_cell *cell)
+{
+    size_t n = strlen(cell->text);
+
+    return cell->bytes > n ? cell->bytes : n;
+}
+
+/* The cell as text for that use, in memory of its own. */
+static char *cell_text(const struct table_cell *cell, enum text_use use)
 {
     char number[40], *text = NULL;
 
@@ -45,7 +56,7 @@ static char *cell_text(const struct table_cell *cell)
             strcat(number, ".0");
         return strdup(number);
     case TABLE_TEXT:
-        return strdup(cell->text);
+        return text_escaped(cell->text, text_bytes(cell), use);
     case TABLE_BLOB:
         break;
     }
@@ -57,16 +68,8 @@ static char *cell_text(const struct table_cell *cell)
     return text;
 }
 
-static char *printable_copy(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = (char *)malloc(size);
-
-    return copy ? text_printable(copy, size, text) : NULL;
-}
-
 /* A cell as the table format shows it: a blob by its size, the rest made printable. */
-static char *cell_shown(const struct table_cell *cell)
+static char *cell_shown(const struct table *t, const struct table_cell *cell)
 {
     char size[48];
 
@@ -74,9 +77,8 @@ static char *cell_shown(const struct table_cell *cell)
         snprintf(size, sizeof(size), "<%zu bytes>", cell->bytes);
         return strdup(size);
     }
-    char *raw = cell_text(cell), *shown = raw ? printable_copy(raw) : NULL;
-    free(raw);
-    return shown;
+    char *shown = cell_text(cell, TEXT_TERMINAL);
+    return shown && t->to_terminal ? text_shortened(shown, LONGEST) : shown;
 }
 
 static void write_csv_field(const struct table *t, const char *text, bool quote_empty)
@@ -97,18 +99,13 @@ static void write_csv_field(const struct table *t, const char *text, bool quote_
 static int write_csv_row(const struct table *t, const struct table_cell *cells)
 {
     for (int i = 0; i < t->columns; i++) {
-        char *text = cell_text(&cells[i]), *shown = text;
-        if (text && t->to_terminal && cells[i].kind == TABLE_TEXT)
-            shown = printable_copy(text);
+        char *text = cell_text(&cells[i], t->to_terminal ? TEXT_TERMINAL : TEXT_DATA);
+        if (!text)
+            return -ENOMEM;
         if (i)
             putc(',', t->out);
-        if (shown)
-            write_csv_field(t, shown, cells[i].kind != TABLE_NULL);
-        if (shown != text)
-            free(shown);
+        write_csv_field(t, text, cells[i].kind != TABLE_NULL);
         free(text);
-        if (!shown)
-            return -ENOMEM;
     }
     fputs("\r\n", t->out);
     return 0;
@@ -129,10 +126,10 @@ void table_cell_json(struct json *j, const char *key, const struct table_cell *c
         json_number(j, key, cell->real);
         break;
     case TABLE_TEXT:
-        json_string(j, key, cell->text);
+        json_text(j, key, cell->text, text_bytes(cell));
         break;
     case TABLE_BLOB:
-        text = cell_text(cell);
+        text = cell_text(cell, TEXT_DATA);
         json_string(j, key, text);
         free(text);
         break;
@@ -203,7 +200,7 @@ static int write_table_row(struct table *t, const struct table_cell *cells)
     char **row = (char **)calloc((size_t)t->columns, sizeof(*row));
 
     for (int i = 0; row && i < t->columns; i++) {
-        row[i] = cell_shown(&cells[i]);
+        row[i] = cell_shown(t, &cells[i]);
         if (!row[i]) {
             free_row(t, row);
             return -ENOMEM;
@@ -248,9 +245,10 @@ static char *column_name(const struct table *t, const char *const *names, int co
 
     if (!names[column]) /* SQLite was out of memory */
         return NULL;
-    if (t->format == GROSR_FORMAT_TABLE || (t->format == GROSR_FORMAT_CSV && t->to_terminal))
-        return printable_copy(names[column]);
-    for (int i = 0; t->format == GROSR_FORMAT_JSON && i < column; i++)
+    if (t->format != GROSR_FORMAT_JSON)
+        return text_escaped(names[column], strlen(names[column]),
+                            t->format == GROSR_FORMAT_TABLE || t->to_terminal ? TEXT_TERMINAL : TEXT_DATA);
+    for (int i = 0; i < column; i++)
         same += strcmp(names[i], names[column]) == 0;
     if (same == 0)
         return strdup(names[column]);

@@ -2,10 +2,12 @@
  * Rows for people and for machines: an aligned table, CSV (RFC 4180) or JSON, row by row.
  *
  * Memory is bounded whatever the number of rows: a table's widths are measured on the first TABLE_MEASURED
- * rows (or TABLE_HELD_BYTES of them); wider cells in later rows break the alignment. Nothing is truncated.
+ * rows (or TABLE_HELD_BYTES of them); wider cells in later rows break the alignment. Nothing is truncated,
+ * but on a terminal, where the middle of a very long cell is left out and the cell says so.
  *
  * NULL is an empty cell; in CSV an empty text is "", to distinguish the two. Column names and cells may
- * contain any bytes: what is written to a terminal is made printable.
+ * contain any bytes, which are escaped by the rule in text.h: as for a terminal in tables, as data in CSV.
+ * JSON has escapes of its own.
  */
 #ifndef GROSR_TABLE_H
 #define GROSR_TABLE_H
@@ -22,7 +24,7 @@ struct table_cell {
     enum table_kind kind;
     int64_t integer;
     double real;
-    const char *text; /* TEXT: NUL-terminated; BLOB: `bytes` bytes */
+    const char *text; /* TEXT: up to its NUL, or `bytes` bytes if those are more; BLOB: `bytes` bytes */
     size_t bytes;
 };
 
