@@ -7,6 +7,7 @@ use FindBin;
 use lib $FindBin::Bin;
 use File::Basename qw(dirname);
 use Grosr;
+use JSON::PP qw(decode_json);
 use Test::More;
 
 my $program = dirname($GROSR) . '/tests/traced/cuda';
@@ -90,18 +91,35 @@ is(value($db, "SELECT count(*) FROM $kernel k JOIN $runtime r USING (correlation
 is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
 
 $r = record({}, [], 'names');
+my $q;
 is($r->{code}, 0, 'kernels with names of many forms') or diag($r->{stderr});
 is(list(map { [@$_{qw(name full_name)}] } sql($db, 'SELECT name, full_name FROM kernels ORDER BY start')),
    'plain_c|plain_c hide|ns::(anonymous namespace)::hide(int) ' .
    'take|void take<(anonymous namespace)::T>((anonymous namespace)::T) operator()|ns::F::operator()(int)',
    'of C, in and of an anonymous namespace, and an operator: the brief name is the function\'s');
 
+# Mangled, these have 490, 5,340 and 84,940 bytes; the last two differ in the last argument alone.
+$r = record({}, [], 'long');
+is("$r->{code} $r->{stderr}", '0 ', 'kernels with names of any length');
+is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
+is(list(map { [@$_{qw(name kernels n)}] } sql($db, "SELECT s.value AS name, count(*) AS kernels, length(d.value) AS n FROM $kernel k " .
+        'JOIN StringIds s ON s.id = k.shortName JOIN StringIds d ON d.id = k.demangledName GROUP BY k.demangledName ORDER BY kernels')),
+   'small|1|18 tile|10|405 tile|20|4445 tile|30|72945 tile|40|72945', 'are demangled and stay apart');
+$q = grosr('query', $db, 'kernel-time', '--json');
+is(list(map { [@$_{qw(name kernels)}, substr($_->{full_name}, 0, 42), substr($_->{full_name}, -17)] }
+        sort { $b->{kernels} <=> $a->{kernels} } @{decode_json($q->{stdout})}),
+   list((map { ['tile', $_->[0], 'void tile<Layout<std::integer_sequence<int', "$_->[1]>(int*)"] }
+         [40, '1999>, 2> '], [30, '1999>, 1> '], [20, ' 899>, 1> '], [10, ', 89>, 1> ']),
+        ['small', 1, 'small(float*, int)', 'mall(float*, int)']), 'kernel-time has a row for each');
+$q = grosr('query', $db, 'launch-latency', '--json');
+is(join(' ', sort { $a <=> $b } map { $_->{launches} } @{decode_json($q->{stdout})}), '1 10 20 30 40', 'and so has launch-latency');
+
 # ---- calls that do not return ----
 
 my $p = start_recording(['--persistent', 'spin'], 'spin', 'sync');
 ok(comes_live("SELECT count(*) = 1 FROM api_calls WHERE name = 'cudaDeviceSynchronize' AND end IS NULL AND return_value IS NULL"),
    'a call that hangs is a row while it does');
-my $q = grosr('query', $db, 'api-pending', '--json');
+$q = grosr('query', $db, 'api-pending', '--json');
 like($q->{stdout}, qr/cudaDeviceSynchronize/, 'and api-pending names it') or diag($q->{stderr});
 $r = let_end($p);
 is($r->{code}, 0, 'it returns') or diag($r->{stderr});

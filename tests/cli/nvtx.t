@@ -5,7 +5,9 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use File::Basename qw(dirname);
+use Encode qw(decode FB_CROAK);
 use Grosr;
+use JSON::PP qw(decode_json);
 use Test::More;
 
 my $program = dirname($GROSR) . '/tests/traced/nvtx';
@@ -61,8 +63,79 @@ integrity($db, 'the file is sound');
 
 $r = record('--', $program, 'odd');
 is($r->{code}, 0, 'calls that should not be made') or diag($r->{stderr});
-is(value($db, 'SELECT max(length(text)) FROM NVTX_EVENTS'), 16383, 'a text that has no end is cut');
+is(value($db, 'SELECT max(length(name)) FROM ranges'), 39999, 'a text that no record holds comes whole');
 is(value($db, 'SELECT count(*) FROM NVTX_EVENTS'), 8, 'nothing is lost over them');
+
+# ---- names ----
+
+$r = record('--', $program, 'names');
+is("$r->{code} $r->{stderr}", '0 ', 'names that are hard to keep apart');
+is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
+is(value($db, 'SELECT count(*) FROM ranges'), 3 * 23, 'all ranges');
+is(value($db, 'SELECT count(*) FROM (SELECT name FROM ranges GROUP BY CAST(name AS BLOB) HAVING count(*) = 3)'), 23,
+   'each name three times, and no two became one');
+is(value($db, "SELECT count(*) FILTER (WHERE name = '') || '|' || count(*) FILTER (WHERE name IS NULL) FROM ranges"), '3|3',
+   'an empty name is an empty name, none is none');
+is(value($db, 'SELECT group_concat(n) FROM (SELECT DISTINCT length(CAST(name AS BLOB)) AS n FROM ranges WHERE n > 1000 ORDER BY n)'),
+   '65537,89998', 'long ones, narrow and wide, have all their bytes');
+is(value($db, "SELECT hex(name) FROM ranges WHERE name LIKE 'not UTF-8%' ORDER BY start LIMIT 1"),
+   uc(unpack('H*', "not UTF-8 \xff\xfe \xc3( \xe2\x82 end")), 'bytes that are not UTF-8 are as they were');
+is(value($db, "SELECT count(*) FROM sqlite_master WHERE name = 'ranges'"), 1, 'SQL in a name is a name');
+
+# What others read: every format is UTF-8, and tells the names apart.
+sub is_utf8 { my ($bytes) = @_; return eval { decode('UTF-8', $bytes, FB_CROAK); 1 } }
+
+sub unsafe # controls but line ends, and what reverses a line
+{
+    my ($bytes) = @_;
+    return decode('UTF-8', $bytes) =~ /([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f])/ ? sprintf('%x', ord($1)) : '';
+}
+
+for my $case (['query', 'csv', 'query', $db, '--format', 'csv', 'SELECT name, start FROM ranges'],
+              ['query', 'table', 'query', $db, '--format', 'table', 'SELECT name, start FROM ranges'],
+              ['query', 'json', 'query', $db, '--format', 'json', 'SELECT name, start FROM ranges'],
+              ['export', 'csv', 'export', $db, '--format', 'csv', '--table', 'ranges'],
+              ['export', 'chrome', 'export', $db, '--format', 'chrome']) {
+    my ($what, $format, @arguments) = @$case;
+    $r = grosr({raw => 1, out => "$dir/names.$format"}, @arguments);
+    my $text = slurp("$dir/names.$format");
+    is($r->{code}, 0, "$what, $format");
+    ok(is_utf8($text), 'is UTF-8');
+    is(unsafe($text), '', 'has no control characters but line ends');
+    ok(defined eval { decode_json($text) }, 'and is JSON') if $format =~ /json|chrome/;
+    next unless $format eq 'csv';
+    my $field = qr/(?:"(?:[^"]++|"")*+"|[^",\r\n]*+)/;
+    my ($columns, $rows, %names) = (scalar(split(/,/, (split(/\r\n/, $text))[0])), 0);
+    while ($text =~ /\G($field)((?:,$field)*+)\r\n/gc) {
+        $names{$1}++;
+        $rows += () = "$1$2" =~ /^$field(?:,$field){@{[$columns - 1]}}$/;
+    }
+    is((pos($text) // 0) . "|$rows", length($text) . '|' . (1 + 3 * 23), 'is CSV, each row with all columns');
+    is(scalar(keys %names), 1 + 23, 'in which all names differ');
+}
+
+$r = record('--', $program, 'long');
+is($r->{code}, 0, 'long names of everything');
+like($r->{stderr}, qr/^grosr: process \d+: 2 names were cut: .*\n(?:grosr: .* 2 names were cut: .*\n)?\z/, 'of which some were cut');
+is(value($db, "SELECT count(*) FROM GROSR_NOTE WHERE topic = 'names'") > 0, 1, 'as the file notes');
+is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
+is(value($db, "SELECT group_concat(n) FROM (SELECT length(name) AS n FROM ranges WHERE kind = 'mark' AND name <> '' AND " .
+              'name NOT LIKE \'%cut%\' ORDER BY start)'), '300000,300000', 'registered strings come whole');
+is(value($db, "SELECT count(DISTINCT name) || '|' || max(length(name) <= 1048576) FROM ranges " .
+              "WHERE name LIKE '%[cut: 5242887 bytes, hash %]'"),
+   '2|1', 'what is cut says so, and stays apart');
+is(list(map { [$_->{d}, $_->{c}] } rows('SELECT DISTINCT length(domain) AS d, length(category) AS c FROM ranges ' .
+                                        'WHERE length(name) = 300000')),
+   '20000|20001', 'domains and categories');
+is(value($db, 'SELECT count(DISTINCT domain) FROM ranges WHERE length(domain) > 1'), 2, 'of which there are two');
+is(value($db, "SELECT count(DISTINCT name) || '|' || group_concat(DISTINCT length(name)) FROM GROSR_CUDA_NAME"), '2|20002', 'streams');
+is(value($db, 'SELECT max(length(value)) FROM ThreadNames JOIN StringIds ON id = nameId'), 20004, 'a thread');
+is(value($db, "SELECT count(*) FROM ranges r JOIN GROSR_SESSION s USING (session) WHERE session = 2 AND length(domain) = 20000"), 1,
+   'and in a fork\'s child');
+
+$r = record('--', $program, 'long-threads');
+is("$r->{code} $r->{stderr}", '0 ', 'threads that send the same long names at the same time');
+is(value($db, "SELECT count(*) || '|' || count(DISTINCT name) || '|' || min(length(name)) FROM ranges"), '208|26|100000', 'all arrive');
 
 # ---- threads ----
 

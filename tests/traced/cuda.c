@@ -84,6 +84,33 @@ static void names(void)
     double_synchronize();
 }
 
+/* Kernels of one template that differ in its arguments, of which there are very many, and launches of each.
+ */
+static void long_names(void)
+{
+    static const struct {
+        int numbers, last, launches;
+    } kernel[] = {{90, 1, 10}, {900, 1, 20}, {12000, 1, 30}, {12000, 2, 40}};
+
+    for (size_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
+        char *name = NULL;
+        size_t bytes;
+        FILE *f = open_memstream(&name, &bytes);
+        if (!f)
+            exit(3);
+        fputs("_Z4tileI6LayoutISt16integer_sequenceIiJ", f);
+        for (int n = 0; n < kernel[i].numbers; n++)
+            fprintf(f, "Li%dE", n);
+        fprintf(f, "EELi%dEEEvPi", kernel[i].last);
+        fclose(f);
+        for (int n = 0; n < kernel[i].launches; n++)
+            double_launch(1, name, 1000);
+        double_synchronize(); /* the double's records have the name by its address */
+    }
+    double_launch(1, SMALL, 1000);
+    double_synchronize();
+}
+
 /* Threads that launch, one of them what runs for ever, in streams of their own. */
 enum { THREADS = 4, EACH = 2000, PERSISTENT = 20 };
 
@@ -189,6 +216,8 @@ int main(int argc, char **argv)
             beside();
         else if (!strcmp(what, "names"))
             names();
+        else if (!strcmp(what, "long"))
+            long_names();
         else if (!strcmp(what, "spin"))
             double_launch(1, SPIN, DOUBLE_FOR_EVER);
         else if (!strcmp(what, "ours"))

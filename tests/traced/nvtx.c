@@ -16,6 +16,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static nvtxEventAttributes_t event(const char *message)
 {
@@ -108,14 +109,143 @@ static void odd(void)
     nvtxDomainMarkEx(nvtxDomainCreateA(NULL), NULL);
 }
 
+/* A text of `bytes` bytes that ends in `last`; the caller has it until the next call. */
+static const char *long_text(size_t bytes, char last)
+{
+    static char *text;
+
+    free(text);
+    text = (char *)malloc(bytes + 1);
+    if (!text)
+        exit(3);
+    memset(text, 'x', bytes);
+    text[bytes - 1] = last;
+    text[bytes] = 0;
+    return text;
+}
+
+static const wchar_t *long_wide_text(size_t characters, wchar_t last)
+{
+    static wchar_t *text;
+
+    free(text);
+    text = (wchar_t *)malloc((characters + 1) * sizeof(*text));
+    if (!text)
+        exit(3);
+    wmemset(text, 0x20ac, characters);
+    text[characters - 1] = last;
+    text[characters] = 0;
+    return text;
+}
+
+/* Names that are hard to keep apart, and to show: each is a range, three times. */
+static void names(void)
+{
+    static const char *const hard[] = {
+        "{\"key\": \"value\"}",
+        "C:\\new\\table.c(3): \\u12",
+        "one\ntwo\r\n\tthree",
+        "\a\b\x7f\x01",
+        "\x1b[2J\x1b]0;title\a",
+        "not UTF-8 \xff\xfe \xc3( \xe2\x82 end",
+        "not UTF-8 \xfe\xff \xc3( \xe2\x82 end",
+        "\xc0\xaf \xed\xa0\x80",
+        "\xe8\xae\xad \xd0\xbe \xf0\x9f\x9a\x80 e\xcc\x81",
+        "\xe2\x80\xae reversed \xe2\x80\xac \xc2\x9b"
+        "31m",
+        "'); DROP TABLE ranges; --",
+        "%s%n%1000000d",
+        ", \"; | = ,",
+        "",
+        "   ",
+        "NULL",
+    };
+
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < sizeof(hard) / sizeof(hard[0]); i++) {
+            nvtxRangePushA(hard[i]);
+            nvtxRangePop();
+        }
+        for (char last = '1'; last <= '2'; last++) {
+            nvtxRangePushA(long_text(65537, last));
+            nvtxRangePop();
+            nvtxRangePushW(long_wide_text(30000, (wchar_t)last));
+            nvtxRangePop();
+            nvtxRangePushW(last == '1' ? L"half \xd800" : L"half \xd801");
+            nvtxRangePop();
+        }
+        nvtxRangePushA(NULL);
+        nvtxRangePop();
+    }
+}
+
+/* Long names of all that has one. */
+static void long_names(void)
+{
+    nvtxDomainHandle_t domain[2], empty = nvtxDomainCreateA("");
+    nvtxEventAttributes_t e = event(NULL);
+
+    for (int i = 0; i < 2; i++) {
+        char last = (char)('1' + i);
+        domain[i] = nvtxDomainCreateA(long_text(20000, last));
+        nvtxDomainNameCategoryA(domain[i], 5, long_text(20001, last));
+        e.category = 5;
+        e.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
+        e.message.registered = nvtxDomainRegisterStringA(domain[i], long_text(300000, last));
+        nvtxDomainMarkEx(domain[i], &e);
+        nvtxNameCudaStreamA((cudaStream_t)(uintptr_t)(i + 1), long_text(20002, last));
+        nvtxRangeEnd(nvtxRangeStartA(long_text(20003, last)));
+        nvtxMarkA(long_text((5u << 20) + 7, last));
+    }
+    nvtxNameOsThreadA((uint32_t)getpid(), long_text(20004, '1'));
+    e.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
+    e.message.registered = nvtxDomainRegisterStringA(empty, "");
+    nvtxDomainMarkEx(empty, &e);
+    if (fork() == 0) { /* domains are known to a child too */
+        nvtxDomainMarkEx(domain[1], &e);
+        exit(0);
+    }
+    while (wait(NULL) > 0)
+        ;
+}
+
+enum { THREADS = 8, EACH = 2000 };
+
+/* Threads that begin to use the same long names at the same time. */
+static void *long_main(void *arg)
+{
+    char *text = (char *)arg;
+
+    for (char last = 'a'; last <= 'z'; last++) {
+        char *own = strdup(text);
+        if (!own)
+            exit(3);
+        own[strlen(own) - 1] = last;
+        nvtxRangePushA(own);
+        nvtxRangePop();
+        free(own);
+    }
+    return NULL;
+}
+
+static void long_threads(void)
+{
+    pthread_t thread[THREADS];
+    char *text = strdup(long_text(100000, '1'));
+
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, long_main, text);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    free(text);
+}
+
 static void open_ranges(void)
 {
     nvtxRangePushA("left open");
     nvtxRangePushA("left open too");
     nvtxRangeStartA("started");
 }
-
-enum { THREADS = 8, EACH = 2000 };
 
 static void *thread_main(void *arg)
 {
@@ -264,6 +394,12 @@ int main(int argc, char **argv)
             all();
         else if (!strcmp(what, "odd"))
             odd();
+        else if (!strcmp(what, "names"))
+            names();
+        else if (!strcmp(what, "long"))
+            long_names();
+        else if (!strcmp(what, "long-threads"))
+            long_threads();
         else if (!strcmp(what, "open"))
             open_ranges();
         else if (!strcmp(what, "threads"))

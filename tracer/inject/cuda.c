@@ -47,7 +47,7 @@ static struct inject_string *call_name(CUpti_CallbackDomain domain, CUpti_Callba
     struct inject_string *s = (struct inject_string *)(uintptr_t)dev_load_acquire(at); /* pairs with below */
 
     if (!s || id >= CBIDS) {
-        s = inject_string(name, inject_text_bytes(name));
+        s = inject_string(name, strlen(name));
         if (id < CBIDS)
             dev_store_release(at, (uint64_t)(uintptr_t)s); /* pairs with the load above */
     }

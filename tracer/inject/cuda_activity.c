@@ -137,7 +137,7 @@ static void add_device(struct inject_thread *t, const CUpti_ActivityDevice5 *d)
         .l2_bytes = d->l2CacheSize,
         .major = d->computeCapabilityMajor,
         .minor = d->computeCapabilityMinor,
-        .text_bytes = (uint32_t)inject_text_bytes(name),
+        .text_bytes = (uint32_t)strnlen(name, GROSR_RECORD_TEXT_MAX),
     };
     memcpy(r.uuid, &d->uuid, sizeof(r.uuid));
     const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {name, r.text_bytes}};

@@ -22,6 +22,8 @@
 #define FACTS_MAX  65536u
 #define BUCKETS    4096u
 #define TIMEOUT_NS 2000000000u /* for the collector, once for each process */
+#define WAITS      1000u       /* of a millisecond, for room in a stream, since some was last found */
+#define CUT_MARK   64u         /* bytes at the end of a string that was cut */
 #define LOCK_DEFAULT \
     PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP /* a hook of malloc's that comes back is refused */
 
@@ -38,6 +40,7 @@ struct inject_session {
 
 struct fact {
     struct fact *next;
+    struct inject_string *text; /* that it names; NULL: none */
     size_t bytes;
     unsigned char record[];
 };
@@ -46,6 +49,8 @@ struct inject_string {
     struct inject_string *next;
     dev32 told; /* the session's generation << 8 | a bit for each stream that has it */
     uint32_t number, bytes;
+    uint64_t hash;    /* of the text as it was given */
+    size_t all_bytes; /* of that */
     char text[];
 };
 
@@ -54,12 +59,15 @@ static struct inject_session current;
 static uint32_t generation = 1; /* of the session: one more in each child */
 static uint32_t collector;      /* GROSR_COLLECTOR when the library was loaded */
 static dev64 left_out;          /* records that came while their thread was busy */
+static dev32 waits;             /* for room in a stream, so far */
 
 static pthread_mutex_t begin_lock = LOCK_DEFAULT, facts_lock = LOCK_DEFAULT, strings_lock = LOCK_DEFAULT;
 static struct fact *facts, **facts_end = &facts;
 static unsigned fact_count;
 static struct inject_string *strings[BUCKETS];
 static uint32_t string_count;
+static uint64_t long_bytes; /* in strings that are sent in parts */
+static dev64 cut;           /* strings that were too long */
 
 static pthread_key_t thread_key;
 static struct inject_thread *threads; /* THREADS; memory comes as it is touched */
@@ -138,6 +146,8 @@ static int make_session(void)
     return 0;
 }
 
+static uint32_t number_in_stream(uint32_t stream, struct inject_string *s);
+
 bool inject_begin(void)
 {
     /* Pairs with the release below: whoever sees RECORDING sees `current`. */
@@ -157,6 +167,8 @@ bool inject_begin(void)
         now = collector && make_session() == 0 ? RECORDING : OFF;
         for (struct fact *f = now == RECORDING ? facts : NULL; f; f = f->next) {
             const struct grosr_piece piece = {f->record, f->bytes};
+            if (f->text)
+                number_in_stream(0, f->text);
             grosr_stream_write(&current.writer[0], &piece, 1);
         }
         dev_store_release(&state, now); /* pairs with the load above */
@@ -265,7 +277,8 @@ struct inject_thread *inject_thread_at(uint32_t i)
     return loaded && i < THREADS && i < touched ? &threads[i] : NULL;
 }
 
-void inject_write_fact(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
+void inject_write_fact(struct inject_thread *t, struct inject_string *text, const struct grosr_piece *pieces,
+                       unsigned count)
 {
     size_t bytes = 0;
     struct fact *f;
@@ -278,6 +291,7 @@ void inject_write_fact(struct inject_thread *t, const struct grosr_piece *pieces
     f = fact_count < FACTS_MAX ? (struct fact *)malloc(sizeof(*f) + bytes) : NULL;
     if (f) {
         f->next = NULL;
+        f->text = text;
         f->bytes = 0;
         for (unsigned i = 0; i < count; i++) {
             memcpy(f->record + f->bytes, pieces[i].at, pieces[i].bytes);
@@ -297,43 +311,98 @@ bool inject_note(struct inject_thread *t, const char *topic, const char *format,
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    int bytes = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    if (bytes >= (int)sizeof(text)) { /* a name in it is long: cut at a whole character */
+        size_t n = sizeof(text) - sizeof("...");
+        while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
+            n--;
+        memcpy(text + n, "...", sizeof("..."));
+    }
     r.topic_bytes = (uint16_t)strlen(topic);
     r.text_bytes = (uint16_t)strlen(text);
     const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {topic, r.topic_bytes}, {text, r.text_bytes}};
     return inject_write(t, pieces, 3);
 }
 
-size_t inject_text_bytes(const char *text)
-{
-    size_t n = text ? strnlen(text, GROSR_RECORD_TEXT_MAX + 1) : 0;
+/* ---- strings ---- */
 
-    if (n > GROSR_RECORD_TEXT_MAX)
-        for (n = GROSR_RECORD_TEXT_MAX; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
-            n--;
-    return n;
+/* Names of kernels are hashed at every launch, and may be long: eight bytes at a time. */
+static uint64_t hash_of(const char *text, size_t bytes)
+{
+    uint64_t hash = 0x9e3779b97f4a7c15u ^ bytes, word;
+
+    for (; bytes >= sizeof(word); text += sizeof(word), bytes -= sizeof(word)) {
+        memcpy(&word, text, sizeof(word));
+        hash = (hash ^ word) * 0xff51afd7ed558ccdu;
+        hash ^= hash >> 32;
+    }
+    for (word = 0; bytes; bytes--)
+        word = word << 8 | (unsigned char)text[bytes - 1];
+    hash = (hash ^ word) * 0xc4ceb9fe1a85ec53u;
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+    return hash ^ hash >> 33;
+}
+
+/* The first `limit` bytes of a string that is longer: its beginning, up to a whole character, and the mark.
+ */
+static uint32_t cut_string(char *to, size_t limit, const char *text, size_t bytes, uint64_t hash)
+{
+    size_t n = limit - CUT_MARK;
+
+    while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    memcpy(to, text, n);
+    return (uint32_t)n + (uint32_t)snprintf(to + n, CUT_MARK, "... [cut: %zu bytes, hash %016llx]", bytes,
+                                            (unsigned long long)hash);
+}
+
+/* Under `strings_lock`. */
+static struct inject_string *new_string(const char *text, size_t bytes, uint64_t hash)
+{
+    size_t limit = long_bytes < INJECT_LONG_MAX ? GROSR_TEXT_MAX : GROSR_RECORD_TEXT_MAX;
+    size_t kept = bytes < limit ? bytes : limit;
+    struct inject_string *s = (struct inject_string *)malloc(sizeof(*s) + kept + 1);
+
+    if (!s)
+        return NULL;
+    dev_store_relaxed(&s->told, 0);
+    s->number = ++string_count;
+    s->hash = hash;
+    s->all_bytes = bytes;
+    s->bytes = (uint32_t)kept;
+    if (kept < bytes) {
+        s->bytes = cut_string(s->text, limit, text, bytes, hash);
+        dev_add_relaxed(&cut, 1);
+    } else {
+        memcpy(s->text, text, bytes);
+    }
+    s->text[s->bytes] = 0;
+    if (kept > GROSR_RECORD_TEXT_MAX)
+        long_bytes += kept;
+    return s;
+}
+
+/* Of strings that were cut, the beginning, the length and the hash are compared. */
+static bool is_string(const struct inject_string *s, const char *text, size_t bytes, uint64_t hash)
+{
+    size_t kept = s->bytes < bytes ? s->bytes - CUT_MARK : bytes;
+
+    return s->hash == hash && s->all_bytes == bytes && !memcmp(s->text, text, kept);
 }
 
 struct inject_string *inject_string(const char *text, size_t bytes)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
+    uint64_t hash = hash_of(text, bytes);
     struct inject_string *s;
 
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
     if (pthread_mutex_lock(&strings_lock))
         return NULL;
     struct inject_string **bucket = &strings[hash % BUCKETS];
     for (s = *bucket; s; s = s->next)
-        if (s->bytes == bytes && !memcmp(s->text, text, bytes))
+        if (is_string(s, text, bytes, hash))
             break;
-    if (!s && (s = (struct inject_string *)malloc(sizeof(*s) + bytes + 1))) {
-        dev_store_relaxed(&s->told, 0);
-        s->number = ++string_count;
-        s->bytes = (uint32_t)bytes;
-        memcpy(s->text, text, bytes);
-        s->text[bytes] = 0;
+    if (!s && (s = new_string(text, bytes, hash))) {
         s->next = *bucket;
         *bucket = s;
     }
@@ -346,17 +415,57 @@ const char *inject_string_text(const struct inject_string *s)
     return s->text;
 }
 
-uint32_t inject_string_number(struct inject_thread *t, struct inject_string *s)
+/*
+ * A part of a long string, for which half of the stream stays free: records that nobody waits with come
+ * beside it. The collector is given time to read, but no more than WAITS in a row, since it may be gone.
+ */
+static bool write_part(struct grosr_stream_writer *w, const struct grosr_piece *pieces, unsigned count)
 {
-    uint32_t old = dev_load_relaxed(&s->told), mine = 1u << t->stream;
+    const struct timespec pause = {0, 1000000};
+
+    while (grosr_stream_room(w) < w->capacity / 2 || !grosr_stream_try_write(w, pieces, count)) {
+        if (dev_add_relaxed(&waits, 1) >= WAITS) {
+            dev_store_relaxed(&waits, WAITS);
+            return grosr_stream_write(w, pieces, count); /* counted if there is no room */
+        }
+        nanosleep(&pause, NULL);
+    }
+    dev_store_relaxed(&waits, 0);
+    return true;
+}
+
+static bool write_string(struct grosr_stream_writer *w, const struct inject_string *s)
+{
+    if (s->bytes <= GROSR_RECORD_TEXT_MAX) {
+        struct grosr_record_text r = {
+            .head = {0, GROSR_RECORD_TEXT}, .number = s->number, .text_bytes = s->bytes};
+        const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {s->text, s->bytes}};
+        return grosr_stream_write(w, pieces, 2);
+    }
+    for (uint32_t at = 0; at < s->bytes;) {
+        uint32_t left = s->bytes - at;
+        struct grosr_record_part r = {.head = {0, GROSR_RECORD_TEXT_PART},
+                                      .number = s->number,
+                                      .text_bytes =
+                                          left < GROSR_RECORD_TEXT_MAX ? left : GROSR_RECORD_TEXT_MAX,
+                                      .offset = at,
+                                      .total = s->bytes};
+        const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {s->text + at, r.text_bytes}};
+        if (!write_part(w, pieces, 2))
+            return false;
+        at += r.text_bytes;
+    }
+    return true;
+}
+
+static uint32_t number_in_stream(uint32_t stream, struct inject_string *s)
+{
+    uint32_t old = dev_load_relaxed(&s->told), mine = 1u << stream;
 
     if (old >> 8 == generation && old & mine)
         return s->number;
     /* Two threads of one stream may both tell it: that harms nobody. Records of a stream are in order. */
-    struct grosr_record_text r = {
-        .head = {0, GROSR_RECORD_TEXT}, .number = s->number, .text_bytes = s->bytes};
-    const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {s->text, s->bytes}};
-    if (!inject_write(t, pieces, 2))
+    if (!write_string(&current.writer[stream], s))
         return 0;
     for (;;) {
         uint32_t bits = old >> 8 == generation ? old & 0xff : 0;
@@ -365,6 +474,11 @@ uint32_t inject_string_number(struct inject_thread *t, struct inject_string *s)
             return s->number;
         old = found;
     }
+}
+
+uint32_t inject_string_number(struct inject_thread *t, struct inject_string *s)
+{
+    return number_in_stream(t->stream, s);
 }
 
 /* ---- loading, forking, the end ---- */
@@ -407,6 +521,7 @@ static void in_child(void)
     }
     generation++;
     dev_store_relaxed(&left_out, 0);
+    dev_store_relaxed(&waits, 0);
     if (dev_load_relaxed(&state) == RECORDING)
         dev_store_relaxed(&state, IDLE);
 }
@@ -424,24 +539,37 @@ __attribute__((constructor)) static void load(void)
     loaded = pthread_atfork(before_fork, in_parent, in_child) == 0;
 }
 
-/* The last word must get through: a full stream is given a moment. */
-static void tell_left_out(void)
+/* The last notes must get through: a full stream is given a moment. */
+static void tell_at_end(const char *topic, const char *text)
 {
     struct inject_thread *t = inject_enter();
-    uint64_t n = dev_load_relaxed(&left_out);
-    struct timespec pause = {0, 1000000};
+    const struct timespec pause = {0, 1000000};
 
-    for (int i = 0; t && n && i < 100; i++) {
-        if (inject_note(
-                t, "process",
-                "%llu calls were left out: they came from within another one (a signal handler, a hook of "
-                "malloc), or from more than %u threads",
-                (unsigned long long)n, THREADS))
-            break;
+    for (int i = 0; t && i < 100 && !inject_note(t, topic, "%s", text); i++)
         nanosleep(&pause, NULL);
-    }
     if (t)
         inject_leave(t);
+}
+
+static void tell_counts(void)
+{
+    unsigned long long busy = dev_load_relaxed(&left_out), names = dev_load_relaxed(&cut);
+    char text[256];
+
+    if (busy) {
+        snprintf(text, sizeof(text),
+                 "%llu calls were left out: they came from within another one (a signal handler, a hook of "
+                 "malloc), or from more than %u threads",
+                 busy, THREADS);
+        tell_at_end("process", text);
+    }
+    if (names) {
+        snprintf(text, sizeof(text),
+                 "%llu names were cut: they are longer than %u bytes, or than %u after %u MiB of long names; "
+                 "each ends in its length and a hash, so that no two become one",
+                 names, GROSR_TEXT_MAX, GROSR_RECORD_TEXT_MAX, INJECT_LONG_MAX >> 20);
+        tell_at_end("names", text);
+    }
 }
 
 /* Waits for a thread that is making the session: it would be left as that of a process that died. */
@@ -451,7 +579,7 @@ __attribute__((destructor)) static void end(void)
         return;
     bool recording = dev_load_relaxed(&state) == RECORDING;
     if (recording)
-        tell_left_out();
+        tell_counts();
     dev_store_relaxed(&state, OFF);
     pthread_mutex_unlock(&begin_lock);
     if (!recording)

@@ -60,15 +60,23 @@ bool inject_write(struct inject_thread *thread, const struct grosr_piece *pieces
 /* The same, but false without a loss when there is no room at the moment. */
 bool inject_try_write(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
 
-/* The same, and it is told again in the sessions of fork's children. */
-void inject_write_fact(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
+/* The same, and it is told again in the sessions of fork's children, after `text`, a string that it names (or
+ * NULL). */
+struct inject_string;
+void inject_write_fact(struct inject_thread *thread, struct inject_string *text,
+                       const struct grosr_piece *pieces, unsigned count);
 
 /* A word to the user; topic and text end in NUL. */
 bool inject_note(struct inject_thread *thread, const char *topic, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A string that comes often: kept for ever, the same for the same text. NULL: no memory. */
-struct inject_string;
+/*
+ * A string that comes often, or is long: kept for ever, the same for the same text. One of more than
+ * GROSR_TEXT_MAX bytes is cut and ends in its length and hash, so that two do not become one; so is one of
+ * more than GROSR_RECORD_TEXT_MAX once such strings have taken INJECT_LONG_MAX. Cuts are counted and noted.
+ * NULL: no memory.
+ */
+#define INJECT_LONG_MAX (64u << 20) /* bytes */
 struct inject_string *inject_string(const char *text, size_t bytes);
 
 /* Its text, which ends in NUL. */
@@ -76,9 +84,6 @@ const char *inject_string_text(const struct inject_string *string);
 
 /* Its number for a record of this thread's stream, which has been told of it; 0: there was no room. */
 uint32_t inject_string_number(struct inject_thread *thread, struct inject_string *string);
-
-/* Bytes of a string, at most GROSR_RECORD_TEXT_MAX, cut between characters. NULL has none. */
-size_t inject_text_bytes(const char *text);
 
 /* The threads there are or were, by number; NULL: no more. For looking into their `call`. */
 struct inject_thread *inject_thread_at(uint32_t number);

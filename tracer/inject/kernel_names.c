@@ -3,6 +3,7 @@
  * that of a persistent kernel. Each is made once and kept until the process ends, under `names_lock`.
  */
 #include "cuda_parts.h"
+#include "demangle.h"
 
 #include <dlfcn.h>
 #include <regex.h>
@@ -58,9 +59,21 @@ static bool is_persistent(const char *mangled, const char *full)
                                      !regexec(&persistent_names, full, 0, NULL, 0)));
 }
 
+/* The library's own demangler refuses names of more than 1,024 bytes, ours does not (demangle.h). */
+static char *demangle_any(const char *mangled)
+{
+    int failed = 1;
+    char *full = demangle ? demangle(mangled, NULL, NULL, &failed) : NULL;
+
+    if (full && !failed)
+        return full;
+    free(full);
+    return inject_demangle(mangled);
+}
+
 const struct kernel_name *kernel_name(const char *mangled)
 {
-    struct inject_string *s = inject_string(mangled, inject_text_bytes(mangled));
+    struct inject_string *s = inject_string(mangled, strlen(mangled));
     struct kernel_name *n = NULL;
 
     if (!s || pthread_mutex_lock(&names_lock))
@@ -69,14 +82,13 @@ const struct kernel_name *kernel_name(const char *mangled)
     for (n = *bucket; n && n->mangled != s;)
         n = n->next;
     if (!n && (n = (struct kernel_name *)calloc(1, sizeof(*n)))) {
-        int failed = 1;
-        char *full = demangle ? demangle(mangled, NULL, NULL, &failed) : NULL;
-        const char *text = full && !failed ? full : mangled, *brief;
+        char *full = demangle_any(mangled);
+        const char *text = full ? full : mangled, *brief;
         size_t bytes;
         find_brief(text, &brief, &bytes);
         n->mangled = s;
-        n->full = inject_string(text, inject_text_bytes(text));
-        n->brief = inject_string(brief, bytes < GROSR_RECORD_TEXT_MAX ? bytes : GROSR_RECORD_TEXT_MAX);
+        n->full = inject_string(text, strlen(text));
+        n->brief = inject_string(brief, bytes);
         n->persistent = is_persistent(mangled, text);
         free(full);
         n->next = *bucket;

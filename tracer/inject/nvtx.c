@@ -11,6 +11,7 @@
 
 #include "../clock/clock.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -19,54 +20,91 @@
 #include <nvtx3/nvToolsExtCuda.h>
 #include <nvtx3/nvToolsExtCudaRt.h>
 
-#define WIDE_MAX 4096u /* bytes of a wide string as UTF-8; a longer one is cut */
+#define WIDE_MAX      4096u /* bytes of a wide string for which no memory is allocated */
+#define CHARACTER_MAX 6u    /* bytes of one of its characters */
 
 NVTX_DYNAMIC_EXPORT int NVTX_API InitializeInjectionNvtx2(NvtxGetExportTableFunc_t get_table);
 
 static dev32 domains; /* made so far */
 static dev64 ranges;  /* started so far */
 
-/* A string as it is written: UTF-8, its length known. */
+/* A string as it is written: bytes, their number known. */
 struct message {
-    const char *at;
+    const char *at; /* NULL: there is no string */
     size_t bytes;
+    char *made; /* allocated for a long wide string; else NULL */
     char narrow[WIDE_MAX];
 };
 
 static void set_narrow(struct message *m, const char *text)
 {
-    m->at = text ? text : "";
-    m->bytes = inject_text_bytes(text);
+    m->at = text;
+    m->bytes = text ? strlen(text) : 0;
+    m->made = NULL;
+}
+
+/*
+ * A character as UTF-8. What is none (a surrogate without its other half, a number beyond the last character)
+ * has the bytes that it would have, which are not UTF-8: so two strings that differ stay two, and those who
+ * show them replace such bytes.
+ */
+static size_t put_character(char *to, uint32_t c)
+{
+    size_t more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : c < 0x200000 ? 3 : c < 0x4000000 ? 4 : 5;
+
+    if (!more) {
+        *to = (char)c;
+        return 1;
+    }
+    to[0] = (char)(0xff << (7 - more) | c >> 6 * more);
+    for (size_t i = 1; i <= more; i++)
+        to[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
+    return more + 1;
 }
 
 /* Not with wcsrtombs(): the program's locale may be "C", and its own conversion state is not ours. */
 static void set_wide(struct message *m, const wchar_t *text)
 {
-    unsigned char *to = (unsigned char *)m->narrow; /* cppcheck-suppress ctuuninitvar */
-    size_t n = 0;
+    size_t length = text ? wcslen(text) : 0;
+    char *to = m->narrow; /* cppcheck-suppress ctuuninitvar */
 
-    for (; text && *text && n + 4 <= WIDE_MAX; text++) {
-        uint32_t c = (uint32_t)*text;
-        if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-            c = 0xfffd;
-        if (c < 0x80) {
-            to[n++] = (unsigned char)c;
-        } else if (c < 0x800) {
-            to[n++] = (unsigned char)(0xc0 | c >> 6);
-            to[n++] = (unsigned char)(0x80 | (c & 0x3f));
-        } else if (c < 0x10000) {
-            to[n++] = (unsigned char)(0xe0 | c >> 12);
-            to[n++] = (unsigned char)(0x80 | (c >> 6 & 0x3f));
-            to[n++] = (unsigned char)(0x80 | (c & 0x3f));
-        } else {
-            to[n++] = (unsigned char)(0xf0 | c >> 18);
-            to[n++] = (unsigned char)(0x80 | (c >> 12 & 0x3f));
-            to[n++] = (unsigned char)(0x80 | (c >> 6 & 0x3f));
-            to[n++] = (unsigned char)(0x80 | (c & 0x3f));
-        }
+    m->made = NULL;
+    m->bytes = 0;
+    m->at = text ? to : NULL;
+    if (length > WIDE_MAX / CHARACTER_MAX) {
+        to = m->made = (char *)malloc(length * CHARACTER_MAX);
+        if (!to) /* no memory: no text */
+            length = 0;
+        m->at = to;
     }
-    m->at = m->narrow;
-    m->bytes = n;
+    for (size_t i = 0; i < length; i++) {
+        uint32_t c = (uint32_t)text[i], next = (uint32_t)text[i + 1];
+        if (c >= 0xd800 && c < 0xdc00 && next >= 0xdc00 && next < 0xe000) { /* UTF-16 in wide characters */
+            c = 0x10000 + ((c - 0xd800) << 10 | (next - 0xdc00));
+            i++;
+        }
+        m->bytes += put_character(to + m->bytes, c);
+    }
+}
+
+/*
+ * The number of the string for a record, or NO_TEXT; 0: its bytes are to follow, of which there are *bytes. A
+ * string that no record holds is kept, as if it were registered.
+ */
+static uint32_t message_number(struct inject_thread *t, const struct message *m, struct inject_string **kept,
+                               size_t *bytes)
+{
+    *kept = NULL;
+    *bytes = 0;
+    if (!m->at)
+        return GROSR_RECORD_NO_TEXT;
+    if (m->bytes <= GROSR_RECORD_TEXT_MAX) {
+        *bytes = m->bytes;
+        return 0;
+    }
+    *kept = inject_string(m->at, m->bytes);
+    uint32_t number = *kept ? inject_string_number(t, *kept) : 0;
+    return number ? number : GROSR_RECORD_NO_TEXT;
 }
 
 static uint32_t domain_number(nvtxDomainHandle_t domain)
@@ -76,13 +114,17 @@ static uint32_t domain_number(nvtxDomainHandle_t domain)
 
 /* ---- marks and ranges ---- */
 
-/* Writes a mark or a range's beginning; `m` is its text, but for a registered one. */
+/* Writes a mark or a range's beginning; `m` is its text, but for a registered one, and is of no use
+ * afterwards. */
 static void write_event(struct inject_thread *t, uint32_t kind, uint32_t domain, uint64_t range,
-                        const nvtxEventAttributes_t *a, const struct message *m, uint64_t time)
+                        const nvtxEventAttributes_t *a, struct message *m, uint64_t time)
 {
+    struct inject_string *kept;
+    size_t bytes;
     struct grosr_record_nvtx r = {
         .head = {0, kind}, .time = time, .tid = t->tid, .domain = domain, .range = range};
 
+    r.text = message_number(t, m, &kept, &bytes);
     if (a) {
         r.category = a->category;
         r.color = a->colorType == NVTX_COLOR_ARGB ? a->color : 0;
@@ -90,12 +132,15 @@ static void write_event(struct inject_thread *t, uint32_t kind, uint32_t domain,
                              ? (uint16_t)a->payloadType
                              : GROSR_NVTX_NONE;
         memcpy(&r.payload, &a->payload, sizeof(r.payload));
-        if (a->messageType == NVTX_MESSAGE_TYPE_REGISTERED && a->message.registered)
-            r.text = inject_string_number(t, (struct inject_string *)(void *)a->message.registered);
+        if (a->messageType == NVTX_MESSAGE_TYPE_REGISTERED && a->message.registered) {
+            uint32_t number = inject_string_number(t, (struct inject_string *)(void *)a->message.registered);
+            r.text = number ? number : GROSR_RECORD_NO_TEXT;
+        }
     }
-    r.text_bytes = (uint16_t)m->bytes;
-    const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {m->at, m->bytes}};
-    inject_write(t, pieces, 2);
+    r.text_bytes = (uint16_t)bytes;
+    const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {m->at, bytes}};
+    inject_write(t, pieces, bytes ? 2 : 1);
+    free(m->made);
 }
 
 /* The same with the program's attributes, of whatever version they are. */
@@ -279,76 +324,95 @@ TEXT_CALLS(wide, wchar_t, write_wide)
 
 /* ---- names ---- */
 
-/* Tells a name; the record's kind and what it is a name of are set. */
+/* Tells a name; the record's kind and what it is a name of are set. NULL is a name without characters. */
 static void write_name(struct inject_thread *t, struct grosr_record_name *r, const struct message *m)
 {
-    r->text_bytes = (uint32_t)m->bytes;
-    const struct grosr_piece pieces[] = {{r, sizeof(*r)}, {m->at, m->bytes}};
+    struct inject_string *kept;
+    size_t bytes;
+
+    r->text = message_number(t, m, &kept, &bytes);
+    if (!m->at)
+        r->text = 0;
+    r->text_bytes = (uint32_t)bytes;
+    const struct grosr_piece pieces[] = {{r, sizeof(*r)}, {m->at, bytes}};
     if (r->head.kind == GROSR_RECORD_THREAD_NAME)
-        inject_write(t, pieces, 2); /* of no thread that a fork's child has */
+        inject_write(t, pieces, bytes ? 2 : 1); /* of no thread that a fork's child has */
     else
-        inject_write_fact(t, pieces, 2);
+        inject_write_fact(t, kept, pieces, bytes ? 2 : 1);
 }
 
-static nvtxDomainHandle_t create_domain(const struct message *m)
+/* The functions below use a message up. */
+static nvtxDomainHandle_t create_domain(struct message *m)
 {
     struct inject_thread *t = inject_enter();
 
-    if (!t)
+    if (!t) {
+        free(m->made);
         return NULL;
+    }
     struct grosr_record_name r = {
         .head = {0, GROSR_RECORD_NVTX_DOMAIN}, .tid = t->tid, .domain = dev_add_relaxed(&domains, 1) + 1};
     write_name(t, &r, m);
+    free(m->made);
     inject_leave(t);
     return (nvtxDomainHandle_t)(uintptr_t)r.domain;
 }
 
-static void name_category(uint32_t domain, uint32_t category, const struct message *m)
+static void name_category(uint32_t domain, uint32_t category, struct message *m)
 {
     struct inject_thread *t = inject_enter();
 
-    if (!t)
+    if (!t) {
+        free(m->made);
         return;
+    }
     struct grosr_record_name r = {
         .head = {0, GROSR_RECORD_NVTX_CATEGORY}, .tid = t->tid, .domain = domain, .category = category};
     write_name(t, &r, m);
+    free(m->made);
     inject_leave(t);
 }
 
-static void name_thread(uint32_t tid, const struct message *m)
+static void name_thread(uint32_t tid, struct message *m)
 {
     struct inject_thread *t = inject_enter();
 
-    if (!t)
+    if (!t) {
+        free(m->made);
         return;
+    }
     struct grosr_record_name r = {.head = {0, GROSR_RECORD_THREAD_NAME}, .tid = tid};
     write_name(t, &r, m);
+    free(m->made);
     inject_leave(t);
 }
 
-static void name_object(uint32_t object, uint64_t handle, const struct message *m)
+static void name_object(uint32_t object, uint64_t handle, struct message *m)
 {
     struct inject_thread *t = inject_enter();
 
-    if (!t)
+    if (!t) {
+        free(m->made);
         return;
+    }
     struct grosr_record_name r = {.head = {0, GROSR_RECORD_OBJECT_NAME},
                                   .tid = t->tid,
                                   .object = object,
                                   .handle = handle,
                                   .number = object == GROSR_OBJECT_DEVICE ? (int64_t)handle : -1};
     write_name(t, &r, m);
+    free(m->made);
     inject_leave(t);
 }
 
-static nvtxStringHandle_t register_string(const struct message *m)
+static nvtxStringHandle_t register_string(struct message *m)
 {
     struct inject_thread *t = inject_enter();
+    struct inject_string *s = t ? inject_string(m->at ? m->at : "", m->bytes) : NULL;
 
-    if (!t)
-        return NULL;
-    struct inject_string *s = inject_string(m->at, m->bytes);
-    inject_leave(t);
+    free(m->made);
+    if (t)
+        inject_leave(t);
     return (nvtxStringHandle_t)(void *)s;
 }
 
@@ -427,7 +491,7 @@ static nvtxResourceHandle_t NVTX_API create_resource(nvtxDomainHandle_t domain, 
         set_narrow(&m, a->message.ascii);
     else if (a->messageType == NVTX_MESSAGE_TYPE_UNICODE)
         set_wide(&m, a->message.unicode);
-    switch (a->identifierType) {
+    switch (a->identifierType) { /* each case uses the message up */
     case NVTX_RESOURCE_TYPE_GENERIC_THREAD_NATIVE:
         name_thread((uint32_t)a->identifier.ullValue, &m);
         break;
@@ -447,6 +511,7 @@ static nvtxResourceHandle_t NVTX_API create_resource(nvtxDomainHandle_t domain, 
         name_object(GROSR_OBJECT_EVENT, a->identifier.ullValue, &m);
         break;
     default:
+        free(m.made);
         break;
     }
     return NULL;

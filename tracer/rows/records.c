@@ -17,14 +17,17 @@
 
 /* ---- names and notes ---- */
 
-static int add_thread_name(struct grosr_records *r, const struct grosr_record_name *n, const char *at)
+static int add_thread_name(struct grosr_records *r, uint32_t stream, const struct grosr_record_name *n,
+                           const char *at)
 {
     static const char forget[] = "DELETE FROM ThreadNames WHERE globalTid = ?";
     static const char sql[] = "INSERT INTO ThreadNames (nameId, globalTid) VALUES (?, ?)";
     const struct grosr_value who = grosr_records_thread(r, n->tid);
-    int64_t id;
-    int err = grosr_store_string(r->store, at, strnlen(at, n->text_bytes), &id);
+    int64_t id = n->text ? grosr_records_string(r, stream, n->text) : 0;
+    int err = n->text ? 0 : grosr_store_string(r->store, at, strnlen(at, n->text_bytes), &id);
 
+    if (!err && !id) /* of a string that was dropped */
+        return 0;
     if (!err)
         err = grosr_store_execute(r->store, forget, &who, 1, NULL);
     if (err)
@@ -33,10 +36,11 @@ static int add_thread_name(struct grosr_records *r, const struct grosr_record_na
     return grosr_store_execute(r->store, sql, values, 2, NULL);
 }
 
-static int add_object_name(struct grosr_records *r, const struct grosr_record_name *n, const char *at)
+static int add_object_name(struct grosr_records *r, uint32_t stream, const struct grosr_record_name *n,
+                           const char *at)
 {
-    static const char sql[] =
-        "INSERT INTO GROSR_CUDA_NAME (kind, handle, id, name, globalTid) VALUES (?,?,?,?,?)";
+    static const char sql[] = "INSERT INTO GROSR_CUDA_NAME (kind, handle, id, name, globalTid)"
+                              " VALUES (?,?,?,coalesce((SELECT value FROM StringIds WHERE id = ?), ?),?)";
     static const char *const kinds[] = {"", "device", "context", "stream", "event"};
 
     if (n->object < GROSR_OBJECT_DEVICE || n->object > GROSR_OBJECT_EVENT) {
@@ -46,15 +50,17 @@ static int add_object_name(struct grosr_records *r, const struct grosr_record_na
     const struct grosr_value values[] = {grosr_text(kinds[n->object], strlen(kinds[n->object])),
                                          grosr_integer((int64_t)n->handle),
                                          grosr_integer_or_null(n->number, n->number >= 0),
-                                         grosr_text(at, n->text_bytes), grosr_records_thread(r, n->tid)};
-    return grosr_store_execute(r->store, sql, values, 5, NULL);
+                                         grosr_integer(grosr_records_string(r, stream, n->text)),
+                                         grosr_text(at, n->text_bytes),
+                                         grosr_records_thread(r, n->tid)};
+    return grosr_store_execute(r->store, sql, values, 6, NULL);
 }
 
 static int add_note(struct grosr_records *r, const struct grosr_record_note *n, const char *at)
 {
     char words[1200];
 
-    if (r->warned && n->topic_bytes == 5 && !memcmp(at, "cupti", 5)) {
+    if (r->warned && n->topic_bytes == 5 && (!memcmp(at, "cupti", 5) || !memcmp(at, "names", 5))) {
         snprintf(words, sizeof(words), "process %u: %.*s", r->pid,
                  (int)(n->text_bytes < 1100 ? n->text_bytes : 1100), at + n->topic_bytes);
         r->warned(words);
@@ -72,6 +78,7 @@ static int add_record(struct grosr_records *r, uint32_t stream, const unsigned c
     union {
         struct grosr_record_note note;
         struct grosr_record_text text;
+        struct grosr_record_part part;
         struct grosr_record_name name;
     } is;
 
@@ -87,13 +94,18 @@ static int add_record(struct grosr_records *r, uint32_t stream, const unsigned c
             break;
         return grosr_records_add_string(r, stream, is.text.number, (const char *)at + sizeof(is.text),
                                         is.text.text_bytes);
+    case GROSR_RECORD_TEXT_PART:
+        if (!GROSR_FIXED(is.part, at, bytes) || !GROSR_HOLDS(is.part, bytes, is.part.text_bytes) ||
+            !is.part.number || is.part.number >= STRINGS_MAX || is.part.total > GROSR_TEXT_MAX)
+            break;
+        return grosr_records_add_part(r, stream, &is.part, (const char *)at + sizeof(is.part));
     case GROSR_RECORD_THREAD_NAME:
     case GROSR_RECORD_OBJECT_NAME:
         if (!GROSR_FIXED(is.name, at, bytes) || !GROSR_HOLDS(is.name, bytes, is.name.text_bytes))
             break;
         at += sizeof(is.name);
-        return kind == GROSR_RECORD_THREAD_NAME ? add_thread_name(r, &is.name, (const char *)at)
-                                                : add_object_name(r, &is.name, (const char *)at);
+        return kind == GROSR_RECORD_THREAD_NAME ? add_thread_name(r, stream, &is.name, (const char *)at)
+                                                : add_object_name(r, stream, &is.name, (const char *)at);
     case GROSR_RECORD_NVTX_DOMAIN:
     case GROSR_RECORD_NVTX_CATEGORY:
     case GROSR_RECORD_NVTX_MARK:
@@ -182,6 +194,7 @@ void grosr_records_save(const struct grosr_records *r, struct grosr_checkpoint *
         uint64_t room = r->strings[i].room;
         grosr_checkpoint_put(checkpoint, &room, sizeof(room));
         grosr_checkpoint_put(checkpoint, r->strings[i].id, room * sizeof(*r->strings[i].id));
+        grosr_records_save_parts(&r->strings[i], checkpoint);
     }
     grosr_records_save_nvtx(r, checkpoint);
     grosr_records_save_cuda(r, checkpoint);
@@ -197,6 +210,9 @@ int grosr_records_load(struct grosr_records *r, struct grosr_checkpoint *checkpo
             return grosr_fail(ENOMEM, "out of memory");
         s->room = (uint32_t)room;
         grosr_checkpoint_get(checkpoint, s->id, room * sizeof(*s->id));
+        int err = grosr_records_load_parts(s, checkpoint);
+        if (err)
+            return err;
     }
     int err = grosr_records_load_nvtx(r, checkpoint);
     return err ? err : grosr_records_load_cuda(r, checkpoint);
@@ -206,8 +222,10 @@ void grosr_records_free(struct grosr_records *r)
 {
     if (!r)
         return;
-    for (uint32_t i = 0; i < r->streams; i++)
+    for (uint32_t i = 0; i < r->streams; i++) {
         free(r->strings[i].id);
+        grosr_records_free_parts(&r->strings[i]);
+    }
     grosr_records_free_nvtx(r);
     grosr_records_free_cuda(r);
     free(r->strings);

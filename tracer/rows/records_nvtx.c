@@ -135,6 +135,12 @@ static struct grosr_value ender(const struct grosr_records *r, const struct gros
     return v;
 }
 
+/* Its text is the record's own, and not a string's number: an empty one, too, if it was given one. */
+static bool has_own_text(const struct grosr_record_nvtx *e)
+{
+    return e->head.bytes != 0;
+}
+
 /* Writes the row of a mark or a range, whose `text` is a StringIds.id here. `end`: NULL while it is open. */
 static int write_event(struct grosr_records *r, const struct grosr_record_nvtx *e, const char *at,
                        const struct grosr_record_nvtx_end *end, int64_t *row)
@@ -155,7 +161,7 @@ static int write_event(struct grosr_records *r, const struct grosr_record_nvtx *
         grosr_integer_or_null((int64_t)e->range, started),
         grosr_integer_or_null(e->category, e->category != 0),
         grosr_integer_or_null(e->color, e->color != 0),
-        e->text_bytes ? grosr_text(at, e->text_bytes) : null,
+        has_own_text(e) ? grosr_text(at, e->text_bytes) : null,
         grosr_integer_or_null(e->text, e->text != 0),
         grosr_records_thread(r, e->tid),
         end ? ender(r, e, end) : null,
@@ -185,7 +191,8 @@ static int close_range(struct grosr_records *r, struct open *o, const struct gro
 
 static int add_event(struct grosr_records *r, uint32_t stream, struct grosr_record_nvtx *e, const char *at)
 {
-    /* From here on `text` is the file's number of the string. */
+    /* From here on head.bytes is whether the text is its own, and `text` the file's number of the string. */
+    e->head.bytes = e->text == 0;
     e->text = (uint32_t)grosr_records_string(r, stream, e->text);
     if (e->head.kind == GROSR_RECORD_NVTX_MARK)
         return write_event(r, e, at, NULL, NULL);
@@ -215,16 +222,23 @@ static int end_range(struct grosr_records *r, const struct grosr_record_nvtx_end
     return put(r, &early, "");
 }
 
-static int add_nvtx_name(struct grosr_records *r, const struct grosr_record_name *n, const char *at)
+static int add_nvtx_name(struct grosr_records *r, uint32_t stream, const struct grosr_record_name *n,
+                         const char *at)
 {
     static const char sql[] =
-        "INSERT INTO NVTX_EVENTS (eventType, category, text, globalTid, domainId) VALUES (?,?,?,?,?)";
+        "INSERT INTO NVTX_EVENTS (eventType, category, text, globalTid, domainId, textId)"
+        " VALUES (?,?,?,?,?,?)";
+    const struct grosr_value text = grosr_text(at, n->text_bytes);
+    int64_t id = grosr_records_string(r, stream, n->text);
     bool domain = n->head.kind == GROSR_RECORD_NVTX_DOMAIN;
-    const struct grosr_value values[] = {
-        grosr_integer(domain ? EVENT_DOMAIN : EVENT_CATEGORY), grosr_integer_or_null(n->category, !domain),
-        grosr_text(at, n->text_bytes), grosr_records_thread(r, n->tid), grosr_integer(n->domain)};
+    const struct grosr_value values[] = {grosr_integer(domain ? EVENT_DOMAIN : EVENT_CATEGORY),
+                                         grosr_integer_or_null(n->category, !domain),
+                                         n->text ? grosr_integer_or_null(0, false) : text,
+                                         grosr_records_thread(r, n->tid),
+                                         grosr_integer(n->domain),
+                                         grosr_integer_or_null(id, id != 0)};
 
-    return grosr_store_execute(r->store, sql, values, 5, NULL);
+    return grosr_store_execute(r->store, sql, values, 6, NULL);
 }
 
 int grosr_records_add_nvtx(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
@@ -240,7 +254,7 @@ int grosr_records_add_nvtx(struct grosr_records *r, uint32_t stream, const unsig
     case GROSR_RECORD_NVTX_DOMAIN:
     case GROSR_RECORD_NVTX_CATEGORY:
         if (GROSR_FIXED(is.name, at, bytes) && GROSR_HOLDS(is.name, bytes, is.name.text_bytes))
-            return add_nvtx_name(r, &is.name, (const char *)at + sizeof(is.name));
+            return add_nvtx_name(r, stream, &is.name, (const char *)at + sizeof(is.name));
         break;
     case GROSR_RECORD_NVTX_MARK:
     case GROSR_RECORD_NVTX_PUSH:

@@ -8,10 +8,19 @@
 #include "../session/record.h"
 #include "records.h"
 
+/* A string of which not all parts have come. */
+struct grosr_records_part {
+    struct grosr_records_part *next;
+    uint32_t number, bytes, total, room;
+    char *text;
+};
+
 /* StringIds.id by a stream's own numbers; 0: unknown. */
 struct grosr_records_strings {
     int64_t *id;
     uint32_t room;
+    struct grosr_records_part *parts;
+    uint32_t incomplete; /* in `parts` */
 };
 
 /* Ranges and calls that have begun; records_nvtx.c's, and records_cuda.c's. */
@@ -56,6 +65,19 @@ static inline struct grosr_value grosr_records_thread(const struct grosr_records
 /* Notes a string that a stream has numbered. */
 int grosr_records_add_string(struct grosr_records *r, uint32_t stream, uint32_t number, const char *at,
                              size_t bytes);
+
+/*
+ * Adds the next part of a string, which is noted when it is whole. What has come already is skipped, as is
+ * what does not follow it: a part between them was dropped, and the string comes again.
+ */
+int grosr_records_add_part(struct grosr_records *r, uint32_t stream, const struct grosr_record_part *part,
+                           const char *at);
+
+/* Parts of strings, as in grosr_records_save() and _load(). */
+void grosr_records_save_parts(const struct grosr_records_strings *s, struct grosr_checkpoint *checkpoint);
+int grosr_records_load_parts(struct grosr_records_strings *s, struct grosr_checkpoint *checkpoint);
+
+void grosr_records_free_parts(struct grosr_records_strings *s);
 
 /* The file's number of a stream's string; 0: it is unknown. */
 int64_t grosr_records_string(const struct grosr_records *r, uint32_t stream, uint32_t number);

@@ -4,7 +4,9 @@
  * follow the fixed part, in the order of their lengths.
  *
  * A string that comes often is sent once in each stream, as a TEXT record with a number, and named by that
- * number in the records of that stream that come after it. Numbers are from 1; 0 is no string.
+ * number in the records of that stream that come after it. Numbers are from 1; 0 is no string. A string that
+ * is too long for a record is sent in parts, which become one string when the last has come; threads that
+ * share a stream may interleave their parts of the same string.
  *
  * Times are CLOCK_MONOTONIC ns. A reader trusts nothing in a record (records.c).
  */
@@ -16,8 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GROSR_RECORD_MAX      65536u /* bytes of a record */
-#define GROSR_RECORD_TEXT_MAX 16383u /* bytes of a string in it; a longer one is cut */
+#define GROSR_RECORD_MAX      65536u     /* bytes of a record */
+#define GROSR_RECORD_TEXT_MAX 16383u     /* bytes of a string in it; a longer one is sent in parts */
+#define GROSR_TEXT_MAX        (1u << 20) /* bytes of a string; a longer one is cut, and ends in its hash */
+#define GROSR_RECORD_NO_TEXT  UINT32_MAX /* for a string's number: there is none, not even an empty one */
 
 enum grosr_record_kind {
     GROSR_RECORD_NOTE = 1,      /* struct grosr_record_note: a word to the user */
@@ -39,6 +43,7 @@ enum grosr_record_kind {
     GROSR_RECORD_CUDA_SYNC,
     GROSR_RECORD_CUDA_DEVICE,  /* struct grosr_record_cuda_device */
     GROSR_RECORD_CUDA_CONTEXT, /* struct grosr_record_cuda_context */
+    GROSR_RECORD_TEXT_PART,    /* struct grosr_record_part: of a string that later records name */
 };
 
 struct grosr_record {
@@ -61,6 +66,15 @@ struct grosr_record_text {
     /* text */
 };
 
+struct grosr_record_part {
+    struct grosr_record head;
+    uint32_t number;
+    uint32_t text_bytes;
+    uint32_t offset; /* in the string: as many bytes have come before */
+    uint32_t total;  /* of the string; at most GROSR_TEXT_MAX */
+    /* text */
+};
+
 enum grosr_object {
     GROSR_OBJECT_DEVICE = 1,
     GROSR_OBJECT_CONTEXT,
@@ -77,7 +91,7 @@ struct grosr_record_name {
     uint64_t handle; /* of an object: the pointer or number that the program has for it */
     int64_t number;  /* of an object: what activity records call it; -1: not known */
     uint32_t text_bytes;
-    uint32_t unused;
+    uint32_t text; /* the number of a long string; 0: the text follows */
     /* text */
 };
 
@@ -100,7 +114,7 @@ struct grosr_record_nvtx {
     uint64_t payload; /* its bits, in the low bytes */
     uint32_t category;
     uint32_t color; /* ARGB; 0: none was given */
-    uint32_t text;  /* the number of a registered string; 0: the text follows */
+    uint32_t text;  /* the number of a registered or a long string, or NO_TEXT; 0: the text follows */
     uint16_t text_bytes;
     uint16_t payload_type; /* enum grosr_nvtx_payload */
     /* text */
@@ -190,6 +204,7 @@ static_assert(sizeof(struct grosr_record_cuda_device) == 72, "device");
 static_assert(sizeof(struct grosr_record_cuda_context) == 24, "context");
 static_assert(sizeof(struct grosr_record_note) == 24, "note");
 static_assert(sizeof(struct grosr_record_text) == 16, "text");
+static_assert(sizeof(struct grosr_record_part) == 24, "part of a text");
 static_assert(sizeof(struct grosr_record_name) == 48, "name");
 static_assert(sizeof(struct grosr_record_nvtx) == 56, "range or mark");
 static_assert(sizeof(struct grosr_record_nvtx_end) == 32, "end of a range");

@@ -76,6 +76,14 @@ bool grosr_stream_try_write(struct grosr_stream_writer *w, const struct grosr_pi
     return write_record(w, pieces, n, false);
 }
 
+uint64_t grosr_stream_room(const struct grosr_stream_writer *w)
+{
+    uint64_t read_to = sys_load_relaxed(&w->stream->read_to);
+    uint64_t used = sys_load_relaxed(&w->stream->written_to) - read_to;
+
+    return used < w->capacity ? w->capacity - used : 0;
+}
+
 void grosr_stream_reader_open(struct grosr_stream_reader *r, const struct grosr_session *s, uint32_t stream)
 {
     r->stream = grosr_session_stream(s, stream);

@@ -45,6 +45,9 @@ bool grosr_stream_write(struct grosr_stream_writer *writer, const struct grosr_p
 bool grosr_stream_try_write(struct grosr_stream_writer *writer, const struct grosr_piece *pieces,
                             unsigned count);
 
+/* Bytes that are free at the moment; by the time of a write, other writers may have used them. */
+uint64_t grosr_stream_room(const struct grosr_stream_writer *writer);
+
 struct grosr_stream_reader {
     struct grosr_stream *stream;
     const unsigned char *bytes;

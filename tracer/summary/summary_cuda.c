@@ -9,7 +9,8 @@
 #define TEXTS_MAX 65536 /* distinct texts of NVTX ranges that are counted separately */
 
 /* What `what`, `which` and `part` mean is in grosr-schema(5), SUMMARIES. */
-static const char KERNEL[] = "kernel", KERNEL_GAP[] = "kernel_gap", LAUNCH[] = "launch";
+static const char KERNEL[] = "kernel", KERNEL_NAME[] = "kernel_name", KERNEL_GAP[] = "kernel_gap",
+                  LAUNCH[] = "launch";
 
 /* A stream, and when what has run on it so far ended. */
 struct stream {
@@ -36,8 +37,9 @@ static struct stream *stream_of(struct summary *s, struct stream **streams, int 
 static void count_kernels(struct summary *s)
 {
     sqlite3_stmt *q = summary_prepare(
-        s, "SELECT globalPid | deviceId, contextId, streamId, start, end, shortName, persistent"
-           " FROM CUPTI_ACTIVITY_KIND_KERNEL ORDER BY start");
+        s,
+        "SELECT globalPid | deviceId, contextId, streamId, start, end, demangledName, persistent, shortName"
+        " FROM CUPTI_ACTIVITY_KIND_KERNEL ORDER BY start");
     struct stream *streams = NULL;
     int n = 0;
 
@@ -45,6 +47,7 @@ static void count_kernels(struct summary *s)
         int64_t device = summary_cell(q, 0), start = summary_time(q, 3), end = summary_time(q, 4);
         const struct stream key = {device, summary_cell(q, 1), summary_cell(q, 2), GROSR_NULL};
         summary_count(s, KERNEL, summary_cell(q, 5), device, summary_difference(end, start), 0);
+        summary_count(s, KERNEL_NAME, summary_cell(q, 5), summary_cell(q, 7), 0, 0);
         if (summary_cell(q, 6))
             continue; /* it runs while others start and end: no gap is beside it */
         struct stream *on = stream_of(s, &streams, &n, &key);
@@ -66,7 +69,7 @@ static void count_kernels(struct summary *s)
 static void count_launches(struct summary *s)
 {
     sqlite3_stmt *kernel = summary_prepare(
-        s, "SELECT correlationId, globalPid, start, shortName, globalPid | deviceId"
+        s, "SELECT correlationId, globalPid, start, demangledName, globalPid | deviceId"
            " FROM CUPTI_ACTIVITY_KIND_KERNEL WHERE correlationId IS NOT NULL AND NOT persistent"
            " ORDER BY correlationId, globalPid");
     sqlite3_stmt *call = summary_prepare(

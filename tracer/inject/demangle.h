@@ -1,0 +1,15 @@
+/*
+ * Names of the Itanium C++ ABI, of any length: what __cxa_demangle() of libstdc++ refuses (from 1,025 bytes
+ * on, and lists of more than about a thousand template arguments).
+ */
+#ifndef GROSR_DEMANGLE_H
+#define GROSR_DEMANGLE_H
+
+/*
+ * The demangled name, in the form that __cxa_demangle() gives it, to be freed; NULL: it is no mangled name,
+ * it uses what kernels' names do not have (special names, rare expressions), or it needs more memory or stack
+ * than it may take of the caller's.
+ */
+char *inject_demangle(const char *mangled);
+
+#endif
