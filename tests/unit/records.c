@@ -146,6 +146,50 @@ static void order(void)
        1, "the same for both streams");
 }
 
+static void add_part(struct bench *b, uint32_t number, uint32_t offset, uint32_t total, const char *text)
+{
+    struct grosr_record_part r = {.head = {0, GROSR_RECORD_TEXT_PART},
+                                  .number = number,
+                                  .text_bytes = (uint32_t)strlen(text),
+                                  .offset = offset,
+                                  .total = total};
+
+    add(b, 0, &r, sizeof(r), text);
+}
+
+/* Parts of a string, which threads may interleave, and of which some may have been dropped. */
+static void parts(void)
+{
+    struct bench b;
+
+    open_bench(&b);
+    add_part(&b, 1, 0, 9, "one");
+    add_part(&b, 2, 0, 6, "two");
+    add_part(&b, 1, 0, 9, "one"); /* another thread's */
+    add_part(&b, 1, 3, 9, "two");
+    add_part(&b, 1, 3, 9, "two");
+    add_part(&b, 1, 6, 9, "333");
+    add_part(&b, 2, 5, 6, "x"); /* a part before it was dropped */
+    add_part(&b, 2, 0, 6, "two");
+    add_part(&b, 2, 3, 6, "twelve"); /* more than it promised */
+    add_part(&b, 3, 3, 6, "the second half alone");
+    add_part(&b, 4, 0, UINT32_MAX, "too long");
+    add_part(&b, 0, 0, 3, "has no number");
+    for (uint32_t i = 1; i <= 4; i++)
+        add_event(&b, 0, GROSR_RECORD_NVTX_MARK, i, 0, i, "");
+    add_part(&b, 2, 3, 6, "tee");
+    add_event(&b, 0, GROSR_RECORD_NVTX_MARK, 5, 0, 2, "");
+    add_event(&b, 0, GROSR_RECORD_NVTX_MARK, 6, 0, 0, "");
+    add_event(&b, 0, GROSR_RECORD_NVTX_MARK, 7, 0, GROSR_RECORD_NO_TEXT, "");
+    close_bench(&b);
+    is(ask("SELECT count(*) FROM StringIds WHERE value IN ('onetwo333', 'twotee')"), 2, "parts make strings");
+    is(ask("SELECT count(*) FROM StringIds"), 2, "and nothing else");
+    is(ask("SELECT group_concat(start, '') FROM ranges WHERE name IS NOT NULL"), 156,
+       "which have their names when they are whole; an empty text is one");
+    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE text LIKE '2 damaged records%'"), 1,
+       "what no writer writes is noted");
+}
+
 /* Bytes of any kind are read without harm; that some were damaged is noted. */
 static void damaged(void)
 {
@@ -288,6 +332,7 @@ int main(void)
 
     close(fd);
     order();
+    parts();
     damaged();
     held();
     cuda_ends();
