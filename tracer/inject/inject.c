@@ -97,7 +97,11 @@ static void describe(char *to, size_t size)
             line[i] = ' ';
     if (n == at)
         name = program_invocation_short_name, n = at + strlen(name);
-    snprintf(to, size, "%.*s", (int)(n - at < size ? n - at : size - 1), name);
+    size_t kept = n - at;
+    if (kept >= size)
+        for (kept = size - 1; kept && ((unsigned char)name[kept] & 0xc0) == 0x80;) /* whole characters */
+            kept--;
+    snprintf(to, size, "%.*s", (int)kept, name);
 }
 
 /* As large as /dev/shm has room for. */
