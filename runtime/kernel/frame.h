@@ -274,10 +274,7 @@ GROSR_DEVICE void grosr_frames_settle(const struct grosr_frames *f, struct grosr
         grosr_frames_move(*f, local, worker, f->near_room / 2, f->far_room);
 }
 
-/*
- * Before a worker idles: where the pools are low, others need what it keeps, but for a batch. Only there: a
- * worker idles for a moment again and again while a tree runs, and Fibonacci trees took a third longer when
- * it gave its frames back each time. A collective.
+/* Of a worker that idles: where the pools are low, others need what it keeps, but for a batch. A collective.
  */
 GROSR_DEVICE void grosr_frames_give_back(const struct grosr_frames *f, struct grosr_local *local,
                                          uint32_t worker)

@@ -67,8 +67,9 @@ struct grosr_worker {
     uint32_t polls;    /* 0: no port is claimed; else 1 + the empty polls of it */
     bool again;        /* it has just left the port, at `position` */
     uint32_t backoff;
-    bool hungry;        /* its bit has been set; a giver may have cleared it since */
-    bool waiting, idle; /* WAIT_BEGIN, IDLE_BEGIN have been recorded without their ends */
+    bool hungry;         /* its bit has been set; a giver may have cleared it since */
+    bool waiting, idle;  /* WAIT_BEGIN, IDLE_BEGIN have been recorded without their ends */
+    uint32_t idle_waits; /* since IDLE_BEGIN */
 };
 
 /* Adds to one of the worker's counters, lane 0's. */
@@ -102,6 +103,20 @@ GROSR_DEVICE void grosr_worker_end_wait(struct grosr_worker *w)
     w->hungry = false;
 }
 
+/*
+ * An idle worker keeps no free frames that others may need. Not at once: while a tree runs, workers idle for
+ * a moment again and again, and Fibonacci trees took a sixth longer when each looked at the pools then.
+ */
+#define GROSR_IDLE_WAITS 256u
+
+GROSR_DEVICE_COLD void grosr_worker_give_back(const struct grosr_launch *launch, struct grosr_local *local,
+                                              uint32_t worker)
+{
+    struct grosr_frames frames = grosr_launch_frames(launch);
+
+    grosr_frames_give_back(&frames, local, worker);
+}
+
 GROSR_DEVICE void grosr_worker_wait(struct grosr_worker *w)
 {
     if (!w->hungry && dev_lane() == 0)
@@ -118,11 +133,12 @@ GROSR_DEVICE void grosr_worker_wait(struct grosr_worker *w)
         dev_backoff(&w->backoff);
     w->stepped_ns = dev_clock_ns();
     if (!w->idle && dev_backoff_is_deep(w->backoff)) {
-        struct grosr_frames frames = grosr_launch_frames(w->launch);
         grosr_record_state(&w->recorder, GROSR_EV_IDLE_BEGIN, 0, dev_clock_ns());
-        grosr_frames_give_back(&frames, w->deque.local, w->index);
         w->idle = true;
+        w->idle_waits = 0;
     }
+    if (w->idle && ++w->idle_waits == GROSR_IDLE_WAITS)
+        grosr_worker_give_back(w->launch, w->deque.local, w->index);
 }
 
 /* Switches the trace level: spans that are open end under the old one. */
