@@ -8,7 +8,8 @@
 CREATE TABLE GROSR_META (            -- facts about the file
     key   TEXT PRIMARY KEY,          -- 'grosr_version', 'complete' (1: closed properly), 'collector_error', 'chunk_events',
                                      -- 'chunk_raw_bytes', 'chunk_bytes' (the size of the events in chunks, raw and packed),
-                                     -- 'kept_from' (what ended earlier was deleted, as asked for), 'cut_events' (from before it)
+                                     -- 'kept_from' (what ended earlier was deleted, as asked for), 'cut_events' (from before it),
+                                     -- 'unrecorded_sessions' (that waited to be recorded and were not, if there were any)
     value
 ) WITHOUT ROWID;
 
@@ -25,7 +26,7 @@ CREATE TABLE GROSR_SESSION (         -- each runtime, instrumented kernel and tr
     start_mono_ns    INTEGER NOT NULL,  -- CLOCK_MONOTONIC when it was made; session 1's is time 0
     start_real_ns    INTEGER NOT NULL,  -- CLOCK_REALTIME at the same instant
     end              INTEGER,           -- when the last event had been collected
-    died             INTEGER NOT NULL DEFAULT 0, -- 1: the process ended without closing the session
+    died             INTEGER NOT NULL DEFAULT 0, -- 1: the process was killed, or ended without closing the session (GROSR_NOTE)
     detached         INTEGER NOT NULL DEFAULT 0  -- 1: recording stopped before the kernel did
 );
 
@@ -200,7 +201,7 @@ CREATE TABLE GROSR_STREAM (          -- counters of the records that a traced pr
 CREATE TABLE GROSR_NOTE (            -- messages of the tracer, each once
     time    INTEGER NOT NULL,
     session INTEGER NOT NULL,
-    topic   TEXT NOT NULL,           -- 'cupti', 'nvtx', 'counters', ...
+    topic   TEXT NOT NULL,           -- 'cupti', 'nvtx', 'counters', 'end' and 'end unknown' (of a process), ...
     text    TEXT NOT NULL
 );
 

@@ -266,6 +266,9 @@ facts AS (
                     (SELECT max(bound_ns) FROM GROSR_CLOCK), 0) AS clock_error_ns,
            coalesce((SELECT value FROM GROSR_META WHERE key = 'complete'), 0) AS complete,
            (SELECT value FROM GROSR_META WHERE key = 'collector_error') AS error,
+           (SELECT value FROM GROSR_META WHERE key = 'unrecorded_sessions') AS unrecorded,
+           CASE WHEN EXISTS (SELECT 1 FROM GROSR_NOTE WHERE topic = 'end unknown')
+                THEN 'process ended without closing its session' ELSE 'process died' END AS ended,
            coalesce(' from ' || (SELECT round(value / 1e9, 3) FROM GROSR_META WHERE key = 'kept_from') || ' s on', '')
                AS kept,
            (SELECT sum(dropped + unstored) FROM GROSR_STREAM) AS records_lost,
@@ -294,11 +297,13 @@ SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored
            WHEN c.unbuilt THEN c.unbuilt || ' events stored but not in the tables'
            WHEN c.unaccounted THEN c.unaccounted || ' events unaccounted for'
            WHEN c.died AND (c.ring IS NULL OR NOT c.closed) THEN
-               'process died; its last events may be missing' ||
+               f.ended || '; its last events may be missing' ||
                CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
            WHEN NOT c.closed AND NOT c.detached THEN
                'cut off before its writer finished' ||
                CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
+           WHEN c.ring IS NULL AND f.unrecorded THEN
+               f.unrecorded || CASE f.unrecorded WHEN 1 THEN ' session was' ELSE ' sessions were' END || ' not recorded'
            WHEN c.dropped + c.overwritten + c.unstored THEN
                (c.dropped + c.overwritten + c.unstored) || ' of ' || c.written || ' events lost' ||
                CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -21,8 +22,9 @@
 #define RINGS_BYTES       (64u << 20)
 #define RING_EVENTS_MIN   256u
 #define COLLECTOR_WAIT_NS 10000000000u
-/* `grosr record` takes a program's first session; a later one continues without it after this. */
+/* A runtime continues without `grosr record` after this; those after it wait no longer than a moment. */
 #define RECORDER_WAIT_NS   2000000000u
+#define RECORDER_AGAIN_NS  50000000u
 #define START_TIMEOUT_NS   10000000000u
 #define WORKERS_PER_PORT   4u /* of a GPU, at least: a worker that polls a port sees other work later */
 #define FRAMES_PER_WORKER  2048u
@@ -271,6 +273,24 @@ static int launch(grosr *rt, const struct grosr_options *o)
     return rt->ops->launch(rt->device, &l, o->sms);
 }
 
+/*
+ * Under `grosr record`: waits for it. It reports in the trace that a session is missing there; where it has
+ * ended nobody would, so that a line is printed, one for each process.
+ */
+static void wait_for_recorder(struct grosr_session *session)
+{
+    static dev32 late, reported; /* whether the latest wait was in vain; whether that has been printed */
+    const char *pid = getenv("GROSR_COLLECTOR");
+
+    if (!pid)
+        return;
+    uint64_t timeout_ns = dev_load_relaxed(&late) ? RECORDER_AGAIN_NS : RECORDER_WAIT_NS;
+    int err = grosr_session_wait_collector(session, (uint32_t)strtoul(pid, NULL, 10), timeout_ns);
+    dev_store_relaxed(&late, (uint32_t)(err != 0));
+    if (err && dev_add_relaxed(&reported, 1) == 0)
+        fprintf(stderr, "grosr: process %u is not recorded: %s\n", session->header.pid, grosr_error());
+}
+
 static int open_runtime(grosr **out, const struct grosr_options *options)
 {
     struct grosr_options o = *options;
@@ -296,9 +316,8 @@ static int open_runtime(grosr **out, const struct grosr_options *options)
     if (o.collector_pid &&
         (err = grosr_session_wait_collector(rt->session, o.collector_pid, COLLECTOR_WAIT_NS)))
         goto fail;
-    if (!o.collector_pid && getenv("GROSR_COLLECTOR"))
-        grosr_session_wait_collector(rt->session, (uint32_t)strtoul(getenv("GROSR_COLLECTOR"), NULL, 10),
-                                     RECORDER_WAIT_NS);
+    if (!o.collector_pid)
+        wait_for_recorder(rt->session);
     if ((err = launch(rt, &o)))
         goto fail;
     /* The first snapshot comes before anything is traced; the housekeeping thread takes the others. */

@@ -37,7 +37,8 @@ is(join(' ', map { lc } map { /^GROSR (\w+)$/ } sort keys %section), join(' ', s
 # The synopsis has the usage lines of all commands; `record` has a second one.
 my @synopsis = map { s/[*_]|\+\+$//gr =~ s/\[OPTION\]\.\.\. //r } grep { /^\*/ } split(/\n/, $section{'SYNOPSIS'});
 my @usage = map { `'$grosr' $_ --help` =~ /^Usage: (.*)/ ? $1 =~ s/\[OPTION\]\.\.\. //r : '' } @commands;
-is_deeply([sort @synopsis], [sort @usage, 'grosr record --attach PID'], 'the synopsis of grosr(1) has the usage line of each command');
+is_deeply([sort @synopsis], [sort @usage, 'grosr record --attach PID[.INDEX]'],
+          'the synopsis of grosr(1) has the usage line of each command');
 my $common = options_of(qr/^\*-.*$/, $section{'COMMON OPTIONS'} // '');
 for my $command (@commands) {
     my $help = options_of(qr/^  +-.*?(?:  |$)/, scalar(`'$grosr' $command --help`));

@@ -13,8 +13,23 @@ int grosr_process_start_time(uint32_t pid, uint64_t *start);
  */
 bool grosr_process_was(uint32_t pid, uint64_t start);
 
-/* Whether `pid` is a child of this process that has exited, rather than been killed; it is not waited for. */
-bool grosr_process_exited(uint32_t pid);
+/* Whether the process that started at `start` has gone and another has its number. */
+bool grosr_process_replaced(uint32_t pid, uint64_t start);
+
+enum grosr_process_end {
+    GROSR_PROCESS_UNKNOWN, /* it is not known how, or the process is there */
+    GROSR_PROCESS_EXITED,
+    GROSR_PROCESS_KILLED,
+};
+
+/* A descriptor by which the end of a process can be learnt after its parent has waited for it; -1: none. */
+int grosr_process_watch(uint32_t pid);
+
+/*
+ * How a process that has gone ended, with its exit code or signal. It is known of one that nobody has waited
+ * for yet, a child of this process above all, and from its `watch` (-1: none) if the kernel can tell.
+ */
+enum grosr_process_end grosr_process_how_ended(uint32_t pid, uint64_t start, int watch, int *number);
 
 /* Whether `pid` is `ancestor` or descends from it. */
 bool grosr_process_descends(uint32_t pid, uint32_t ancestor);

@@ -6,7 +6,6 @@
 #include "collector_parts.h"
 
 #include "../base/error.h"
-#include "../base/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +15,6 @@
 
 #define HANDOVER_NS 20000000u  /* a batch goes to the writer at this age, or half full */
 #define SAMPLE_NS   1000000u   /* at most one sample of the queues a ms, and only when they changed */
-#define FIND_NS     5000000u   /* between searches for new sessions */
 #define WATCH_NS    10000000u  /* between checks for stalls */
 #define BLIND_NS    200000000u /* after so long without a check, a stall before it cannot be seen */
 #define POLL_NS     100000u    /* between polls of the rings while there are events, at first */
@@ -29,51 +27,11 @@
 
 /* ---- the drainer ---- */
 
-/* Takes a session into the recording. The source owns it from now on, if `owned`; otherwise it is closed. */
-static int add_source(struct collector *c, struct grosr_session *session, bool owned)
-{
-    struct grosr_source *s;
-    int err = c->sources == GROSR_COLLECTOR_SESSIONS
-                  ? grosr_fail(EMFILE, "a recording has at most %u sessions: process %u is not recorded",
-                               GROSR_COLLECTOR_SESSIONS, session->header.pid)
-                  : grosr_source_open(&s, session, owned, c->options->level);
-
-    if (err) {
-        if (owned)
-            grosr_session_close(session);
-        return err;
-    }
-    s->warned = c->options->warned;
-    c->running++;
-    c->rings += session->header.rings + session->header.streams;
-    collector_add_source(c, s);
-    return 0;
-}
-
-/*
- * Adds the sessions that the followed processes have created since the last search. Returns whether more may
- * come, which is asked before the search, so that the last session is not missed.
- */
-static bool add_new_sources(struct collector *c)
-{
-    bool more = grosr_process_start_time(c->options->follow, NULL) == 0;
-    struct grosr_session *session;
-
-    if (more && !grosr_finder_may_find(&c->finder))
-        return true;
-    while (grosr_finder_next(&c->finder, c->options->follow, &session))
-        if (add_source(c, session, true) && c->options->warned)
-            c->options->warned(grosr_error());
-    return more;
-}
-
 /* Hands a batch over; sources that were over before may then be finished. */
 static void hand_over(struct collector *c, struct grosr_batch *b)
 {
     collector_put_ready(c, b);
-    for (uint32_t i = 0; i < c->sources; i++)
-        if (c->source[i]->end_ns)
-            sys_store_release(&c->source[i]->ended, 1); /* pairs with the load in note_ended() */
+    collector_publish_over(c);
 }
 
 /*
@@ -92,10 +50,10 @@ static void check_stalls(struct collector *c, const struct grosr_batch *b, uint3
     if (now - c->watched_ns < WATCH_NS)
         return;
     c->watched_ns = now;
-    for (uint32_t i = 0; i < c->sources && !c->stalled; i++) {
-        struct grosr_source *s = c->source[i];
+    for (uint32_t i = 0; i < c->running && !c->stalled; i++) {
+        struct grosr_source *s = c->draining[i];
         s->stall.moved |= blind;
-        if (s->end_ns || !grosr_stall_look(&s->stall, s->session, now, c->options->stall_ns))
+        if (!grosr_stall_look(&s->stall, s->session, now, c->options->stall_ns))
             continue;
         c->stalled = s;
         c->result->stalled = true;
@@ -106,29 +64,6 @@ static void check_stalls(struct collector *c, const struct grosr_batch *b, uint3
 static bool should_stop(const struct collector *c)
 {
     return *c->options->stop || c->stalled;
-}
-
-/* Polls every source that is not over. Returns how many events and records were read. */
-static uint32_t drain_pass(struct collector *c, struct grosr_batch *b, bool sampling)
-{
-    uint32_t records = 0;
-
-    for (uint32_t i = 0; i < c->sources; i++) {
-        struct grosr_source *s = c->source[i];
-        if (s->end_ns)
-            continue;
-        if (sampling)
-            grosr_source_sample(s, b, grosr_host_clock_ns());
-        records += grosr_source_drain(s, b);
-        if (grosr_source_is_over(s, should_stop(c))) {
-            grosr_source_sample(s, b, s->end_ns);
-            c->result->died |= s->died;
-            c->result->detached |= s->detached;
-            c->result->truncated |= s->truncated;
-            c->running--;
-        }
-    }
-    return records;
 }
 
 /* How full the fullest ring was that the runs from `from` on come from, in 1/64. */
@@ -150,7 +85,7 @@ static uint32_t fullest(const struct grosr_batch *b, uint32_t from)
 static void drain(struct collector *c)
 {
     struct grosr_batch *b = collector_get_free(c);
-    uint64_t sampled_ns = 0, searched_ns = 0;
+    uint64_t sampled_ns = 0;
     uint32_t empty_polls = 0, poll_ns = POLL_NS;
     bool end = false, more = c->options->follow != 0;
 
@@ -158,14 +93,13 @@ static void drain(struct collector *c)
         uint64_t now = grosr_host_clock_ns();
         if (should_stop(c))
             more = false;
-        if (more && now - searched_ns >= FIND_NS) {
-            more = add_new_sources(c);
-            searched_ns = now;
-        }
+        if (more)
+            more = collector_add_new(c, now);
         bool sampling = now - sampled_ns >= SAMPLE_NS;
         if (sampling)
             sampled_ns = now;
-        uint32_t runs = b->runs, n = drain_pass(c, b, sampling), full = fullest(b, runs);
+        uint32_t runs = b->runs, n = collector_drain_sources(c, b, sampling, should_stop(c)),
+                 full = fullest(b, runs);
         b->drained_ns = grosr_host_clock_ns();
         if (c->options->stall_ns && !should_stop(c))
             check_stalls(c, b, runs, b->drained_ns);
@@ -180,8 +114,11 @@ static void drain(struct collector *c)
         /* Rarer polls find longer runs, which cost less for each event; but no ring may fill in between. */
         poll_ns = full >= 8 ? POLL_NS : full < 4 && poll_ns < POLL_MAX_NS ? 2 * poll_ns : poll_ns;
         if (full < 16 && n < BUSY_EVENTS && !end) {
-            struct timespec pause = {0, n ? poll_ns : empty_polls < IDLE_POLLS ? EMPTY_NS : IDLE_NS};
-            nanosleep(&pause, NULL);
+            uint32_t pause_ns = n ? poll_ns : empty_polls < IDLE_POLLS ? EMPTY_NS : IDLE_NS;
+            if (more)
+                grosr_finder_wait(&c->finder, pause_ns);
+            else
+                nanosleep(&(struct timespec){0, pause_ns}, NULL);
         }
     }
 }
@@ -218,23 +155,11 @@ static void release(struct collector *c)
         free(c->batches[i].byte);
     }
     grosr_sampler_free(c->sampler);
-    grosr_finder_free(&c->finder);
+    collector_close_sessions(c);
     grosr_store_close(c->store);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->changed);
     free(c);
-}
-
-/* The session that the recording begins with. Attached before anything slow is done: its process waits. */
-static int add_first(struct collector *c)
-{
-    struct grosr_session *session;
-    int err;
-
-    if (c->options->session)
-        return add_source(c, c->options->session, false);
-    err = grosr_finder_first(&c->finder, c->options->follow, &session, c->options->stop);
-    return err ? err : add_source(c, session, true);
 }
 
 static void warn_continued(struct collector *c)
@@ -260,10 +185,19 @@ static void warn_continued(struct collector *c)
  */
 static int open_file(struct collector *c)
 {
-    struct grosr_source *s = c->source[0];
-    int64_t number;
-    int err = s->session->copy ? 0 : grosr_store_continue(&c->store, c->options->path, s->session, &number);
+    int64_t number = 0;
+    int err = 0;
 
+    /* Whichever of the sessions the file is of becomes the first. */
+    for (uint32_t i = 0; i < c->sources && err == 0 && !c->source[i]->session->copy; i++) {
+        struct grosr_source *s = c->source[i];
+        err = grosr_store_continue(&c->store, c->options->path, s->session, &number);
+        if (err == 1) {
+            c->source[i] = c->source[0];
+            c->source[0] = s;
+        }
+    }
+    struct grosr_source *s = c->source[0];
     if (err == 1) {
         err = grosr_source_resume(s, c->store, number);
         if (!err)
@@ -279,6 +213,7 @@ static int open_file(struct collector *c)
     }
     if (err)
         return err;
+    c->unfinished[c->unfinished_count++] = s;
     c->begun = 1;
     c->begun_ns = grosr_host_clock_ns();
     collector_commit(c, c->begun_ns);
@@ -297,22 +232,25 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
     c->options = options;
     c->result = result;
     c->kept_from = GROSR_NULL;
+    c->finder.watch = -1;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
     err = allocate(c);
     if (!err)
-        err = add_first(c);
+        err = collector_add_first(c);
     if (!err)
         err = open_file(c);
     if (!err && pthread_create(&writer, NULL, collector_write, c))
         err = grosr_fail(EAGAIN, "cannot start the collector's writer thread");
     if (err) {
-        if (c->sources)
-            grosr_source_detach(c->source[0]);
+        for (uint32_t i = 0; i < c->sources; i++)
+            grosr_source_detach(c->source[i]);
+        result->unrecorded = collector_unrecorded(c);
         release(c);
         return err;
     }
     drain(c);
+    c->result->unrecorded = collector_unrecorded(c);
     collector_end_batches(c);
     pthread_join(writer, NULL);
     collector_finish(c);
@@ -328,9 +266,10 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
 
 int grosr_collector_find(struct grosr_session **session, uint32_t pid, const volatile sig_atomic_t *stop)
 {
-    struct grosr_finder f = {.count = 0};
-    int err = grosr_finder_first(&f, pid, session, stop);
+    struct grosr_finder f;
 
+    grosr_finder_open(&f, pid, false);
+    int err = grosr_finder_first(&f, session, stop);
     grosr_finder_free(&f);
     return err;
 }

@@ -26,36 +26,46 @@
  * session and the file of one that was killed continues from there; what the killed one had read and not
  * stored is counted.
  *
- * A recording is of one session, or of all that a process and its descendants make. It ends when they are
- * closed and read out or their processes are gone, and, when it follows a process, that one has ended.
+ * A recording is of given sessions, or of all that a process, or it and its descendants, make. It ends when
+ * they are closed and read out or their processes are gone, and, when it follows a process, that one has
+ * ended. What a session holds in the collector, its mapping above all, is freed when its last row is written.
  */
 #ifndef GROSR_COLLECTOR_H
 #define GROSR_COLLECTOR_H
 
 #include "sampler.h"
-#include "../session/session.h"
+#include "../session/finder.h"
 
 #include <signal.h>
 
 #define GROSR_COLLECTOR_BATCHES      32u
 #define GROSR_COLLECTOR_BATCH_EVENTS (512u * 1024)  /* 8 MiB each, touched as they fill */
 #define GROSR_COLLECTOR_BATCH_BYTES  (1024u * 1024) /* of streams, touched as they fill */
-#define GROSR_COLLECTOR_SESSIONS     1024u          /* in one recording */
+#define GROSR_COLLECTOR_SESSIONS     65536u         /* in one recording */
 
 struct grosr_collect_result {
     uint64_t read, dropped, overwritten; /* events, all rings */
     uint32_t sessions;
-    bool died;       /* a process ended without closing its session */
-    bool detached;   /* stopped while a session was still open */
-    bool truncated;  /* a segment was truncated: the trace has what was read before */
-    bool stalled;    /* stopped because one of them had stalled */
-    char stall[512]; /* then: which, and what is known of it */
+    uint32_t unrecorded; /* sessions that waited to be recorded and were not */
+    bool died;           /* a process was killed before it closed its session */
+    bool unclosed;       /* a process ended without closing its session, of itself or for unknown reasons */
+    bool truncated;      /* a segment was truncated: the trace has what was read before */
+    bool detached;       /* stopped while a session was still open */
+    bool stalled;        /* stopped because one of them had stalled */
+    char stall[512];     /* then: which, and what is known of it */
 };
 
 struct grosr_collect_options {
-    const char *path;                  /* the trace file */
-    struct grosr_session *session;     /* the one to record; NULL: those of `follow` */
-    uint32_t follow;                   /* a process: its sessions, and its descendants', as they appear */
+    const char *path;                    /* the trace file */
+    struct grosr_session *session;       /* the one to record; NULL: those of `follow` */
+    struct grosr_session *const *others; /* with `session`: other_count more */
+    uint32_t other_count;
+    uint32_t follow; /* a process: its sessions, and its descendants', as they appear */
+    bool alone;      /* its own sessions only */
+
+    /* Opened before that process was started; NULL: none. It is the collector's from then on, in any case. */
+    struct grosr_finder *finder;
+
     struct grosr_sampling sampling;    /* which counters of GPUs are recorded */
     int level;                         /* enum grosr_level to record at; -1: as it is. Put back at the end */
     const volatile sig_atomic_t *stop; /* nonzero: detach and finish the file */

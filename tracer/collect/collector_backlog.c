@@ -61,9 +61,9 @@ void collector_spool(struct collector *c, struct grosr_batch *b)
         run->next = run->source->run_of[run->ring];
         run->source->run_of[run->ring] = i;
     }
-    for (uint32_t i = 0; i < c->begun; i++) {
-        struct grosr_source *s = c->source[i];
-        for (uint32_t ring = s->finished ? 0 : s->session->header.rings; ring > 0; ring--)
+    for (uint32_t i = 0; i < c->unfinished_count; i++) {
+        struct grosr_source *s = c->unfinished[i];
+        for (uint32_t ring = s->session->header.rings; ring > 0; ring--)
             spool_ring(c, b, s, ring - 1);
     }
 }
@@ -74,8 +74,8 @@ bool collector_clock_covers(const struct collector *c, uint64_t drained_ns, uint
 {
     if (now - drained_ns > GROSR_ROWS_CLOCK_TIMEOUT_NS)
         return true;
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished && !grosr_clock_covers(&c->source[i]->clock, drained_ns))
+    for (uint32_t i = 0; i < c->unfinished_count; i++)
+        if (!grosr_clock_covers(&c->unfinished[i]->clock, drained_ns))
             return false;
     return true;
 }
@@ -90,10 +90,9 @@ void collector_build(struct collector *c, struct grosr_source *s, uint32_t ring,
 /* The source of a ring by its number in the file; NULL: none. */
 static struct grosr_source *source_of_ring(const struct collector *c, uint32_t ring)
 {
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished &&
-            ring - (uint64_t)c->source[i]->bases.ring < c->source[i]->session->header.rings)
-            return c->source[i];
+    for (uint32_t i = 0; i < c->unfinished_count; i++)
+        if (ring - (uint64_t)c->unfinished[i]->bases.ring < c->unfinished[i]->session->header.rings)
+            return c->unfinished[i];
     return NULL;
 }
 

@@ -2,6 +2,7 @@
  * What the collector's two threads share, and which of them uses what. Nobody else includes this.
  *
  *     collector.c           the drainer, the beginning and the end of a recording
+ *     collector_sessions.c  the drainer: which sessions are recorded, and when they are over
  *     collector_writer.c    the writer: its loop, commits, the end of sources
  *     collector_backlog.c   the writer: events stored packed, to become rows later
  *     collector_window.c    the writer: what is too old to be kept
@@ -13,22 +14,37 @@
 #define GROSR_COLLECTOR_PARTS_H
 
 #include "collector.h"
-#include "../session/finder.h"
 #include "source.h"
 
 #include <pthread.h>
 
 #define CHUNK_EVENTS 16384u /* in one GROSR_CHUNK row */
 
+/* A process with sessions that are being recorded. */
+struct watched_process {
+    uint32_t pid;
+    uint64_t start;
+    int watch;        /* grosr_process_watch() */
+    uint32_t sources; /* that are not over */
+};
+
 struct collector {
     struct grosr_store *store;
     const struct grosr_collect_options *options;
     struct grosr_collect_result *result;
-    struct grosr_finder finder;   /* the drainer's */
-    uint32_t running;             /* sources that are not over; the drainer's */
-    uint32_t rings;               /* of all sources and their streams; the drainer's */
-    uint64_t watched_ns;          /* when stalls were last checked for; the drainer's */
-    struct grosr_source *stalled; /* the one that has; NULL: none. The drainer's */
+
+    /* The drainer's. */
+    struct grosr_finder finder;
+    uint64_t searched_ns; /* when it last looked whether the followed process runs */
+    uint32_t running;     /* sources that are not over */
+    struct grosr_source *draining[GROSR_COLLECTOR_SESSIONS]; /* those */
+    struct grosr_source *over;                               /* others, not yet published as ended */
+    uint32_t rings;                                          /* of those that are draining, and streams */
+    struct watched_process *process;
+    uint32_t processes;
+    uint32_t refused;             /* sessions that could not be recorded */
+    uint64_t watched_ns;          /* when stalls were last checked for */
+    struct grosr_source *stalled; /* the one that has; NULL: none */
 
     /* Between the threads, under `lock`. `ready` is oldest first. */
     pthread_mutex_t lock;
@@ -40,7 +56,9 @@ struct collector {
     struct grosr_source *source[GROSR_COLLECTOR_SESSIONS];
 
     /* The writer's. */
-    uint32_t begun;          /* of the sources */
+    uint32_t begun; /* of the sources; of those that are not finished: */
+    struct grosr_source *unfinished[GROSR_COLLECTOR_SESSIONS];
+    uint32_t unfinished_count;
     uint64_t spooled, built; /* events of the backlog, ever; of those, replayed */
     uint64_t spooled_ns;     /* when the latest chunk was drained */
     uint64_t oldest_ns;      /* when the oldest chunk was; 0: ask the store */
@@ -50,12 +68,13 @@ struct collector {
     uint64_t from_ns;                         /* what ended before is left out, as of now; 0: nothing is */
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;
+    bool begun_uncommitted;                   /* a session has begun since */
     struct grosr_ring_counts finished_counts; /* of sources that are finished */
     int64_t kept_from;                        /* of those, the latest; GROSR_NULL: nothing was left out */
     uint64_t cut;                             /* events left out, of those */
     struct grosr_sampler *sampler;            /* NULL: it has not been started */
     bool sampler_failed;
-    uint32_t sampled; /* the source for which it was started */
+    struct grosr_source *sampled; /* the source for which it was started */
     int error;
     char error_text[512];
 
@@ -84,6 +103,30 @@ void collector_release_ready(struct collector *c);
 
 /* Notes a failure (a negative err), the first one; whether there has been any. The writer's. */
 bool collector_failed(struct collector *c, int err);
+
+/* ---- sessions: the drainer's (collector_sessions.c) ---- */
+
+/*
+ * The sessions that the recording begins with. They are attached before anything slow is done: their process
+ * waits. Errors as grosr_collect().
+ */
+int collector_add_first(struct collector *c);
+
+/* Adds the sessions that the followed process has made since the last call. Returns whether more may come. */
+bool collector_add_new(struct collector *c, uint64_t now);
+
+/* Polls every source. Returns how many events and records were read. */
+uint32_t collector_drain_sources(struct collector *c, struct grosr_batch *b, bool sampling, bool stop);
+
+/* Publishes to the writer that the sources that are over have ended: their last batch has been handed over.
+ */
+void collector_publish_over(struct collector *c);
+
+/* How many sessions wanted to be recorded and were not. */
+uint32_t collector_unrecorded(const struct collector *c);
+
+/* Frees what these functions hold. */
+void collector_close_sessions(struct collector *c);
 
 /* ---- the writer (collector_writer.c) ---- */
 

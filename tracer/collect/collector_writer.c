@@ -13,13 +13,13 @@
 #include <string.h>
 #include <time.h>
 
-#define COMMIT_NS 500000000u
+#define COMMIT_NS       500000000u
+#define COMMIT_BEGUN_NS 50000000u /* when sessions have begun: readers of the file see them soon */
 
 static void fetch_clocks(struct collector *c)
 {
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (!c->source[i]->finished)
-            collector_failed(c, grosr_clock_fetch(&c->source[i]->clock, c->source[i]->session));
+    for (uint32_t i = 0; i < c->unfinished_count; i++)
+        collector_failed(c, grosr_clock_fetch(&c->unfinished[i]->clock, c->unfinished[i]->session));
 }
 
 static void write_samples(struct collector *c, const struct grosr_batch *b)
@@ -58,11 +58,11 @@ static void start_sampler(struct collector *c)
 {
     uint32_t what = c->options->sampling.what;
 
-    for (uint32_t i = 0; i < c->begun && what && !c->sampler && !c->sampler_failed; i++) {
-        const struct grosr_source *s = c->source[i];
-        if (s->finished || s->session->copy || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
+    for (uint32_t i = 0; i < c->unfinished_count && what && !c->sampler && !c->sampler_failed; i++) {
+        struct grosr_source *s = c->unfinished[i];
+        if (s->session->copy || (what & GROSR_COUNTERS_DEFAULT && !grosr_source_uses_gpu(s)))
             continue;
-        c->sampled = i;
+        c->sampled = s;
         c->sampler_failed = grosr_sampler_start(&c->sampler, c->options->sampling) != 0;
         if (c->sampler_failed && c->options->warned)
             c->options->warned(grosr_error());
@@ -72,12 +72,12 @@ static void start_sampler(struct collector *c)
 /* The clock by which times of the sampled GPU are placed; NULL: there is none. */
 static struct grosr_clock *sampled_clock(const struct collector *c)
 {
-    struct grosr_source *own = c->source[c->sampled];
+    struct grosr_source *own = c->sampled;
 
     if ((own->finished || own->clock.is_host) && grosr_sampler_has_only_gpu(c->sampler))
-        for (uint32_t i = 0; i < c->begun; i++)
-            if (!c->source[i]->finished && !c->source[i]->clock.is_host && c->source[i]->clock.count)
-                return &c->source[i]->clock;
+        for (uint32_t i = 0; i < c->unfinished_count; i++)
+            if (!c->unfinished[i]->clock.is_host && c->unfinished[i]->clock.count)
+                return &c->unfinished[i]->clock;
     return own->finished ? NULL : &own->clock;
 }
 
@@ -85,9 +85,8 @@ static struct grosr_clock *sampled_clock(const struct collector *c)
 static void write_counters(struct collector *c, uint64_t now)
 {
     if (c->sampler && !c->error)
-        collector_failed(c, grosr_sampler_write(c->sampler, c->store, &c->source[c->sampled]->bases,
-                                                sampled_clock(c), !collector_is_idle(c, now),
-                                                c->options->warned));
+        collector_failed(c, grosr_sampler_write(c->sampler, c->store, &c->sampled->bases, sampled_clock(c),
+                                                !collector_is_idle(c, now), c->options->warned));
 }
 
 /* Whether a commit was due. */
@@ -95,12 +94,10 @@ static bool commit(struct collector *c, uint64_t now)
 {
     struct grosr_ring_counts sum = {0};
 
-    if (c->error || now - c->committed_ns < COMMIT_NS)
+    if (c->error || now - c->committed_ns < (c->begun_uncommitted ? COMMIT_BEGUN_NS : COMMIT_NS))
         return false;
-    for (uint32_t i = 0; i < c->begun && !c->error; i++) {
-        struct grosr_source *s = c->source[i];
-        if (s->finished)
-            continue;
+    for (uint32_t i = 0; i < c->unfinished_count && !c->error; i++) {
+        struct grosr_source *s = c->unfinished[i];
         bool ended = sys_load_acquire(&s->ended) != 0; /* pairs with hand_over() */
         collector_failed(c, grosr_source_write_counters(s, c->store, ended, &sum));
         if (!c->error && !collector_is_idle(c, now))
@@ -116,6 +113,7 @@ static bool commit(struct collector *c, uint64_t now)
     if (!c->error)
         collector_failed(c, grosr_store_commit(c->store));
     c->committed_ns = now;
+    c->begun_uncommitted = false;
     return true;
 }
 
@@ -136,9 +134,11 @@ void collector_commit(struct collector *c, uint64_t now)
 static void begin_new_sources(struct collector *c, uint32_t known)
 {
     for (; c->begun < known; c->begun++) {
+        struct grosr_source *s = c->source[c->begun];
         if (!c->error)
-            collector_failed(c, grosr_source_begin(c->source[c->begun], c->store));
-        c->committed_ns = 0; /* so that readers of the file see it at once */
+            collector_failed(c, grosr_source_begin(s, c->store));
+        c->unfinished[c->unfinished_count++] = s;
+        c->begun_uncommitted = true;
     }
 }
 
@@ -211,9 +211,9 @@ static bool note_ended(struct collector *c)
 {
     bool any = false;
 
-    for (uint32_t i = 0; i < c->begun; i++) {
-        struct grosr_source *s = c->source[i];
-        s->seen_ended = !s->finished && sys_load_acquire(&s->ended); /* pairs with hand_over() */
+    for (uint32_t i = 0; i < c->unfinished_count; i++) {
+        struct grosr_source *s = c->unfinished[i];
+        s->seen_ended = sys_load_acquire(&s->ended) != 0; /* pairs with collector_publish_over() */
         any |= s->seen_ended;
     }
     return any;
@@ -222,9 +222,16 @@ static bool note_ended(struct collector *c)
 /* Finishes the sources noted as ended, so that what they hold is free again; not those with a backlog. */
 static void finish_ended(struct collector *c)
 {
-    for (uint32_t i = 0; i < c->begun; i++)
-        if (c->source[i]->seen_ended && (c->error || !c->source[i]->backlog))
-            finish_source(c, c->source[i]);
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < c->unfinished_count; i++) {
+        struct grosr_source *s = c->unfinished[i];
+        if (s->seen_ended && (c->error || !s->backlog))
+            finish_source(c, s);
+        else
+            c->unfinished[kept++] = s;
+    }
+    c->unfinished_count = kept;
 }
 
 static void pause_briefly(void)
@@ -294,6 +301,24 @@ static void note_stall(struct collector *c)
                                           topic, strlen(topic), c->result->stall, strlen(c->result->stall)));
 }
 
+/* Sessions that are missing in the trace: the verdict counts them (schema/views.sql). */
+static void note_unrecorded(struct collector *c)
+{
+    static const char topic[] = "sessions",
+                      sql[] = "INSERT OR REPLACE INTO GROSR_META VALUES ('unrecorded_sessions', ?)";
+    const struct grosr_source *s = c->source[0];
+    const struct grosr_value count = {.type = GROSR_VALUE_INTEGER, .integer = c->result->unrecorded};
+    char text[128];
+
+    if (!c->result->unrecorded || c->error)
+        return;
+    snprintf(text, sizeof(text), "%u session%s not recorded: the recorder did not attach in time",
+             c->result->unrecorded, c->result->unrecorded > 1 ? "s were" : " was");
+    collector_failed(c, grosr_store_execute(c->store, sql, &count, 1, NULL));
+    collector_failed(c, grosr_store_note(c->store, grosr_timeline(&s->bases, grosr_host_clock_ns()),
+                                         s->bases.session, topic, strlen(topic), text, strlen(text)));
+}
+
 void collector_finish(struct collector *c)
 {
     uint64_t reported = 0;
@@ -310,10 +335,11 @@ void collector_finish(struct collector *c)
         }
         commit(c, grosr_host_clock_ns());
     }
-    for (uint32_t i = 0; i < c->sources; i++)
-        if (!c->source[i]->finished)
-            finish_source(c, c->source[i]);
+    for (uint32_t i = 0; i < c->unfinished_count; i++)
+        finish_source(c, c->unfinished[i]);
+    c->unfinished_count = 0;
     note_stall(c);
+    note_unrecorded(c);
     if (!c->error && c->kept_from > 0)
         collector_failed(c, grosr_store_cut_all(c->store, c->kept_from, c->cut));
     c->result->read = c->finished_counts.read;

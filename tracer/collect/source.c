@@ -4,9 +4,9 @@
 #include "source.h"
 
 #include "../base/error.h"
-#include "../base/process.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,6 +53,7 @@ int grosr_source_open(struct grosr_source **out, struct grosr_session *session, 
     if (!s)
         return grosr_fail(ENOMEM, "out of memory");
     s->session = session;
+    s->watch = -1;
     if (allocate(s)) {
         grosr_source_release(s);
         free(s);
@@ -139,8 +140,10 @@ static uint32_t drain_ring(struct grosr_source *s, struct grosr_batch *b, uint32
     uint32_t room = b->events_max - b->events, n;
     uint64_t first;
 
-    if (b->runs == b->runs_max)
+    if (b->runs == b->runs_max || room == 0) {
+        s->no_room = true;
         return 0;
+    }
     n = grosr_ring_read(&s->reader[ring], b->event + b->events, max < room ? max : room, &first);
     if (n) {
         b->run[b->runs++] = (struct grosr_run){s, ring, n, b->events, first, 0};
@@ -154,8 +157,10 @@ static uint32_t drain_stream(struct grosr_source *s, struct grosr_batch *b, uint
     uint64_t before = s->stream[stream].read;
     size_t n;
 
-    if (b->runs == b->runs_max || b->bytes_max - b->bytes < GROSR_RECORD_MAX)
+    if (b->runs == b->runs_max || b->bytes_max - b->bytes < GROSR_RECORD_MAX) {
+        s->no_room = true;
         return 0;
+    }
     n = grosr_stream_read(&s->stream[stream], b->byte + b->bytes, b->bytes_max - b->bytes);
     if (n) {
         b->run[b->runs++] = (struct grosr_run){
@@ -176,6 +181,7 @@ uint32_t grosr_source_drain(struct grosr_source *s, struct grosr_batch *b)
     uint32_t share = limit / (workers < 16 ? workers + 1 : 16) + 1;
     uint32_t before = b->events, first_run = b->runs, records = 0;
 
+    s->no_room = workers && b->events >= limit;
     for (uint32_t i = 0; i < workers && b->events < limit; i++) {
         drain_ring(s, b, s->next_ring, share < limit - b->events ? share : limit - b->events);
         s->next_ring = (s->next_ring + 1) % workers;
@@ -188,7 +194,8 @@ uint32_t grosr_source_drain(struct grosr_source *s, struct grosr_batch *b)
     for (uint32_t i = 0; i < s->session->header.streams; i++)
         records += drain_stream(s, b, i);
     records += b->events - before;
-    s->empty_polls = records ? 0 : s->empty_polls + 1;
+    /* A poll that a full batch cut short says nothing about the end. */
+    s->empty_polls = records || s->no_room ? 0 : s->empty_polls + 1;
     return records;
 }
 
@@ -226,6 +233,23 @@ static void count_reader(const struct grosr_source *s, uint32_t i, struct grosr_
     n->overwritten = r->overwritten > base->overwritten ? r->overwritten - base->overwritten : 0;
 }
 
+/*
+ * The process has gone. One that left by _exit() has not closed its session, but did not die: all records of
+ * its streams are complete. It may have closed it since that was last looked at.
+ */
+static void note_process_end(struct grosr_source *s)
+{
+    const struct grosr_session_header *h = &s->session->header;
+
+    /* Pairs with the release in finish_once(). */
+    s->unclosed = sys_load_acquire(&grosr_session_live(s->session)->state) != GROSR_SESSION_CLOSED;
+    if (!s->unclosed)
+        return;
+    if (!s->session->copy)
+        s->end = grosr_process_how_ended(h->pid, h->pid_start, s->watch, &s->end_number);
+    s->died = s->end != GROSR_PROCESS_EXITED;
+}
+
 /* Whether nothing more can come: closed and read out, dead, truncated, or `stop`. */
 static bool can_end(struct grosr_source *s, bool stop)
 {
@@ -250,12 +274,8 @@ static bool can_end(struct grosr_source *s, bool stop)
         return true;
     /* Aliveness costs a read of /proc: not at every empty poll. */
     if ((closed || s->empty_polls % 16 == 1) && !grosr_session_alive(s->session)) {
-        /*
-         * Its threads are gone, its context is destroyed: one more poll for what was on its way. A process
-         * that left by _exit() has not closed its session, but all of its records are complete.
-         */
-        s->died =
-            !closed && !(s->session->header.workers == 0 && grosr_process_exited(s->session->header.pid));
+        /* Its threads are gone, its context is destroyed: one more poll for what was on its way. */
+        note_process_end(s);
         s->last_pass = true;
     }
     return false;
@@ -461,6 +481,26 @@ int grosr_source_write_clock(struct grosr_source *s, struct grosr_store *store, 
     return err ? err : grosr_store_clock_error(store, s->clock.worst_ns);
 }
 
+/* How a process ended that left its session open; "end unknown" has a part in the verdict (views.sql). */
+static int note_end(const struct grosr_source *s, struct grosr_store *store, int64_t end)
+{
+    const char *topic = s->end == GROSR_PROCESS_UNKNOWN ? "end unknown" : "end";
+    char text[128];
+
+    if (!s->unclosed || (!s->died && s->session->header.workers == 0))
+        return 0;
+    if (s->end == GROSR_PROCESS_KILLED)
+        snprintf(text, sizeof(text), "process %u was killed by signal %d", s->session->header.pid,
+                 s->end_number);
+    else if (s->end == GROSR_PROCESS_EXITED)
+        snprintf(text, sizeof(text), "process %u ended with exit code %d without closing its session",
+                 s->session->header.pid, s->end_number);
+    else
+        snprintf(text, sizeof(text), "process %u ended without closing its session; how is not known",
+                 s->session->header.pid);
+    return grosr_store_note(store, end, s->bases.session, topic, strlen(topic), text, strlen(text));
+}
+
 int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
 {
     int64_t end = grosr_timeline(&s->bases, s->end_ns);
@@ -473,5 +513,7 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
         err = grosr_rows_finish(s->rows, s->final);
     if (!err && s->records)
         err = grosr_records_finish(s->records);
+    if (!err)
+        err = note_end(s, store, end);
     return err ? err : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached);
 }

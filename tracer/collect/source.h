@@ -9,6 +9,7 @@
 #define GROSR_SOURCE_H
 
 #include "batch.h"
+#include "../base/process.h"
 #include "../clock/clock.h"
 #include "../rows/records.h"
 #include "../session/ring.h"
@@ -41,14 +42,20 @@ struct grosr_source {
     struct grosr_stored *from;          /* [header.rings] where it began reading; constant from then on */
     struct grosr_stall stall;
     uint32_t next_ring, empty_polls;
-    int level; /* to put back; -1: it was left as it is */
+    bool no_room; /* the batch was full before all of the source had been polled */
+    int level;    /* to put back; -1: it was left as it is */
+    int watch;    /* of its process (grosr_process_watch()), which the collector closes; -1: none */
+    struct grosr_source *next_over; /* among those that are over and not yet published as ended */
     bool last_pass;
 
     /* Written by the drainer before `ended`. */
     struct grosr_ring_counts *final; /* the counters at the end */
     uint64_t end_ns;
-    bool died, detached;
-    bool truncated; /* its segment has shrunk, and the reading stopped there */
+    bool unclosed;              /* its process has gone and did not close it */
+    enum grosr_process_end end; /* then: how that ended, */
+    int end_number;             /* with its exit code or signal */
+    bool died, detached;        /* died: unclosed, and not known to have exited */
+    bool truncated;             /* its segment has shrunk, and the reading stopped there */
     sys32 ended;
 
     /* The writer's. */

@@ -99,13 +99,13 @@ static void snapshot_periodic(void *owner)
 static int start_recorder(struct grosr_tracing *t, const struct grosr_trace_options *o)
 {
     const char *command = o->recorder ? o->recorder : "grosr";
-    char pid[16];
-    const char *argv[] = {command, "record", "--attach", pid, "--level", grosr_level_name(o->level),
+    char session[32]; /* this one: the recording of a process would last as long as the process */
+    const char *argv[] = {command, "record", "--attach", session, "--level", grosr_level_name(o->level),
                           "-o",    o->file,  NULL};
     posix_spawnattr_t attributes;
     int err;
 
-    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    snprintf(session, sizeof(session), "%u.%u", t->session->header.pid, t->session->header.index);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     err = posix_spawnp(&t->recorder, command, NULL, &attributes, (char *const *)(uintptr_t)argv, environ);
@@ -158,7 +158,8 @@ static int await_collector(struct grosr_tracing *t, const struct grosr_trace_opt
     int err;
 
     if (outside) { /* it may have come for another process's session */
-        attached(t, (uint32_t)strtoul(outside, NULL, 10), GROSR_COLLECTOR_FIND_TIMEOUT_NS);
+        grosr_session_wait_collector(t->session, (uint32_t)strtoul(outside, NULL, 10),
+                                     GROSR_COLLECTOR_FIND_TIMEOUT_NS);
         return 0;
     }
     if (!o->file)

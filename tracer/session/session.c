@@ -13,10 +13,31 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
+
+/* Waiting for a collector: mostly it attaches within a millisecond. */
+#define SOON_NS       10000000u
+#define SOON_POLL_NS  50000u
+#define POLL_NS       1000000u
+#define ALIVE_POLL_NS 10000000u /* each opens a file in /proc */
 
 void session_segment_name(char *name, size_t size, uint32_t pid, uint32_t index)
 {
     snprintf(name, size, "/grosr.%u.%u", pid, index);
+}
+
+bool session_parse_name(const char *name, struct grosr_session_id *id)
+{
+    char extra;
+
+    return sscanf(name, "grosr.%u.%u%c", &id->pid, &id->index, &extra) == 2;
+}
+
+bool session_parse_unrecorded(const char *name, struct grosr_session_id *id, uint32_t *collector)
+{
+    char extra;
+
+    return sscanf(name, "grosr.%u.%u.unrecorded.%u%c", &id->pid, &id->index, collector, &extra) == 3;
 }
 
 int session_copy_layouts(struct grosr_session *s)
@@ -59,10 +80,28 @@ void session_set_name(struct grosr_name *name, uint32_t space, uint32_t id, cons
     sys_store_release(&name->space, space); /* pairs with grosr_session_name_entry() */
 }
 
+/*
+ * The collector that was waited for in vain may be behind only: it learns of this session when it reads the
+ * names that have come, whether or not it finds the segment.
+ */
+static void report_unrecorded(const struct grosr_session *s)
+{
+    char from[sizeof(s->name) + sizeof(SHM_DIR)], to[sizeof(from) + 32];
+
+    snprintf(from, sizeof(from), SHM_DIR "%s", s->name);
+    snprintf(to, sizeof(to), "%s.unrecorded.%u", from, s->awaited);
+    if (rename(from, to) == 0)
+        unlink(to);
+}
+
 void grosr_session_unlink(struct grosr_session *s)
 {
-    if (!s->copy)
-        shm_unlink(s->name);
+    if (s->copy)
+        return;
+    /* Pairs with the release in grosr_session_set_collector(). */
+    if (s->awaited && s->base && !sys_load_acquire(&grosr_session_live(s)->collector_pid))
+        report_unrecorded(s);
+    shm_unlink(s->name);
 }
 
 void grosr_session_close(struct grosr_session *s)
@@ -70,7 +109,7 @@ void grosr_session_close(struct grosr_session *s)
     if (!s)
         return;
     if (s->owner)
-        shm_unlink(s->name);
+        grosr_session_unlink(s);
     if (s->base) {
         session_guard_remove(s);
         munmap(s->base, s->bytes);
@@ -171,20 +210,25 @@ void grosr_session_set_collector(struct grosr_session *s, uint32_t pid)
     sys_store_release(&h->collector_pid, pid); /* pairs with grosr_session_wait_collector() */
 }
 
-int grosr_session_wait_collector(const struct grosr_session *s, uint32_t pid, uint64_t timeout_ns)
+int grosr_session_wait_collector(struct grosr_session *s, uint32_t pid, uint64_t timeout_ns)
 {
-    uint64_t start = grosr_host_clock_ns();
+    uint64_t start = grosr_host_clock_ns(), looked_ns = 0;
 
+    s->awaited = pid;
     /* Pairs with the release in grosr_session_set_collector(). */
     while (!sys_load_acquire(&grosr_session_live(s)->collector_pid)) {
-        struct timespec pause = {0, 1000000};
-        if (grosr_process_start_time(pid, NULL))
-            return grosr_fail(ECHILD, "the collector (process %u) ended before it attached", pid);
-        if (grosr_host_clock_ns() - start > timeout_ns)
-            return grosr_fail(ETIMEDOUT, "the collector (process %u) did not attach within %d s", pid,
-                              (int)(timeout_ns / 1000000000u));
-        nanosleep(&pause, NULL);
+        uint64_t now = grosr_host_clock_ns(), pause_ns = now - start < SOON_NS ? SOON_POLL_NS : POLL_NS;
+        if (now - looked_ns >= ALIVE_POLL_NS) {
+            looked_ns = now;
+            if (grosr_process_start_time(pid, NULL))
+                return grosr_fail(ECHILD, "the collector (process %u) ended before it attached", pid);
+        }
+        if (now - start > timeout_ns)
+            return grosr_fail(ETIMEDOUT, "the collector (process %u) did not attach within %g s", pid,
+                              (double)timeout_ns * 1e-9);
+        nanosleep(&(struct timespec){0, (long)pause_ns}, NULL);
     }
+    s->awaited = 0;
     return 0;
 }
 

@@ -224,7 +224,8 @@ struct grosr_session {
     bool owner; /* created it, and unlinks it */
     bool copy;  /* a copy of a segment: its process counts as dead, and nothing written here reaches it */
     char name[64];
-    sys32 truncated; /* the segment has shrunk under its mapping (grosr_session_guard()) */
+    uint32_t awaited; /* the collector that its owner waited for in vain; 0: none */
+    sys32 truncated;  /* the segment has shrunk under its mapping (grosr_session_guard()) */
 
     /* Copies of everything constant, made and checked once: the segment may change under us, these do not. */
     struct grosr_session_header header;
@@ -278,7 +279,7 @@ int grosr_session_open_copy(struct grosr_session **session, const char *path);
 /* Unmaps; the creator also removes the segment. NULL is allowed. */
 void grosr_session_close(struct grosr_session *session);
 
-/* Removes the segment's name: for the collector of a dead process. */
+/* Removes the segment's name: for the session's owner, and for the collector of a dead process. */
 void grosr_session_unlink(struct grosr_session *session);
 
 /*
@@ -337,9 +338,10 @@ void grosr_session_set_collector(struct grosr_session *session, uint32_t pid);
 
 /*
  * Waits until a collector is attached, as long as the process `pid`, which is going to be it, runs. -ECHILD:
- * it ended first; -ETIMEDOUT: it did not attach in time.
+ * it ended first; -ETIMEDOUT: it did not attach in time. It may do so later; if it has not when the session
+ * is closed, it is told so and counts the session as unrecorded.
  */
-int grosr_session_wait_collector(const struct grosr_session *session, uint32_t pid, uint64_t timeout_ns);
+int grosr_session_wait_collector(struct grosr_session *session, uint32_t pid, uint64_t timeout_ns);
 
 /* What the device gets, when it sees the segment at `device_base`. */
 struct grosr_trace grosr_session_trace(const struct grosr_session *session, void *device_base);

@@ -237,8 +237,7 @@ int grosr_session_list(struct grosr_session_id **ids)
         return grosr_fail(errno, "cannot read " SHM_DIR ": %s", strerror(errno));
     while ((entry = readdir(dir))) {
         struct grosr_session_id id;
-        char extra;
-        if (sscanf(entry->d_name, "grosr.%u.%u%c", &id.pid, &id.index, &extra) != 2)
+        if (!session_parse_name(entry->d_name, &id))
             continue;
         if (n == room) {
             room = room ? 2 * room : 16;

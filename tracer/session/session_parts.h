@@ -11,6 +11,13 @@
 
 void session_segment_name(char *name, size_t size, uint32_t pid, uint32_t index);
 
+/*
+ * What a name in SHM_DIR says: a session's segment; or, for a moment, the segment of one that waited for
+ * `collector` to record it and was closed unrecorded (grosr_session_unlink()).
+ */
+bool session_parse_name(const char *name, struct grosr_session_id *id);
+bool session_parse_unrecorded(const char *name, struct grosr_session_id *id, uint32_t *collector);
+
 /* Fills an entry of the name table; readers may look. */
 void session_set_name(struct grosr_name *name, uint32_t space, uint32_t id, const char *text,
                       const char *unit);

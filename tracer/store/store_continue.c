@@ -96,6 +96,32 @@ static int load_chunk_totals(struct grosr_store *s)
     return err;
 }
 
+/* The bases of sessions that come after those in the file. */
+static int load_bases(struct grosr_store *s, const struct grosr_session_header *h)
+{
+    int64_t sessions[2], workers[2], rings[2];
+    int err = ask(s,
+                  "SELECT max(session), (SELECT start_mono_ns FROM GROSR_SESSION WHERE session = 1)"
+                  " FROM GROSR_SESSION",
+                  sessions);
+
+    if (!err)
+        err = ask(s, "SELECT (SELECT max(worker) FROM GROSR_WORKER), max(first_worker) FROM GROSR_SESSION",
+                  workers);
+    if (!err)
+        err =
+            ask(s, "SELECT (SELECT max(ring) FROM GROSR_RING), (SELECT max(queue) FROM GROSR_QUEUE)", rings);
+    s->next = (struct grosr_bases){
+        .session = sessions[0],
+        .worker = workers[0] + 1 > workers[1] + h->workers ? workers[0] + 1 : workers[1] + h->workers,
+        .ring = rings[0] + h->rings + 1,
+        .queue = rings[1] + h->queues + 1,
+        .function = sessions[0] * FUNCTION_SPACE,
+        .name = sessions[0] * NAME_SPACE,
+        .origin_ns = sessions[1]};
+    return err;
+}
+
 int grosr_store_continue(struct grosr_store **out, const char *path, const struct grosr_session *session,
                          int64_t *number)
 {
@@ -120,11 +146,12 @@ int grosr_store_continue(struct grosr_store **out, const char *path, const struc
     err = store_open(&s, path, &file);
     if (!s)
         return err;
-    s->next.session = *number; /* a session alone: no other comes after it */
     if (!err)
         err = store_reserve(s, session->header.rings);
     if (!err)
         err = store_prepare_all(s);
+    if (!err)
+        err = load_bases(s, &session->header);
     if (!err)
         err = load_strings(s);
     if (!err)

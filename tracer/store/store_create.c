@@ -16,10 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Numbers kept for each session: its functions have 15 bits (except GROSR_TASK_NOTHING), its names 16. */
-#define FUNCTION_SPACE 65536
-#define NAME_SPACE     65536
-
 static const struct {
     const char *name;
     int columns;

@@ -14,6 +14,10 @@
 
 #define STORE_STATEMENTS 32 /* of grosr_store_execute() */
 
+/* Numbers kept for each session: its functions have 15 bits (except GROSR_TASK_NOTHING), its names 16. */
+#define FUNCTION_SPACE 65536
+#define NAME_SPACE     65536
+
 struct grosr_store {
     sqlite3 *db;
     char *path; /* as it was given */

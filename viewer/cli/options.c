@@ -24,6 +24,7 @@
 enum kind {
     FLAG,    /* a bool becomes true */
     STRING,  /* const char *, not empty */
+    SESSION, /* const char *, PID or PID.INDEX */
     DEVICE,  /* const char *, one of `words` */
     CHOICE,  /* an enum: `first_value` + the place in `words` */
     SET,     /* uint32_t: a bit for each of `words`, given with commas between; or none */
@@ -103,8 +104,8 @@ static const struct option_text options[OPTIONS] = {
                          .first_value = GROSR_OVERFLOW_DROP},
     [OPTION_LIST] = {"list", .kind = FLAG, AT(list),
                      .help = "list the workloads, experiments or canned queries"},
-    [OPTION_ATTACH] = {"attach", .kind = NUMBER, AT(attach), .value = "PID",
-                       .help = "record a running process", .fallback = "", .min = 1, .max = INT32_MAX},
+    [OPTION_ATTACH] = {"attach", .kind = SESSION, AT(attach), .value = "PID[.INDEX]",
+                       .help = "record the sessions of a running process, or one of them"},
     [OPTION_REMOVE] = {"remove", .kind = FLAG, AT(remove),
                        .help = "remove the session's file once all of it is in the trace"},
     [OPTION_TRACE] = {"trace", .kind = SET, AT(trace), .value = "PARTS",
@@ -212,6 +213,7 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
     void *at = (char *)arguments + o->at;
     char words[128];
     uint64_t whole;
+    uint32_t pid, index;
     double number;
     int place;
 
@@ -223,6 +225,12 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
         if (!*text)
             return grosr_say(GROSR_EXIT_USAGE, "--%s takes a %s, not ''", o->name,
                              strcmp(o->value, "FILE") == 0 ? "file name" : "name");
+        *(const char **)at = text;
+        return 0;
+    case SESSION:
+        if (!text_session(text, &pid, &index))
+            return grosr_say(GROSR_EXIT_USAGE, "--%s takes a process id, or PID.INDEX, not '%s'", o->name,
+                             text);
         *(const char **)at = text;
         return 0;
     case DEVICE:

@@ -36,7 +36,7 @@ struct grosr_arguments {
     enum grosr_overflow overflow; /* --overflow drop|overwrite|block; default AUTO */
     double seconds;               /* --seconds S: repeat the workload for S seconds; 0: once */
     bool list;                    /* --list */
-    uint32_t attach;              /* --attach PID; 0: not given */
+    const char *attach;           /* --attach PID[.INDEX], checked; NULL: not given */
     bool remove;                  /* --remove */
     uint32_t trace;               /* --trace nvtx,cuda|none: GROSR_TRACE_* */
     uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (tracer/collect/sampler.h) */

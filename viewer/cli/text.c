@@ -216,6 +216,24 @@ bool text_whole_number(const char *from, uint64_t *n)
     return !errno && !*end;
 }
 
+bool text_session(const char *from, uint32_t *pid, uint32_t *index)
+{
+    char number[16];
+    const char *dot = strchrnul(from, '.');
+    uint64_t p, i = UINT32_MAX;
+
+    if ((size_t)(dot - from) >= sizeof(number))
+        return false;
+    snprintf(number, sizeof(number), "%.*s", (int)(dot - from), from);
+    if (!text_whole_number(number, &p) || p < 1 || p > INT32_MAX)
+        return false;
+    if (*dot && (!text_whole_number(dot + 1, &i) || i >= UINT32_MAX))
+        return false;
+    *pid = (uint32_t)p;
+    *index = (uint32_t)i;
+    return true;
+}
+
 bool text_decimal(const char *from, double *x)
 {
     size_t whole = strspn(from, "0123456789");

@@ -51,6 +51,9 @@ char *text_duration(char *to, size_t size, double ns);
 /* A number of digits and nothing else, within range. */
 bool text_whole_number(const char *from, uint64_t *n);
 
+/* "PID" or "PID.INDEX"; without an index it is UINT32_MAX. */
+bool text_session(const char *from, uint32_t *pid, uint32_t *index);
+
 /* Digits with at most one decimal point, and nothing else. */
 bool text_decimal(const char *from, double *x);
 

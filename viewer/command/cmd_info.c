@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "../record/inject.h"
 #include "../cli/output.h"
+#include "../model/target.h"
 #include "../show/query.h"
 #include "../show/table.h"
 #include "../cli/text.h"
@@ -117,9 +118,7 @@ static void gather_session(struct session_facts *f, struct grosr_session_id id)
     f->level = sys_load_relaxed(&live->level);
     f->collector_pid = sys_load_relaxed(&live->collector_pid);
     f->uptime_ns = now > h->start_mono_ns ? now - h->start_mono_ns : 0;
-    bool open = sys_load_relaxed(&live->state) == GROSR_SESSION_OPEN;
-    snprintf(f->state, sizeof(f->state), "%s",
-             f->alive ? open ? "running" : "finished" : "left behind: its process has died");
+    snprintf(f->state, sizeof(f->state), "%s", target_state(session));
     if (grosr_session_truncated(session)) {
         f->known = false;
         snprintf(f->state, sizeof(f->state), "process %u has truncated its session segment", id.pid);
@@ -129,8 +128,8 @@ static void gather_session(struct session_facts *f, struct grosr_session_id id)
 
 static int print_sessions(const struct session_facts *facts, int sessions)
 {
-    static const char *const names[] = {"pid",   "program", "device",    "workers",
-                                        "level", "uptime",  "collector", "state"};
+    static const char *const names[] = {"pid",   "index",  "program",   "device", "workers",
+                                        "level", "uptime", "collector", "state"};
     struct table *table;
     int err;
 
@@ -138,24 +137,24 @@ static int print_sessions(const struct session_facts *facts, int sessions)
         puts("none; `grosr run` starts one");
         return 0;
     }
-    err = table_begin(&table, stdout, GROSR_FORMAT_TABLE, 8, names);
+    err = table_begin(&table, stdout, GROSR_FORMAT_TABLE, 9, names);
     if (err)
         return err;
     for (int i = 0; i < sessions && !err; i++) {
         const struct session_facts *f = &facts[i];
         char uptime[16];
-        struct table_cell cells[8] = {number_cell(f->pid)};
+        struct table_cell cells[9] = {number_cell(f->pid), number_cell(f->index)};
         if (f->known) {
-            cells[1] = text_cell(f->program);
-            cells[2] = text_cell(f->device);
-            cells[3] = number_cell(f->workers);
-            cells[4] = text_cell(grosr_level_name(f->level));
+            cells[2] = text_cell(f->program);
+            cells[3] = text_cell(f->device);
+            cells[4] = number_cell(f->workers);
+            cells[5] = text_cell(grosr_level_name(f->level));
         }
         if (f->alive)
-            cells[5] = text_cell(text_duration(uptime, sizeof(uptime), (double)f->uptime_ns));
+            cells[6] = text_cell(text_duration(uptime, sizeof(uptime), (double)f->uptime_ns));
         if (f->collector_pid)
-            cells[6] = number_cell(f->collector_pid);
-        cells[7] = text_cell(f->state);
+            cells[7] = number_cell(f->collector_pid);
+        cells[8] = text_cell(f->state);
         err = table_row(table, cells);
     }
     table_end(table);

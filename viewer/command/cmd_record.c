@@ -5,7 +5,12 @@
 #include "../cli/signals.h"
 #include "../record/collect.h"
 #include "../record/inject.h"
+#include "../cli/text.h"
+#include "../model/target.h"
 
+#include "../../tracer/base/error.h"
+#include "../../tracer/base/host_clock.h"
+#include "../../tracer/base/process.h"
 #include "../../tracer/store/store.h"
 
 #include <errno.h>
@@ -13,8 +18,12 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#define BETWEEN_NS 300000000u /* how long a process may be without a session between two */
 
 static volatile sig_atomic_t stop;
 static volatile pid_t child;
@@ -58,19 +67,74 @@ static int say_stall(const struct grosr_collect_result *result, const char *path
     return grosr_say(GROSR_EXIT_FINDING, "%s; %s ends there, the process continues", result->stall, path);
 }
 
+/*
+ * What is to be attached to, opened: the session PID.INDEX, or the sessions of a process. One that is between
+ * two sessions is given a moment. Without live ones: those that were left behind. 0 or an exit code.
+ */
+static int find_sessions(struct target_list *list, uint32_t pid, uint32_t index)
+{
+    uint64_t start = grosr_host_clock_ns();
+    struct grosr_session *session;
+    int err;
+
+    for (;;) {
+        err = target_list(list, pid, index, false);
+        if (err || list->count || grosr_process_start_time(pid, NULL) ||
+            grosr_host_clock_ns() - start > BETWEEN_NS)
+            break;
+        target_close(list);
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
+    }
+    if (!err && !list->count) {
+        target_close(list);
+        err = target_list(list, pid, index, true);
+    }
+    if (!err && list->count)
+        return 0;
+    target_close(list);
+    if (!err && grosr_session_open(&session, pid, index == TARGET_ANY ? 0 : index) == 0) {
+        grosr_session_close(session); /* it has just come, or gone */
+        return grosr_say(GROSR_EXIT_FAILURE, "the sessions of process %u come and go; try again", pid);
+    }
+    return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+}
+
+static void say_left(const struct grosr_session *session)
+{
+    char text[128];
+
+    grosr_say(0, "%s; recording what is left in its session", target_gone(text, sizeof(text), session));
+}
+
 static int attach(const struct grosr_arguments *a, const char *path)
 {
     struct grosr_collect_options options = options_of(a, path);
     struct grosr_collect_result result;
+    struct target_list list;
+    uint32_t pid, index;
     int err, code;
 
-    if (grosr_session_open(&options.session, a->attach, 0))
-        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    /* The rings of a dead process are still worth reading; its segment is removed afterwards. */
-    if (!grosr_session_alive(options.session))
-        grosr_say(0, "process %u is dead; recording what is left in its session", a->attach);
+    text_session(a->attach, &pid, &index);
+    if ((code = find_sessions(&list, pid, index)))
+        return code;
+    bool left = !grosr_session_alive(list.session[0]);
+    signals_catch(on_stop);
+    if (left || index != TARGET_ANY) {
+        /* The rings of a dead process are still worth reading; its segments are removed afterwards. */
+        if (left)
+            say_left(list.session[0]);
+        options.session = list.session[0];
+        options.others = list.session + 1;
+        options.other_count = list.count - 1;
+    } else { /* also those that it opens from now on */
+        options.follow = pid;
+        options.alone = true;
+    }
     err = collect_session(options, &result, &stop);
-    grosr_session_close(options.session);
+    target_close(&list);
+    if (err == -ESRCH || err == -EINTR)
+        return grosr_say(GROSR_EXIT_FAILURE, "process %u %s: nothing was recorded", pid,
+                         err == -ESRCH ? "ended before it could be attached to" : "has closed its sessions");
     code = result.stalled ? say_stall(&result, path) : GROSR_EXIT_OK;
     if (result.truncated)
         code = GROSR_EXIT_FAILURE;
@@ -118,11 +182,19 @@ static int command(const struct grosr_arguments *a, const char *path)
 {
     struct grosr_collect_options options = options_of(a, path);
     struct grosr_collect_result result;
+    struct grosr_finder finder;
     int status, code = GROSR_EXIT_OK, err;
 
+    /* How a process ended is known to who waits for it: for the program's orphans that is then us. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    grosr_finder_open(&finder, 0, false);
+    finder.orphans = true;
     child = start(a);
-    if (child < 0)
+    if (child < 0) {
+        grosr_finder_free(&finder);
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    }
+    options.finder = &finder;
     if (early == SIGTERM || early == SIGHUP)
         kill(child, early);
     options.follow = (uint32_t)child;
@@ -134,8 +206,11 @@ static int command(const struct grosr_arguments *a, const char *path)
         return err ? code : said;
     }
     if (err == -ESRCH || err == -EINTR) {
-        code = grosr_say(GROSR_EXIT_FAILURE, "%s ended without a GROSR session: nothing was recorded",
-                         a->operand[0]);
+        code = result.unrecorded
+                   ? grosr_say(GROSR_EXIT_FAILURE, "the %u sessions of %s were not recorded: nothing was",
+                               result.unrecorded, a->operand[0])
+                   : grosr_say(GROSR_EXIT_FAILURE, "%s ended without a GROSR session: nothing was recorded",
+                               a->operand[0]);
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;

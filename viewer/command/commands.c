@@ -42,11 +42,11 @@ static const struct command commands[] = {
     {
         .name = "recover",
         .usage = "SEGMENT",
-        .summary = "make a trace of a dead process's session",
+        .summary = "make a trace of a dead process's sessions",
         .description =
-            "Writes the events in the session of a dead process to a trace file. Without a recorder\n"
+            "Writes the events in the sessions of a dead process to a trace file. Without a recorder\n"
             "rings are overwritten, so these are the latest events of every warp.",
-        .operands = "  SEGMENT    a session's file, PID or PID.INDEX; `grosr info` lists the sessions\n",
+        .operands = "  SEGMENT    a session's file, PID (all of its sessions) or PID.INDEX\n",
         .min_operands = 1,
         .max_operands = 1,
         .missing = "`grosr recover` needs a session: grosr recover SEGMENT",
@@ -55,11 +55,12 @@ static const struct command commands[] = {
     },
     {
         .name = "top",
-        .usage = "[PID]",
+        .usage = "[PID[.INDEX]]",
         .summary = "watch a persistent kernel while it runs",
         .description = "Shows what a persistent kernel is doing now: queues, SMs, workers and the health of\n"
                        "its trace. Keys: q quit, p pause, + and - interval, l trace level, ? help.",
-        .operands = "  PID        the process to watch; not needed if only one has a session\n",
+        .operands = "  PID        the process to watch; not needed if only one has a session\n"
+                    "  INDEX      which of its sessions, otherwise the newest\n",
         .max_operands = 1,
         .options = TAKES(ONCE) | TAKES(INTERVAL) | TAKES(JSON) | TAKES(COLOR),
         .run = cmd_top,

@@ -75,9 +75,16 @@ int collect_session(struct grosr_collect_options options, struct grosr_collect_r
                       options.path, result->read, session->header.pid, result->overwritten);
         return err;
     }
+    const char *which = result->sessions > 1 ? "a recorded process" : "the recorded process";
     if (!err && result->died)
-        grosr_say(0, "%s died; %s holds what reached its session",
-                  result->sessions > 1 ? "a recorded process" : "the recorded process", options.path);
+        grosr_say(0, "%s died; %s holds what reached its session", which, options.path);
+    if (!err && result->unclosed)
+        grosr_say(0, "%s ended without closing its session; %s holds what reached it", which, options.path);
+    if (!err && result->unrecorded)
+        grosr_say(0,
+                  "%" PRIu32 " of %" PRIu32 " sessions %s not recorded: the recorder did not attach in time",
+                  result->unrecorded, result->unrecorded + result->sessions,
+                  result->unrecorded > 1 ? "were" : "was");
     if (result->dropped + result->overwritten)
         grosr_say(
             0, "%" PRIu64 " of %" PRIu64 " events were lost; a larger --ring or --overflow block keeps them",
