@@ -92,7 +92,7 @@ TESTED_tsan    := stress
 TESTED := $(if $(filter-out 1,$(LANES)),stress,$(or $(TESTED_$(VARIANT)),unit stress cuda fuzz))
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
 TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda) \
-                   $B/tests/traced/libnvidia-ml.so.1 $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
+                   $B/tests/traced/libnvidia-ml.so.1 $B/tests/traced/sessions $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
@@ -233,6 +233,12 @@ $B/tests/traced/%: tests/traced/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -isystem $(CUDA_HOME)/include -MMD -MP -MF $@.d -o $@ $< -ldl
+
+# This one hosts sessions.
+$B/tests/traced/sessions: tests/traced/sessions.c $B/libgrosr.a Makefile
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $B/libgrosr.a $(LDLIBS_TRACER)
 
 # One of them has a double of the NVIDIA driver and CUPTI, which is found by the driver's name.
 CUPTI_DOUBLE := tests/traced/double/libcuda.so.1
