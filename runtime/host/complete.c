@@ -91,7 +91,8 @@ static uint64_t count_done(const sys128 *slot, uint64_t lap, uint64_t count)
 {
     uint64_t k = 0;
 
-    while (k < count && grosr_queue_holds(sys_load_pair_acquire(&slot[k]), lap)) /* as in peek() */
+    /* Pairs with the release in grosr_result_write(). */
+    while (k < count && grosr_queue_holds(sys_load_pair_acquire(&slot[k]), lap))
         k++;
     return k;
 }
