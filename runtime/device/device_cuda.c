@@ -45,17 +45,6 @@ struct grosr_device {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct grosr_device *devices;
 
-static CUresult enter(const struct grosr_device *d)
-{
-    return grosr_cuda.context_push(d->context);
-}
-
-static void leave(void)
-{
-    CUcontext ours;
-    grosr_cuda.context_pop(&ours);
-}
-
 static int attribute(CUdevice id, CUdevice_attribute which)
 {
     int value = 0;
@@ -115,10 +104,10 @@ static bool runs(struct grosr_device *d)
 {
     bool busy;
 
-    if (d->closed || !d->launched || enter(d) != CUDA_SUCCESS)
+    if (d->closed || !d->launched || grosr_cuda_enter(d->context) != CUDA_SUCCESS)
         return false;
     busy = grosr_cuda.stream_query(d->stream) == CUDA_ERROR_NOT_READY;
-    leave();
+    grosr_cuda_leave();
     return busy;
 }
 
@@ -133,7 +122,7 @@ static const struct grosr_device *other_with_module(const struct grosr_device *d
 /* One that is not in `devices` any more. */
 static void free_device(struct grosr_device *d)
 {
-    if (d->context && enter(d) == CUDA_SUCCESS) {
+    if (d->context && grosr_cuda_enter(d->context) == CUDA_SUCCESS) {
         if (d->stream)
             grosr_cuda.stream_synchronize(d->stream);
         for (unsigned i = 0; i < d->memories; i++)
@@ -150,7 +139,7 @@ static void free_device(struct grosr_device *d)
             grosr_cuda.stream_destroy(d->copies);
         if (d->module && !other_with_module(d, d->fatbin))
             grosr_cuda.module_unload(d->module);
-        leave();
+        grosr_cuda_leave();
     }
     if (d->context)
         grosr_cuda.context_release(d->id);
@@ -234,10 +223,10 @@ static int cuda_open(struct grosr_device **out, uint32_t ordinal, const struct g
     pthread_mutex_lock(&lock);
     d->next = devices;
     devices = d;
-    code = enter(d);
+    code = grosr_cuda_enter(d->context);
     if (code == CUDA_SUCCESS) {
         err = load_kernel(d, program);
-        leave();
+        grosr_cuda_leave();
     } else {
         err = grosr_cuda_fail(code, "cannot open the CUDA device");
     }
@@ -254,7 +243,7 @@ static int cuda_open(struct grosr_device **out, uint32_t ordinal, const struct g
 static int cuda_alloc(struct grosr_device *d, size_t bytes, void **memory)
 {
     CUdeviceptr p = 0;
-    CUresult code = enter(d);
+    CUresult code = grosr_cuda_enter(d->context);
 
     assert(d->memories < BLOCKS_MAX);
     if (code != CUDA_SUCCESS)
@@ -264,7 +253,7 @@ static int cuda_alloc(struct grosr_device *d, size_t bytes, void **memory)
         d->memory[d->memories++] = p;
         code = grosr_cuda.memory_set(p, 0, bytes, d->stream); /* the kernel comes behind it in the stream */
     }
-    leave();
+    grosr_cuda_leave();
     *memory = (void *)(uintptr_t)p;
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "cannot allocate and clear device memory");
 }
@@ -272,14 +261,14 @@ static int cuda_alloc(struct grosr_device *d, size_t bytes, void **memory)
 /* In a stream of its own: nothing in it ever waits for the kernel. */
 static int cuda_copy(struct grosr_device *d, void *to, const void *from, size_t bytes, bool to_device)
 {
-    CUresult code = enter(d);
+    CUresult code = grosr_cuda_enter(d->context);
 
     if (code == CUDA_SUCCESS) {
         code = to_device ? grosr_cuda.copy_to_device((CUdeviceptr)(uintptr_t)to, from, bytes, d->copies)
                          : grosr_cuda.copy_to_host(to, (CUdeviceptr)(uintptr_t)from, bytes, d->copies);
         if (code == CUDA_SUCCESS)
             code = grosr_cuda.stream_synchronize(d->copies);
-        leave();
+        grosr_cuda_leave();
     }
     return code == CUDA_SUCCESS ? 0
                                 : grosr_cuda_fail(code, to_device ? "cannot write device memory"
@@ -289,7 +278,7 @@ static int cuda_copy(struct grosr_device *d, void *to, const void *from, size_t 
 static int cuda_alloc_shared(struct grosr_device *d, size_t bytes, void **host, void **view)
 {
     CUdeviceptr p = 0;
-    CUresult code = enter(d);
+    CUresult code = grosr_cuda_enter(d->context);
 
     assert(d->hosts < BLOCKS_MAX);
     if (code != CUDA_SUCCESS)
@@ -300,7 +289,7 @@ static int cuda_alloc_shared(struct grosr_device *d, size_t bytes, void **host, 
         memset(*host, 0, bytes);
         code = grosr_cuda.host_pointer(&p, *host, 0);
     }
-    leave();
+    grosr_cuda_leave();
     *view = (void *)(uintptr_t)p;
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "cannot allocate page-locked memory");
 }
@@ -315,7 +304,7 @@ static int cuda_share(struct grosr_device *d, void *host, size_t bytes, void **v
     assert(d->shares < BLOCKS_MAX);
     if (again == MAP_FAILED)
         return grosr_fail(errno, "cannot map the session segment again: %s", strerror(errno));
-    code = enter(d);
+    code = grosr_cuda_enter(d->context);
     if (code == CUDA_SUCCESS) {
         code = grosr_cuda.host_register(again, bytes,
                                         CU_MEMHOSTREGISTER_DEVICEMAP | CU_MEMHOSTREGISTER_PORTABLE);
@@ -325,7 +314,7 @@ static int cuda_share(struct grosr_device *d, void *host, size_t bytes, void **v
             again = NULL;
             code = grosr_cuda.host_pointer(&p, d->shared[d->shares - 1].host, 0);
         }
-        leave();
+        grosr_cuda_leave();
     }
     if (again)
         munmap(again, bytes);
@@ -370,10 +359,10 @@ static int cuda_launch(struct grosr_device *d, const struct grosr_launch *launch
     int err;
 
     pthread_mutex_lock(&lock);
-    code = enter(d);
+    code = grosr_cuda_enter(d->context);
     if (code == CUDA_SUCCESS) {
         err = launch_kernel(d, launch, sms);
-        leave();
+        grosr_cuda_leave();
     } else {
         err = grosr_cuda_fail(code, "cannot launch the persistent kernel");
     }
@@ -387,10 +376,10 @@ static int cuda_poll(struct grosr_device *d)
 
     if (!d->launched)
         return 0;
-    code = enter(d);
+    code = grosr_cuda_enter(d->context);
     if (code == CUDA_SUCCESS) {
         code = grosr_cuda.stream_query(d->stream);
-        leave();
+        grosr_cuda_leave();
     }
     if (code == CUDA_SUCCESS)
         return 0;

@@ -18,14 +18,11 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define HOST_RING_EVENTS  65536u
-#define RINGS_BYTES       (64u << 20)
-#define RING_EVENTS_MIN   256u
-#define COLLECTOR_WAIT_NS 10000000000u
-/* A runtime continues without `grosr record` after this; those after it wait no longer than a moment. */
-#define RECORDER_WAIT_NS   2000000000u
-#define RECORDER_AGAIN_NS  50000000u
-#define START_TIMEOUT_NS   10000000000u
+#define HOST_RING_EVENTS 65536u
+#define RINGS_BYTES      (64u << 20)
+#define RING_EVENTS_MIN  256u
+#define RECORDER_AGAIN_NS \
+    50000000u /* how long runtimes wait for a recorder that the first one waited for in vain */
 #define WORKERS_PER_PORT   4u /* of a GPU, at least: a worker that polls a port sees other work later */
 #define FRAMES_PER_WORKER  2048u
 #define FRAMES_MIN         (1u << 18) /* a few workers run the same trees as many */
@@ -284,7 +281,7 @@ static void wait_for_recorder(struct grosr_session *session)
 
     if (!pid)
         return;
-    uint64_t timeout_ns = dev_load_relaxed(&late) ? RECORDER_AGAIN_NS : RECORDER_WAIT_NS;
+    uint64_t timeout_ns = dev_load_relaxed(&late) ? RECORDER_AGAIN_NS : GROSR_COLLECTOR_FIND_TIMEOUT_NS;
     int err = grosr_session_wait_collector(session, (uint32_t)strtoul(pid, NULL, 10), timeout_ns);
     dev_store_relaxed(&late, (uint32_t)(err != 0));
     if (err && dev_add_relaxed(&reported, 1) == 0)
@@ -314,14 +311,14 @@ static int open_runtime(grosr **out, const struct grosr_options *options)
     rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
     grosr_emit_open(&rt->emit, &rt->emit_ring, &rt->trace, o.workers); /* the last ring is the host's */
     if (o.collector_pid &&
-        (err = grosr_session_wait_collector(rt->session, o.collector_pid, COLLECTOR_WAIT_NS)))
+        (err = grosr_session_wait_collector(rt->session, o.collector_pid, GROSR_COLLECTOR_START_TIMEOUT_NS)))
         goto fail;
     if (!o.collector_pid)
         wait_for_recorder(rt->session);
     if ((err = launch(rt, &o)))
         goto fail;
     /* The first snapshot comes before anything is traced; the housekeeping thread takes the others. */
-    if ((err = grosr_compare_clocks(rt, START_TIMEOUT_NS))) {
+    if ((err = grosr_compare_clocks(rt, GROSR_DEVICE_START_TIMEOUT_NS))) {
         err = grosr_poll_device(rt);
         if (err >= 0)
             err = grosr_fail(EIO, "the persistent kernel was launched and does not answer");

@@ -6,6 +6,7 @@
 #include "../clock/clock.h"
 #include "../base/error.h"
 #include "../base/process.h"
+#include "../base/time_limits.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,13 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STREAMS    4u
-#define THREADS    4096u /* known at a time */
-#define FACTS_MAX  65536u
-#define BUCKETS    4096u
-#define TIMEOUT_NS 2000000000u /* for the collector, once for each process */
-#define WAITS      1000u       /* of a millisecond, for room in a stream, since some was last found */
-#define CUT_MARK   64u         /* bytes at the end of a string that was cut */
+#define STREAMS   4u
+#define THREADS   4096u /* known at a time */
+#define FACTS_MAX 65536u
+#define BUCKETS   4096u
+#define WAITS     1000u /* of a millisecond, for room in a stream, since some was last found */
+#define CUT_MARK  64u   /* bytes at the end of a string that was cut */
 #define LOCK_DEFAULT \
     PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP /* a hook of malloc's that comes back is refused */
 
@@ -138,7 +138,7 @@ static int make_session(void)
     else
         err = create_session();
     if (!err)
-        err = grosr_session_wait_collector(current.session, collector, TIMEOUT_NS);
+        err = grosr_session_wait_collector(current.session, collector, GROSR_COLLECTOR_FIND_TIMEOUT_NS);
     if (err) {
         fprintf(stderr, "grosr: process %d is not recorded: %s\n", (int)getpid(), grosr_error());
         grosr_session_close(current.session);

@@ -33,16 +33,10 @@ struct grosr_trace_cuda {
     size_t shared_bytes;
 };
 
-static void leave(void)
-{
-    CUcontext ours;
-    grosr_cuda.context_pop(&ours);
-}
-
 /* Enters the context. */
 static int enter(const struct grosr_trace_cuda *c, const char *what)
 {
-    CUresult code = grosr_cuda.context_push(c->context);
+    CUresult code = grosr_cuda_enter(c->context);
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, what);
 }
 
@@ -101,7 +95,7 @@ int grosr_trace_cuda_open(struct grosr_trace_cuda **out, struct grosr_trace_fact
     err = enter(c, what);
     if (!err) {
         code = prepare(c, facts);
-        leave();
+        grosr_cuda_leave();
         if (code != CUDA_SUCCESS)
             err = grosr_cuda_fail(code, what);
     }
@@ -125,7 +119,7 @@ int grosr_trace_cuda_share(struct grosr_trace_cuda *c, void *base, size_t bytes,
     c->shared = mremap(base, 0, bytes, MREMAP_MAYMOVE);
     if (c->shared == MAP_FAILED) {
         c->shared = NULL;
-        leave();
+        grosr_cuda_leave();
         return grosr_fail(errno, "cannot map the session segment again: %s", strerror(errno));
     }
     code = grosr_cuda.host_register(c->shared, bytes,
@@ -137,7 +131,7 @@ int grosr_trace_cuda_share(struct grosr_trace_cuda *c, void *base, size_t bytes,
         munmap(c->shared, bytes);
         c->shared = NULL;
     }
-    leave();
+    grosr_cuda_leave();
     *view = (void *)(uintptr_t)p;
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, what);
 }
@@ -172,7 +166,7 @@ int grosr_trace_cuda_control(struct grosr_trace_cuda *c, const struct grosr_trac
         code = grosr_cuda.copy_to_device(c->control, first, sizeof(*first), c->stream);
     if (code == CUDA_SUCCESS)
         code = await(c);
-    leave();
+    grosr_cuda_leave();
     *control = (struct grosr_trace_control *)(uintptr_t)c->control;
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, what);
 }
@@ -188,7 +182,7 @@ int grosr_trace_cuda_read(struct grosr_trace_cuda *c, void *to, size_t bytes)
     code = grosr_cuda.copy_to_host(to, c->control, bytes, c->stream);
     if (code == CUDA_SUCCESS)
         code = await(c);
-    leave();
+    grosr_cuda_leave();
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, what);
 }
 
@@ -205,7 +199,7 @@ int grosr_trace_cuda_clock(struct grosr_trace_cuda *c, struct grosr_session_head
     code = grosr_cuda.stream_query(c->stream);
     if (code == CUDA_SUCCESS)
         code = grosr_cuda.launch(c->clock, 1, 1, 1, 1, 1, 1, 0, c->stream, arguments, NULL);
-    leave();
+    grosr_cuda_leave();
     if (code == CUDA_ERROR_NOT_READY)
         return -EAGAIN;
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, what);
@@ -215,7 +209,7 @@ void grosr_trace_cuda_close(struct grosr_trace_cuda *c)
 {
     if (!c)
         return;
-    if (grosr_cuda.context_push(c->context) == CUDA_SUCCESS) {
+    if (grosr_cuda_enter(c->context) == CUDA_SUCCESS) {
         if (c->stream)
             await(c);
         if (c->control)
@@ -228,7 +222,7 @@ void grosr_trace_cuda_close(struct grosr_trace_cuda *c)
             grosr_cuda.module_unload(c->module);
         if (c->stream)
             grosr_cuda.stream_destroy(c->stream);
-        leave();
+        grosr_cuda_leave();
     }
     if (c->retained)
         grosr_cuda.context_release(c->device);

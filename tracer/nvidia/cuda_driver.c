@@ -90,3 +90,23 @@ bool grosr_cuda_load(void)
         pthread_once(&forked, forget_cuda);
     return !grosr_cuda.absent[0];
 }
+
+static __thread CUstreamCaptureMode mode_before; /* while inside */
+
+CUresult grosr_cuda_enter(CUcontext context)
+{
+    CUresult code = grosr_cuda.context_push(context);
+
+    if (code != CUDA_SUCCESS)
+        return code;
+    mode_before = CU_STREAM_CAPTURE_MODE_RELAXED;
+    return grosr_cuda.capture_mode(&mode_before);
+}
+
+void grosr_cuda_leave(void)
+{
+    CUcontext ours;
+
+    grosr_cuda.capture_mode(&mode_before);
+    grosr_cuda.context_pop(&ours);
+}

@@ -27,6 +27,7 @@
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))                                                      \
     X(context_current, "cuCtxGetCurrent", (CUcontext *))                                                     \
     X(context_device, "cuCtxGetDevice", (CUdevice *))                                                        \
+    X(capture_mode, "cuThreadExchangeStreamCaptureMode", (CUstreamCaptureMode *))                            \
     X(module_load, "cuModuleLoadData", (CUmodule *, const void *))                                           \
     X(module_unload, "cuModuleUnload", (CUmodule))                                                           \
     X(module_function, "cuModuleGetFunction", (CUfunction *, CUmodule, const char *))                        \
@@ -75,6 +76,15 @@ extern struct grosr_cuda_driver grosr_cuda;
 
 /* Loads the driver, once; whether there is a CUDA device. Any thread. */
 bool grosr_cuda_load(void);
+
+/*
+ * Around the driver calls of one job of ours, in whatever thread: makes the context current, and the thread's
+ * capture mode relaxed. While any thread of the program captures a stream in the global mode, which is the
+ * default, a call that CUDA holds to be unsafe (cuStreamQuery, cuMemAlloc) from a thread in another mode
+ * invalidates the capture. Leaving gives the thread back what it had. Not nested.
+ */
+CUresult grosr_cuda_enter(CUcontext context);
+void grosr_cuda_leave(void);
 
 /* The boundary where CUDA's codes become errno: sets grosr_error() and returns the negative errno. */
 int grosr_cuda_fail(CUresult code, const char *what);
