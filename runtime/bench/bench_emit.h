@@ -14,7 +14,7 @@
 #ifndef GROSR_BENCH_EMIT_H
 #define GROSR_BENCH_EMIT_H
 
-#include "../../tracer/session/emit.h"
+#include "../../tracer/session/recorder.h"
 #include "bench_work.h"
 
 enum grosr_bench_recorder {

@@ -18,11 +18,9 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define HOST_RING_EVENTS 65536u
-#define RINGS_BYTES      (64u << 20)
-#define RING_EVENTS_MIN  256u
-#define RECORDER_AGAIN_NS \
-    50000000u /* how long runtimes wait for a recorder that the first one waited for in vain */
+#define HOST_RING_EVENTS   65536u
+#define RINGS_BYTES        (64u << 20)
+#define RING_EVENTS_MIN    256u
 #define WORKERS_PER_PORT   4u /* of a GPU, at least: a worker that polls a port sees other work later */
 #define FRAMES_PER_WORKER  2048u
 #define FRAMES_MIN         (1u << 18) /* a few workers run the same trees as many */
@@ -281,7 +279,8 @@ static void wait_for_recorder(struct grosr_session *session)
 
     if (!pid)
         return;
-    uint64_t timeout_ns = dev_load_relaxed(&late) ? RECORDER_AGAIN_NS : GROSR_COLLECTOR_FIND_TIMEOUT_NS;
+    uint64_t timeout_ns =
+        dev_load_relaxed(&late) ? GROSR_COLLECTOR_LATE_TIMEOUT_NS : GROSR_COLLECTOR_FIND_TIMEOUT_NS;
     int err = grosr_session_wait_collector(session, (uint32_t)strtoul(pid, NULL, 10), timeout_ns);
     dev_store_relaxed(&late, (uint32_t)(err != 0));
     if (err && dev_add_relaxed(&reported, 1) == 0)

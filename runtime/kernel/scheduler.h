@@ -22,6 +22,8 @@
 
 #include "find.h"
 
+#include "../../tracer/clock/clock_answer.h"
+
 GROSR_DEVICE void grosr_worker_run(const struct grosr_launch *launch, uint32_t index,
                                    struct grosr_local *local)
 {

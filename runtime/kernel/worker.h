@@ -8,7 +8,7 @@
 
 #include "dispatch.h"
 
-#include "../../tracer/session/emit.h"
+#include "../../tracer/session/recorder.h"
 
 /* Between looks around (find.h): of a worker that has tasks to give, and of one that has none. */
 #define GROSR_POLL_INTERVAL_NS      1000u

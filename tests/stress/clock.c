@@ -8,6 +8,7 @@
 
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/collect/collector.h"
+#include "../../tracer/clock/clock_answer.h"
 #include "../../tracer/session/emit.h"
 #include "../../tracer/store/store.h"
 

@@ -16,6 +16,9 @@
 /* One that runs already (GROSR_COLLECTOR): until it has found this session. */
 #define GROSR_COLLECTOR_FIND_TIMEOUT_NS (2 * GROSR_S)
 
+/* The same for sessions of a process after one that waited for it in vain. */
+#define GROSR_COLLECTOR_LATE_TIMEOUT_NS (50 * GROSR_MS)
+
 /* For room in a stream of records, since anything was written; then the record is dropped, and counted. */
 #define GROSR_STREAM_ROOM_TIMEOUT_NS (2 * GROSR_S)
 

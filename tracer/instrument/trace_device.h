@@ -17,6 +17,7 @@
 #ifndef GROSR_TRACE_DEVICE_H
 #define GROSR_TRACE_DEVICE_H
 
+#include "../clock/clock_answer.h"
 #include "../session/emit.h"
 
 #define GROSR_TRACE_POLL_NS   20000u  /* between a warp's looks at `word`, which cost an L2 access each */
