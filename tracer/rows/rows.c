@@ -37,6 +37,8 @@ int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *sessi
         r->ring[i].worker = worker == GROSR_RING_HOST ? GROSR_NULL : bases->worker + worker;
         r->ring[i].start = r->ring[i].end = r->ring[i].sm = GROSR_NULL;
         r->ring[i].enqueued.spare = &r->spare;
+        r->ring[i].order_ns =
+            worker == GROSR_RING_HOST || session->header.lanes > 1 ? LANE_SKEW_NS : CLOCK_SKEW_NS;
         r->ring[i].enqueued.reach = worker == GROSR_RING_HOST ? UINT64_MAX : SPAWN_REACH;
     }
     *out = r;

@@ -11,6 +11,10 @@
 /* The clocks of two SMs may differ, but not by this. */
 #define CLOCK_SKEW_NS 10000u
 
+/* Lanes of a warp stamp each for itself, and are recorded in the order of the lanes; so do threads of the
+ * host, in the order in which they get the ring's lock. Each may have been held up for about so long. */
+#define LANE_SKEW_NS UINT64_C(1000000000)
+
 /* Spans of one ring that have begun. A warp has at most one task a lane, but a loss can hide ends. */
 #define OPEN_MAX 256u
 
@@ -36,6 +40,7 @@ struct ring_state {
     int64_t sm;
     uint64_t lost_ns;      /* device time of the latest record before the latest loss; 0: nothing was lost */
     uint64_t ordered_ns;   /* device time of the latest record that was in order; 0: none */
+    uint64_t order_ns;     /* by how much a record may be earlier than the one before it (rows_order.c) */
     uint64_t marked_drops; /* drops counted by the ring's markers */
 
     /* Tasks whose enqueue events are in this ring; a worker's spawns are counted from 0, without wrapping. */
