@@ -131,8 +131,8 @@ struct grosr_options {
 
     /* Frames, for tasks that wait for others, of all workers together: at least a frame for each lane of each
        worker, at most 2^23 - 1; 0: 2,048 for each worker, 2^18 at least. A frame takes 128 bytes of device
-       memory with its places in the rings. Spawning fails with ENOBUFS when none is left, which is never
-       while half of them are enough: workers that run tasks keep up to half of their part for themselves. */
+       memory with its places in the rings. Spawning fails with ENOBUFS when a worker finds none:
+       each has half of its part for itself, the other half of all is for whoever needs more. */
     uint32_t frames;
 
     enum grosr_sharing sharing; /* GROSR_SHARING_ON_DEMAND, except for measurements */

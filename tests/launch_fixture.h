@@ -70,7 +70,7 @@ static inline struct grosr_deque fixture_deque(const struct grosr_launch *l, uin
     struct grosr_deque d;
     d.local = (struct grosr_local *)fixture_memory(sizeof(*d.local));
     d.far = l->far + (size_t)worker * GROSR_DEQUE_CAPACITY;
-    grosr_local_open(d.local);
+    grosr_local_open(d.local, grosr_launch_frames(l).own);
     return d;
 }
 

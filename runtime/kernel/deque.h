@@ -34,9 +34,10 @@ struct grosr_slot {
 /* A worker's memory that only its lanes share. */
 struct grosr_local {
     warp32 bottom, mid, top;
-    warp32 numbers;                           /* tasks spawned, modulo 2^32 */
-    warp32 free_near;                         /* entries of free_frame */
-    warp32 free_far;                          /* and of the worker's part of device memory */
+    warp32 numbers;      /* tasks spawned, modulo 2^32 */
+    warp32 free_near;    /* entries of free_frame */
+    warp32 free_far;     /* and of the worker's part of device memory */
+    warp32 fresh_frames; /* frames of the worker's own that have never been used; counts down */
     uint64_t tasks, busy_ns, spawned, shared; /* the worker's counters; lane 0's */
     uint64_t what[GROSR_WINDOW], b[GROSR_WINDOW], whose[GROSR_WINDOW];
     uint32_t count[GROSR_WINDOW];

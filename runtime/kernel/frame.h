@@ -25,13 +25,12 @@
  * A frame's memory is never freed, only reused, and its words are read and written past the L1 caches, where
  * they could be stale.
  *
- * Frames are numbered from 1. All workers take them from two pools: a shared ring of frames that have come
- * free, with room for all, and a counter of those that have never been used. Frames come free wherever a task
- * happens to resume, so each worker keeps a small stack of free ones, most of it in the warp's memory, and
- * balances it against the ring. No frame belongs to a worker. What a worker keeps is what others cannot have:
- * at most half of its part of all frames, and only a batch once it idles while few are left for others
- * (grosr_frames_give_back()). So a worker finds none only when more than half of all are in use, and when all
- * but a few are if the others have nothing to do.
+ * Frames are numbered from 1. Half of them are the workers' own, in equal parts, until they have been used
+ * once: so each worker can run a tree depth first, whatever another has taken. The other half is for all.
+ * Frames come free wherever a task happens to resume, so each worker keeps a small stack of free ones, most
+ * of it in the warp's memory, and balances it against a shared ring that has room for all. What a worker
+ * keeps is at most half of its part of all frames, and only a batch once it idles while few are left for
+ * others (grosr_frames_give_back()). A worker that needs more takes from the ring, and from the common half.
  */
 #ifndef GROSR_FRAME_H
 #define GROSR_FRAME_H
@@ -177,15 +176,17 @@ GROSR_DEVICE uint64_t grosr_frame_sum(struct grosr_frame *f)
 struct grosr_frames {
     struct grosr_frame *frame; /* frame[0] is not used */
     struct grosr_share free;   /* with room for all; entries name a frame in `parent` */
-    dev32 *fresh;              /* frames that have been used once; beyond `count`: all have */
+    dev32 *fresh;              /* frames of the common half that have been used once; above it: all have */
     uint32_t count;            /* of all */
-    uint32_t near_room;        /* free ones that a worker keeps in its warp's memory, between batches */
-    uint32_t far_room;         /* and in device memory */
-    uint32_t *far;             /* GROSR_FREE_FAR a worker */
+    uint32_t own;       /* frames that each worker has for itself until it has used them once: the first */
+    uint32_t common;    /* frames of no worker: the others */
+    uint32_t near_room; /* free ones that a worker keeps in its warp's memory, between batches */
+    uint32_t far_room;  /* and in device memory */
+    uint32_t *far;      /* GROSR_FREE_FAR a worker */
 };
 
 /* A worker's memory as it begins, whatever it held. A collective. */
-GROSR_DEVICE void grosr_local_open(struct grosr_local *local)
+GROSR_DEVICE void grosr_local_open(struct grosr_local *local, uint32_t frames)
 {
     if (dev_lane() == 0) {
         warp_store(&local->bottom, 0);
@@ -194,6 +195,7 @@ GROSR_DEVICE void grosr_local_open(struct grosr_local *local)
         warp_store(&local->numbers, 0);
         warp_store(&local->free_near, 0);
         warp_store(&local->free_far, 0);
+        warp_store(&local->fresh_frames, frames);
         local->tasks = local->busy_ns = local->spawned = local->shared = 0;
     }
     dev_syncwarp();
@@ -280,7 +282,7 @@ GROSR_DEVICE void grosr_frames_give_back(const struct grosr_frames *f, struct gr
                                          uint32_t worker)
 {
     uint32_t keep = f->near_room < GROSR_LANES ? f->near_room : GROSR_LANES;
-    bool fresh = dev_load_relaxed(f->fresh) < f->count;
+    bool fresh = dev_load_relaxed(f->fresh) < f->common;
 
     if (dev_shfl32(fresh || grosr_share_size(f->free) > f->count / 4, 0))
         return;
@@ -289,17 +291,18 @@ GROSR_DEVICE void grosr_frames_give_back(const struct grosr_frames *f, struct gr
         grosr_frames_move(*f, local, worker, keep, 0);
 }
 
-/* The number of the first of at most `max` frames that have never been used; *count: how many, 0 when all
- * have been. One lane. */
+/* The number of the first of at most `max` frames of the common half that have never been used; *count: how
+ * many, 0 when all have been. One lane. */
 GROSR_DEVICE uint32_t grosr_frames_fresh(const struct grosr_frames *f, uint32_t max, uint32_t *count)
 {
+    const uint32_t first = f->count - f->common, all = f->common;
     uint32_t used = dev_load_relaxed(f->fresh);
 
-    /* Looked at first, so that the counter does not run on: it passes `count` once a worker, at most. */
-    if (used < f->count)
+    /* Looked at first, so that the counter does not run on: it passes `all` once a worker, at most. */
+    if (used < all)
         used = dev_claim(f->fresh, max);
-    *count = used >= f->count ? 0 : f->count - used < max ? f->count - used : max;
-    return used + 1;
+    *count = used >= all ? 0 : all - used < max ? all - used : max;
+    return first + used + 1;
 }
 
 /* Fills an empty stack in the warp's memory: from the far part, from the shared ring, or with fresh frames.
@@ -321,9 +324,8 @@ GROSR_DEVICE_COLD bool grosr_frames_fetch(struct grosr_frames f, struct grosr_lo
             got = t.count;
             if (dev_lane() < got)
                 local->free_frame[dev_lane()] = t.e.parent;
-            if (!got)
-                dev_backoff(&backoff); /* somebody is about to fill a slot, or was quicker */
-        } else {
+        }
+        if (!got) { /* also when somebody is about to fill the ring's first slot: who may be held up */
             uint32_t first = 0;
             if (dev_lane() == 0)
                 first = grosr_frames_fresh(&f, GROSR_LANES, &got);
@@ -331,9 +333,11 @@ GROSR_DEVICE_COLD bool grosr_frames_fetch(struct grosr_frames f, struct grosr_lo
             got = dev_shfl32(got, 0);
             if (dev_lane() < got)
                 local->free_frame[dev_lane()] = first + dev_lane();
-            if (!got)
-                return false;
         }
+        if (!got && !ring)
+            return false;
+        if (!got)
+            dev_backoff(&backoff);
     }
     dev_syncwarp();
     if (dev_lane() == 0) {
@@ -352,16 +356,23 @@ GROSR_DEVICE void grosr_frames_refill(const struct grosr_frames *f, struct grosr
 
     while ((want = dev_ballot(wants && !*frame)) != 0) {
         uint32_t stack = warp_load(&local->free_near);
+        uint32_t fresh = warp_load(&local->fresh_frames);
         uint32_t rank = dev_popc32(want & ((1u << dev_lane()) - 1)), n = dev_popc32(want);
-        uint32_t taken = n < stack ? n : stack;
+        bool mine = want >> dev_lane() & 1;
+        uint32_t from_stack = n < stack ? n : stack;
+        uint32_t from_fresh = n - from_stack < fresh ? n - from_stack : fresh;
         dev_syncwarp();
-        if ((want >> dev_lane() & 1) && rank < taken)
+        if (mine && rank < from_stack)
             *frame = local->free_frame[stack - 1 - rank];
+        else if (mine && rank < from_stack + from_fresh)
+            *frame = worker * f->own + fresh - (rank - from_stack);
         dev_syncwarp();
-        if (dev_lane() == 0)
-            warp_store(&local->free_near, stack - taken);
+        if (dev_lane() == 0) {
+            warp_store(&local->free_near, stack - from_stack);
+            warp_store(&local->fresh_frames, fresh - from_fresh);
+        }
         dev_syncwarp();
-        if (taken < n && !grosr_frames_fetch(*f, local, worker))
+        if (from_stack + from_fresh < n && !grosr_frames_fetch(*f, local, worker))
             return;
     }
 }
@@ -375,15 +386,21 @@ GROSR_DEVICE_COLD uint32_t grosr_frame_take(struct grosr_frames f, struct grosr_
     if ((int32_t)n > 0)
         return local->free_frame[n - 1];
     warp_add(&local->free_near, 1);
+    n = warp_add(&local->fresh_frames, ~0u);
+    if ((int32_t)n > 0)
+        return worker * f.own + n;
+    warp_add(&local->fresh_frames, 1);
     n = warp_add(&local->free_far, ~0u);
     if ((int32_t)n > 0)
         return f.far[worker * GROSR_FREE_FAR + n - 1];
     warp_add(&local->free_far, 1);
     while (!grosr_share_take_lane(f.free, &e)) {
-        if (grosr_share_size(f.free) == 0) {
-            n = grosr_frames_fresh(&f, 1, &got);
-            return got ? n : 0;
-        }
+        bool ring = grosr_share_size(f.free) != 0;
+        n = grosr_frames_fresh(&f, 1, &got);
+        if (got)
+            return n;
+        if (!ring)
+            return 0;
         dev_backoff(&backoff);
     }
     return e.parent;

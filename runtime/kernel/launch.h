@@ -104,6 +104,8 @@ GROSR_DEVICE struct grosr_frames grosr_launch_frames(const struct grosr_launch *
     f.free = grosr_launch_share(&l->ends[GROSR_SHARE_FREE], l->free_slots, l->frames_log2);
     f.fresh = &l->control->fresh_frames;
     f.count = l->frames;
+    f.own = half;
+    f.common = l->frames - l->workers * half;
     /* Settling leaves room for a frame of each lane. */
     f.near_room = half < GROSR_FREE_NEAR - GROSR_LANES ? half : GROSR_FREE_NEAR - GROSR_LANES;
     f.far_room = half - f.near_room < GROSR_FREE_FAR ? half - f.near_room : GROSR_FREE_FAR;

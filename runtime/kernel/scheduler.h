@@ -35,7 +35,7 @@ GROSR_DEVICE void grosr_worker_run(const struct grosr_launch *launch, uint32_t i
     w.deque.local = local;
     w.deque.far = launch->far + (size_t)index * GROSR_DEQUE_CAPACITY;
     w.port = index % launch->queue.ports;
-    grosr_local_open(local);
+    grosr_local_open(local, grosr_launch_frames(launch).own);
     grosr_emit_open(&w.recorder.emit, &ring, &launch->trace, index);
     w.recorder.entry = &launch->trace.workers[index];
     w.recorder.emit.level = dev_shfl32(sys_load_relaxed(&launch->trace.header->level), 0);

@@ -283,7 +283,7 @@ static void hungry_begin(void)
     hungry.deque = deque[0];
     hungry.recorder.entry = &hungry_entry;
     for (uint32_t i = 1; i <= GIVERS; i++) {
-        grosr_local_open(deque[i].local);
+        grosr_local_open(deque[i].local, grosr_launch_frames(&launch).own);
         for (uint32_t k = 0; k < HAS; k++)
             grosr_deque_push(&deque[i], fixture_entry(i * 8 + k));
     }

@@ -102,7 +102,8 @@ static void max_children(struct grosr_deque d)
 
 static uint32_t free_frames(struct grosr_deque d)
 {
-    return launch.frames - dev_load_relaxed(&launch.control->fresh_frames) + warp_load(&d.local->free_near) +
+    return grosr_launch_frames(&launch).common - dev_load_relaxed(&launch.control->fresh_frames) +
+           warp_load(&d.local->fresh_frames) + warp_load(&d.local->free_near) +
            (uint32_t)grosr_share_size(grosr_launch_frames(&launch).free);
 }
 
