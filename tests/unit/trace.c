@@ -329,7 +329,7 @@ static void recorder(void)
         printf("# no %s\n", script);
     if (f)
         fclose(f);
-    snprintf(wanted, sizeof(wanted), "record --attach %d --level full -o some.db\n", (int)getpid());
+    snprintf(wanted, sizeof(wanted), "record --attach %d.0 --level full -o some.db\n", (int)getpid());
     ok(!strcmp(text, wanted), "was told what to do: %s", strtok(text, "\n"));
     unlink(script);
     *strrchr(script, '.') = 0;

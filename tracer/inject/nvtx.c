@@ -66,7 +66,8 @@ static size_t put_character(char *to, uint32_t c)
 static void set_wide(struct message *m, const wchar_t *text)
 {
     size_t length = text ? wcslen(text) : 0;
-    char *to = m->narrow; /* cppcheck-suppress ctuuninitvar */
+    // cppcheck-suppress ctuuninitvar
+    char *to = m->narrow;
 
     m->made = NULL;
     m->bytes = 0;

@@ -99,7 +99,7 @@ static int load_chunk_totals(struct grosr_store *s)
 /* The bases of sessions that come after those in the file. */
 static int load_bases(struct grosr_store *s, const struct grosr_session_header *h)
 {
-    int64_t sessions[2], workers[2], rings[2];
+    int64_t sessions[2] = {0, 0}, workers[2] = {0, 0}, rings[2] = {0, 0};
     int err = ask(s,
                   "SELECT max(session), (SELECT start_mono_ns FROM GROSR_SESSION WHERE session = 1)"
                   " FROM GROSR_SESSION",
