@@ -57,7 +57,7 @@ for my $overflow (qw(drop block)) {
         if ($_ == 1) {
             until_read($db, 0);
         } elsif ($_ % 5 < 3) {
-            until_true(sub { ended($p) || slurp($p->{err}) =~ /goes on/ }, 10);
+            until_true(sub { ended($p) || slurp($p->{err}) =~ /continues where/ }, 10);
         }
         sleep(0.02 + rand(0.25));
         next if ended($p);
