@@ -63,7 +63,7 @@ for my $kind ('run', 'run -o', 'record') {
 }
 {
     my $db = "$dir/closing.db";
-    my $p = start($GROSR, 'run', 'arith', '--device', 'host', '--tasks', '1000000', '-o', $db);
+    my $p = start($GROSR, 'run', @arith, '-o', $db);
     my ($collector) = until_true(sub { children($p->{pid}) });
     until_true(sub { (peek($db, $rows) || 0) > 1000 });
     kill('STOP', $collector);    # so that the run waits for it

@@ -93,6 +93,7 @@ static void long_names(void)
     } kernel[] = {{90, 1, 10}, {900, 1, 20}, {12000, 1, 30}, {12000, 2, 40}};
 
     for (size_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
+        static char *names[sizeof(kernel) / sizeof(kernel[0])]; /* they stay */
         char *name = NULL;
         size_t bytes;
         FILE *f = open_memstream(&name, &bytes);
@@ -103,8 +104,9 @@ static void long_names(void)
             fprintf(f, "Li%dE", n);
         fprintf(f, "EELi%dEEEvPi", kernel[i].last);
         fclose(f);
+        names[i] = name;
         for (int n = 0; n < kernel[i].launches; n++)
-            double_launch(1, name, 1000);
+            double_launch(1, names[i], 1000);
         double_synchronize(); /* the double's records have the name by its address */
     }
     double_launch(1, SMALL, 1000);
