@@ -137,7 +137,7 @@ $r = grosr({env => {LD_LIBRARY_PATH => $double}}, 'record', '-o', $db, '--counte
            '--device', 'host', '--seconds', '0.3');
 is("$r->{code}|$r->{stderr}", '0|', 'record has them too');
 cmp_ok(counted(), '>', 0, 'and rows');
-says_one_line(grosr('run', 'arith', '--device', 'host', '--counters', 'nvml'), 2, qr/--counters .* -o/, 'run, not recorded: refused');
+says_one_line(grosr('run', 'arith', '--device', 'host', '--counters', 'nvml'), 2, qr/--counters .*\(-o\)/, 'run, not recorded: refused');
 says_one_line(sampled({}, '--counters', 'nvml,fans'), 2, qr/--counters takes nvml/, 'what there is not is refused');
 
 # ---- a reading that hangs ----
