@@ -32,7 +32,7 @@
 GROSR_TASK_IDS(STATUS_TASKS);
 
 /* A range is wide from 1,025 tasks on. */
-enum { SOME_NARROW = 40, SOME_WIDE = 1100, WAYS = 7, WRONGS = 5 };
+enum { SOME_NARROW = 100, SOME_WIDE = 1100, WAYS = 7, WRONGS = 5 };
 
 GROSR_TASK(none)
 {
