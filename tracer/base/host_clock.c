@@ -1,3 +1,4 @@
+/* The host's clocks (host_clock.h). */
 #include "host_clock.h"
 
 #include <time.h>

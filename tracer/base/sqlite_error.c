@@ -1,3 +1,4 @@
+/* The one place where SQLite's result codes become errno (sqlite_error.h). */
 #include "sqlite_error.h"
 
 #include <errno.h>

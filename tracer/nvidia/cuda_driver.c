@@ -100,7 +100,10 @@ CUresult grosr_cuda_enter(CUcontext context)
     if (code != CUDA_SUCCESS)
         return code;
     mode_before = CU_STREAM_CAPTURE_MODE_RELAXED;
-    return grosr_cuda.capture_mode(&mode_before);
+    code = grosr_cuda.capture_mode(&mode_before);
+    if (code != CUDA_SUCCESS) /* the caller does not leave what it has not entered */
+        grosr_cuda.context_pop(&context);
+    return code;
 }
 
 void grosr_cuda_leave(void)

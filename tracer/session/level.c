@@ -1,3 +1,4 @@
+/* The names of trace levels and of overflow policies (level.h). */
 #include "level.h"
 
 #include "session.h"

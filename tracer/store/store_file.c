@@ -1,3 +1,5 @@
+/* The trace's file: who writes it, by a lock that the kernel releases, and what lies under its name
+ * (store_file.h). */
 #include "store_file.h"
 
 #include "../base/error.h"

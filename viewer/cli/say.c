@@ -1,3 +1,4 @@
+/* Messages on stderr, and the exit code of an error (say.h). */
 #include "say.h"
 
 #include "text.h"

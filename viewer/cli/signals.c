@@ -1,3 +1,5 @@
+/* The signals that end a command in order (signals.h). What was in force before is kept for the programs it
+ * starts. */
 #include "signals.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* The model as JSON, for `top --json` (model_json.h). */
 #include "model_json.h"
 
 #include "../show/json.h"

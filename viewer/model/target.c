@@ -1,3 +1,4 @@
+/* Which sessions a command means (target.h). */
 #include "target.h"
 
 #include "../cli/say.h"

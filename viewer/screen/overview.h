@@ -1,3 +1,4 @@
+/* The overview: tasks, workers and the trace, a line each. */
 #ifndef GROSR_SCREEN_OVERVIEW_H
 #define GROSR_SCREEN_OVERVIEW_H
 

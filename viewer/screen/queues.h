@@ -1,3 +1,4 @@
+/* The queues: depth, rates and the oldest wait of each. */
 #ifndef GROSR_SCREEN_QUEUES_H
 #define GROSR_SCREEN_QUEUES_H
 

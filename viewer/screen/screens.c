@@ -1,3 +1,4 @@
+/* The list of screens (screens.h). */
 #include "screens.h"
 
 #include "overview.h"

@@ -1,3 +1,4 @@
+/* The SMs: how busy each is, as the most detailed of three grids that fits. */
 #ifndef GROSR_SCREEN_SMS_H
 #define GROSR_SCREEN_SMS_H
 
