@@ -53,7 +53,7 @@
  *
  * `ring` is a number below options.warps, so that in the trace worker 5 is always the same of your warps, or
  * GROSR_ANY_RING: the next one that is free. A ring has one writer at a time, and warps may have it one after
- * the other, in one launch or in many: each goes on where the one before ended. Beginning and ending cost a
+ * the other, in one launch or in many: each continues where the one before ended. Beginning and ending cost a
  * few accesses to the L2 cache. A warp that finds its ring taken records nothing and is counted:
  * grosr_trace_close() tells. A warp that returns without grosr_trace_end() keeps its ring for ever.
  *
@@ -167,13 +167,13 @@ int grosr_trace_set_level(struct grosr_tracing *tracing, enum grosr_level level)
 const struct grosr_session *grosr_trace_session(const struct grosr_tracing *tracing);
 
 /*
- * Closes the rings' books and the session, waits for the recorder that grosr_trace_open() started, and frees
- * everything. After the kernels have ended. NULL is allowed. The session ends and the recording is complete
- * also on
+ * Stores the rings' final counters, closes the session, waits for the recorder that grosr_trace_open()
+ * started, and frees everything. After the kernels have ended. NULL is allowed. The session ends and the
+ * recording is complete also on
  *
  *     -EBUSY    recorders did not end: the kernel runs, or it returned without grosr_trace_end(). Their rings
  *               are not closed, and what the kernel may still write to is not freed.
- *     -EUSERS   recorders found no free ring: they have told nothing.
+ *     -EUSERS   recorders found no free ring: they recorded nothing.
  *     -EIO      the recorder, or the device, failed.
  *
  * -EALREADY: it has been closed.

@@ -117,7 +117,7 @@ static int start_recorder(struct grosr_tracing *t, const struct grosr_trace_opti
     return 0;
 }
 
-/* 0, or -EIO if it ended badly, of which it has told itself. */
+/* 0, or -EIO if it failed, which it has reported itself. */
 static int wait_for_recorder(struct grosr_tracing *t)
 {
     int status = 0;
@@ -470,7 +470,7 @@ int grosr_trace_close(struct grosr_tracing *t)
     pthread_mutex_unlock(&t->lock);
     grosr_housekeeper_stop(&t->housekeeper);
     snapshot_with_retry(
-        t, GROSR_CLOCK_LAST_TIMEOUT_NS); /* without it the time before goes on: no reason to fail */
+        t, GROSR_CLOCK_LAST_TIMEOUT_NS); /* without it the clock map is extended: no reason to fail */
     err = close_rings(t, &in_use);
     if (err)
         snprintf(text, sizeof(text), "%s", grosr_error());

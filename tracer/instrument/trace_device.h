@@ -29,7 +29,7 @@
 #define GROSR_ANY_RING UINT32_MAX
 #define GROSR_NO_RING  UINT32_MAX
 
-/* In `held_back`: the ring is full, and `at` is where recording goes on. */
+/* In `held_back`: the ring is full, and `at` is where recording resumes. */
 #define GROSR_TRACE_FULL UINT32_MAX
 
 /* In `lap`, of which every 256th is 0. */
@@ -169,7 +169,7 @@ GROSR_DEVICE_COLD uint32_t grosr_trace_take(struct grosr_trace_control *control,
     return GROSR_NO_RING;
 }
 
-/* Goes on where the warp before on this ring ended. */
+/* Continues where the warp before on this ring ended. */
 GROSR_DEVICE void grosr_trace_restore(struct grosr_emitter *e, struct grosr_emit_ring *r,
                                       const struct grosr_trace_slot *slot)
 {
@@ -248,8 +248,8 @@ GROSR_DEVICE void grosr_trace_state(struct grosr_tracer *t, uint32_t kind, uint6
         grosr_trace_event(t, kind, payload, now);
 }
 
-/* A wait that goes on ends under the old level and begins again under the new one, which may be the first to
- * tell of it. */
+/* A wait that continues ends under the old level and begins again under the new one, which may be the first
+ * to tell of it. */
 GROSR_DEVICE void grosr_trace_set(struct grosr_tracer *t, uint32_t level)
 {
     if (t->waiting)

@@ -38,14 +38,14 @@ struct grosr_cursor {
 struct grosr_emit_ring {
     sys128 *slots;
     uint32_t capacity;
-    sys128 *resume;     /* while the ring is full: where recording goes on; NULL otherwise */
+    sys128 *resume;     /* while the ring is full: where recording resumes; NULL otherwise */
     uint64_t lap_start; /* position of slots[0] in this lap */
     uint64_t dropped;   /* ever */
-    uint64_t marked;    /* of those, told by markers */
+    uint64_t marked;    /* of those, counted by markers */
     uint64_t markers;   /* written */
     uint64_t read_to;   /* the reader's position, and */
     uint32_t policy; /* enum grosr_overflow, when last looked at; AUTO: not yet. Both are the first lane's */
-    uint32_t looks;  /* that left `policy` to be as it was; likewise */
+    uint32_t looks;  /* that left `policy` as it was; the first lane's too */
     struct grosr_ring *entry;
     struct grosr_session_header *session;
 };
@@ -111,7 +111,7 @@ GROSR_DEVICE uint64_t grosr_emit_position(const struct grosr_emit_ring *r, const
  * reads what may be overwritten, who then wants it to be dropped. Returns the room. One lane.
  *
  * So a new policy comes into force a little late: that a collector came, when it has begun to read; that it
- * went away, after some looks at a full ring. The books count what is lost meanwhile as any other loss.
+ * went away, after some looks at a full ring. What is lost meanwhile is counted as any other loss.
  */
 GROSR_DEVICE uint64_t grosr_emit_look(struct grosr_emit_ring *r, uint64_t position)
 {
@@ -168,7 +168,7 @@ GROSR_DEVICE sys128 *grosr_emit_wrap(struct grosr_emit_ring *r, struct grosr_cur
     return r->slots;
 }
 
-/* Goes on recording after a stay on the scratch slot: a marker if events were lost, then the record that
+/* Resumes recording after a stay on the scratch slot: a marker if events were lost, then the record that
  * waits there. */
 GROSR_DEVICE void grosr_emit_resume(struct grosr_emit_ring *r, struct grosr_cursor *c, uint64_t room,
                                     bool alone)

@@ -53,7 +53,7 @@ uint32_t grosr_ring_read(struct grosr_ring_reader *reader, struct grosr_pair *re
 bool grosr_ring_at_end(const struct grosr_ring_reader *reader);
 
 /*
- * The books of a ring, from the segment alone: usable by any process at any time. While the writer runs,
+ * The counters of a ring, from the segment alone: usable by any process at any time. While the writer runs,
  * `written` counts what a reader could find now.
  */
 void grosr_ring_count(const struct grosr_session *session, uint32_t ring, struct grosr_ring_counts *counts);
