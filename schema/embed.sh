@@ -1,12 +1,13 @@
 #!/bin/sh
-# Prints the SQL of this folder as C: tables, views (as temporary ones too), indexes and what an export reads as strings,
-# and the canned queries as an array sorted by name, each with the line of description that its file opens with.
+# Prints the SQL of this folder as C: tables and their constant rows, views (as temporary ones too), indexes and what an
+# export reads as strings, and the canned queries as an array sorted by name, each with the line of description that its
+# file opens with.
 set -eu
 cd "$(dirname "$0")"
 quote() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$/\\n"/' "$@"; }
 
 echo '#include "schema.h"'
-for part in tables views indexes export; do
+for part in tables nsight views indexes export; do
     echo "const char grosr_sql_${part}[] ="
     quote $part.sql
     echo '    ;'

@@ -10,6 +10,9 @@ WHERE k.persistent = 1 AND k.globalPid = w.pid << 24
       AND (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL o
            WHERE o.persistent = 1 AND o.globalPid = k.globalPid AND o.shortName = k.shortName) = 1;
 
+DELETE FROM ANALYSIS_DETAILS;
+INSERT INTO ANALYSIS_DETAILS SELECT 0, max(end), 0, max(end) FROM GROSR_SESSION HAVING count(end) > 0;
+
 -- Then the indexes: for views of a part of the time, of a worker, a task or a launch, and for the summaries
 -- (tracer/summary/summary.c), which read in these orders.
 CREATE INDEX IF NOT EXISTS GROSR_TASK_BY_START ON GROSR_TASK (start);

@@ -5,9 +5,10 @@
 #define GROSR_SCHEMA_H
 
 #define GROSR_APPLICATION_ID 0x47524f53 /* "GROS": PRAGMA application_id of every trace */
-#define GROSR_SCHEMA_VERSION 4          /* PRAGMA user_version */
+#define GROSR_SCHEMA_VERSION 5          /* PRAGMA user_version */
 
-extern const char grosr_sql_tables[], grosr_sql_views[], grosr_sql_indexes[];
+/* `nsight`: the constant rows of tables (nsight.sql). `indexes` runs when a trace is closed. */
+extern const char grosr_sql_tables[], grosr_sql_nsight[], grosr_sql_views[], grosr_sql_indexes[];
 
 /* Temporary views over these (export.sql): what an export reads. */
 extern const char grosr_sql_export[];

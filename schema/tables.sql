@@ -320,19 +320,52 @@ CREATE TABLE TARGET_INFO_SESSION_START_TIME (  -- time 0
     localTime  TEXT
 );
 
-CREATE TABLE TARGET_INFO_GPU (
-    id              INTEGER NOT NULL,  -- CUDA's number of the device in that process
-    name            TEXT,
-    busLocation     TEXT,
-    totalMemory     INTEGER,         -- bytes
-    smCount         INTEGER,
-    clockRate       INTEGER,         -- Hz
-    memoryBandwidth INTEGER,         -- bytes/s
-    l2CacheSize     INTEGER,         -- bytes
-    computeMajor    INTEGER,
-    computeMinor    INTEGER,
-    uuid            TEXT,
-    globalPid       INTEGER          -- of the process that uses it
+CREATE TABLE PROCESSES (
+    globalPid INTEGER,               -- pid << 24
+    pid       INTEGER,
+    name      TEXT                   -- GROSR_SESSION.program of its first session
+);
+
+CREATE TABLE ANALYSIS_DETAILS (      -- made when the trace is closed
+    globalVid INTEGER NOT NULL,      -- 0
+    duration  INTEGER NOT NULL,      -- ns
+    startTime INTEGER NOT NULL,
+    stopTime  INTEGER NOT NULL       -- the last session's end
+);
+
+CREATE TABLE TARGET_INFO_GPU (       -- one row a GPU, and one a host device, which its name says
+    id                   INTEGER NOT NULL,  -- CUDA's number of it, or another if two processes mean different GPUs by that
+    name                 TEXT,
+    busLocation          TEXT,       -- on PCI
+    isDiscrete           INTEGER,
+    l2CacheSize          INTEGER,    -- bytes
+    totalMemory          INTEGER,    -- bytes
+    memoryBandwidth      INTEGER,    -- bytes/s
+    clockRate            INTEGER,    -- Hz
+    smCount              INTEGER,
+    uuid                 TEXT,
+    chipName             TEXT,       -- NULL: not known, since several chips have its compute capability
+    cuDevice             INTEGER,    -- CUDA's number of it in the process that named it first
+    constantMemory       INTEGER,    -- bytes
+    maxRegistersPerBlock INTEGER,
+    maxShmemPerBlock     INTEGER,    -- bytes
+    maxShmemPerSm        INTEGER,    -- bytes
+    maxRegistersPerSm    INTEGER,
+    threadsPerWarp       INTEGER,
+    asyncEngines         INTEGER,
+    maxWarpsPerSm        INTEGER,
+    maxBlocksPerSm       INTEGER,
+    maxThreadsPerBlock   INTEGER,
+    computeMajor         INTEGER,
+    computeMinor         INTEGER
+);
+
+CREATE TABLE TARGET_INFO_CUDA_DEVICE (  -- which GPU a process means by CUDA's number of a device
+    gpuId              INTEGER,      -- TARGET_INFO_GPU.id
+    cudaId             INTEGER NOT NULL,  -- deviceId in the tables below
+    pid                INTEGER NOT NULL,
+    uuid               TEXT,
+    numMultiprocessors INTEGER
 );
 
 CREATE TABLE TARGET_INFO_CUDA_CONTEXT_INFO (
@@ -390,9 +423,9 @@ CREATE TABLE CUPTI_ACTIVITY_KIND_MEMCPY (
     correlationId INTEGER,
     globalPid     INTEGER NOT NULL,
     bytes         INTEGER NOT NULL,
-    copyKind      INTEGER NOT NULL,  -- CUpti_ActivityMemcpyKind: 1 host to device, 2 device to host, 8 device to device, ...
-    srcKind       INTEGER,           -- CUpti_ActivityMemoryKind: 1 pageable, 2 pinned, 3 device, ...
-    dstKind       INTEGER,
+    copyKind      INTEGER NOT NULL,  -- ENUM_CUDA_MEMCPY_OPER.id: 1 host to device, 2 device to host, 8 device to device, ...
+    srcKind       INTEGER,           -- ENUM_CUDA_MEM_KIND.id: 0 pageable, 1 pinned, 2 device, ...
+    dstKind       INTEGER,           -- ENUM_CUDA_MEM_KIND.id
     graphNodeId   INTEGER
 );
 
@@ -406,7 +439,7 @@ CREATE TABLE CUPTI_ACTIVITY_KIND_MEMSET (
     globalPid     INTEGER NOT NULL,
     value         INTEGER NOT NULL,
     bytes         INTEGER NOT NULL,
-    memKind       INTEGER,
+    memKind       INTEGER,           -- ENUM_CUDA_MEM_KIND.id
     graphNodeId   INTEGER
 );
 
@@ -418,14 +451,14 @@ CREATE TABLE CUPTI_ACTIVITY_KIND_SYNCHRONIZATION (
     streamId      INTEGER,
     correlationId INTEGER,
     globalPid     INTEGER NOT NULL,
-    syncType      INTEGER NOT NULL,  -- CUpti_ActivitySynchronizationType: 1 event, 2 stream waits event, 3 stream, 4 context
+    syncType      INTEGER NOT NULL,  -- ENUM_CUPTI_SYNC_TYPE.id: 1 event, 2 stream waits event, 3 stream, 4 context
     eventId       INTEGER
 );
 
 CREATE TABLE CUPTI_ACTIVITY_KIND_RUNTIME (  -- calls of the runtime and driver APIs
     start         INTEGER NOT NULL,
     end           INTEGER,           -- NULL: it had not returned
-    eventClass    INTEGER NOT NULL,  -- 0: runtime API; 1: driver API
+    eventClass    INTEGER NOT NULL,  -- ENUM_NSYS_EVENT_CLASS.id: 0 runtime API, 1 driver API
     globalTid     INTEGER NOT NULL,
     correlationId INTEGER,
     nameId        INTEGER NOT NULL,  -- StringIds.id
@@ -435,7 +468,7 @@ CREATE TABLE CUPTI_ACTIVITY_KIND_RUNTIME (  -- calls of the runtime and driver A
 CREATE TABLE NVTX_EVENTS (
     start        INTEGER,            -- NULL for names
     end          INTEGER,            -- NULL: not a range, or it had not ended
-    eventType    INTEGER NOT NULL,   -- 33 category, 34 mark, 59 push/pop range, 60 start/end range, 75 domain
+    eventType    INTEGER NOT NULL,   -- ENUM_NSYS_EVENT_TYPE.id: 33 category, 34 mark, 59 push/pop range, 60 start/end range, 75 domain
     rangeId      INTEGER,            -- of a start/end range
     category     INTEGER,
     color        INTEGER,            -- ARGB
@@ -451,4 +484,44 @@ CREATE TABLE NVTX_EVENTS (
     int32Value   INTEGER,
     floatValue   REAL,
     jsonText     TEXT
+);
+
+CREATE TABLE META_DATA_CAPTURE (     -- what recorded
+    name  TEXT NOT NULL,
+    value TEXT
+);
+
+CREATE TABLE META_DATA_EXPORT (      -- what wrote the file, and whose tables these are
+    name  TEXT NOT NULL,             -- 'EXPORT_SCHEMA_VERSION': the version of Nsight Systems' tables that StringIds and
+    value TEXT                       -- what follows it keep to, as far as they have the same columns
+);
+
+CREATE TABLE ENUM_CUDA_MEMCPY_OPER ( -- copyKind, in words; like the following, from nsight.sql
+    id    INTEGER PRIMARY KEY,
+    name  TEXT,
+    label TEXT
+);
+
+CREATE TABLE ENUM_CUDA_MEM_KIND (    -- srcKind, dstKind, memKind
+    id    INTEGER PRIMARY KEY,
+    name  TEXT,
+    label TEXT
+);
+
+CREATE TABLE ENUM_CUPTI_SYNC_TYPE (  -- syncType
+    id    INTEGER PRIMARY KEY,
+    name  TEXT,
+    label TEXT
+);
+
+CREATE TABLE ENUM_NSYS_EVENT_CLASS ( -- eventClass
+    id    INTEGER PRIMARY KEY,
+    name  TEXT,
+    label TEXT
+);
+
+CREATE TABLE ENUM_NSYS_EVENT_TYPE (  -- eventType
+    id    INTEGER PRIMARY KEY,
+    name  TEXT,
+    label TEXT
 );

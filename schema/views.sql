@@ -12,7 +12,7 @@ SELECT t.task, f.name AS function, t.worker, w.sm, t.enqueue, t.start, t.end,
        CASE t.next WHEN -1 THEN '(nothing)' ELSE coalesce(n.name, '(' || t.next || ')') END AS next,
        t.task >> 39 & 1 AS spawned, w.session,
        CASE WHEN t.end IS NOT NULL OR t.status IS NOT NULL OR t.next IS NOT NULL THEN 'ended'
-            WHEN NOT EXISTS (SELECT 1 FROM GROSR_META WHERE key = 'complete' AND value) THEN 'open'
+            WHEN NOT EXISTS (SELECT 1 FROM GROSR_META WHERE key = 'complete') THEN 'open'
             WHEN t.start < w.end OR t.start < (SELECT max(l.start) FROM GROSR_TASK l WHERE l.worker = t.worker)
                  OR t.start < (SELECT max(l.start) FROM GROSR_WAIT l WHERE l.worker = t.worker)
                  OR EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.worker = t.worker AND r.closed) THEN 'end lost'
@@ -24,10 +24,10 @@ LEFT JOIN GROSR_WORKER w ON w.worker = t.worker;
 
 -- One row per wait; worker NULL: a host thread. `state` as in `tasks`.
 CREATE VIEW waits AS
-SELECT w.worker, k.name AS resource, w."index", coalesce(q.name, n.text || ' ' || (w."index" & 0xffffffff)) AS resource_name,
+SELECT w.worker, k.name AS resource, w."index", coalesce(q.name, n.text || ' ' || (w."index" & 4294967295)) AS resource_name,
        w.start, w.end, w.end - w.start AS wait_ns, w.session,
        CASE WHEN w.end IS NOT NULL THEN 'ended'
-            WHEN NOT EXISTS (SELECT 1 FROM GROSR_META WHERE key = 'complete' AND value) THEN 'open'
+            WHEN NOT EXISTS (SELECT 1 FROM GROSR_META WHERE key = 'complete') THEN 'open'
             WHEN w.start < (SELECT l.end FROM GROSR_WORKER l WHERE l.worker = w.worker)
                  OR w.start < (SELECT max(l.start) FROM GROSR_TASK l WHERE l.worker = w.worker)
                  OR w.start < (SELECT max(l.start) FROM GROSR_WAIT l WHERE l.worker = w.worker)
@@ -41,7 +41,7 @@ LEFT JOIN GROSR_NAME n ON n.name = w."index" >> 32 AND k.name = 'named';
 -- One row per hold of a resource; the columns are those of `waits`. The joins too: with waits and holds in one helper view
 -- SQLite would read all of both where an index now gives the part that is asked for.
 CREATE VIEW holds AS
-SELECT h.worker, k.name AS resource, h."index", coalesce(q.name, n.text || ' ' || (h."index" & 0xffffffff)) AS resource_name,
+SELECT h.worker, k.name AS resource, h."index", coalesce(q.name, n.text || ' ' || (h."index" & 4294967295)) AS resource_name,
        h.start, h.end, h.end - h.start AS hold_ns, w.session
 FROM GROSR_HOLD h
 JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
@@ -87,10 +87,10 @@ FROM GROSR_ARENA_SAMPLE;
 -- One row per SM and time bin. warps_active_pct: the GPU's own counter, the mean over all its SMs.
 CREATE VIEW sm_occupancy AS
 WITH
-scale AS (SELECT start AS origin, end - start AS width FROM GROSR_TIME_BIN WHERE bin = 0),
+scale AS (SELECT start AS origin, "end" - start AS width FROM GROSR_TIME_BIN WHERE bin = 0),
 measured AS (
     SELECT (c.time - origin) / width AS bin, s.pid, avg(c.value) AS pct
-    FROM GROSR_NAME n JOIN GROSR_COUNTER c ON c.name = n.name JOIN GROSR_SESSION s ON s.session = n.session JOIN scale
+    FROM GROSR_NAME n JOIN GROSR_COUNTER c ON c.name = n.name JOIN GROSR_SESSION s ON s.session = n.session JOIN scale ON true
     WHERE n.text LIKE 'sm\_\_warps\_active%' ESCAPE '\' AND c.time >= origin GROUP BY 1, 2)
 SELECT t.start, t.end, b.sm, round(b.life_ns * 1.0 / (t.end - t.start), 2) AS workers, b.busy_ns,
        round(100.0 * b.busy_ns / nullif(b.life_ns, 0), 2) AS busy_pct,
@@ -119,7 +119,7 @@ UNION ALL
 SELECT CAST('persistent kernel' AS TEXT), CAST(w.start AS INTEGER), CAST(w.end AS INTEGER), w.end - w.start,
        CAST(NULL AS INTEGER), NULL, NULL, NULL, CAST(NULL AS INTEGER), NULL, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER),
        CAST(NULL AS INTEGER), CAST('persistent kernel of ' || s.program AS TEXT), CAST(1 AS INTEGER), s.pid, s.session
-FROM (SELECT session, min(start) AS start, CASE count(*) WHEN count(end) THEN max(end) END AS end
+FROM (SELECT session, min(start) AS start, CASE count(1) WHEN count("end") THEN max("end") END AS "end"
       FROM GROSR_WORKER WHERE start IS NOT NULL GROUP BY session) w
 JOIN GROSR_SESSION s ON s.session = w.session
 WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent = 1 AND k.globalPid = s.pid << 24);
@@ -128,7 +128,7 @@ WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent 
 CREATE VIEW api_calls AS
 SELECT n.value AS name, CASE a.eventClass WHEN 0 THEN 'runtime' ELSE 'driver' END AS api, a.start, a.end,
        a.end - a.start AS duration_ns, a.returnValue AS return_value, a.correlationId AS correlation,
-       a.globalTid >> 24 AS pid, a.globalTid & 0xffffff AS tid,
+       a.globalTid >> 24 AS pid, a.globalTid & 16777215 AS tid,
        (SELECT min(session) FROM GROSR_SESSION WHERE pid = a.globalTid >> 24) AS session
 FROM CUPTI_ACTIVITY_KIND_RUNTIME a
 LEFT JOIN StringIds n ON n.id = a.nameId;
@@ -147,7 +147,7 @@ SELECT CAST(coalesce(e.text, t.value) AS TEXT) AS name,
               AND coalesce(c.globalTid, e.globalTid) >> 24 = e.globalTid >> 24
         ORDER BY c.rowid DESC LIMIT 1) AS category, coalesce(e.uint64Value, e.int64Value, e.doubleValue, e.uint32Value,
        e.int32Value, e.floatValue) AS value, CAST(NULL AS INTEGER) AS worker, CAST(NULL AS INTEGER) AS sm,
-       CAST(e.globalTid >> 24 AS INTEGER) AS pid, e.globalTid & 0xffffff AS tid,
+       CAST(e.globalTid >> 24 AS INTEGER) AS pid, e.globalTid & 16777215 AS tid,
        CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = e.globalTid >> 24) AS INTEGER) AS session
 FROM NVTX_EVENTS e
 LEFT JOIN StringIds t ON t.id = e.textId
@@ -173,7 +173,7 @@ SELECT t.start, t.end, t.end - t.start AS duration_ns, 'task' AS kind, CAST(f.na
 FROM GROSR_TASK t LEFT JOIN GROSR_FUNCTION f ON f.function = t.function LEFT JOIN GROSR_WORKER w ON w.worker = t.worker
 UNION ALL
 SELECT i.start, i.end, i.end - i.start, 'wait',
-       CAST(coalesce(n.text || ' ' || (i."index" & 0xffffffff), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
+       CAST(coalesce(n.text || ' ' || (i."index" & 4294967295), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
        coalesce('worker ' || i.worker, 'host'), w.sm, i.session
 FROM GROSR_WAIT i LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = i.resource
 LEFT JOIN GROSR_NAME n ON n.name = i."index" >> 32 AND k.name = 'named'
@@ -183,7 +183,7 @@ SELECT i.start, i.end, i.end - i.start, 'idle', CAST('asleep' AS TEXT), 'worker 
 FROM GROSR_IDLE i LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
 UNION ALL
 SELECT h.start, h.end, h.end - h.start, 'hold',
-       CAST(coalesce(n.text || ' ' || (h."index" & 0xffffffff), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
+       CAST(coalesce(n.text || ' ' || (h."index" & 4294967295), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
        'worker ' || h.worker, w.sm, w.session
 FROM GROSR_HOLD h LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
 LEFT JOIN GROSR_NAME n ON n.name = h."index" >> 32 AND k.name = 'named'
@@ -202,7 +202,7 @@ SELECT r.start, r.end, r.end - r.start, 'range', CAST(n.text AS TEXT), 'worker '
 FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name LEFT JOIN GROSR_WORKER w ON w.worker = r.worker
 UNION ALL
 SELECT e.start, e.end, e.end - e.start, CASE e.eventType WHEN 34 THEN 'mark' ELSE 'range' END,
-       CAST(coalesce(e.text, n.value) AS TEXT), 'thread ' || (e.globalTid & 0xffffff), CAST(NULL AS INTEGER),
+       CAST(coalesce(e.text, n.value) AS TEXT), 'thread ' || (e.globalTid & 16777215), CAST(NULL AS INTEGER),
        CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = e.globalTid >> 24) AS INTEGER)
 FROM NVTX_EVENTS e LEFT JOIN StringIds n ON n.id = e.textId WHERE e.eventType IN (34, 59, 60)
 UNION ALL
@@ -212,12 +212,12 @@ FROM CUPTI_ACTIVITY_KIND_KERNEL k LEFT JOIN StringIds n ON n.id = k.shortName
 UNION ALL
 SELECT CAST(w.start AS INTEGER), CAST(w.end AS INTEGER), w.end - w.start, 'kernel', CAST('persistent kernel' AS TEXT),
        'its workers', CAST(NULL AS INTEGER), s.session
-FROM (SELECT session, min(start) AS start, CASE count(*) WHEN count(end) THEN max(end) END AS end
+FROM (SELECT session, min(start) AS start, CASE count(1) WHEN count("end") THEN max("end") END AS "end"
       FROM GROSR_WORKER WHERE start IS NOT NULL GROUP BY session) w
 JOIN GROSR_SESSION s ON s.session = w.session
 WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent = 1 AND k.globalPid = s.pid << 24)
 UNION ALL
-SELECT a.start, a.end, a.end - a.start, 'api', CAST(n.value AS TEXT), 'thread ' || (a.globalTid & 0xffffff),
+SELECT a.start, a.end, a.end - a.start, 'api', CAST(n.value AS TEXT), 'thread ' || (a.globalTid & 16777215),
        CAST(NULL AS INTEGER), CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = a.globalTid >> 24) AS INTEGER)
 FROM CUPTI_ACTIVITY_KIND_RUNTIME a LEFT JOIN StringIds n ON n.id = a.nameId
 UNION ALL
@@ -247,20 +247,19 @@ FROM GROSR_NOTE o;
 CREATE VIEW trace_health AS
 WITH
 unbuilt AS (SELECT ring, sum(count) AS events FROM GROSR_CHUNK GROUP BY ring),
-unfinished AS (
-    SELECT worker, session, sum(n) AS spans FROM (
-        SELECT worker, session, count(*) AS n FROM tasks WHERE end IS NULL AND state = 'open' GROUP BY worker, session
-        UNION ALL
-        SELECT worker, session, count(*) FROM waits WHERE end IS NULL AND state = 'open' GROUP BY worker, session)
-    GROUP BY worker, session),
+open_tasks AS (SELECT worker, session, count(1) AS n FROM tasks WHERE "end" IS NULL AND state = 'open' GROUP BY worker, session),
+open_waits AS ( -- worker -1: host threads
+    SELECT coalesce(worker, -1) AS worker, session, count(1) AS n FROM waits WHERE "end" IS NULL AND state = 'open'
+    GROUP BY coalesce(worker, -1), session),
 rings AS (
     SELECT r.ring, r.worker, r.written, r.read, r.dropped, r.overwritten, r.unstored,
            r.written - r.read - r.dropped - r.overwritten - r.unstored AS unaccounted,
-           r.closed, coalesce(b.events, 0) AS unbuilt, coalesce(u.spans, 0) AS unfinished, s.died, s.detached, r.session
+           r.closed, coalesce(b.events, 0) AS unbuilt, coalesce(t.n, 0) + coalesce(w.n, 0) AS unfinished, s.died, s.detached, r.session
     FROM GROSR_RING r
     JOIN GROSR_SESSION s ON s.session = r.session
     LEFT JOIN unbuilt b ON b.ring = r.ring
-    LEFT JOIN unfinished u ON u.worker IS r.worker AND u.session = r.session),
+    LEFT JOIN open_tasks t ON t.worker = r.worker AND t.session = r.session
+    LEFT JOIN open_waits w ON w.worker = coalesce(r.worker, -1) AND w.session = r.session),
 facts AS (
     SELECT coalesce((SELECT value FROM GROSR_META WHERE key = 'clock_error_ns'),
                     (SELECT max(bound_ns) FROM GROSR_CLOCK), 0) AS clock_error_ns,
@@ -275,15 +274,19 @@ facts AS (
            (SELECT sum(count) || ' damaged events were left out' FROM GROSR_LOSS WHERE reason = 'damaged') AS damaged,
            (SELECT max(died) FROM GROSR_SESSION s
             WHERE NOT EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.session = s.session)) AS died),
+parts(total) AS (VALUES (0), (1)), -- each ring, all rings
 counters AS (
-    SELECT * FROM rings
-    UNION ALL
-    SELECT NULL, NULL, coalesce(sum(written), 0), coalesce(sum(read), 0), coalesce(sum(dropped), 0),
-           coalesce(sum(overwritten), 0), coalesce(sum(unstored), 0), coalesce(sum(unaccounted), 0),
-           coalesce(min(closed), 1), coalesce(sum(unbuilt), 0), coalesce(sum(unfinished), 0),
-           max(coalesce(max(died AND NOT closed), 0), coalesce((SELECT died FROM facts), 0)),
-           coalesce(max(detached), 0), NULL
-    FROM rings)
+    SELECT CASE p.total WHEN 0 THEN r.ring END AS ring, CASE p.total WHEN 0 THEN r.worker END AS worker,
+           coalesce(sum(r.written), 0) AS written, coalesce(sum(r.read), 0) AS read, coalesce(sum(r.dropped), 0) AS dropped,
+           coalesce(sum(r.overwritten), 0) AS overwritten, coalesce(sum(r.unstored), 0) AS unstored,
+           coalesce(sum(r.unaccounted), 0) AS unaccounted, coalesce(min(r.closed), 1) AS closed,
+           coalesce(sum(r.unbuilt), 0) AS unbuilt, coalesce(sum(r.unfinished), 0) AS unfinished,
+           CASE p.total WHEN 0 THEN max(r.died)
+               ELSE max(coalesce(max(r.died AND NOT r.closed), 0), coalesce((SELECT died FROM facts), 0)) END AS died,
+           coalesce(max(r.detached), 0) AS detached, CASE p.total WHEN 0 THEN r.session END AS session
+    FROM parts p LEFT JOIN rings r ON true
+    WHERE p.total = 1 OR r.ring IS NOT NULL
+    GROUP BY p.total, CASE p.total WHEN 0 THEN r.ring END)
 SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored, c.unaccounted, c.closed, c.unbuilt,
        c.unfinished, f.clock_error_ns,
        CASE

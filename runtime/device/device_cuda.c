@@ -238,6 +238,11 @@ static int cuda_open(struct grosr_device **out, uint32_t ordinal, const struct g
     return err;
 }
 
+static void cuda_describe(const struct grosr_device *d, struct grosr_gpu *gpu)
+{
+    grosr_cuda_describe(d->id, gpu);
+}
+
 /* ---- memory ---- */
 
 static int cuda_alloc(struct grosr_device *d, size_t bytes, void **memory)
@@ -390,6 +395,7 @@ const struct grosr_device_ops grosr_device_cuda = {
     .name = "cuda",
     .clock_is_host = false,
     .open = cuda_open,
+    .describe = cuda_describe,
     .alloc = cuda_alloc,
     .copy = cuda_copy,
     .alloc_shared = cuda_alloc_shared,

@@ -9,6 +9,7 @@
 
 #include "../grosr.h"
 #include "../kernel/launch.h"
+#include "../../tracer/session/gpu.h"
 
 struct grosr_device;
 
@@ -19,6 +20,9 @@ struct grosr_device_ops {
     /* -ENODEV when there is no such device, or the program has nothing for it. `info` is filled. */
     int (*open)(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,
                 struct grosr_device_info *info);
+
+    /* What the trace has of a GPU; NULL: the device is none. */
+    void (*describe)(const struct grosr_device *device, struct grosr_gpu *gpu);
 
     /* Zeroed memory of the device. Freed by close. */
     int (*alloc)(struct grosr_device *device, size_t bytes, void **device_memory);

@@ -171,10 +171,14 @@ static int create_session(grosr *rt, const struct grosr_options *o)
         return grosr_fail(ENOMEM, "out of memory");
     for (uint32_t i = 0; i < p->functions; i++)
         names[p->function[i].id] = p->function[i].name;
+    struct grosr_gpu gpu;
+    if (rt->ops->describe)
+        rt->ops->describe(rt->device, &gpu);
     struct grosr_session_queue_options queue = {"submit", o->queue_capacity, rt->ports, GROSR_QUEUE_CHUNK};
     struct grosr_session_options s = {
         .device = rt->info.device,
         .device_name = rt->info.name,
+        .gpu = rt->ops->describe ? &gpu : NULL,
         .program = o->name,
         .sms = o->sms,
         .max_warps_per_sm =

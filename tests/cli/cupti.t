@@ -66,7 +66,7 @@ is(list(map { [@$_{qw(name full_name grid block shared_bytes stream persistent)}
 is(value($db, "SELECT s.value FROM $kernel k JOIN StringIds s ON s.id = k.mangledName ORDER BY start LIMIT 1"), '_Z5smallPfi',
    'as the linker names them');
 is(value($db, 'SELECT group_concat(launch_latency_ns > 0 AND launch <= start) FROM kernels'), '1,1', 'each after its launch began');
-is(value($db, 'SELECT bytes || copyKind || srcKind || dstKind FROM CUPTI_ACTIVITY_KIND_MEMCPY'), '1000113', 'a copy');
+is(value($db, 'SELECT bytes || copyKind || srcKind || dstKind FROM CUPTI_ACTIVITY_KIND_MEMCPY'), '1000102', 'a copy');
 is(value($db, 'SELECT bytes || value FROM CUPTI_ACTIVITY_KIND_MEMSET'), '20005', 'a fill');
 is(value($db, 'SELECT syncType FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION WHERE streamId IS NULL AND eventId IS NULL'), 4,
    'a wait for the context');
@@ -74,8 +74,11 @@ is(value($db, 'SELECT count(*) FROM (SELECT correlationId AS c, start, end FROM 
               'SELECT correlationId, start, end FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION) a ' .
               "JOIN $runtime r ON r.correlationId = a.c WHERE r.start <= a.start AND a.start <= a.end AND a.end <= r.end"), 2,
    'inside their calls: one clock');
-is(list(map { [@$_{qw(name smCount clockRate memoryBandwidth computeMajor uuid)}] } sql($db, 'SELECT * FROM TARGET_INFO_GPU')),
-   'Double of a GPU|132|1980000000|3352320000000|9|' . 'ab' x 16, 'the device');
+is(list(map { [@$_{qw(id name busLocation chipName smCount maxWarpsPerSm clockRate memoryBandwidth computeMajor uuid)}] }
+            sql($db, 'SELECT * FROM TARGET_INFO_GPU')),
+   '0|Double of a GPU|0000:19:00.0|GH100|132|64|1980000000|3352320000000|9|' . 'ab' x 16, 'the device');
+is(value($db, 'SELECT count(*) FROM TARGET_INFO_CUDA_DEVICE d JOIN TARGET_INFO_GPU g ON g.id = d.gpuId AND g.uuid = d.uuid ' .
+              'JOIN PROCESSES p USING (pid) WHERE cudaId = 0 AND numMultiprocessors = 132'), 1, 'which the process uses');
 is(value($db, 'SELECT contextId || deviceId || nullStreamId FROM TARGET_INFO_CUDA_CONTEXT_INFO'), '107', 'the context');
 is(list(map { [$_->{name}] } sql($db, "SELECT name FROM timeline WHERE kind IN ('api', 'kernel') AND " .
                                       "name IN ('cudaMemset', 'small', 'other', 'cudaDeviceSynchronize') ORDER BY start")),

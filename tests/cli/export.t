@@ -273,7 +273,8 @@ sub fill
         INSERT INTO StringIds VALUES (1, 'cudaLaunchKernel'), (2, 'saxpy'), (3, 'saxpy(int, float*)'), (4, 'main thread'),
             (5, 'registered');
         INSERT INTO ThreadNames VALUES (4, $tid);
-        INSERT INTO TARGET_INFO_GPU (id, name, globalPid) VALUES (0, 'a GPU', $pid);
+        INSERT INTO TARGET_INFO_GPU (id, name) VALUES (0, 'a GPU');
+        INSERT INTO TARGET_INFO_CUDA_DEVICE (gpuId, cudaId, pid) VALUES (0, 0, $pid >> 24);
         INSERT INTO TARGET_INFO_CUDA_CONTEXT_INFO VALUES (1, 0, 7, 4242);
         INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME VALUES (-500, -100, 0, $tid, 1, 1, 0), (0, 90, 1, $tid, 2, 1, 0),
             (10, 80, 1, $tid, 3, 1, 0), (8000, NULL, 0, $tid, 4, 1, NULL);

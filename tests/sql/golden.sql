@@ -96,7 +96,8 @@ INSERT INTO StringIds VALUES (1, 'cudaLaunchKernel'), (2, 'cudaMemcpyAsync'), (3
     (10, 'cudaDeviceSynchronize'), (11, 'step'), (12, 'main'), (13, 'read');
 INSERT INTO ThreadNames VALUES (12, 1677721701);
 INSERT INTO TARGET_INFO_SESSION_START_TIME VALUES (90000000, '1970-01-01T00:00:00', '1970-01-01T00:00:00');
-INSERT INTO TARGET_INFO_GPU (id, name, smCount, globalPid) VALUES (0, 'GPU', 2, 1677721600);
+INSERT INTO TARGET_INFO_GPU (id, name, smCount) VALUES (0, 'GPU', 2);
+INSERT INTO TARGET_INFO_CUDA_DEVICE (gpuId, cudaId, pid) VALUES (0, 0, 100);
 INSERT INTO TARGET_INFO_CUDA_CONTEXT_INFO VALUES (1, 0, 7, 100);
 
 -- Process 100 is 100 << 24 = 1677721600, its thread 101 is 1677721701; thread 201 of process 200 is 3355443401. The first

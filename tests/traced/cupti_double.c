@@ -283,6 +283,8 @@ static void init(void)
     device.device.globalMemoryBandwidth = 3352320000u; /* kB/s */
     device.device.coreClockRate = 1980000;             /* kHz */
     device.device.l2CacheSize = 52428800;
+    device.device.maxWarpsPerMultiprocessor = 64;
+    device.device.numThreadsPerWarp = 32;
     device.device.numMultiprocessors = 132;
     device.device.computeCapabilityMajor = 9;
     memset(&device.device.uuid, 0xab, sizeof(device.device.uuid));
@@ -541,6 +543,16 @@ void double_stop(void)
 }
 
 /* ---- the driver, as far as tracers call it; declared in cuda.h ---- */
+
+CUresult CUDAAPI cuDeviceGetPCIBusId(char *bus, int size, CUdevice device)
+{
+    struct call c;
+
+    DRIVER(&c, cuDeviceGetPCIBusId, NULL, NULL, next_correlation());
+    snprintf(bus, (size_t)size, "0000:%02X:00.0", 0x19 + (unsigned)device);
+    leave(&c, CUDA_SUCCESS);
+    return CUDA_SUCCESS;
+}
 
 CUresult CUDAAPI cuEventCreate(CUevent *event, unsigned flags)
 {

@@ -326,6 +326,30 @@ static void cuda_damaged(void)
     is(ask("SELECT contextId FROM TARGET_INFO_CUDA_CONTEXT_INFO"), 7, "what follows them is read");
 }
 
+/* Two processes that see two GPUs in opposite orders, and one of them twice: in a session and in a record. */
+static void gpus(void)
+{
+    struct grosr_gpu first = {.id = 0, .sms = 132, .major = 9, .uuid = {1}, .bus = "0000:19:00.0"},
+                     second = {
+                         .id = 1, .sms = 84, .major = 8, .minor = 6, .uuid = {2}, .bus = "0000:3B:00.0"};
+    struct bench b;
+
+    open_bench(&b);
+    for (uint32_t pid = 1; pid <= 2; pid++, first.id ^= 1, second.id ^= 1) {
+        is(grosr_store_add_gpu(b.store, pid, &first, "H", 1), 0, "a GPU");
+        is(grosr_store_add_gpu(b.store, pid, &first, "H", 1), 0, "again");
+        is(grosr_store_add_gpu(b.store, pid, &second, "A", 1), 0, "another");
+    }
+    close_bench(&b);
+    is(ask("SELECT count(*) FROM TARGET_INFO_GPU WHERE uuid IS NOT NULL"), 2, "each GPU has one row");
+    is(ask("SELECT sum(chipName = 'GH100') = 1 AND count(chipName) = 1 FROM TARGET_INFO_GPU"), 1,
+       "the chip is named where only one can be meant");
+    is(ask("SELECT group_concat(pid || cudaId || name, ' ') = '10H 11A 20A 21H' FROM (SELECT d.pid, "
+           "d.cudaId, "
+           "g.name FROM TARGET_INFO_CUDA_DEVICE d JOIN TARGET_INFO_GPU g ON g.id = d.gpuId ORDER BY 1, 2)"),
+       1, "each process's numbers lead to the right one");
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -337,6 +361,7 @@ int main(void)
     held();
     cuda_ends();
     cuda_damaged();
+    gpus();
     unlink(path);
     return tap_done();
 }

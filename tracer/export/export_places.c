@@ -200,7 +200,10 @@ static struct grosr_export_lanes *gpu_track(struct grosr_walk *w, int64_t pid, i
     if (lanes || !(parent = process_track(w, pid)))
         return lanes;
     sqlite3_stmt *row = grosr_walk_ask(
-        w, "SELECT name FROM TARGET_INFO_GPU WHERE id = ? AND globalPid >> 24 = ?", device, pid);
+        w,
+        "SELECT g.name FROM TARGET_INFO_CUDA_DEVICE d JOIN TARGET_INFO_GPU g ON g.id = d.gpuId AND g.uuid IS"
+        " d.uuid WHERE d.cudaId = ? AND d.pid = ?",
+        device, pid);
     if (device != GROSR_NULL)
         snprintf(name, sizeof(name), "GPU %" PRId64, device);
     track.name = name;

@@ -124,22 +124,46 @@ static void add_sync(struct inject_thread *t, const CUpti_ActivitySynchronizatio
     write_one(t, &r, sizeof(r));
 }
 
+/* CUPTI does not give a device's place on PCI. The driver looks it up without a context or a lock of one. */
+static void find_bus(struct inject_thread *t, struct grosr_gpu *gpu)
+{
+    CUstreamCaptureMode mode = driver_relax();
+    bool ours = t->ours;
+
+    t->ours = true;
+    if (driver.device_pci(gpu->bus, (int)sizeof(gpu->bus), (CUdevice)gpu->id) != CUDA_SUCCESS)
+        memset(gpu->bus, 0, sizeof(gpu->bus));
+    t->ours = ours;
+    driver_restore(mode);
+}
+
 static void add_device(struct inject_thread *t, const CUpti_ActivityDevice5 *d)
 {
     const char *name = d->name ? d->name : "";
     struct grosr_record_cuda_device r = {
         .head = {0, GROSR_RECORD_CUDA_DEVICE},
-        .memory_bytes = d->globalMemorySize,
-        .memory_bytes_per_s = d->globalMemoryBandwidth * 1000,
-        .id = d->id,
-        .sms = d->numMultiprocessors,
-        .clock_khz = d->coreClockRate,
-        .l2_bytes = d->l2CacheSize,
-        .major = d->computeCapabilityMajor,
-        .minor = d->computeCapabilityMinor,
+        .gpu = {.memory_bytes = d->globalMemorySize,
+                .memory_bytes_per_s = d->globalMemoryBandwidth * 1000,
+                .id = d->id,
+                .sms = d->numMultiprocessors,
+                .clock_khz = d->coreClockRate,
+                .l2_bytes = d->l2CacheSize,
+                .constant_bytes = d->constantMemorySize,
+                .major = d->computeCapabilityMajor,
+                .minor = d->computeCapabilityMinor,
+                .lanes = d->numThreadsPerWarp,
+                .sm_warps = d->maxWarpsPerMultiprocessor,
+                .sm_blocks = d->maxBlocksPerMultiprocessor,
+                .sm_registers = d->maxRegistersPerMultiprocessor,
+                .sm_shared_bytes = d->maxSharedMemoryPerMultiprocessor,
+                .block_threads = d->maxThreadsPerBlock,
+                .block_registers = d->maxRegistersPerBlock,
+                .block_shared_bytes = d->maxSharedMemoryPerBlock,
+                .copy_engines = d->numMemcpyEngines},
         .text_bytes = (uint32_t)strnlen(name, GROSR_RECORD_TEXT_MAX),
     };
-    memcpy(r.uuid, &d->uuid, sizeof(r.uuid));
+    memcpy(r.gpu.uuid, &d->uuid, sizeof(r.gpu.uuid));
+    find_bus(t, &r.gpu);
     const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {name, r.text_bytes}};
     write_waiting(t, pieces, 2);
 }

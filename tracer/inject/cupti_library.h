@@ -45,6 +45,7 @@ struct cupti {
     X(stream_capturing, "cuStreamIsCapturing", (CUstream, CUstreamCaptureStatus *)) \
     X(stream_query, "cuStreamQuery", (CUstream))                                    \
     X(capture_mode, "cuThreadExchangeStreamCaptureMode", (CUstreamCaptureMode *))   \
+    X(device_pci, "cuDeviceGetPCIBusId", (char *, int, CUdevice))                   \
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                             \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))
 

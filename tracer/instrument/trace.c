@@ -210,6 +210,7 @@ static int create_session(struct grosr_tracing *t, const struct grosr_trace_opti
     struct grosr_session_options s = {
         .device = t->cuda ? "cuda" : "host",
         .device_name = facts->device_name,
+        .gpu = t->cuda ? &facts->gpu : NULL,
         .program = o->name ? o->name : program_invocation_short_name,
         .sms = facts->sms,
         .max_warps_per_sm = facts->max_warps_per_sm,
@@ -285,7 +286,7 @@ int grosr_trace_open_as(struct grosr_tracing **out, const struct grosr_trace_opt
         *out = NULL;
     if (!out || !o)
         return grosr_fail(EINVAL, "%s NULL", out ? "the options are" : "the place for the session is");
-    struct grosr_trace_facts facts = {"", 1, GROSR_LANES, o->warps};
+    struct grosr_trace_facts facts = {.sms = 1, .lanes = GROSR_LANES, .max_warps_per_sm = o->warps};
     device = o->device ? o->device : device;
     if ((err = check(o, device, abi)))
         return err;

@@ -40,13 +40,6 @@ static int enter(const struct grosr_trace_cuda *c, const char *what)
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, what);
 }
 
-static uint32_t attribute(CUdevice id, CUdevice_attribute which)
-{
-    int value = 0;
-    grosr_cuda.device_attribute(&value, which, id);
-    return (uint32_t)value;
-}
-
 /* In the context. */
 static CUresult prepare(struct grosr_trace_cuda *c, struct grosr_trace_facts *f)
 {
@@ -62,10 +55,10 @@ static CUresult prepare(struct grosr_trace_cuda *c, struct grosr_trace_facts *f)
         code = grosr_cuda.module_function(&c->clock, c->module, "grosr_clock_kernel");
     if (code != CUDA_SUCCESS)
         return code;
-    f->sms = attribute(c->device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
-    f->lanes = attribute(c->device, CU_DEVICE_ATTRIBUTE_WARP_SIZE);
-    f->max_warps_per_sm =
-        attribute(c->device, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR) / (f->lanes ? f->lanes : 32);
+    grosr_cuda_describe(c->device, &f->gpu);
+    f->sms = f->gpu.sms;
+    f->lanes = f->gpu.lanes;
+    f->max_warps_per_sm = f->gpu.sm_warps;
     return CUDA_SUCCESS;
 }
 

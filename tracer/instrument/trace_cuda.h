@@ -5,6 +5,7 @@
 #ifndef GROSR_TRACE_CUDA_H
 #define GROSR_TRACE_CUDA_H
 
+#include "../session/gpu.h"
 #include "trace_device.h"
 
 struct grosr_trace_cuda;
@@ -12,6 +13,7 @@ struct grosr_trace_cuda;
 struct grosr_trace_facts {
     char device_name[64];
     uint32_t sms, lanes, max_warps_per_sm;
+    struct grosr_gpu gpu;
 };
 
 /* The GPU of the thread's current context, or the first one's primary context. */

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct grosr_cuda_driver grosr_cuda;
 
@@ -112,4 +113,45 @@ void grosr_cuda_leave(void)
 
     grosr_cuda.capture_mode(&mode_before);
     grosr_cuda.context_pop(&ours);
+}
+
+static uint32_t attribute(CUdevice id, CUdevice_attribute which)
+{
+    int value = 0;
+    return grosr_cuda.device_attribute(&value, which, id) == CUDA_SUCCESS ? (uint32_t)value : 0;
+}
+
+void grosr_cuda_describe(CUdevice id, struct grosr_gpu *gpu)
+{
+    size_t bytes = 0;
+    CUuuid uuid;
+
+    *gpu = (struct grosr_gpu){
+        .id = (uint32_t)id, /* CUdevice is the number, in all drivers so far */
+        .sms = attribute(id, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+        .clock_khz = attribute(id, CU_DEVICE_ATTRIBUTE_CLOCK_RATE),
+        .l2_bytes = attribute(id, CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE),
+        .constant_bytes = attribute(id, CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY),
+        .major = attribute(id, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+        .minor = attribute(id, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR),
+        .lanes = attribute(id, CU_DEVICE_ATTRIBUTE_WARP_SIZE),
+        .sm_blocks = attribute(id, CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR),
+        .sm_registers = attribute(id, CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR),
+        .sm_shared_bytes = attribute(id, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
+        .block_threads = attribute(id, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK),
+        .block_registers = attribute(id, CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK),
+        .block_shared_bytes = attribute(id, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK),
+        .copy_engines = attribute(id, CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT),
+    };
+    if (gpu->lanes)
+        gpu->sm_warps = attribute(id, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR) / gpu->lanes;
+    /* Both edges of the memory's clock carry data. */
+    gpu->memory_bytes_per_s = (uint64_t)attribute(id, CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) * 1000 * 2 *
+                              attribute(id, CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8;
+    if (grosr_cuda.device_memory(&bytes, id) == CUDA_SUCCESS)
+        gpu->memory_bytes = bytes;
+    if (grosr_cuda.device_uuid(&uuid, id) == CUDA_SUCCESS)
+        memcpy(gpu->uuid, &uuid, sizeof(gpu->uuid));
+    if (grosr_cuda.device_pci(gpu->bus, (int)sizeof(gpu->bus), id) != CUDA_SUCCESS)
+        gpu->bus[0] = 0;
 }

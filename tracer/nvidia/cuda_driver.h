@@ -5,6 +5,8 @@
 #ifndef GROSR_CUDA_DRIVER_H
 #define GROSR_CUDA_DRIVER_H
 
+#include "../session/gpu.h"
+
 #include <cuda.h>
 #include <stdbool.h>
 
@@ -19,6 +21,7 @@
     X(device_name, "cuDeviceGetName", (char *, int, CUdevice))                                               \
     X(device_attribute, "cuDeviceGetAttribute", (int *, CUdevice_attribute, CUdevice))                       \
     X(device_memory, "cuDeviceTotalMem_v2", (size_t *, CUdevice))                                            \
+    X(device_uuid, "cuDeviceGetUuid_v2", (CUuuid *, CUdevice))                                               \
     X(device_pci, "cuDeviceGetPCIBusId", (char *, int, CUdevice))                                            \
     X(context_retain, "cuDevicePrimaryCtxRetain", (CUcontext *, CUdevice))                                   \
     X(context_release, "cuDevicePrimaryCtxRelease_v2", (CUdevice))                                           \
@@ -85,6 +88,9 @@ bool grosr_cuda_load(void);
  */
 CUresult grosr_cuda_enter(CUcontext context);
 void grosr_cuda_leave(void);
+
+/* What the driver knows of a device; what it does not is 0. */
+void grosr_cuda_describe(CUdevice id, struct grosr_gpu *gpu);
 
 /* The boundary where CUDA's codes become errno: sets grosr_error() and returns the negative errno. */
 int grosr_cuda_fail(CUresult code, const char *what);

@@ -170,6 +170,12 @@ static int add_kernel(struct grosr_records *r, uint32_t stream, const struct gro
 
 /* ---- copies, fills, synchronization ---- */
 
+/* ENUM_CUDA_MEM_KIND has CUPTI's numbers less one; what CUPTI does not know, 0, comes last. */
+static int64_t memory_kind(uint32_t kind)
+{
+    return kind ? (int64_t)kind - 1 : 7;
+}
+
 static int add_op(struct grosr_records *r, const struct grosr_record_cuda_op *o)
 {
     static const char memcpy_sql[] =
@@ -201,8 +207,8 @@ static int add_op(struct grosr_records *r, const struct grosr_record_cuda_op *o)
     values[7] = grosr_integer((int64_t)o->bytes);
     values[8] = node(o->graph_node);
     values[9] = grosr_integer(copy ? o->kind : o->value);
-    values[10] = grosr_integer(copy ? o->from : o->to);
-    values[11] = grosr_integer(o->to);
+    values[10] = grosr_integer(memory_kind(copy ? o->from : o->to));
+    values[11] = grosr_integer(memory_kind(o->to));
     return grosr_store_execute(r->store, copy ? memcpy_sql : memset_sql, values, copy ? 12 : 11, NULL);
 }
 
@@ -210,28 +216,10 @@ static int add_op(struct grosr_records *r, const struct grosr_record_cuda_op *o)
 
 static int add_device(struct grosr_records *r, const struct grosr_record_cuda_device *d, const char *name)
 {
-    static const char sql[] =
-        "INSERT INTO TARGET_INFO_GPU (id, name, totalMemory, smCount, clockRate, memoryBandwidth,"
-        " l2CacheSize, computeMajor, computeMinor, uuid, globalPid) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
-    char uuid[2 * sizeof(d->uuid) + 1];
+    struct grosr_gpu gpu = d->gpu;
 
-    for (unsigned i = 0; i < sizeof(d->uuid); i++) {
-        uuid[2 * i] = "0123456789abcdef"[d->uuid[i] >> 4];
-        uuid[2 * i + 1] = "0123456789abcdef"[d->uuid[i] & 15];
-    }
-    uuid[sizeof(uuid) - 1] = 0;
-    const struct grosr_value values[] = {grosr_integer(d->id),
-                                         grosr_text(name, d->text_bytes),
-                                         grosr_integer((int64_t)d->memory_bytes),
-                                         grosr_integer(d->sms),
-                                         grosr_integer((int64_t)d->clock_khz * 1000),
-                                         grosr_integer((int64_t)d->memory_bytes_per_s),
-                                         grosr_integer(d->l2_bytes),
-                                         grosr_integer(d->major),
-                                         grosr_integer(d->minor),
-                                         grosr_text(uuid, sizeof(uuid) - 1),
-                                         process(r)};
-    return grosr_store_execute(r->store, sql, values, 11, NULL);
+    gpu.bus[sizeof(gpu.bus) - 1] = 0;
+    return grosr_store_add_gpu(r->store, r->pid, &gpu, name, d->text_bytes);
 }
 
 static int add_context(struct grosr_records *r, const struct grosr_record_cuda_context *c)

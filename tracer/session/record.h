@@ -13,6 +13,8 @@
 #ifndef GROSR_RECORD_H
 #define GROSR_RECORD_H
 
+#include "gpu.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -180,13 +182,7 @@ struct grosr_record_cuda_op {
 
 struct grosr_record_cuda_device {
     struct grosr_record head;
-    uint64_t memory_bytes, memory_bytes_per_s;
-    uint32_t id;
-    uint32_t sms;
-    uint32_t clock_khz;
-    uint32_t l2_bytes;
-    uint32_t major, minor; /* compute capability */
-    unsigned char uuid[16];
+    struct grosr_gpu gpu;
     uint32_t text_bytes;
     uint32_t unused;
     /* its name */
@@ -200,7 +196,7 @@ struct grosr_record_cuda_context {
 static_assert(sizeof(struct grosr_record_cuda_call) == 48, "call");
 static_assert(sizeof(struct grosr_record_cuda_kernel) == 120, "kernel");
 static_assert(sizeof(struct grosr_record_cuda_op) == 72, "memcpy, memset, synchronization");
-static_assert(sizeof(struct grosr_record_cuda_device) == 72, "device");
+static_assert(sizeof(struct grosr_record_cuda_device) == 128, "device");
 static_assert(sizeof(struct grosr_record_cuda_context) == 24, "context");
 static_assert(sizeof(struct grosr_record_note) == 24, "note");
 static_assert(sizeof(struct grosr_record_text) == 16, "text");

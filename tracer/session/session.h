@@ -24,9 +24,10 @@
 #define GROSR_SESSION_H
 
 #include "event.h"
+#include "gpu.h"
 
 #define GROSR_SESSION_MAGIC UINT64_C(0x00524753534f5247) /* "GROSSGR\0" in memory */
-#define GROSR_SESSION_ABI   3u
+#define GROSR_SESSION_ABI   4u
 
 #define GROSR_MAX_WORKERS 4096u /* a spawned task's number names its spawner in 12 bits */
 #define GROSR_RING_MIN    8u
@@ -81,7 +82,8 @@ struct grosr_session_header {
     uint64_t start_real_ns; /* CLOCK_REALTIME at the same instant */
     char device[16];        /* "cuda", "host" or "process" */
     char device_name[64];
-    char program[64]; /* what runs: the workload's or the program's name */
+    char program[64];     /* what runs: the workload's or the program's name */
+    struct grosr_gpu gpu; /* of the device "cuda"; else zero */
     uint32_t sms;
     uint32_t max_warps_per_sm;
     uint32_t lanes;
@@ -241,6 +243,7 @@ struct grosr_session_queue_options {
 
 struct grosr_session_options {
     const char *device, *device_name, *program;
+    const struct grosr_gpu *gpu; /* NULL: the device is none */
     uint32_t sms, max_warps_per_sm, lanes;
     bool device_clock_is_host;
     uint32_t workers;          /* 0: a session of streams alone */

@@ -214,6 +214,8 @@ int grosr_session_create(struct grosr_session **out, const struct grosr_session_
     snprintf(layout.device, sizeof(layout.device), "%s", o->device);
     snprintf(layout.device_name, sizeof(layout.device_name), "%s", o->device_name);
     snprintf(layout.program, sizeof(layout.program), "%s", o->program);
+    if (o->gpu)
+        layout.gpu = *o->gpu;
     layout.sms = o->sms;
     layout.max_warps_per_sm = o->max_warps_per_sm;
     layout.lanes = o->lanes;

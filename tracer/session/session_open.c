@@ -30,7 +30,7 @@ static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
         h->workers > GROSR_MAX_WORKERS || h->rings != h->workers + 1 || h->snapshots == 0 ||
         h->streams > GROSR_STREAMS_MAX || h->queues > GROSR_QUEUES_MAX || h->names > GROSR_TABLE_MAX ||
         !memchr(h->device, 0, sizeof(h->device)) || !memchr(h->device_name, 0, sizeof(h->device_name)) ||
-        !memchr(h->program, 0, sizeof(h->program)))
+        !memchr(h->program, 0, sizeof(h->program)) || !memchr(h->gpu.bus, 0, sizeof(h->gpu.bus)))
         return false;
     return fits(bytes, h->names_at, h->names, sizeof(struct grosr_name)) &&
            fits(bytes, h->workers_at, h->workers, sizeof(struct grosr_worker_entry)) &&

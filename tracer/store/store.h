@@ -151,6 +151,13 @@ struct grosr_value {
 int grosr_store_execute(struct grosr_store *store, const char *sql, const struct grosr_value *values,
                         uint32_t count, int64_t *row);
 
+/*
+ * A GPU that a process uses, unless the trace has it: in TARGET_INFO_GPU once for all processes, by its UUID,
+ * and in TARGET_INFO_CUDA_DEVICE once for each.
+ */
+int grosr_store_add_gpu(struct grosr_store *store, uint32_t pid, const struct grosr_gpu *gpu,
+                        const char *name, size_t name_bytes);
+
 /* The number of a string in StringIds, the same for the same text in all sessions; added if it is new. */
 int grosr_store_string(struct grosr_store *store, const char *text, size_t bytes, int64_t *id);
 

@@ -96,6 +96,8 @@ static int fill_session(struct grosr_store *s, const struct grosr_session *sessi
         " start_real_ns, first_worker, program, device, device_name) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         ints, 8, texts, 3);
 
+    if (!err)
+        err = store_add_device(s, h);
     for (uint32_t i = 0; !err && (name = grosr_session_name_entry(session, i)); i++) {
         if (sys_load_relaxed(&name->space) != GROSR_NAME_FUNCTION || name->id >= FUNCTION_SPACE)
             continue;
@@ -251,6 +253,8 @@ int grosr_store_create(struct grosr_store **out, const char *path)
         err = store_sql(s, pragmas);
     if (!err)
         err = store_sql(s, grosr_sql_tables);
+    if (!err)
+        err = store_sql(s, grosr_sql_nsight);
     if (!err)
         err = store_sql(s, grosr_sql_views);
     if (!err)

@@ -80,6 +80,9 @@ int store_once(struct grosr_store *store, const char *sql, const int64_t *ints, 
 
 int store_set_meta(struct grosr_store *store, const char *key, const char *value);
 
+/* The process of a session and its device, for other clients (store_gpu.c). */
+int store_add_device(struct grosr_store *store, const struct grosr_session_header *header);
+
 /* Opens a file that is locked, which the store then owns, for writing, and begins a transaction; prepares the
  * statements that are run often. */
 int store_open(struct grosr_store **store, const char *path, struct store_file *file);

@@ -153,16 +153,53 @@ static int check_table(sqlite3 *db, sqlite3 *current, const char *table)
 
 /* ---- older versions ---- */
 
+/* Columns whose numbers had another meaning before a version. */
+static const struct {
+    const char *table, *column, *now;
+    int before;
+} changed[] = {
+    /* They were CUPTI's numbers (ENUM_CUDA_MEM_KIND in nsight.sql). */
+    {"CUPTI_ACTIVITY_KIND_MEMCPY", "srcKind", "(srcKind + 7) % 8", 5},
+    {"CUPTI_ACTIVITY_KIND_MEMCPY", "dstKind", "(dstKind + 7) % 8", 5},
+    {"CUPTI_ACTIVITY_KIND_MEMSET", "memKind", "(memKind + 7) % 8", 5},
+};
+
+/* What a column of a file of `version` has now; NULL: what it had. */
+static const char *changed_to(const char *table, const char *column, int version)
+{
+    for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++)
+        if (version < changed[i].before && !strcmp(table, changed[i].table) &&
+            !strcmp(column, changed[i].column))
+            return changed[i].now;
+    return NULL;
+}
+
+/* Before version 5 a process's devices were rows of TARGET_INFO_GPU; an SQLite code. */
+static int adapt_devices(sqlite3 *db)
+{
+    if (sqlite3_table_column_metadata(db, "main", "TARGET_INFO_GPU", "globalPid", NULL, NULL, NULL, NULL,
+                                      NULL) != SQLITE_OK ||
+        sqlite3_table_column_metadata(db, "main", "TARGET_INFO_CUDA_DEVICE", NULL, NULL, NULL, NULL, NULL,
+                                      NULL) == SQLITE_OK)
+        return SQLITE_OK;
+    return sqlite3_exec(
+        db,
+        "INSERT INTO temp.TARGET_INFO_CUDA_DEVICE SELECT id, id, globalPid >> 24, uuid, smCount"
+        " FROM main.TARGET_INFO_GPU WHERE id IS NOT NULL AND globalPid IS NOT NULL",
+        NULL, NULL, NULL);
+}
+
 /*
  * Makes the table `name` of an older file look like the current version's, which `create` creates in
  * `current`. If the file does not have it, by an empty temporary table; if it lacks columns, by a temporary
- * view that hides it and adds them with their defaults. Versions only ever add.
+ * view that hides it and adds them with their defaults. Versions only ever add, but for `changed`, and for
+ * columns that nobody reads any more.
  */
-static int adapt_table(sqlite3 *db, sqlite3 *current, const char *name, const char *create)
+static int adapt_table(sqlite3 *db, sqlite3 *current, const char *name, const char *create, int version)
 {
     sqlite3_stmt *column = NULL;
     sqlite3_str *sql = sqlite3_str_new(db);
-    int known = 0, added = 0, code;
+    int known = 0, added = 0, code; /* `added`: changed ones too */
 
     sqlite3_str_appendf(sql, "CREATE TEMP VIEW \"%w\" AS SELECT ", name);
     code = sqlite3_prepare_v2(current, "SELECT name, coalesce(dflt_value, 'NULL') FROM pragma_table_info(?)",
@@ -175,11 +212,13 @@ static int adapt_table(sqlite3 *db, sqlite3 *current, const char *name, const ch
             sqlite3_table_column_metadata(db, "main", name, text, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
         if (known + added)
             sqlite3_str_appendall(sql, ", ");
-        if (!there)
-            sqlite3_str_appendf(sql, "%s AS ", (const char *)sqlite3_column_text(column, 1));
+        const char *value =
+            there ? changed_to(name, text, version) : (const char *)sqlite3_column_text(column, 1);
+        if (value)
+            sqlite3_str_appendf(sql, "%s AS ", value);
         sqlite3_str_appendf(sql, "\"%w\"", text);
         known += there;
-        added += !there;
+        added += value != NULL;
     }
     sqlite3_finalize(column);
     sqlite3_str_appendf(sql, " FROM main.\"%w\"", name);
@@ -198,7 +237,7 @@ static int adapt_table(sqlite3 *db, sqlite3 *current, const char *name, const ch
  * Checks the tables, adapts those of an older version, and hides the file's views by the current ones.
  * `damaged`: which table is not what it should be.
  */
-static int check_schema(sqlite3 *db, bool older, char damaged[KEY_BYTES])
+static int check_schema(sqlite3 *db, int version, char damaged[KEY_BYTES])
 {
     sqlite3 *current = NULL;
     sqlite3_stmt *table = NULL;
@@ -214,11 +253,13 @@ static int check_schema(sqlite3 *db, bool older, char damaged[KEY_BYTES])
         code = check_table(db, current, name);
         if (code == SQLITE_CORRUPT && sqlite3_errcode(db) != SQLITE_CORRUPT)
             snprintf(damaged, KEY_BYTES, "%s is not a table as it should be", name);
-        if (code == SQLITE_OK && older)
-            code = adapt_table(db, current, name, (const char *)sqlite3_column_text(table, 1));
+        if (code == SQLITE_OK && version < GROSR_SCHEMA_VERSION)
+            code = adapt_table(db, current, name, (const char *)sqlite3_column_text(table, 1), version);
     }
     sqlite3_finalize(table);
     sqlite3_close(current);
+    if (code == SQLITE_OK && version < 5)
+        code = adapt_devices(db);
     return code == SQLITE_OK ? sqlite3_exec(db, grosr_sql_temp_views, NULL, NULL, NULL) : code;
 }
 
@@ -251,7 +292,7 @@ int grosr_store_open_read(sqlite3 **db, const char *path)
     if (code == SQLITE_OK)
         code = read_pragma(*db, "PRAGMA user_version", &version);
     if (code == SQLITE_OK && id == GROSR_APPLICATION_ID && version >= 1 && version <= GROSR_SCHEMA_VERSION)
-        code = check_schema(*db, version < GROSR_SCHEMA_VERSION, damaged);
+        code = check_schema(*db, version, damaged);
     if (code != SQLITE_OK || id != GROSR_APPLICATION_ID) {
         int err =
             code == SQLITE_OK || code == SQLITE_NOTADB ? grosr_fail(EPROTO, "%s is not a GROSR trace", path)
