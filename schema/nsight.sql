@@ -1,5 +1,5 @@
--- What the tables that are named as in an export of Nsight Systems say of themselves, the same in every trace. Clients look up
--- the numbers of kinds here. The schema version is that of the release whose names and numbers these are; the product is ours.
+-- The rows of the tables named as in an export of Nsight Systems that are the same in every trace. Clients look up the
+-- numbers of kinds here. The schema version is that of the release whose names and numbers these are; the product is ours.
 INSERT INTO META_DATA_CAPTURE VALUES ('CAPTURE_PRODUCT_NAME', 'GROSR');
 INSERT INTO META_DATA_EXPORT VALUES ('EXPORT_PRODUCT_NAME', 'GROSR'), ('EXPORT_SCHEMA_VERSION', '3.16.1');
 

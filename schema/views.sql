@@ -2,6 +2,10 @@
 --
 -- A view over tables with millions of rows joins them only with small tables, or by an index, so that its first rows, or a
 -- part of the time, are available at once. CUDA and NVTX rows belong to a process; their session is its first one.
+--
+-- DuckDB, and what is built on it, parses all views of a file before it reads any of its tables, and writes them anew for
+-- SQLite. So a view keeps to what both understand alike: no hexadecimal numbers, "end" in quotes unless its table stands
+-- before it, a condition at each join, which is no bare `true`, IS for NULL alone, count(1), UNION between whole views only.
 
 -- One row per run of a task's function: one for a task that never suspends, else several with the same number.
 -- `state`: ended; open; or 'end lost': the event is missing, but its worker began something else later, or stopped. That is
@@ -90,7 +94,7 @@ WITH
 scale AS (SELECT start AS origin, "end" - start AS width FROM GROSR_TIME_BIN WHERE bin = 0),
 measured AS (
     SELECT (c.time - origin) / width AS bin, s.pid, avg(c.value) AS pct
-    FROM GROSR_NAME n JOIN GROSR_COUNTER c ON c.name = n.name JOIN GROSR_SESSION s ON s.session = n.session JOIN scale ON true
+    FROM GROSR_NAME n JOIN GROSR_COUNTER c ON c.name = n.name JOIN GROSR_SESSION s ON s.session = n.session JOIN scale ON 1 = 1
     WHERE n.text LIKE 'sm\_\_warps\_active%' ESCAPE '\' AND c.time >= origin GROUP BY 1, 2)
 SELECT t.start, t.end, b.sm, round(b.life_ns * 1.0 / (t.end - t.start), 2) AS workers, b.busy_ns,
        round(100.0 * b.busy_ns / nullif(b.life_ns, 0), 2) AS busy_pct,
@@ -284,7 +288,7 @@ counters AS (
            CASE p.total WHEN 0 THEN max(r.died)
                ELSE max(coalesce(max(r.died AND NOT r.closed), 0), coalesce((SELECT died FROM facts), 0)) END AS died,
            coalesce(max(r.detached), 0) AS detached, CASE p.total WHEN 0 THEN r.session END AS session
-    FROM parts p LEFT JOIN rings r ON true
+    FROM parts p LEFT JOIN rings r ON 1 = 1
     WHERE p.total = 1 OR r.ring IS NOT NULL
     GROUP BY p.total, CASE p.total WHEN 0 THEN r.ring END)
 SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored, c.unaccounted, c.closed, c.unbuilt,
