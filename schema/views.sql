@@ -170,7 +170,8 @@ FROM GROSR_FINDING;
 
 -- Everything that has a time; ORDER BY start gives API calls, kernels, tasks and ranges in order. The casts give each column
 -- one type in all parts: SQLite then merges the parts in the order of their indexes, and the first rows are available at
--- once. The same is true of `kernels` and `ranges`.
+-- once. The same is true of `kernels` and `ranges`. It has the joins of `waits` and `holds` once more, since with a view for a
+-- part SQLite builds and sorts all parts before the first row.
 CREATE VIEW timeline AS
 SELECT t.start, t.end, t.end - t.start AS duration_ns, 'task' AS kind, CAST(f.name AS TEXT) AS name,
        'worker ' || t.worker AS place, w.sm, w.session
