@@ -53,6 +53,9 @@ is(value($db, "SELECT count(*) FROM kernels e JOIN kernels k WHERE e.name = 'end
 is(value($db, "SELECT full_name || ' ' || block || ' ' || (registers > 0) $kernels 'small' LIMIT 1"),
    'void work::small<10>(float*) 64x1x1 1', 'names, sizes, registers');
 cmp_ok(value($db, 'SELECT smCount FROM TARGET_INFO_GPU'), '>', 0, 'the device');
+like(value($db, 'SELECT busLocation FROM TARGET_INFO_GPU'), qr/\A[0-9A-F]{4,8}:[0-9A-F]{2}:[0-9A-F]{2}\.[0-9]\z/i, 'its place');
+is(value($db, q{SELECT min(coalesce(clockRate > 0 AND totalMemory > 0 AND maxWarpsPerSm > 0 AND maxShmemPerSm > 0 AND
+                                    (computeMajor <> 9 OR chipName = 'GH100'), 0)) FROM TARGET_INFO_GPU}), 1, 'and its sizes');
 is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing is lost');
 integrity($db, 'the file is sound');
 
@@ -106,6 +109,14 @@ is(value($db, "SELECT count(*) || ' ' || (min(k.start) = (SELECT min(start) FROM
    'its kernel is from its first worker\'s start to its last one\'s end');
 is(value($db, "SELECT count(DISTINCT kind) FROM timeline WHERE kind IN ('task', 'api', 'kernel', 'range')"), 4,
    'tasks, calls, kernels and ranges are on one timeline');
+
+my $facts = 'SELECT name, uuid, busLocation, smCount, maxWarpsPerSm, threadsPerWarp, clockRate, computeMajor, computeMinor, chipName ' .
+    'FROM TARGET_INFO_GPU';
+my @recorded = sql($db, $facts);
+is(grosr('run', 'arith', '--device', 'cuda', '--tasks', 1000, '-o', "$dir/own.db")->{code}, 0, 'a session alone');
+my @own = sql("$dir/own.db", $facts);
+is_deeply(\@recorded, \@own, 'the GPU has one row, the same by CUPTI and by the driver');
+is(scalar(@own), 1, 'and the session\'s is it');
 
 # ---- the price ----
 
