@@ -11,6 +11,7 @@
  *     queues_at     struct grosr_queue_entry[queues]
  *     snapshots_at  struct grosr_snapshot[snapshots]    clock calibration, a ring of its own
  *     streams_at    struct grosr_stream[streams]        records of varying length (stream.h)
+ *     heaps_at      struct grosr_heap_entry[heaps]      a GPU memory allocator's counters (heap_counters.h)
  *     (by the entries' own offsets)  queue ports, queue chunk times, event slots, stream bytes
  *
  * Everything is an offset from the segment's start. A reader never trusts a segment: grosr_session_open()
@@ -37,6 +38,7 @@
 #define GROSR_NAMES_MAX   65536u /* of GROSR_NAME_USER: an event has 16 bits for one */
 #define GROSR_SNAPSHOTS   4096u
 #define GROSR_STREAMS_MAX 64u
+#define GROSR_HEAPS_MAX   16u
 #define GROSR_QUEUES_MAX  1024u
 #define GROSR_TABLE_MAX   (1u << 18) /* entries of the name table: of functions, queues and a program's own */
 
@@ -93,6 +95,8 @@ struct grosr_session_header {
     uint64_t names_at, workers_at, rings_at, queues_at, snapshots_at;
     uint64_t streams_at;
     uint32_t streams;
+    uint32_t heaps;
+    uint64_t heaps_at;
 
     /* Control, written by the process and by tools (level), read by the device's service warp in one load. */
     alignas(128) sys32 stop; /* 1: workers finish the tasks in hand and return */
@@ -258,6 +262,7 @@ struct grosr_session_options {
     uint32_t names;        /* room for so many names that come later */
     uint32_t streams;      /* at most GROSR_STREAMS_MAX */
     uint64_t stream_bytes; /* of each; a power of two, at least 4096 */
+    uint32_t heaps;        /* whose counters are published here; at most GROSR_HEAPS_MAX */
 };
 
 /*

@@ -3,6 +3,8 @@
  */
 #include "session_parts.h"
 
+#include "heap_counters.h"
+
 #include "../base/error.h"
 #include "../base/host_clock.h"
 #include "../base/process.h"
@@ -52,12 +54,14 @@ static uint64_t lay_out(struct grosr_session_header *h, const struct grosr_sessi
     h->queues = o->queue_count;
     h->snapshots = GROSR_SNAPSHOTS;
     h->streams = o->streams;
+    h->heaps = o->heaps;
     h->names_at = reserve(&end, h->names, sizeof(struct grosr_name));
     h->workers_at = reserve(&end, h->workers, sizeof(struct grosr_worker_entry));
     h->rings_at = reserve(&end, h->rings, sizeof(struct grosr_ring));
     h->queues_at = reserve(&end, h->queues, sizeof(struct grosr_queue_entry));
     h->snapshots_at = reserve(&end, h->snapshots, sizeof(struct grosr_snapshot));
     h->streams_at = reserve(&end, h->streams, sizeof(struct grosr_stream));
+    h->heaps_at = reserve(&end, h->heaps, sizeof(struct grosr_heap_entry));
     for (uint32_t i = 0; i < o->queue_count; i++) {
         reserve(&end, o->queues[i].ports, sizeof(struct grosr_queue_port));
         reserve(&end, queue_chunks(&o->queues[i]), sizeof(sys64));
@@ -77,7 +81,7 @@ static void fill(unsigned char *base, const struct grosr_session_options *o)
     struct grosr_queue_entry *queue = (struct grosr_queue_entry *)(void *)(base + h->queues_at);
     struct grosr_ring *ring = (struct grosr_ring *)(void *)(base + h->rings_at);
     struct grosr_stream *stream = (struct grosr_stream *)(void *)(base + h->streams_at);
-    uint64_t end = h->streams_at + h->streams * sizeof(struct grosr_stream);
+    uint64_t end = h->heaps_at + h->heaps * sizeof(struct grosr_heap_entry);
 
     for (uint32_t i = 0; i < o->function_count; i++) {
         if (!o->functions[i])
@@ -173,6 +177,8 @@ int grosr_session_create(struct grosr_session **out, const struct grosr_session_
     if (o->workers && (o->ring_events < GROSR_RING_MIN || o->ring_events > GROSR_RING_MAX))
         return grosr_fail(EINVAL, "a ring has %u to %u events, not %u", GROSR_RING_MIN, GROSR_RING_MAX,
                           o->ring_events);
+    if (o->heaps > GROSR_HEAPS_MAX)
+        return grosr_fail(EINVAL, "a session has at most %u heaps, not %u", GROSR_HEAPS_MAX, o->heaps);
     if (o->queue_count > GROSR_QUEUES_MAX || count_names(o) > GROSR_TABLE_MAX)
         return grosr_fail(EINVAL, "a session has at most %u queues and %u names", GROSR_QUEUES_MAX,
                           GROSR_TABLE_MAX);

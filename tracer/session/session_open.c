@@ -4,6 +4,8 @@
  */
 #include "session_parts.h"
 
+#include "heap_counters.h"
+
 #include "../base/error.h"
 #include "../base/process.h"
 
@@ -29,15 +31,17 @@ static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
     if (h->header_bytes != sizeof(*h) || h->segment_bytes != bytes || (h->workers == 0 && h->streams == 0) ||
         h->workers > GROSR_MAX_WORKERS || h->rings != h->workers + 1 || h->snapshots == 0 ||
         h->streams > GROSR_STREAMS_MAX || h->queues > GROSR_QUEUES_MAX || h->names > GROSR_TABLE_MAX ||
-        !memchr(h->device, 0, sizeof(h->device)) || !memchr(h->device_name, 0, sizeof(h->device_name)) ||
-        !memchr(h->program, 0, sizeof(h->program)) || !memchr(h->gpu.bus, 0, sizeof(h->gpu.bus)))
+        h->heaps > GROSR_HEAPS_MAX || !memchr(h->device, 0, sizeof(h->device)) ||
+        !memchr(h->device_name, 0, sizeof(h->device_name)) || !memchr(h->program, 0, sizeof(h->program)) ||
+        !memchr(h->gpu.bus, 0, sizeof(h->gpu.bus)))
         return false;
     return fits(bytes, h->names_at, h->names, sizeof(struct grosr_name)) &&
            fits(bytes, h->workers_at, h->workers, sizeof(struct grosr_worker_entry)) &&
            fits(bytes, h->rings_at, h->rings, sizeof(struct grosr_ring)) &&
            fits(bytes, h->queues_at, h->queues, sizeof(struct grosr_queue_entry)) &&
            fits(bytes, h->snapshots_at, h->snapshots, sizeof(struct grosr_snapshot)) &&
-           fits(bytes, h->streams_at, h->streams, sizeof(struct grosr_stream));
+           fits(bytes, h->streams_at, h->streams, sizeof(struct grosr_stream)) &&
+           fits(bytes, h->heaps_at, h->heaps, sizeof(struct grosr_heap_entry));
 }
 
 /* And those of the copied rings and queues. */
@@ -83,7 +87,7 @@ static int compare_extents(const void *a, const void *b)
 static int is_disjoint(const struct grosr_session *s)
 {
     const struct grosr_session_header *h = &s->header;
-    size_t room = 7 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
+    size_t room = 8 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
     struct extent *e = (struct extent *)calloc(room, sizeof(*e));
     int disjoint = 1;
 
@@ -99,6 +103,7 @@ static int is_disjoint(const struct grosr_session *s)
         {h->queues_at, h->queues * sizeof(struct grosr_queue_entry)},
         {h->snapshots_at, h->snapshots * sizeof(struct grosr_snapshot)},
         {h->streams_at, h->streams * sizeof(struct grosr_stream)},
+        {h->heaps_at, h->heaps * sizeof(struct grosr_heap_entry)},
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
         e[n++] = (struct extent){tables[i].at, tables[i].at + tables[i].bytes};
