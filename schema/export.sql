@@ -98,6 +98,22 @@ SELECT c.time AS start, c.time AS end, coalesce(n.text, 'counter ' || c.name) ||
        n.session AS a, c.name AS b, c.worker AS c, NULL AS d, NULL AS flow, 0 AS role, c.value, n.unit
 FROM GROSR_COUNTER c LEFT JOIN GROSR_NAME n ON n.name = c.name;
 
+CREATE TEMP VIEW export_heaps AS     -- b: the GPU memory allocator; c: which of its values
+SELECT time AS start, time AS end, 'GPU memory used' AS name, session AS a, heap AS b, 0 AS c, NULL AS d, NULL AS flow, 0 AS role,
+       used_bytes AS value, 'bytes' AS unit FROM fragmentation
+UNION ALL SELECT time, time, 'GPU memory requested', session, heap, 1, NULL, NULL, 0, requested_bytes, 'bytes' FROM fragmentation
+UNION ALL SELECT time, time, 'GPU memory reserved', session, heap, 2, NULL, NULL, 0, reserved_bytes, 'bytes' FROM fragmentation
+UNION ALL SELECT time, time, 'GPU memory internal fragmentation', session, heap, 3, NULL, NULL, 0,
+                 100 * internal_fragmentation, '%' FROM fragmentation
+UNION ALL SELECT time, time, 'GPU memory external fragmentation', session, heap, 4, NULL, NULL, 0,
+                 100 * external_fragmentation, '%' FROM fragmentation;
+
+CREATE TEMP VIEW export_heap_errors AS  -- b: the worker
+SELECT time AS start, time AS end, error AS name, session AS a, worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role,
+       requested_bytes, address, offset, task, function
+FROM heap_errors
+WHERE time IS NOT NULL;
+
 CREATE TEMP VIEW export_clocks AS
 SELECT host AS start, host AS end, 'clock error bound' AS name, session AS a, NULL AS b, NULL AS c, NULL AS d, NULL AS flow,
        0 AS role, bound_ns AS value, 'ns' AS unit

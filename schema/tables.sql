@@ -218,27 +218,87 @@ CREATE TABLE GROSR_SYSCALL (         -- one row a call of the operating system b
     result  INTEGER                  -- of the system call; a negative errno if it failed; NULL: not known
 );
 
-CREATE TABLE GROSR_ALLOCATION (      -- one row a block of device memory that a task allocated
-    address         INTEGER NOT NULL,
-    worker          INTEGER,         -- that allocated it
-    task            INTEGER,
-    requested_bytes INTEGER NOT NULL,
-    reserved_bytes  INTEGER NOT NULL, -- the size class's slot, or the pages of a large block
-    start           INTEGER,         -- when malloc was called
-    malloc_ns       INTEGER,         -- the duration of that call
-    end             INTEGER,         -- when free was called; NULL: it had not been freed
-    free_ns         INTEGER,
-    free_worker     INTEGER          -- that freed it
+CREATE TABLE GROSR_HEAP (            -- GPU memory allocators, with their latest counters
+    heap           INTEGER PRIMARY KEY,  -- (session - 1) * 16 + its number in the session
+    session        INTEGER NOT NULL,
+    time           INTEGER NOT NULL, -- when these counters were read from the device
+    arena_bytes    INTEGER NOT NULL,
+    chunk_bytes    INTEGER NOT NULL,
+    debug          INTEGER NOT NULL, -- 1: with red zones and poisoning
+    chunks_max     INTEGER NOT NULL, -- the most chunks that were in use at a time
+    large_live     INTEGER NOT NULL, -- blocks of whole chunks that are allocated
+    large_mallocs  INTEGER NOT NULL, -- ever
+    large_frees    INTEGER NOT NULL,
+    large_requested_bytes INTEGER NOT NULL, -- what the live ones were asked for with
+    large_failures INTEGER NOT NULL, -- requests that found no memory, ever
+    frees_foreign  INTEGER NOT NULL, -- frees refused: of a pointer outside the arena,
+    frees_inner    INTEGER NOT NULL, -- of a pointer into a block,
+    frees_twice    INTEGER NOT NULL  -- of a block that is not allocated
 );
 
-CREATE TABLE GROSR_ARENA_SAMPLE (    -- the allocators' counters, as sampled by the collector
-    time               INTEGER NOT NULL,
-    session            INTEGER NOT NULL,
-    arena_bytes        INTEGER NOT NULL,  -- total size
-    reserved_bytes     INTEGER NOT NULL,  -- in slots that are in use
-    requested_bytes    INTEGER NOT NULL,  -- requested, of these
-    live               INTEGER NOT NULL,  -- allocated blocks
-    largest_free_bytes INTEGER            -- the largest block that could still be allocated
+CREATE TABLE GROSR_HEAP_CLASS (      -- their size classes, with the latest counters
+    heap            INTEGER NOT NULL,
+    class           INTEGER NOT NULL,
+    slot_bytes      INTEGER NOT NULL,
+    slots           INTEGER NOT NULL, -- in a slab
+    slabs           INTEGER NOT NULL,
+    slabs_max       INTEGER NOT NULL, -- the most there were at a time
+    used            INTEGER NOT NULL, -- slots that are allocated
+    mallocs         INTEGER NOT NULL, -- ever
+    frees           INTEGER NOT NULL,
+    requested_bytes INTEGER NOT NULL, -- what all mallocs asked for, ever
+    failures        INTEGER NOT NULL, -- requests that found no memory, ever
+    PRIMARY KEY (heap, class)
+) WITHOUT ROWID;
+
+CREATE TABLE GROSR_HEAP_SAMPLE (     -- their counters over time, as the allocator's process published them
+    time            INTEGER NOT NULL, -- when they were read from the device
+    heap            INTEGER NOT NULL,
+    free_chunks     INTEGER NOT NULL,
+    empty_chunks    INTEGER NOT NULL, -- slabs without an allocated slot, which any request may have
+    slab_chunks     INTEGER NOT NULL, -- slabs, the empty ones included
+    large_chunks    INTEGER NOT NULL,
+    used_bytes      INTEGER NOT NULL, -- of the blocks that are allocated: their slots and chunks
+    requested_bytes INTEGER NOT NULL, -- what these were asked for with; of slots, by the mean request of their class
+    largest_bytes   INTEGER NOT NULL, -- the largest request that could be satisfied
+    live            INTEGER NOT NULL, -- blocks that are allocated
+    mallocs         INTEGER NOT NULL, -- ever
+    frees           INTEGER NOT NULL,
+    failures        INTEGER NOT NULL, -- requests that found no memory, ever
+    bad_frees       INTEGER NOT NULL  -- frees refused, ever
+);
+
+CREATE TABLE GROSR_HEAP_CLASS_SAMPLE ( -- the counters of the classes that had changed since the sample before
+    time     INTEGER NOT NULL,
+    heap     INTEGER NOT NULL,
+    class    INTEGER NOT NULL,
+    slabs    INTEGER NOT NULL,
+    used     INTEGER NOT NULL,       -- slots
+    mallocs  INTEGER NOT NULL,       -- ever
+    frees    INTEGER NOT NULL,
+    failures INTEGER NOT NULL
+);
+
+CREATE TABLE GROSR_HEAP_EVENT (      -- what begins or ends a block or a slab; GROSR_ALLOCATION and GROSR_SLAB are made of these
+    time     INTEGER,
+    session  INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,       -- GROSR_EVENT_KIND.kind, 26 to 31
+    offset   INTEGER NOT NULL,       -- of the block or slab in the arena
+    bytes    INTEGER,                -- malloc, large_malloc: requested; large_free: of the chunks
+    class    INTEGER,                -- NULL: a large block
+    worker   INTEGER,
+    function INTEGER,                -- of the task; NULL: not in a task, or not known
+    task     INTEGER
+);
+
+CREATE TABLE GROSR_HEAP_ERROR (      -- requests that found no memory, and frees that were refused
+    time     INTEGER,
+    session  INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,       -- 1: no memory; a free refused: 2 not the arena's pointer, 3 into a block, 4 not allocated
+    value    INTEGER NOT NULL,       -- 1: the bytes requested; 2: the low 48 bits of the address; 3, 4: the offset in the arena
+    worker   INTEGER,
+    function INTEGER,
+    task     INTEGER
 );
 
 CREATE TABLE GROSR_FINDING (         -- results of diagnoses, as `grosr diagnose --json` prints them
@@ -302,6 +362,34 @@ CREATE TABLE GROSR_TASK_CHAIN (      -- of the tasks that suspended, the 100 lon
     end          INTEGER NOT NULL,
     run_ns       INTEGER NOT NULL,   -- of all its runs
     suspended_ns INTEGER NOT NULL    -- between them
+);
+
+CREATE TABLE GROSR_ALLOCATION (      -- one row a block of GPU memory
+    session         INTEGER NOT NULL,
+    offset          INTEGER NOT NULL, -- in the arena
+    class           INTEGER,         -- NULL: a large block
+    requested_bytes INTEGER,         -- of large blocks, rounded up to 4096; NULL: the malloc was not recorded
+    reserved_bytes  INTEGER,         -- the class's slot, or the chunks of a large block
+    worker          INTEGER,         -- that allocated it
+    function        INTEGER,         -- of the task that did
+    task            INTEGER,
+    start           INTEGER,         -- NULL: not recorded
+    end             INTEGER,         -- NULL: it was not freed, or that was not recorded
+    end_lost        INTEGER NOT NULL, -- 1: it was freed, since its memory was allocated anew; that was not recorded
+    free_worker     INTEGER,         -- that freed it
+    free_function   INTEGER,
+    free_task       INTEGER
+);
+
+CREATE TABLE GROSR_SLAB (            -- one row a slab: a chunk that belonged to a size class
+    session     INTEGER NOT NULL,
+    class       INTEGER NOT NULL,
+    offset      INTEGER NOT NULL,    -- in the arena
+    start       INTEGER,
+    end         INTEGER,             -- NULL: it was still a slab, or that was not recorded
+    end_lost    INTEGER NOT NULL,    -- as in GROSR_ALLOCATION
+    worker      INTEGER,             -- that made it one
+    free_worker INTEGER              -- that released it
 );
 
 CREATE TABLE GROSR_RANGE_TEXT (      -- texts of NVTX ranges, numbered for GROSR_DURATION

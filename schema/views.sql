@@ -74,19 +74,46 @@ FROM GROSR_SYSCALL s
 LEFT JOIN StringIds n ON n.id = s.nameId
 LEFT JOIN GROSR_WORKER w ON w.worker = s.worker;
 
--- One row per block of device memory.
+-- One row per block of GPU memory. `state` as in `tasks`, but 'end lost' only if its memory was allocated anew.
 CREATE VIEW allocations AS
-SELECT a.address, a.requested_bytes, a.reserved_bytes, a.worker, w.sm, a.task, a.start, a.end, a.end - a.start AS lifetime_ns,
-       a.malloc_ns, a.free_ns, a.free_worker, w.session
+SELECT a.offset, a.class, a.requested_bytes, a.reserved_bytes, a.worker, w.sm, a.task, f.name AS function,
+       a.start, a.end, a.end - a.start AS lifetime_ns, a.free_worker, a.free_task, g.name AS free_function,
+       CASE WHEN a.end IS NOT NULL THEN 'ended' WHEN a.end_lost THEN 'end lost' ELSE 'open' END AS state, a.session
 FROM GROSR_ALLOCATION a
-LEFT JOIN GROSR_WORKER w ON w.worker = a.worker;
+LEFT JOIN GROSR_WORKER w ON w.worker = a.worker
+LEFT JOIN GROSR_FUNCTION f ON f.function = a.function
+LEFT JOIN GROSR_FUNCTION g ON g.function = a.free_function;
 
--- The allocators over time, as sampled by the collector.
+-- One row per chunk that belonged to a size class.
+CREATE VIEW slabs AS
+SELECT b.class, c.slot_bytes, b.offset, b.start, b.end, b.end - b.start AS lifetime_ns, b.worker, b.free_worker,
+       CASE WHEN b.end IS NOT NULL THEN 'ended' WHEN b.end_lost THEN 'end lost' ELSE 'open' END AS state, b.session
+FROM GROSR_SLAB b
+LEFT JOIN GROSR_HEAP_CLASS c ON c.heap = (b.session - 1) * 16 AND c.class = b.class;
+
+-- One row per request that found no memory and per free that was refused.
+CREATE VIEW heap_errors AS
+SELECT e.time, CASE e.kind WHEN 1 THEN 'no memory' WHEN 2 THEN 'free of a foreign pointer' WHEN 3 THEN 'free inside a block'
+                           WHEN 4 THEN 'free of what is not allocated' ELSE 'error ' || e.kind END AS error,
+       CASE e.kind WHEN 1 THEN e.value END AS requested_bytes, CASE e.kind WHEN 2 THEN printf('0x%x', e.value) END AS address,
+       CASE WHEN e.kind IN (3, 4) THEN e.value END AS offset, e.worker, w.sm, e.task, f.name AS function, e.session
+FROM GROSR_HEAP_ERROR e
+LEFT JOIN GROSR_WORKER w ON w.worker = e.worker
+LEFT JOIN GROSR_FUNCTION f ON f.function = e.function;
+
+-- The GPU memory allocators over time. The derived values are those of tracer/session/heap_counters.h: `reserved` chunks
+-- hold something, `used` blocks are allocated. Internal fragmentation is what of these nobody asked for, external what of
+-- the free bytes the largest request that could be satisfied cannot have.
 CREATE VIEW fragmentation AS
-SELECT time, arena_bytes, reserved_bytes, requested_bytes, live,
-       round(1 - requested_bytes * 1.0 / nullif(reserved_bytes, 0), 4) AS internal_fragmentation,
-       round(1 - largest_free_bytes * 1.0 / nullif(arena_bytes - reserved_bytes, 0), 4) AS external_fragmentation, session
-FROM GROSR_ARENA_SAMPLE;
+SELECT s.time, h.arena_bytes, (s.slab_chunks - s.empty_chunks + s.large_chunks) * h.chunk_bytes AS reserved_bytes,
+       s.used_bytes, s.requested_bytes, h.arena_bytes - s.used_bytes AS free_bytes, s.largest_bytes, s.live,
+       CASE WHEN s.used_bytes > 0 THEN round(1 - s.requested_bytes * 1.0 / s.used_bytes, 4) ELSE 0.0 END
+           AS internal_fragmentation,
+       CASE WHEN s.largest_bytes < h.arena_bytes - s.used_bytes
+            THEN round(1 - s.largest_bytes * 1.0 / (h.arena_bytes - s.used_bytes), 4) ELSE 0.0 END AS external_fragmentation,
+       s.mallocs, s.frees, s.failures, s.bad_frees, s.heap, h.session
+FROM GROSR_HEAP_SAMPLE s
+JOIN GROSR_HEAP h ON h.heap = s.heap;
 
 -- One row per SM and time bin. warps_active_pct: the GPU's own counter, the mean over all its SMs.
 CREATE VIEW sm_occupancy AS
@@ -202,6 +229,11 @@ LEFT JOIN GROSR_NAME n ON k.name = 'instant' AND n.name = (i.payload >> 40) + 65
 UNION ALL
 SELECT c.start, c.end, c.end - c.start, 'syscall', CAST(n.value AS TEXT), 'worker ' || c.worker, w.sm, w.session
 FROM GROSR_SYSCALL c LEFT JOIN StringIds n ON n.id = c.nameId LEFT JOIN GROSR_WORKER w ON w.worker = c.worker
+UNION ALL
+SELECT e.time, CAST(NULL AS INTEGER), NULL, 'heap error',
+       CAST(CASE e.kind WHEN 1 THEN 'no memory for ' || e.value || ' bytes' ELSE 'free refused' END AS TEXT),
+       'worker ' || e.worker, w.sm, e.session
+FROM GROSR_HEAP_ERROR e LEFT JOIN GROSR_WORKER w ON w.worker = e.worker
 UNION ALL
 SELECT r.start, r.end, r.end - r.start, 'range', CAST(n.text AS TEXT), 'worker ' || r.worker, w.sm, w.session
 FROM GROSR_RANGE r LEFT JOIN GROSR_NAME n ON n.name = r.name LEFT JOIN GROSR_WORKER w ON w.worker = r.worker

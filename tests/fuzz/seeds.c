@@ -5,6 +5,7 @@
  */
 #include "../../schema/schema.h"
 #include "../../tracer/store/chunk.h"
+#include "../../tracer/session/heap_counters.h"
 #include "../../tracer/session/record.h"
 #include "../../tracer/session/session.h"
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES    16384
+#define BYTES    32768
 #define WORKERS  2u
 #define CAPACITY 16u
 
@@ -45,8 +46,11 @@ static void fill_ring(struct grosr_ring *ring, uint32_t index, unsigned events)
     for (unsigned i = 0; i < events; i++) {
         static const uint32_t kinds[] = {GROSR_EV_WORKER_START, GROSR_EV_TASK_BEGIN, GROSR_EV_TASK_END,
                                          GROSR_EV_WAIT_BEGIN,   GROSR_EV_WAIT_END,   GROSR_EV_TASK_SPAWN,
-                                         GROSR_EV_TASK_SUSPEND, GROSR_EV_LOST};
-        uint32_t kind = index == WORKERS ? (uint32_t)GROSR_EV_TASK_ENQUEUE : kinds[i % 8];
+                                         GROSR_EV_TASK_SUSPEND, GROSR_EV_LOST,       GROSR_EV_HEAP_TASK,
+                                         GROSR_EV_MALLOC,       GROSR_EV_FREE,       GROSR_EV_LARGE_MALLOC,
+                                         GROSR_EV_SLAB_ACQUIRE, GROSR_EV_HEAP_ERROR};
+        uint32_t kind =
+            index == WORKERS ? (uint32_t)GROSR_EV_TASK_ENQUEUE : kinds[i % (sizeof(kinds) / sizeof(*kinds))];
         uint64_t payload = kind == GROSR_EV_WAIT_BEGIN || kind == GROSR_EV_WAIT_END
                                ? grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0)
                                : grosr_payload_task(1, i / 3);
@@ -57,7 +61,7 @@ static void fill_ring(struct grosr_ring *ring, uint32_t index, unsigned events)
 }
 
 /* A segment with `events` in each ring; its clock is the host's or has two snapshots. */
-static void make(unsigned events, bool host_clock, unsigned queues, unsigned streams)
+static void make(unsigned events, bool host_clock, unsigned queues, unsigned streams, unsigned heaps)
 {
     struct grosr_session_header *h = (struct grosr_session_header *)(void *)segment;
 
@@ -77,6 +81,7 @@ static void make(unsigned events, bool host_clock, unsigned queues, unsigned str
     h->queues = queues;
     h->snapshots = 2;
     h->streams = streams;
+    h->heaps = heaps;
     sys_store_relaxed(&h->state, (uint32_t)GROSR_SESSION_CLOSED);
     sys_store_relaxed(&h->device_epoch_ns, 900);
 
@@ -92,6 +97,15 @@ static void make(unsigned events, bool host_clock, unsigned queues, unsigned str
     struct grosr_snapshot *snap = (struct grosr_snapshot *)take(&h->snapshots_at, 2 * sizeof(*snap));
     struct grosr_stream *stream = (struct grosr_stream *)take(&h->streams_at, streams * sizeof(*stream));
 
+    struct grosr_heap_entry *heap = (struct grosr_heap_entry *)take(&h->heaps_at, heaps * sizeof(*heap));
+
+    for (unsigned i = 0; i < heaps; i++) {
+        struct grosr_heap_counters c = {
+            .arena_bytes = 1 << 20, .chunk_bytes = 65536, .classes = 1, .slab_chunks = 1};
+        c.class_[0] = (struct grosr_heap_class){16, 4096, 1, 1, 5, 9, 4, 100, 0};
+        sys_store_relaxed(&heap[i].published, 2);
+        memcpy(&heap[i].copy[0], &c, sizeof(c));
+    }
     for (unsigned i = 0; i < 2 && !host_clock; i++) {
         sys_store_relaxed(&snap[i].host_before_ns, 10000 * i + 1000);
         sys_store_relaxed(&snap[i].host_after_ns, 10000 * i + 1200);
@@ -345,14 +359,16 @@ int main(int argc, char **argv)
         return 2;
     }
     corpus = argv[1];
-    make(0, true, 0, 0);
+    make(0, true, 0, 0, 0);
     save("segment/empty", segment, (size_t)end);
-    make(5, true, 1, 0);
+    make(5, true, 1, 0, 0);
     save("segment/few", segment, (size_t)end);
-    make(40, false, 1, 0);
+    make(40, false, 1, 0, 0);
     save("segment/lapped", segment, (size_t)end);
-    make(9, false, 2, 1);
+    make(9, false, 2, 1, 0);
     save("segment/streams", segment, (size_t)end);
+    make(20, true, 1, 0, 1);
+    save("segment/heap", segment, (size_t)end);
     chunks();
     records();
     traces();

@@ -30,7 +30,7 @@ static void prepare(void)
         if (!batch.event || !batch.run || !batch.byte)
             abort();
     }
-    batch.events = batch.runs = batch.samples = batch.bytes = 0;
+    batch.events = batch.runs = batch.samples = batch.heaps = batch.bytes = 0;
     store = scratch_store();
 }
 
@@ -49,6 +49,8 @@ static void build(struct grosr_source *s)
         else
             grosr_source_build(s, run->ring, run->first, batch.event + run->at, run->count, s->end_ns);
     }
+    for (uint32_t i = 0; i < batch.heaps; i++)
+        grosr_source_write_heap(s, store, &batch.heap[i]);
     grosr_source_write_counters(s, store, true, &sum);
     grosr_source_finish(s, store);
     grosr_store_commit(store);

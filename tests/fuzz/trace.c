@@ -287,10 +287,10 @@ static void query(sqlite3 *db, const char *sql, enum grosr_format format)
 
 static void read_file(uint64_t choice)
 {
-    static const char *const views[] = {"tasks",       "waits",        "syscalls",      "allocations",
-                                        "queue_depth", "sm_occupancy", "fragmentation", "workers",
-                                        "kernels",     "api_calls",    "ranges",        "timeline",
-                                        "clock_sync",  "trace_health", "findings"};
+    static const char *const views[] = {
+        "tasks",         "waits",        "syscalls", "allocations", "queue_depth", "sm_occupancy",
+        "fragmentation", "workers",      "kernels",  "api_calls",   "ranges",      "timeline",
+        "clock_sync",    "trace_health", "findings", "slabs",       "heap_errors"};
     const uint64_t n_views = sizeof(views) / sizeof(*views);
     uint64_t canned = 0;
     char sql[128];

@@ -85,9 +85,29 @@ INSERT INTO GROSR_COUNTER VALUES (210, 1, NULL, 40), (290, 1, NULL, 60), (220, 2
 INSERT INTO GROSR_NOTE VALUES (50, 2, 'cupti', 'forever withholds the records of other kernels');
 
 INSERT INTO GROSR_SYSCALL VALUES (0, 0, 3, 13, 220, 230, 260, 280, 4096, 4096), (1, 3, 4, 13, 300, 310, NULL, NULL, NULL, NULL);
-INSERT INTO GROSR_ALLOCATION VALUES (65536, 0, 0, 100, 128, 240, 5, 270, 4, 1), (65664, 2, 549890031616, 20, 32, 1260, 6, NULL,
-    NULL, NULL);
-INSERT INTO GROSR_ARENA_SAMPLE VALUES (1000, 1, 1000000, 256000, 192000, 10, 372000);
+
+-- The heap of session 1: an arena of 16 chunks of 64 KiB. Class 3 has slots of 64 bytes; class 0 was never used.
+INSERT INTO GROSR_HEAP VALUES (0, 1, 4900, 1048576, 65536, 0, 6, 0, 1, 1, 0, 2, 1, 0, 3);
+INSERT INTO GROSR_HEAP_CLASS VALUES (0, 0, 16, 4096, 0, 0, 0, 0, 0, 0, 0), (0, 3, 64, 1024, 2, 3, 512, 1000, 488, 40000, 1);
+INSERT INTO GROSR_HEAP_SAMPLE VALUES (1000, 0, 13, 0, 1, 2, 131072, 98304, 458752, 2, 10, 8, 0, 0),
+    (1010, 0, 13, 0, 1, 2, 131072, 131072, 917504, 2, 12, 10, 0, 0),
+    (3000, 0, 14, 1, 2, 0, 64, 48, 1048512, 1, 20, 19, 3, 4);
+INSERT INTO GROSR_HEAP_CLASS_SAMPLE VALUES (3000, 0, 3, 2, 1, 20, 19, 1);
+-- Chunk 1 is a slab from 235 to 1300 and again from 1900. In it, from 65536 on: a block that another worker frees; one that
+-- is not freed; two one after the other, the second allocated at the time of the first one's free, its event first; one
+-- whose free was lost and the next in its place; one whose malloc was lost. And a large block of two chunks.
+INSERT INTO GROSR_HEAP_EVENT VALUES (1900, 1, 26, 65536, NULL, 3, 2, 0, 549890031616), (235, 1, 26, 65536, NULL, 3, 0, 0, 0),
+    (1300, 1, 27, 65536, NULL, 3, 1, NULL, NULL),
+    (270, 1, 31, 65536, NULL, 3, 1, 1, 4), (240, 1, 30, 65536, 50, 3, 0, 0, 0),
+    (1260, 1, 30, 65600, 20, 3, 2, 0, 549890031616),
+    (300, 1, 30, 65664, 64, 3, 0, 0, 0), (400, 1, 30, 65664, 60, 3, 1, 0, 3), (400, 1, 31, 65664, NULL, 3, 0, 0, 0),
+    (450, 1, 31, 65664, NULL, 3, 1, 0, 3),
+    (500, 1, 30, 65728, 40, 3, 0, 1, 1), (600, 1, 30, 65728, 44, 3, 1, 1, 4), (700, 1, 31, 65728, NULL, 3, 1, 1, 4),
+    (800, 1, 31, 65792, NULL, 3, 2, NULL, NULL),
+    (1110, 1, 28, 131072, 69632, NULL, 1, 2, 5), (1750, 1, 29, 131072, 131072, NULL, 2, 2, 5);
+INSERT INTO GROSR_HEAP_ERROR VALUES (1500, 1, 1, 2097152, 1, 2, 6), (1505, 1, 1, 4096, 1, 2, 6), (1510, 1, 4, 65536, 1, 2, 6),
+    (1520, 1, 2, 4096, 2, NULL, NULL);
+
 INSERT INTO GROSR_FINDING VALUES (4500, 1, 'stalled', 'lost_wakeup', '[2]', '["queue_not_empty"]', NULL, 4000,
     'worker 2 waits, the queue has tasks', 'signal after publishing');
 

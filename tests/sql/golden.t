@@ -80,7 +80,7 @@ for my $workload ('spawn', 'pipeline') {
     copy($stored, $bare) or die "$bare: $!";
     my @indexes = map { $_->{name} } sql($stored, q{SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL});
     my $summary = join('', map { slurp($_) } glob("$ROOT/tracer/summary/*.c"));
-    my @summaries = $summary =~ /"(GROSR_(?:TIME_BIN|DURATION|SM_BUSY|TASK_\w+|RANGE_TEXT))"/g;
+    my @summaries = $summary =~ /"(GROSR_(?:TIME_BIN|DURATION|SM_BUSY|TASK_\w+|RANGE_TEXT|ALLOCATION|SLAB))"/g;
     cmp_ok(scalar(@indexes), '>', 0, 'it has indexes');
     is(value($stored, q{SELECT count(*) FROM GROSR_META WHERE key = 'summaries'}), 1, 'and summaries');
     my $r = run_it('sqlite3', '-bail', $bare, join(';', (map { "DROP INDEX $_" } @indexes), (map { "DELETE FROM $_" } @summaries),

@@ -9,9 +9,10 @@
 #ifndef GROSR_BATCH_H
 #define GROSR_BATCH_H
 
-#include "../session/event.h"
+#include "../session/heap_counters.h"
 
 #define GROSR_BATCH_SAMPLES 64u
+#define GROSR_BATCH_HEAPS   8u
 
 struct grosr_source;
 
@@ -32,16 +33,23 @@ struct grosr_queue_sample {
     uint64_t enqueued, dequeued, completed;
 };
 
+struct grosr_heap_sample {
+    struct grosr_source *source;
+    uint32_t heap;
+    struct grosr_heap_counters counters;
+};
+
 /* What the drainer hands to the writer. */
 struct grosr_batch {
     struct grosr_batch *next;
     uint64_t opened_ns, drained_ns; /* host time before the first and after the last record was copied */
-    uint32_t events, runs, samples, bytes;
+    uint32_t events, runs, samples, heaps, bytes;
     uint32_t runs_max, bytes_max, events_max;
     struct grosr_pair *event;
     struct grosr_run *run;
     unsigned char *byte; /* of streams */
     struct grosr_queue_sample sample[GROSR_BATCH_SAMPLES];
+    struct grosr_heap_sample heap[GROSR_BATCH_HEAPS];
 };
 
 #endif

@@ -107,7 +107,7 @@ static void drain(struct collector *c)
         end = c->running == 0 && !more;
         if (end || b->events >= b->events_max / 2 || b->bytes >= b->bytes_max / 2 ||
             b->runs + c->rings > b->runs_max ||
-            ((b->runs || b->samples) && b->drained_ns - b->opened_ns >= HANDOVER_NS)) {
+            ((b->runs || b->samples || b->heaps) && b->drained_ns - b->opened_ns >= HANDOVER_NS)) {
             hand_over(c, b);
             b = end ? NULL : collector_get_free(c);
         }

@@ -28,7 +28,7 @@ struct grosr_batch *collector_get_free(struct collector *c)
     pthread_mutex_unlock(&c->lock);
     b->next = NULL;
     b->opened_ns = grosr_host_clock_ns();
-    b->events = b->runs = b->samples = b->bytes = 0;
+    b->events = b->runs = b->samples = b->heaps = b->bytes = 0;
     return b;
 }
 

@@ -42,7 +42,7 @@ void collector_note_latest(struct collector *c, const struct grosr_batch *b)
         c->latest_ns = time > c->latest_ns ? time : c->latest_ns;
     }
     c->events_came |= b->runs != 0;
-    if (b->samples && !c->events_came)
+    if ((b->samples || b->heaps) && !c->events_came)
         c->latest_ns = b->drained_ns;
 }
 

@@ -31,6 +31,8 @@ static void write_samples(struct collector *c, const struct grosr_batch *b)
                             (int64_t)q->enqueued, (int64_t)q->dequeued, (int64_t)q->completed};
         collector_failed(c, grosr_store_row(c->store, GROSR_TABLE_QUEUE_SAMPLE, values));
     }
+    for (uint32_t i = 0; i < b->heaps && !c->error; i++)
+        collector_failed(c, grosr_source_write_heap(b->heap[i].source, c->store, &b->heap[i]));
 }
 
 /* Makes rows of a batch, or spools its events when the writer is behind. Records become rows in any case. */

@@ -30,12 +30,14 @@ static int allocate(struct grosr_source *s)
     s->latest = (struct grosr_queue_sample *)calloc(h->queues + 1, sizeof(*s->latest));
     s->stream = (struct grosr_stream_reader *)calloc(h->streams + 1, sizeof(*s->stream));
     s->stream_base = (uint64_t *)calloc(h->streams + 1, sizeof(*s->stream_base));
+    s->heap_seen = (uint64_t *)calloc(h->heaps + 1, sizeof(*s->heap_seen));
+    s->heap_stored = (struct grosr_heap_counters *)calloc(h->heaps + 1, sizeof(*s->heap_stored));
     s->run_of = (uint32_t *)calloc(h->rings, sizeof(*s->run_of));
     s->from = (struct grosr_stored *)calloc(h->rings, sizeof(*s->from));
     s->stored = (struct grosr_stored *)calloc(h->rings, sizeof(*s->stored));
     s->stream_stored = (struct grosr_stored *)calloc(h->streams + 1, sizeof(*s->stream_stored));
     return s->reader && s->base && s->final && s->latest && s->stream && s->stream_base && s->run_of &&
-                   s->from && s->stored && s->stream_stored
+                   s->from && s->stored && s->stream_stored && s->heap_seen && s->heap_stored
                ? 0
                : grosr_fail(ENOMEM, "out of memory");
 }
@@ -88,6 +90,8 @@ void grosr_source_release(struct grosr_source *s)
     free(s->base);
     free(s->final);
     free(s->latest);
+    free(s->heap_seen);
+    free(s->heap_stored);
     free(s->stream);
     free(s->stream_base);
     free(s->run_of);
@@ -102,6 +106,8 @@ void grosr_source_release(struct grosr_source *s)
     s->reader = NULL;
     s->base = s->final = NULL;
     s->latest = NULL;
+    s->heap_seen = NULL;
+    s->heap_stored = NULL;
     s->stream = NULL;
     s->stream_base = NULL;
     s->run_of = NULL;
@@ -132,6 +138,7 @@ void grosr_source_sample(struct grosr_source *s, struct grosr_batch *b, uint64_t
             continue;
         s->latest[i] = b->sample[b->samples++] = sample;
     }
+    grosr_source_sample_heaps(s, b);
 }
 
 /* Reads one ring into the batch, at most `max` records. */
@@ -449,7 +456,7 @@ int grosr_source_write_counters(struct grosr_source *s, struct grosr_store *stor
     }
     for (uint32_t i = 0; !err && i < s->session->header.streams; i++)
         err = write_stream_counters(s, store, i, final);
-    return err;
+    return err ? err : grosr_source_write_heaps(s, store);
 }
 
 int grosr_source_write_clock(struct grosr_source *s, struct grosr_store *store, bool final)

@@ -37,6 +37,7 @@ struct grosr_source {
     struct grosr_ring_reader *reader;   /* header.rings */
     struct grosr_stream_reader *stream; /* header.streams */
     struct grosr_queue_sample *latest;  /* header.queues */
+    uint64_t *heap_seen;                /* header.heaps; of each, the copy of the latest sample */
     struct grosr_ring_counts *base;     /* the counters when it began: what an earlier recording has */
     uint64_t *stream_base;              /* records read when it began */
     struct grosr_stored *from;          /* [header.rings] where it began reading; constant from then on */
@@ -66,9 +67,10 @@ struct grosr_source {
     struct grosr_records *records;
     struct grosr_stored *stored,
         *stream_stored; /* [header.rings], [header.streams]; of streams without positions */
-    uint64_t saved;     /* a hash of the checkpoint that is in the file */
-    uint32_t *run_of;   /* [header.rings] the first run in the batch that is being spooled, from 1 */
-    uint64_t backlog;   /* its events in the backlog */
+    struct grosr_heap_counters *heap_stored; /* header.heaps; the latest samples */
+    uint64_t saved;                          /* a hash of the checkpoint that is in the file */
+    uint32_t *run_of; /* [header.rings] the first run in the batch that is being spooled, from 1 */
+    uint64_t backlog; /* its events in the backlog */
     bool seen_ended, finished;
 };
 
@@ -90,7 +92,7 @@ void grosr_source_detach(struct grosr_source *source);
  */
 uint32_t grosr_source_drain(struct grosr_source *source, struct grosr_batch *batch);
 
-/* The drainer: a sample of each queue that has changed. */
+/* The drainer: a sample of each queue that has changed, and of each heap that has published one. */
 void grosr_source_sample(struct grosr_source *source, struct grosr_batch *batch, uint64_t now);
 
 /*
@@ -140,6 +142,15 @@ uint64_t grosr_source_event_time(struct grosr_source *source, uint32_t ring, str
  */
 int grosr_source_write_counters(struct grosr_source *source, struct grosr_store *store, bool final,
                                 struct grosr_ring_counts *sum);
+
+/*
+ * source_heap.c. The drainer: a sample of each heap that has published one. The writer: rows of a sample, and
+ * of the latest counters as they stand.
+ */
+void grosr_source_sample_heaps(struct grosr_source *source, struct grosr_batch *batch);
+int grosr_source_write_heap(struct grosr_source *source, struct grosr_store *store,
+                            const struct grosr_heap_sample *sample);
+int grosr_source_write_heaps(struct grosr_source *source, struct grosr_store *store);
 
 /*
  * The writer: rows for the clock snapshots that were fetched, and the greatest bound of a placed time so far.

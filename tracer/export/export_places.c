@@ -93,6 +93,7 @@ enum {
     RANK_NOTES,
     RANK_CLOCK,
     RANK_QUEUES,
+    RANK_HEAPS,
     RANK_COUNTERS,
     RANK_SMS
 };
@@ -253,6 +254,7 @@ struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struc
     track.unit = grosr_column_text(s->rows, GROSR_COLUMNS + 1);
     track.rank = s->what == GROSR_AT_CLOCK   ? RANK_CLOCK
                  : s->what == GROSR_AT_QUEUE ? RANK_QUEUES
+                 : s->what == GROSR_AT_HEAP  ? RANK_HEAPS
                                              : RANK_COUNTERS;
     return add_track(w, &key, parent, &track);
 }

@@ -280,9 +280,11 @@ const struct grosr_export_view grosr_export_views[GROSR_EXPORT_VIEWS] = {
     {.view = "holds", .category = "hold", .emit = emit_worker_slice, .what = GROSR_AT_HOLDS},
     {.view = "ends", .category = "end", .emit = emit_worker_instant, .what = GROSR_AT_WORKER},
     {.view = "instants", .category = "event", .emit = emit_payload, .what = GROSR_AT_WORKER},
+    {.view = "heap_errors", .category = "memory", .emit = emit_worker_instant, .what = GROSR_AT_WORKER},
     {.view = "losses", .category = "loss", .emit = emit_worker_instant, .what = GROSR_AT_WORKER},
     {.view = "notes", .category = "note", .emit = emit_note, .what = GROSR_AT_NOTES},
     {.view = "queues", .category = "counter", .emit = emit_counter, .what = GROSR_AT_QUEUE},
     {.view = "counters", .category = "counter", .emit = emit_counter, .what = GROSR_AT_COUNTER},
+    {.view = "heaps", .category = "counter", .emit = emit_counter, .what = GROSR_AT_HEAP},
     {.view = "clocks", .category = "counter", .emit = emit_counter, .what = GROSR_AT_CLOCK},
 };

@@ -28,7 +28,7 @@ enum grosr_export_column {
     GROSR_COLUMNS
 };
 
-#define GROSR_EXPORT_VIEWS 21
+#define GROSR_EXPORT_VIEWS 23
 
 struct grosr_walk;
 

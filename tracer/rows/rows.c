@@ -36,6 +36,7 @@ int grosr_rows_create(struct grosr_rows **out, const struct grosr_session *sessi
         uint32_t worker = session->ring[i].worker;
         r->ring[i].worker = worker == GROSR_RING_HOST ? GROSR_NULL : bases->worker + worker;
         r->ring[i].start = r->ring[i].end = r->ring[i].sm = GROSR_NULL;
+        rows_heap_lost(&r->ring[i]);
         r->ring[i].enqueued.spare = &r->spare;
         r->ring[i].order_ns =
             worker == GROSR_RING_HOST || session->header.lanes > 1 ? LANE_SKEW_NS : CLOCK_SKEW_NS;
@@ -440,8 +441,12 @@ static int add_event(struct grosr_rows *r, uint32_t index, uint64_t position, st
     case GROSR_EV_LOST:
         ring->marked_drops += payload;
         ring->lost_ns = ring->latest_ns;
+        rows_heap_lost(ring);
         return loss(r, index, position, time, time, payload, "dropped");
     default: {
+        int err = 0;
+        if (rows_heap_event(r, ring, e, time, is_cut(r, time), &err))
+            return err;
         int64_t values[] = {ring->worker, time, kind, (int64_t)payload, r->base.session};
         return put_row(r, GROSR_TABLE_INSTANT, time, values);
     }
@@ -457,10 +462,13 @@ static int skip_event(struct grosr_rows *r, uint32_t ring, uint64_t position, st
     if (kind == GROSR_EV_LOST) {
         r->ring[ring].marked_drops += grosr_event_payload(e);
         r->ring[ring].lost_ns = r->ring[ring].latest_ns;
+        rows_heap_lost(&r->ring[ring]);
     } else if (kind == GROSR_EV_WORKER_START || kind == GROSR_EV_WORKER_STOP)
         return add_event(r, ring, position, e, near_ns);
-    else
+    else {
         r->cut++;
+        rows_heap_event(r, &r->ring[ring], e, GROSR_NULL, true, &(int){0});
+    }
     return 0;
 }
 
@@ -477,6 +485,7 @@ static int add_events(struct grosr_rows *r, uint32_t index, uint64_t first, cons
         uint32_t kind = grosr_event_kind(records[i]);
         if (!in_order && !rows_may_be(ring, records, i, count, near_ns, set_back)) {
             damaged++;
+            rows_heap_lost(ring);
         } else {
             if (kind != GROSR_EV_LOST && kind != GROSR_EV_TASK_SPAWN)
                 ring->ordered_ns =
@@ -497,6 +506,7 @@ static int add_events(struct grosr_rows *r, uint32_t index, uint64_t first, cons
 void grosr_rows_resume(struct grosr_rows *r, uint32_t ring, uint64_t position)
 {
     r->ring[ring].expected = position;
+    rows_heap_lost(&r->ring[ring]);
 }
 
 void grosr_rows_keep_from(struct grosr_rows *r, int64_t from)
@@ -526,6 +536,7 @@ int grosr_rows_add(struct grosr_rows *r, uint32_t ring, uint64_t first, const st
         err = loss(r, ring, expected, ring_time(r, &r->ring[ring], until), GROSR_NULL, first - expected,
                    "overwritten");
         r->ring[ring].lost_ns = r->ring[ring].latest_ns;
+        rows_heap_lost(&r->ring[ring]);
     }
     err = err ? err : add_events(r, ring, first, records, count, near_ns, false);
     r->ring[ring].expected = first + count;

@@ -17,6 +17,7 @@ struct numbers {
     uint64_t expected, marked_drops, spawns, latest_ns;
     int64_t start, end, sm;
     uint64_t open;
+    int64_t heap_function, heap_task;
 };
 
 static void save_enqueue_times(const struct grosr_enqueue_times *w, size_t max,
@@ -56,8 +57,9 @@ void grosr_rows_save(const struct grosr_rows *r, struct grosr_checkpoint *checkp
     grosr_checkpoint_put(checkpoint, &r->cut, sizeof(r->cut));
     for (uint32_t i = 0; i < rings; i++) {
         const struct ring_state *ring = &r->ring[i];
-        const struct numbers n = {ring->expected, ring->marked_drops, ring->spawns, ring->latest_ns,
-                                  ring->start,    ring->end,          ring->sm,     ring->open_count};
+        const struct numbers n = {ring->expected,      ring->marked_drops, ring->spawns, ring->latest_ns,
+                                  ring->start,         ring->end,          ring->sm,     ring->open_count,
+                                  ring->heap_function, ring->heap_task};
         uint64_t waiting = ring->waiting_count;
         grosr_checkpoint_put(checkpoint, &n, sizeof(n));
         grosr_checkpoint_put(checkpoint, ring->open, ring->open_count * sizeof(ring->open[0]));
@@ -103,6 +105,8 @@ int grosr_rows_load(struct grosr_rows *r, struct grosr_checkpoint *checkpoint)
         ring->start = n.start;
         ring->end = n.end;
         ring->sm = n.sm;
+        ring->heap_function = n.heap_function;
+        ring->heap_task = n.heap_task;
         ring->open_count = (uint32_t)n.open;
         grosr_checkpoint_get(checkpoint, ring->open, n.open * sizeof(ring->open[0]));
         err = load_waiting(r, ring, checkpoint);

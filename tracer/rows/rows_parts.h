@@ -1,5 +1,5 @@
 /*
- * What rows.c and rows_checkpoint.c share: the state of each ring. rows_checkpoint.c only writes and reads
+ * What rows.c and the files below it share: the state of each ring. rows_checkpoint.c only writes and reads
  * it. Nobody else includes this.
  */
 #ifndef GROSR_ROWS_PARTS_H
@@ -42,6 +42,7 @@ struct ring_state {
     uint64_t ordered_ns;   /* device time of the latest record that was in order; 0: none */
     uint64_t order_ns;     /* by how much a record may be earlier than the one before it (rows_order.c) */
     uint64_t marked_drops; /* drops counted by the ring's markers */
+    int64_t heap_function, heap_task; /* whose memory events follow; GROSR_NULL: nobody's, or not known */
 
     /* Tasks whose enqueue events are in this ring; a worker's spawns are counted from 0, without wrapping. */
     struct grosr_enqueue_times enqueued;
@@ -65,7 +66,16 @@ struct grosr_rows {
     size_t spare;           /* the windows' budget */
     size_t waiting;         /* rows, all rings */
     uint32_t names_written; /* entries of the name table */
+    uint64_t chunk_bytes;   /* of the session's heap; 0: not known yet */
 };
+
+/*
+ * rows_heap.c: the row of a memory event, unless it is `cut`, too old. False: the event is of another kind.
+ * Then what is to be done when records before the next one are missing.
+ */
+bool rows_heap_event(struct grosr_rows *r, struct ring_state *ring, struct grosr_pair e, int64_t time,
+                     bool cut, int *err);
+void rows_heap_lost(struct ring_state *ring);
 
 /*
  * Whether records that follow those before can all be, by their times alone; and if not, whether record `i`

@@ -118,3 +118,8 @@ bool grosr_heap_read(const struct grosr_session *s, uint32_t heap, struct grosr_
     }
     return false;
 }
+
+uint64_t grosr_heap_published(const struct grosr_session *s, uint32_t heap)
+{
+    return heap < s->header.heaps ? sys_load_relaxed(&entry_of(s, heap)->published) : 0;
+}

@@ -192,6 +192,9 @@ int grosr_heap_publish(struct grosr_session *session, uint32_t heap,
  */
 bool grosr_heap_read(const struct grosr_session *session, uint32_t heap, struct grosr_heap_counters *out);
 
+/* How many copies were published; it changes when there is another one to read. 0: none, or no such heap. */
+uint64_t grosr_heap_published(const struct grosr_session *session, uint32_t heap);
+
 #ifdef __cplusplus
 }
 #endif

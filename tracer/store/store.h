@@ -33,6 +33,20 @@ enum grosr_table {
     GROSR_TABLE_RANGE,   /* worker, name, start, end, value */
     GROSR_TABLE_COUNTER, /* time, name, worker, value */
     GROSR_TABLE_HOLD,    /* worker, resource, index, start, end */
+    /* time, session, kind, offset, bytes, class, worker, function, task */
+    GROSR_TABLE_HEAP_EVENT,
+    GROSR_TABLE_HEAP_ERROR, /* time, session, kind, value, worker, function, task */
+    /* time, heap, free_chunks, empty_chunks, slab_chunks, large_chunks, used_bytes, requested_bytes,
+     * largest_bytes, live, mallocs, frees, failures, bad_frees */
+    GROSR_TABLE_HEAP_SAMPLE,
+    GROSR_TABLE_HEAP_CLASS_SAMPLE, /* time, heap, class, slabs, used, mallocs, frees, failures */
+    /* heap, session, time, arena_bytes, chunk_bytes, debug, chunks_max, large_live, large_mallocs,
+     * large_frees, large_requested_bytes, large_failures, frees_foreign, frees_inner, frees_twice; replaces
+     */
+    GROSR_TABLE_HEAP,
+    /* heap, class, slot_bytes, slots, slabs, slabs_max, used, mallocs, frees, requested_bytes, failures;
+     * replaces */
+    GROSR_TABLE_HEAP_CLASS,
     GROSR_TABLES
 };
 

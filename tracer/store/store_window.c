@@ -18,6 +18,8 @@ static const struct {
 } cut[] = {
     {"GROSR_QUEUE_SAMPLE", "time"},
     {"GROSR_COUNTER", "time"},
+    {"GROSR_HEAP_SAMPLE", "time"},
+    {"GROSR_HEAP_CLASS_SAMPLE", "time"},
     {"GROSR_CLOCK", "host_after"},
     {"NVTX_EVENTS", "CASE eventType WHEN 34 THEN start ELSE end END"}, /* 34: a mark */
     {"CUPTI_ACTIVITY_KIND_KERNEL", "end"},

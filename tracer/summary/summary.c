@@ -10,10 +10,13 @@
 
 #include "summary_parts.h"
 
+#include "../../schema/schema.h"
+
 #include <string.h>
 
 static const char *const summary_tables[] = {"GROSR_TIME_BIN",     "GROSR_DURATION",   "GROSR_SM_BUSY",
-                                             "GROSR_TASK_SLOWEST", "GROSR_TASK_CHAIN", "GROSR_RANGE_TEXT"};
+                                             "GROSR_TASK_SLOWEST", "GROSR_TASK_CHAIN", "GROSR_RANGE_TEXT",
+                                             "GROSR_ALLOCATION",   "GROSR_SLAB"};
 enum { SUMMARY_TABLES = sizeof(summary_tables) / sizeof(*summary_tables) };
 
 /* The measures that one query gives: what, which, duration, part. */
@@ -75,6 +78,7 @@ static int make(sqlite3 *db)
     summary_make_bins(&s);
     summary_tasks(&s);
     summary_cuda(&s);
+    summary_heap(&s);
     count_plain(&s);
     write_durations(&s);
     summary_write_busy(&s);
@@ -107,27 +111,44 @@ static int has_summaries(sqlite3 *db, bool *has)
     return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* An empty temporary table like the trace's. A trace of a version without it has a temporary one already
- * (store_read.c). */
-static int make_table(sqlite3 *db, const char *name)
+/*
+ * An empty temporary table as the current version has it. For a trace of an older version store_read.c may
+ * have made one, or a view that adapts the trace's.
+ */
+static int make_table(sqlite3 *db, sqlite3 *current, const char *name)
 {
-    sqlite3_stmt *q;
-    char *sql = NULL;
-    int code = sqlite3_prepare_v2(db, "SELECT sql FROM main.sqlite_schema WHERE name = ?", -1, &q, NULL);
+    sqlite3_stmt *q = NULL;
+    char *drop = sqlite3_mprintf("DROP VIEW IF EXISTS temp.\"%w\"", name), *create = NULL;
+    int code = sqlite3_prepare_v2(current, "SELECT sql FROM sqlite_schema WHERE name = ?", -1, &q, NULL);
 
-    if (code != SQLITE_OK)
-        return code;
-    sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
-    code = sqlite3_step(q);
-    if (code == SQLITE_ROW) {
-        sql = sqlite3_mprintf("CREATE TEMP %s", (const char *)sqlite3_column_text(q, 0) + strlen("CREATE "));
-        code = sql ? SQLITE_DONE : SQLITE_NOMEM;
-    }
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
+        create = sqlite3_mprintf("CREATE TEMP TABLE IF NOT EXISTS %s",
+                                 (const char *)sqlite3_column_text(q, 0) + strlen("CREATE TABLE "));
     sqlite3_finalize(q);
-    if (code != SQLITE_DONE)
-        return code;
-    code = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_OK;
-    sqlite3_free(sql);
+    if (code == SQLITE_OK && (!drop || !create))
+        code = SQLITE_NOMEM;
+    if (code == SQLITE_OK &&
+        sqlite3_table_column_metadata(db, "temp", name, NULL, NULL, NULL, NULL, NULL, NULL) != SQLITE_OK)
+        code = sqlite3_exec(db, drop, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, create, NULL, NULL, NULL);
+    sqlite3_free(drop);
+    sqlite3_free(create);
+    return code;
+}
+
+static int make_tables(sqlite3 *db)
+{
+    sqlite3 *current = NULL;
+    int code = sqlite3_open(":memory:", &current);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(current, grosr_sql_tables, NULL, NULL, NULL);
+    for (int i = 0; i < SUMMARY_TABLES && code == SQLITE_OK; i++)
+        code = make_table(db, current, summary_tables[i]);
+    sqlite3_close(current);
     return code;
 }
 
@@ -139,8 +160,8 @@ int grosr_summary_provide(sqlite3 *db)
     if (code != SQLITE_OK || has)
         return code;
     code = sqlite3_exec(db, "BEGIN; CREATE TEMP TABLE GROSR_SUMMARIES_MADE (x)", NULL, NULL, NULL);
-    for (int i = 0; i < SUMMARY_TABLES && code == SQLITE_OK; i++)
-        code = make_table(db, summary_tables[i]);
+    if (code == SQLITE_OK)
+        code = make_tables(db);
     if (code == SQLITE_OK)
         code = make(db);
     if (code == SQLITE_OK)

@@ -97,6 +97,9 @@ void summary_spread(const struct summary *s, int64_t *bins, int64_t start, int64
 /* summary_tasks.c: runs of tasks, the gaps between them, tasks that suspend. */
 void summary_tasks(struct summary *s);
 
+/* summary_heap.c: blocks and slabs of GPU memory. */
+void summary_heap(struct summary *s);
+
 /* summary_cuda.c: kernels, launches, NVTX ranges. */
 void summary_cuda(struct summary *s);
 
