@@ -9,6 +9,9 @@
 # in what follows in the function, or in a function that it calls from there, Y one in what comes before; "in NAME()" says
 # that it is another function, such as the one that calls it.
 #
+# What is ordered by dependencies alone (..._dependent) has the other half of a pair, and need not say so: the opening of its
+# file tells what depends on what.
+#
 # A word is known by the name of its field. A variable stands for the field whose address it was given, a parameter for
 # those that callers pass.
 use strict;
@@ -21,7 +24,8 @@ use Tree;
 enter();
 my %half = (load_acquire => 1, load_pair_acquire => 1, load_quad_acquire => 1, cas_acquire => 1, add_acquire => 1,
             store_release => 2, store_pair_release => 2, store_quad_release => 2, store_quad_behind => 2,
-            cas_acq_rel => 3, add_acq_rel => 3);    # 1: acquires, 2: releases
+            cas_acq_rel => 3, add_acq_rel => 3, add_release => 2, and_release => 2,
+            add_dependent => 3, cas_dependent => 3, or_dependent => 3, and_dependent => 3);    # 1: acquires, 2: releases
 my $operation = qr/\b(?:dev|sys)_(@{[join('|', sort keys %half)]})\s*(?=\()/;
 my $group = qr/(\((?:[^()]++|(?-1))*+\))/;
 
@@ -104,8 +108,10 @@ sub find_operations
     for my $f (@functions) {
         my $body = body($f);
         while ($body =~ /$operation$group/g) {
-            push @{$f->{operations}}, {at => $f->{body} + $-[0], half => $half{$1}, function => $f,
-                                       words => {map { $_ => 1 } words($f, (arguments($2))[0], 0)}};
+            my ($at, $name, $arguments) = ($-[0], $1, $2);
+            push @{$f->{operations}}, {at => $f->{body} + $at, half => $half{$name}, function => $f,
+                                       said => $name =~ /_dependent$/ ? 1 : 0,
+                                       words => {map { $_ => 1 } words($f, (arguments($arguments))[0], 0)}};
         }
     }
 }

@@ -39,13 +39,14 @@ none_has('CUDA qualifiers: in the porting layer and the kernels\' entries only',
          '__global__ void f()', @layer, @entries);
 none_has('CUDA built-ins likewise',
          qr/\b(?:threadIdx|blockIdx|blockDim|gridDim|warpSize|__sync(?:threads|warp)|__shfl\w*|__ballot\w*|__activemask|
-              __threadfence\w*|__ldg|__nanosleep|clock64|atomic(?:Add|CAS|Exch|Max|Min|Or|And|Xor|Sub|Inc|Dec)\w*)\b/x,
+              __threadfence\w*|__match_\w+|__reduce_\w+|
+              __ldg|__nanosleep|clock64|atomic(?:Add|CAS|Exch|Max|Min|Or|And|Xor|Sub|Inc|Dec)\w*)\b/x,
          'int i = threadIdx.x;', @layer, @entries);
 none_has('the CUDA API: in the files that talk to the driver only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
          'cuInit(0);', 'runtime/kernel/program_cuda.h',
          grep { m{^tracer/(?:nvidia/cuda_driver|instrument/trace_cuda\.c|inject/cu)|^runtime/(?:device|bench)/\w*_cuda\.[ch]} } @files);
-none_has('#ifdef __CUDACC__: in tracer/port/device.h only', qr/__CUDACC__|__CUDA_ARCH__|__NVCC__/, '#ifdef __CUDACC__',
-         'tracer/port/device.h');
+none_has('#ifdef __CUDACC__: in tracer/port/device.h only', qr/__CUDACC__|__NVCC__/, '#ifdef __CUDACC__', 'tracer/port/device.h');
+none_has('the GPU architecture is for the porting layer', qr/__CUDA_ARCH__/, '#if __CUDA_ARCH__ >= 800', @layer);
 none_has('logic does not ask which device it is on; the entries are chosen by it', qr/\bGROSR_DEVICE_IS_CUDA\b/,
          '#if GROSR_DEVICE_IS_CUDA', @layer, 'runtime/kernel/program.h', 'tracer/instrument/grosr_trace.h');
 

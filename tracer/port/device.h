@@ -33,9 +33,19 @@
  *   x = warp_load(p)           warp_store(p, x)     old = warp_add(p, x)     old = warp_ticket(p)
  *
  *   old = dev_cas_ahead(p, expected, x)   dev_store_quad_behind(p, q)
- *       a relaxed swap, and a store by the same lane that releases what came before that swap (as
- *       dev_store_quad_release would, which comes after it): where what the swap reserves is published at
- * once, the fence is under way together with the swap
+ *       A relaxed swap, and a store by the same lane that releases what came before that swap (as
+ *       dev_store_quad_release would, which comes after it): where what the swap reserves is published
+ *       at once, the fence is under way together with the swap.
+ *
+ *   old = dev_add_release(p, x)           old = dev_and_release(p, bits)     (64 bits)
+ *   old = dev_add_dependent(p, x)         old = dev_cas_dependent(p, expected, wanted)
+ *   old = dev_or_dependent(p, bits)       old = dev_and_dependent(p, bits)   (64 bits)
+ *       Ordered by what depends on them: it comes after what its own operands, or a branch before it, depend
+ *       on, and before what depends on its result. A GPU starts no store and no atomic before what it depends
+ *       on has returned, so that there is no fence; on the host they acquire and release. Stores before it,
+ *       on which nothing depends, are not ordered by it, unless a dev_..._release of the same lane came
+ *       between.
+ *   dev_count(p, x)                       a relaxed add without a result
  *
  * There are no stand-alone fences. A release orders everything the calling lane did before, and everything
  * other lanes of its warp did before a collective it met them at. sys_load_pair_acquire acquires when the
@@ -58,8 +68,24 @@
  *   dev_uniform(flag)          flag, which is the same in all lanes, and the compiler knows it: after a
  * branch on it the lanes need not meet again, which costs more than this dev_syncwarp()             what
  * lanes wrote before is visible to the others after GROSR_LANE_DEPTH           how many items a lane should
- * handle at a time to make a warp's batch worth a lock: 1 with 32 lanes, 16 with 1 dev_popc32(m) dev_ffs32(m)
- * dev_fls32(m)   bits set; 1 + index of the lowest, of the highest set bit, 0 for none (not collectives)
+ * handle at a time to make a warp's batch worth a lock: 1 with 32 lanes, 16 with 1
+ *
+ * Groups are for lanes that meet by chance. Any lanes may make one at any time, diverged or not, and only its
+ * own lanes meet in what is done with it:
+ *
+ *   g = dev_group(key)         those of the lanes that happen to be here together whose 32-bit key is the
+ *                              same; on the host always the one lane. g.size lanes, this one is g.rank
+ *   dev_group_leads(g)         this lane is rank 0
+ *   dev_group_shfl32(g, x)     rank 0's x, in every lane of the group; dev_group_shfl64 likewise
+ *   dev_group_sum32(g, x)      the sum of the group's x, in every lane of it
+ *   dev_group_or64(g, x)       all bits that are set in some x of the group
+ *   dev_group_meet(g)          what lanes of the group wrote before is visible to its others after
+ *
+ * Numbers:
+ *
+ *   dev_popc32(m)  dev_popc64(m)                      bits set
+ *   dev_ffs32(m)   dev_ffs64(m)                       1 + index of the lowest set bit, 0 for none
+ *   dev_fls32(m)   dev_fls64(m)                       1 + index of the highest, 0 for none
  *
  * Time and waiting:
  *
@@ -71,6 +97,8 @@
  *   dev_backoff_is_deep(step)  whether it has reached its longest wait
  *   dev_poll_pause(&step)      between polls of words across PCIe: nothing on CUDA, a back-off on the host
  *   dev_sm()                   the SM that the calling warp runs on
+ *   dev_spread()               a number that differs between warps which run at the same time, as far as can
+ *                              be: to spread them over counters or queues
  *   dev_point("name")          nothing on CUDA; on the host a place where a test may hold a thread
  *
  * Qualifiers: GROSR_DEVICE before a function that runs on the device, GROSR_DEVICE_COLD for one off the fast

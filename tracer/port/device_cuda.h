@@ -67,6 +67,8 @@ GROSR_PTX_ATOMICS(dev32, uint32_t, "32", "r", acquire)
 GROSR_PTX_ATOMICS(dev64, uint64_t, "64", "l", acquire)
 GROSR_PTX_ATOMICS(dev32, uint32_t, "32", "r", acq_rel)
 GROSR_PTX_ATOMICS(dev64, uint64_t, "64", "l", acq_rel)
+GROSR_PTX_ATOMICS(dev32, uint32_t, "32", "r", release)
+GROSR_PTX_ATOMICS(dev64, uint64_t, "64", "l", release)
 #undef GROSR_PTX_ATOMICS
 
 GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
@@ -81,6 +83,23 @@ GROSR_DEVICE uint64_t dev_and_relaxed(dev64 *p, uint64_t x)
     uint64_t old;
     asm volatile("atom.relaxed.gpu.global.and.b64 %0, [%1], %2;" : "=l"(old) : "l"(p), "l"(x) : "memory");
     return old;
+}
+
+GROSR_DEVICE uint64_t dev_and_release(dev64 *p, uint64_t x)
+{
+    uint64_t old;
+    asm volatile("atom.release.gpu.global.and.b64 %0, [%1], %2;" : "=l"(old) : "l"(p), "l"(x) : "memory");
+    return old;
+}
+
+#define dev_add_dependent(p, x)                dev_add_relaxed(p, x)
+#define dev_cas_dependent(p, expected, wanted) dev_cas_relaxed(p, expected, wanted)
+#define dev_or_dependent(p, x)                 dev_or_relaxed(p, x)
+#define dev_and_dependent(p, x)                dev_and_relaxed(p, x)
+
+GROSR_DEVICE void dev_count(dev64 *p, uint64_t x)
+{
+    asm volatile("red.relaxed.gpu.global.add.u64 [%0], %1;" ::"l"(p), "l"(x) : "memory");
 }
 
 GROSR_DEVICE struct grosr_quad dev_load_quad_relaxed(const dev256 *p)
@@ -269,6 +288,85 @@ GROSR_DEVICE void dev_syncwarp(void)
     __syncwarp();
 }
 
+struct grosr_group {
+    uint32_t lanes, leader, rank, size;
+};
+
+GROSR_DEVICE struct grosr_group dev_group(uint32_t key)
+{
+    struct grosr_group g;
+    g.lanes = __match_any_sync(__activemask(), key);
+    g.leader = (uint32_t)__ffs((int)g.lanes) - 1;
+    g.rank = (uint32_t)__popc(g.lanes & ((1u << dev_lane()) - 1));
+    g.size = (uint32_t)__popc(g.lanes);
+    return g;
+}
+
+GROSR_DEVICE bool dev_group_leads(struct grosr_group g)
+{
+    return g.rank == 0;
+}
+
+GROSR_DEVICE uint32_t dev_group_shfl32(struct grosr_group g, uint32_t x)
+{
+    return g.size == 1 ? x : __shfl_sync(g.lanes, x, (int)g.leader);
+}
+
+/* Of a lane alone nothing has to be asked: with a mask that is not constant, a shuffle costs three times as
+ * much as one of the whole warp. */
+GROSR_DEVICE uint64_t dev_group_shfl64(struct grosr_group g, uint64_t x)
+{
+    if (g.size == 1)
+        return x;
+    return __shfl_sync(g.lanes, (unsigned long long)x, (int)g.leader);
+}
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+GROSR_DEVICE uint32_t dev_group_sum32(struct grosr_group g, uint32_t x)
+{
+    return g.size == 1 ? x : __reduce_add_sync(g.lanes, x);
+}
+
+GROSR_DEVICE uint64_t dev_group_or64(struct grosr_group g, uint64_t x)
+{
+    if (g.size == 1)
+        return x;
+    return (uint64_t)__reduce_or_sync(g.lanes, (uint32_t)(x >> 32)) << 32 |
+           __reduce_or_sync(g.lanes, (uint32_t)x);
+}
+#else
+GROSR_DEVICE uint32_t dev_group_sum32(struct grosr_group g, uint32_t x)
+{
+    uint32_t sum = 0;
+    for (uint32_t m = g.lanes; m; m &= m - 1)
+        sum += __shfl_sync(g.lanes, x, __ffs((int)m) - 1);
+    return sum;
+}
+
+GROSR_DEVICE uint64_t dev_group_or64(struct grosr_group g, uint64_t x)
+{
+    uint64_t all = 0;
+    for (uint32_t m = g.lanes; m; m &= m - 1)
+        all |= __shfl_sync(g.lanes, (unsigned long long)x, __ffs((int)m) - 1);
+    return all;
+}
+#endif
+
+GROSR_DEVICE void dev_group_meet(struct grosr_group g)
+{
+    __syncwarp(g.lanes);
+}
+
+GROSR_DEVICE uint32_t dev_popc64(uint64_t m)
+{
+    return (uint32_t)__popcll((long long)m);
+}
+
+GROSR_DEVICE uint32_t dev_fls64(uint64_t m)
+{
+    return 64u - (uint32_t)__clzll((long long)m);
+}
+
 GROSR_DEVICE uint32_t dev_popc32(uint32_t m)
 {
     return (uint32_t)__popc(m);
@@ -336,6 +434,14 @@ GROSR_DEVICE uint32_t dev_sm(void)
     uint32_t sm;
     asm volatile("mov.u32 %0, %%smid;" : "=r"(sm));
     return sm;
+}
+
+/* Eight of the warps of an SM. Volatile: a warp may move. */
+GROSR_DEVICE uint32_t dev_spread(void)
+{
+    uint32_t warp;
+    asm volatile("mov.u32 %0, %%warpid;" : "=r"(warp));
+    return dev_sm() * 8 + (warp & 7);
 }
 
 #define dev_point(name) ((void)0)

@@ -104,6 +104,17 @@ uint32_t dev_sm(void)
     return self ? self->sm : 0;
 }
 
+/* Any thread, not only those of warps: their number in the order in which they first ask. */
+uint32_t dev_spread(void)
+{
+    static dev32 threads;
+    static __thread uint32_t number; /* + 1 */
+
+    if (!number)
+        number = dev_add_relaxed(&threads, 1) + 1;
+    return number - 1;
+}
+
 #if GROSR_HOST_LANES > 1
 static void meet(struct warp *w)
 {

@@ -60,6 +60,8 @@ GROSR_HOST_ATOMICS(dev32, uint32_t, acquire, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 GROSR_HOST_ATOMICS(dev64, uint64_t, acquire, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 GROSR_HOST_ATOMICS(dev32, uint32_t, acq_rel, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 GROSR_HOST_ATOMICS(dev64, uint64_t, acq_rel, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+GROSR_HOST_ATOMICS(dev32, uint32_t, release, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+GROSR_HOST_ATOMICS(dev64, uint64_t, release, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #undef GROSR_HOST_ATOMICS
 
 GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
@@ -70,6 +72,26 @@ GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
 GROSR_DEVICE uint64_t dev_and_relaxed(dev64 *p, uint64_t x)
 {
     return __atomic_fetch_and(&p->v, x, __ATOMIC_RELAXED);
+}
+
+GROSR_DEVICE uint64_t dev_and_release(dev64 *p, uint64_t x)
+{
+    return __atomic_fetch_and(&p->v, x, __ATOMIC_ACQ_REL);
+}
+
+GROSR_DEVICE uint64_t dev_or_dependent(dev64 *p, uint64_t x)
+{
+    return __atomic_fetch_or(&p->v, x, __ATOMIC_ACQ_REL);
+}
+
+GROSR_DEVICE uint64_t dev_and_dependent(dev64 *p, uint64_t x)
+{
+    return __atomic_fetch_and(&p->v, x, __ATOMIC_ACQ_REL);
+}
+
+GROSR_DEVICE void dev_count(dev64 *p, uint64_t x)
+{
+    __atomic_fetch_add(&p->v, x, __ATOMIC_RELAXED);
 }
 
 #ifdef __cplusplus /* which has overloads in place of _Generic */
@@ -112,6 +134,8 @@ GROSR_HOST_OVERLOADS_DEV(dev32, uint32_t, acquire)
 GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, acquire)
 GROSR_HOST_OVERLOADS_DEV(dev32, uint32_t, acq_rel)
 GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, acq_rel)
+GROSR_HOST_OVERLOADS_DEV(dev32, uint32_t, release)
+GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, release)
 #undef GROSR_HOST_OVERLOADS
 #undef GROSR_HOST_OVERLOADS_DEV
 
@@ -141,8 +165,12 @@ GROSR_HOST_OVERLOADS_DEV(dev64, uint64_t, acq_rel)
 #define dev_add_relaxed(p, x)                GROSR_SELECT_DEV(add_relaxed, p)(p, x)
 #define dev_add_acquire(p, x)                GROSR_SELECT_DEV(add_acquire, p)(p, x)
 #define dev_add_acq_rel(p, x)                GROSR_SELECT_DEV(add_acq_rel, p)(p, x)
+#define dev_add_release(p, x)                GROSR_SELECT_DEV(add_release, p)(p, x)
 
 #endif
+
+#define dev_add_dependent(p, x)                dev_add_acq_rel(p, x)
+#define dev_cas_dependent(p, expected, wanted) dev_cas_acq_rel(p, expected, wanted)
 
 GROSR_DEVICE struct grosr_quad dev_load_quad_relaxed(const dev256 *p)
 {
@@ -293,6 +321,62 @@ GROSR_DEVICE uint32_t dev_shfl32(uint32_t x, uint32_t lane)
     return (uint32_t)dev_shfl64(x, lane);
 }
 
+struct grosr_group {
+    uint32_t rank, size;
+};
+
+/* Of one lane. Lanes that are threads of their own do not happen to be anywhere together. */
+GROSR_DEVICE struct grosr_group dev_group(uint32_t key)
+{
+    struct grosr_group g = {0, 1};
+    (void)key;
+    return g;
+}
+
+GROSR_DEVICE bool dev_group_leads(struct grosr_group g)
+{
+    return g.rank == 0;
+}
+
+GROSR_DEVICE uint32_t dev_group_shfl32(struct grosr_group g, uint32_t x)
+{
+    (void)g;
+    return x;
+}
+
+GROSR_DEVICE uint64_t dev_group_shfl64(struct grosr_group g, uint64_t x)
+{
+    (void)g;
+    return x;
+}
+
+GROSR_DEVICE uint32_t dev_group_sum32(struct grosr_group g, uint32_t x)
+{
+    (void)g;
+    return x;
+}
+
+GROSR_DEVICE uint64_t dev_group_or64(struct grosr_group g, uint64_t x)
+{
+    (void)g;
+    return x;
+}
+
+GROSR_DEVICE void dev_group_meet(struct grosr_group g)
+{
+    (void)g;
+}
+
+GROSR_DEVICE uint32_t dev_popc64(uint64_t m)
+{
+    return (uint32_t)__builtin_popcountll(m);
+}
+
+GROSR_DEVICE uint32_t dev_fls64(uint64_t m)
+{
+    return m ? 64u - (uint32_t)__builtin_clzll(m) : 0;
+}
+
 GROSR_DEVICE uint32_t dev_popc32(uint32_t m)
 {
     return (uint32_t)__builtin_popcount(m);
@@ -366,6 +450,8 @@ GROSR_DEVICE bool dev_backoff_is_deep(uint32_t step)
 
 /* The SM that the calling warp stands for; set at its start. */
 uint32_t dev_sm(void);
+
+uint32_t dev_spread(void);
 
 /* Test points. The hook runs on the thread that reaches the point and may hold it there. NULL: none. Set it
  * while no warp runs. */
