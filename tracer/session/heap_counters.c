@@ -93,6 +93,7 @@ static void limit_all(struct grosr_heap_counters *c)
     limit(&c->bad.foreign, COUNT_MAX);
     limit(&c->bad.inner, COUNT_MAX);
     limit(&c->bad.twice, COUNT_MAX);
+    limit(&c->bad.damaged, COUNT_MAX);
     limit(&c->errors, COUNT_MAX);
     for (uint32_t i = 0; i < c->classes; i++)
         limit_class(&c->class_[i], c);

@@ -26,6 +26,8 @@ enum grosr_heap_error_kind {
     GROSR_HEAP_FREE_FOREIGN,  /* a pointer outside the arena; `at`: the address */
     GROSR_HEAP_FREE_INNER,    /* a pointer into a block; `at`: the offset in the arena */
     GROSR_HEAP_FREE_TWICE,    /* a block that is not allocated; `at`: the offset in the arena */
+    GROSR_HEAP_DAMAGED, /* a red zone was written to (debug mode); `at`: the block's offset in the arena */
+    GROSR_HEAP_ERROR_KINDS,
 };
 
 #define GROSR_HEAP_NO_TASK GROSR_TASK_ID_MASK /* in place of a task's number: not in a task */
@@ -68,6 +70,7 @@ struct grosr_heap_counters {
     } large;
     struct {
         uint64_t foreign, inner, twice; /* frees refused, ever, by kind */
+        uint64_t damaged;               /* blocks whose red zones had been written to, ever (debug mode) */
     } bad;
     uint64_t errors;                                      /* ever */
     struct grosr_heap_error error[GROSR_HEAP_ERRORS_MAX]; /* number n of the latest, from 0 on, at n % 16 */
@@ -86,7 +89,7 @@ struct grosr_heap_entry {
 };
 
 static_assert(sizeof(struct grosr_heap_counters) ==
-                  (20 + 5 * GROSR_HEAP_ERRORS_MAX + 9 * GROSR_HEAP_CLASSES_MAX) * sizeof(uint64_t),
+                  (21 + 5 * GROSR_HEAP_ERRORS_MAX + 9 * GROSR_HEAP_CLASSES_MAX) * sizeof(uint64_t),
               "counters are words without padding");
 
 /* ---- derived values: the view fragmentation (schema/views.sql) has the same ---- */
