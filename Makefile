@@ -313,12 +313,13 @@ deps:
 	$Qsh tests/deps.sh
 
 # What programs include: the host API, and the device code that their task functions are compiled with.
-HEADERS := runtime/grosr.h runtime/tasks.h $(wildcard runtime/kernel/*.h) \
+HEADERS := runtime/grosr.h runtime/tasks.h $(wildcard runtime/kernel/*.h runtime/alloc/*.h) \
            $(addprefix tracer/,base/error.h port/device.h port/device_cuda.h port/device_host.h \
-             clock/clock_answer.h session/emit.h session/event.h session/gpu.h session/recorder.h session/session.h \
+             clock/clock_answer.h session/emit.h session/event.h session/gpu.h session/heap_counters.h session/recorder.h session/session.h \
              instrument/grosr_trace.h instrument/trace_device.h instrument/trace_disabled.h) schema/events.def
 # <grosr/trace.h> for tracer/instrument/grosr_trace.h, and so on.
-ENTRANCES := grosr:runtime/grosr.h task:runtime/kernel/task.h program:runtime/kernel/program.h trace:tracer/instrument/grosr_trace.h
+ENTRANCES := grosr:runtime/grosr.h alloc:runtime/alloc/alloc.h task:runtime/kernel/task_heap.h \
+             program:runtime/kernel/program.h trace:tracer/instrument/grosr_trace.h
 EXAMPLE := $(addprefix runtime/example/,README.md Makefile words.c)
 EXAMPLE_TRACE := $(addprefix tracer/example/,README.md Makefile pipe.cu)
 VERSION := $(shell sed -n 's/^\#define GROSR_VERSION *"\(.*\)"/\1/p' tracer/base/version.h)

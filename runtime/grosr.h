@@ -57,6 +57,7 @@
 #include "tasks.h"
 
 #include "../tracer/base/error.h"
+#include "../tracer/session/heap_counters.h"
 #include "../tracer/session/session.h"
 
 #include <stddef.h>
@@ -138,12 +139,19 @@ struct grosr_options {
     enum grosr_sharing sharing; /* GROSR_SHARING_ON_DEMAND, except for measurements */
 
     const struct grosr_program *program; /* the task functions; NULL: the built-in ones (tasks.h) */
+
+    /* Bytes of the heap's arena, from which tasks allocate (grosr_malloc, task_heap.h). 0: a quarter of the
+       device's free memory, 4 GiB at most; GROSR_HEAP_NONE: no heap. */
+    size_t heap_bytes;
+    uint32_t heap_flags; /* GROSR_HEAP_DEBUG: red zones, poison, and a report of what was not freed */
 };
+
+#define GROSR_HEAP_NONE SIZE_MAX
 
 #define GROSR_OPTIONS_DEFAULT                                                           \
     {                                                                                   \
         "auto", "", 0, 0, 65536, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, 0, 0, 0, 0, 0, \
-            GROSR_SHARING_ON_DEMAND, NULL                                               \
+            GROSR_SHARING_ON_DEMAND, NULL, 0, 0                                         \
     }
 
 /*
@@ -305,6 +313,19 @@ int grosr_device_memory(grosr *runtime, void **device);
  */
 int grosr_device_read(grosr *runtime, void *to, size_t at, size_t bytes);
 int grosr_device_write(grosr *runtime, size_t at, const void *from, size_t bytes);
+
+/*
+ * The runtime's heap, for other kernels of the program: to be passed to them by value (alloc.h). They must
+ * have ended before grosr_finish(). -ENOENT: the runtime was opened without a heap.
+ */
+struct grosr_heap;
+int grosr_heap(grosr *runtime, struct grosr_heap *heap);
+
+/*
+ * What the heap is like now, while tasks use it: counters that belong together may be a little apart then,
+ * and are exact when nothing runs. Until grosr_close(). -ENOENT as above; -EIO: the copy failed.
+ */
+int grosr_heap_now(grosr *runtime, struct grosr_heap_counters *counters);
 
 /* The runtime's session, valid until grosr_close(); NULL after it. */
 const struct grosr_session *grosr_runtime_session(const grosr *runtime);

@@ -460,6 +460,7 @@ EXPLORE_WORD(sys64, uint64_t, 8)
 #define dev_add_relaxed(p, x) EXPLORE_SELECT(dev, add_relaxed, p)(p, x)
 #define dev_add_acquire(p, x) EXPLORE_SELECT(dev, add, p)(p, x)
 #define dev_add_acq_rel(p, x) EXPLORE_SELECT(dev, add_release, p)(p, x)
+#define dev_count(p, x)       dev_add_relaxed(p, x)
 
 GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
 {
@@ -582,6 +583,11 @@ GROSR_DEVICE uint32_t dev_popc32(uint32_t m)
     return (uint32_t)__builtin_popcount(m);
 }
 
+GROSR_DEVICE uint32_t dev_popc64(uint64_t m)
+{
+    return (uint32_t)__builtin_popcountll(m);
+}
+
 GROSR_DEVICE uint32_t dev_ffs32(uint32_t m)
 {
     return (uint32_t)__builtin_ffs((int)m);
@@ -612,6 +618,7 @@ GROSR_DEVICE void dev_backoff(uint32_t *step)
 #define dev_syncwarp()            ((void)0)
 #define dev_clock_ns()            UINT64_C(1)
 #define dev_sm()                  0u
+#define dev_spread()              0u
 #define dev_point(name)           ((void)(name))
 #define dev_poll_pause(step)      dev_backoff(step)
 #define dev_backoff_is_deep(step) ((step) > 1000000)

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { BLOCKS_MAX = 16 };
+enum { BLOCKS_MAX = 24 };
 
 struct grosr_device {
     struct grosr_device *next; /* in `devices` */
@@ -263,18 +263,49 @@ static int cuda_alloc(struct grosr_device *d, size_t bytes, void **memory)
     return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "cannot allocate and clear device memory");
 }
 
+static int cuda_reserve(struct grosr_device *d, size_t bytes, size_t alignment, void **memory)
+{
+    CUdeviceptr p = 0;
+    CUresult code = grosr_cuda_enter(d->context);
+
+    assert(d->memories < BLOCKS_MAX);
+    if (code == CUDA_SUCCESS) {
+        code = grosr_cuda.memory_alloc(&p, bytes + alignment);
+        if (code == CUDA_SUCCESS)
+            d->memory[d->memories++] = p;
+        grosr_cuda_leave();
+    }
+    *memory = (void *)(uintptr_t)((p + alignment - 1) / alignment * alignment);
+    return code == CUDA_SUCCESS ? 0 : grosr_cuda_fail(code, "cannot reserve device memory");
+}
+
+static uint64_t cuda_free_bytes(struct grosr_device *d)
+{
+    size_t unused = 0, all = 0;
+
+    if (grosr_cuda_enter(d->context) != CUDA_SUCCESS)
+        return 0;
+    if (grosr_cuda.memory_info(&unused, &all) != CUDA_SUCCESS)
+        unused = 0;
+    grosr_cuda_leave();
+    return unused;
+}
+
 /* In a stream of its own: nothing in it ever waits for the kernel. */
 static int cuda_copy(struct grosr_device *d, void *to, const void *from, size_t bytes, bool to_device)
 {
     CUresult code = grosr_cuda_enter(d->context);
+    bool entered = code == CUDA_SUCCESS;
 
-    if (code == CUDA_SUCCESS) {
+    if (entered && !d->launched) /* what clears memory is in that stream */
+        code = grosr_cuda.stream_synchronize(d->stream);
+    if (code == CUDA_SUCCESS)
         code = to_device ? grosr_cuda.copy_to_device((CUdeviceptr)(uintptr_t)to, from, bytes, d->copies)
                          : grosr_cuda.copy_to_host(to, (CUdeviceptr)(uintptr_t)from, bytes, d->copies);
-        if (code == CUDA_SUCCESS)
-            code = grosr_cuda.stream_synchronize(d->copies);
+    if (code == CUDA_SUCCESS)
+        code = grosr_cuda.stream_synchronize(d->copies);
+    if (entered)
         grosr_cuda_leave();
-    }
     return code == CUDA_SUCCESS ? 0
                                 : grosr_cuda_fail(code, to_device ? "cannot write device memory"
                                                                   : "cannot read device memory");
@@ -397,6 +428,8 @@ const struct grosr_device_ops grosr_device_cuda = {
     .open = cuda_open,
     .describe = cuda_describe,
     .alloc = cuda_alloc,
+    .reserve = cuda_reserve,
+    .free_bytes = cuda_free_bytes,
     .copy = cuda_copy,
     .alloc_shared = cuda_alloc_shared,
     .share = cuda_share,

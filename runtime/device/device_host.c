@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+/* Pages of its own, which are zero and take no room before they are written to. */
 struct block {
     struct block *next;
+    size_t bytes;                        /* of the mapping */
     alignas(256) unsigned char memory[]; /* as struct grosr_control */
 };
 
@@ -93,18 +96,41 @@ static int host_open(struct grosr_device **device, uint32_t ordinal, const struc
     return 0;
 }
 
-static int host_alloc(struct grosr_device *device, size_t bytes, void **memory)
+static int host_reserve(struct grosr_device *device, size_t bytes, size_t alignment, void **memory)
 {
-    size_t size = (sizeof(struct block) + bytes + 255) / 256 * 256;
-    struct block *b = size < bytes ? NULL : (struct block *)aligned_alloc(256, size);
+    size_t size = sizeof(struct block) + alignment + bytes;
+    void *pages = size < bytes ? MAP_FAILED
+                               : mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (!b)
+    if (pages == MAP_FAILED)
         return grosr_fail(ENOMEM, "out of memory: %zu bytes", bytes);
-    memset(b, 0, size);
+    struct block *b = (struct block *)pages;
+    b->bytes = size;
     b->next = device->blocks;
     device->blocks = b;
-    *memory = b->memory;
+    *memory = (void *)(((uintptr_t)b->memory + alignment - 1) / alignment * alignment);
     return 0;
+}
+
+static int host_alloc(struct grosr_device *device, size_t bytes, void **memory)
+{
+    return host_reserve(device, bytes, 1, memory);
+}
+
+/* What the system could give to a new program without swapping, by its own estimate. */
+static uint64_t host_free_bytes(struct grosr_device *device)
+{
+    unsigned long long kib = 0;
+    char line[128];
+    FILE *f = fopen("/proc/meminfo", "re");
+
+    (void)device;
+    while (f && fgets(line, sizeof(line), f) && sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return kib * 1024;
 }
 
 static int host_copy(struct grosr_device *device, void *to, const void *from, size_t bytes, bool to_device)
@@ -162,7 +188,7 @@ static void host_close(struct grosr_device *device)
     while (device->blocks) {
         struct block *b = device->blocks;
         device->blocks = b->next;
-        free(b);
+        munmap(b, b->bytes);
     }
     free(device);
 }
@@ -172,6 +198,8 @@ const struct grosr_device_ops grosr_device_host = {
     .clock_is_host = true,
     .open = host_open,
     .alloc = host_alloc,
+    .reserve = host_reserve,
+    .free_bytes = host_free_bytes,
     .copy = host_copy,
     .alloc_shared = host_alloc_shared,
     .share = host_share,

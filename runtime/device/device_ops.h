@@ -27,6 +27,13 @@ struct grosr_device_ops {
     /* Zeroed memory of the device. Freed by close. */
     int (*alloc)(struct grosr_device *device, size_t bytes, void **device_memory);
 
+    /* Memory of the device that is not cleared, and on the host takes no room before it is used: for an
+     * arena. `alignment`: a power of two. Freed by close. */
+    int (*reserve)(struct grosr_device *device, size_t bytes, size_t alignment, void **device_memory);
+
+    /* Bytes that the device has free now. */
+    uint64_t (*free_bytes)(struct grosr_device *device);
+
     /* Copies to or from memory of the device, and waits until that is done, whether its kernel runs or not.
      * Any thread. */
     int (*copy)(struct grosr_device *device, void *to, const void *from, size_t bytes, bool to_device);

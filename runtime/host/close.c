@@ -83,6 +83,8 @@ static int finish_once(grosr *rt)
     pthread_mutex_lock(&rt->lock);
     rt->ended = true;
     pthread_mutex_unlock(&rt->lock);
+    if (!joined)
+        grosr_arena_publish(rt);
     if (rt->results)
         grosr_cancel_rest(rt);
     grosr_end_callbacks(rt);
@@ -141,6 +143,7 @@ static bool destroy(grosr *rt)
         grosr_session_unlink(rt->session);
         return false;
     }
+    grosr_arena_close(rt);
     if (rt->device)
         rt->ops->close(rt->device);
     grosr_session_close(rt->session);

@@ -13,6 +13,7 @@
 
 #define HOUSEKEEPING_NS 10000000u /* between clock snapshots */
 #define SNAPSHOT_TRIPS  64u
+#define HEAP_TICKS      10u /* of housekeeping, between looks at the heap */
 
 /* ---- the device ---- */
 
@@ -85,8 +86,11 @@ static void tick(void *owner)
 {
     grosr *rt = (grosr *)owner;
 
-    if (grosr_poll_device(rt) == 1)
-        grosr_compare_clocks(rt, GROSR_CLOCK_TIMEOUT_NS);
+    if (grosr_poll_device(rt) != 1)
+        return;
+    grosr_compare_clocks(rt, GROSR_CLOCK_TIMEOUT_NS);
+    if (++rt->ticks % HEAP_TICKS == 0)
+        grosr_arena_publish(rt);
 }
 
 int grosr_start_housekeeping(grosr *rt)

@@ -6,7 +6,7 @@
  *     close           stopping, finishing, closing
  *     submit          submission, cancellation
  *     complete        completion
- *     memory, housekeeping
+ *     memory, arena, housekeeping
  *     gate            who may enter; the host's events
  */
 #ifndef GROSR_INTERNAL_H
@@ -73,6 +73,7 @@ struct grosr {
     void *shared_host, *shared_device; /* grosr_shared() */
     unsigned char *memory;             /* grosr_device_memory() */
     size_t memory_bytes;
+    struct grosr_arena *arena; /* of the heap; NULL: none */
     uint32_t capacity_log2;
     uint32_t ports;
     uint32_t spins;
@@ -117,6 +118,7 @@ struct grosr {
     dev32 completion_end; /* nothing is retired any more */
 
     struct grosr_housekeeper housekeeper;
+    uint32_t ticks; /* the housekeeper's */
     struct grosr_clock_pinger pinger;
 };
 
@@ -140,6 +142,17 @@ void grosr_record(grosr *rt, uint32_t kind, uint64_t payload);
 
 /* Records in the trace that a call was refused, and returns `err`. */
 int grosr_refuse(grosr *rt, enum grosr_call call, int err);
+
+/* ---- arena.c ---- */
+
+/* Reserves the heap's memory, if one is wanted, and tells the kernel of it. */
+int grosr_arena_open(grosr *rt, const struct grosr_options *options, struct grosr_launch *launch);
+
+/* Publishes what the heap is like in the session, if it has been used since the last time. */
+void grosr_arena_publish(grosr *rt);
+
+/* In debug mode, prints what has not been freed. The kernel has ended; the device is still open. */
+void grosr_arena_close(grosr *rt);
 
 /* ---- housekeeping.c ---- */
 

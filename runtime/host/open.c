@@ -38,6 +38,8 @@ static int check_options(const struct grosr_options *o)
         return grosr_fail(EINVAL, "there is no trace level %d", (int)o->level);
     if ((uint32_t)o->overflow > GROSR_OVERFLOW_BLOCK)
         return grosr_fail(EINVAL, "there is no overflow policy %d", (int)o->overflow);
+    if (o->heap_flags & ~GROSR_HEAP_DEBUG)
+        return grosr_fail(EINVAL, "there are no heap flags %#x", o->heap_flags);
     if ((uint32_t)o->sharing > GROSR_SHARING_ONE_QUEUE)
         return grosr_fail(EINVAL, "there is no way of sharing %d", (int)o->sharing);
     return 0;
@@ -151,6 +153,9 @@ static int check_memory(const grosr *rt, const struct grosr_options *o)
     if (o->shared_bytes > host.memory_bytes)
         return grosr_fail(EINVAL, "%zu bytes of shared memory are more than this machine's %" PRIu64,
                           o->shared_bytes, host.memory_bytes);
+    if (o->heap_bytes != GROSR_HEAP_NONE && o->heap_bytes > rt->info.memory_bytes)
+        return grosr_fail(EINVAL, "a heap of %zu bytes is more than the %" PRIu64 " of %s", o->heap_bytes,
+                          rt->info.memory_bytes, rt->info.name);
     if (o->device_bytes > rt->info.memory_bytes)
         return grosr_fail(EINVAL, "%zu bytes of device memory are more than the %" PRIu64 " of %s",
                           o->device_bytes, rt->info.memory_bytes, rt->info.name);
@@ -194,6 +199,7 @@ static int create_session(grosr *rt, const struct grosr_options *o)
         .function_count = ids,
         .queues = &queue,
         .queue_count = 1,
+        .heaps = o->heap_bytes != GROSR_HEAP_NONE,
     };
     err = grosr_session_create(&rt->session, &s);
     free(names);
@@ -269,6 +275,9 @@ static int launch(grosr *rt, const struct grosr_options *o)
         rt->memory = (unsigned char *)memory;
         rt->memory_bytes = o->device_bytes;
     }
+    if ((err = grosr_arena_open(rt, o, &l)))
+        return err;
+    grosr_arena_publish(rt);
     return rt->ops->launch(rt->device, &l, o->sms);
 }
 

@@ -19,6 +19,8 @@
 
 #include "entry.h"
 
+#include "../alloc/heap_event.h"
+
 #define GROSR_WINDOW         128u
 #define GROSR_DEQUE_CAPACITY 2048u /* entries; a power of two, at least 2 * WINDOW */
 #define GROSR_FREE_NEAR      128u  /* frames in a worker's stack of free ones: in the warp's memory */
@@ -34,10 +36,11 @@ struct grosr_slot {
 /* A worker's memory that only its lanes share. */
 struct grosr_local {
     warp32 bottom, mid, top;
-    warp32 numbers;      /* tasks spawned, modulo 2^32 */
-    warp32 free_near;    /* entries of free_frame */
-    warp32 free_far;     /* and of the worker's part of device memory */
-    warp32 fresh_frames; /* frames of the worker's own that have never been used; counts down */
+    warp32 numbers;              /* tasks spawned, modulo 2^32 */
+    warp32 free_near;            /* entries of free_frame */
+    warp32 free_far;             /* and of the worker's part of device memory */
+    warp32 fresh_frames;         /* frames of the worker's own that have never been used; counts down */
+    struct grosr_heap_site heap; /* where the warp's heap events go */
     uint64_t tasks, busy_ns, spawned, shared; /* the worker's counters; lane 0's */
     uint64_t what[GROSR_WINDOW], b[GROSR_WINDOW], whose[GROSR_WINDOW];
     uint32_t count[GROSR_WINDOW];

@@ -59,8 +59,10 @@ struct grosr_launch {
     uint32_t frames_log2;      /* capacity of the rings that hold frames */
     struct grosr_frame *frame; /* frame[0] is not used */
     uint32_t frames;
-    struct grosr_slot *far; /* GROSR_DEQUE_CAPACITY a worker */
-    uint32_t *free_far;     /* GROSR_FREE_FAR a worker */
+    struct grosr_slot *far;             /* GROSR_DEQUE_CAPACITY a worker */
+    uint32_t *free_far;                 /* GROSR_FREE_FAR a worker */
+    struct grosr_heap heap;             /* heap.arena NULL: none */
+    struct grosr_heap_note *heap_notes; /* GROSR_HEAP_NOTES a worker; NULL: none */
 };
 
 GROSR_DEVICE struct grosr_share grosr_launch_share(struct grosr_share_ends *ends, dev256 *slots,

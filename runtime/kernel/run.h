@@ -153,9 +153,15 @@ GROSR_DEVICE void grosr_worker_record_end(struct grosr_worker *w, bool has, bool
                                           int status, uint64_t start, uint64_t end, uint64_t ran)
 {
     struct grosr_emitter *emit = &w->recorder.emit;
+    struct grosr_heap_site *notes = &w->deque.local->heap;
+    bool escaped = spawned && dev_ballot(task->escaped);
 
-    if (spawned)
-        grosr_worker_record_spawns(w, dev_ballot(task->escaped) ? start : end);
+    if (escaped)
+        grosr_worker_record_spawns(w, start);
+    if (emit->level >= GROSR_LEVEL_SPANS && dev_uniform(warp_load(&notes->noted)))
+        emit->at = grosr_worker_flush_notes(*emit, notes, start);
+    if (spawned && !escaped)
+        grosr_worker_record_spawns(w, end);
     if (emit->level >= GROSR_LEVEL_SPANS) {
         bool suspends = task->children || task->next != GROSR_TASK_NOTHING;
         grosr_emit_lanes(

@@ -39,6 +39,7 @@ GROSR_DEVICE void grosr_worker_run(const struct grosr_launch *launch, uint32_t i
     grosr_emit_open(&w.recorder.emit, &ring, &launch->trace, index);
     w.recorder.entry = &launch->trace.workers[index];
     w.recorder.emit.level = dev_shfl32(sys_load_relaxed(&launch->trace.header->level), 0);
+    grosr_worker_open_notes(&w);
     if (dev_lane() == 0)
         sys_store_relaxed(&w.recorder.entry->sm, dev_sm() + 1);
     grosr_record_state(&w.recorder, GROSR_EV_WORKER_START, dev_sm(), dev_clock_ns());

@@ -141,6 +141,52 @@ GROSR_DEVICE void grosr_worker_wait(struct grosr_worker *w)
         grosr_worker_give_back(w->launch, w->deque.local, w->index);
 }
 
+/* Where the notes of the heap's users go, whose lanes do not write to the worker's ring themselves. */
+GROSR_DEVICE void grosr_worker_open_notes(struct grosr_worker *w)
+{
+    struct grosr_heap_site *site = &w->deque.local->heap;
+
+    if (dev_lane() == 0) {
+        site->notes = w->launch->heap_notes + (size_t)w->index * GROSR_HEAP_NOTES;
+        warp_store(&site->noted, 0);
+        site->level = w->launch->heap_notes ? w->recorder.emit.level : (uint32_t)GROSR_LEVEL_OFF;
+        site->worker = w->index;
+    }
+    dev_syncwarp();
+}
+
+/*
+ * Moves the notes into the worker's ring: none is before `time_ns`, and their times are put in order, since
+ * lanes take a place and look at the clock one after the other. Notes that found no place count as events
+ * that were dropped there. Returns where the emitter goes on.
+ */
+GROSR_DEVICE_COLD struct grosr_cursor grosr_worker_flush_notes(struct grosr_emitter e,
+                                                               struct grosr_heap_site *site, uint64_t time_ns)
+{
+    uint32_t noted = warp_load(&site->noted), n = noted < GROSR_HEAP_NOTES ? noted : GROSR_HEAP_NOTES;
+    uint64_t of = UINT64_MAX;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct grosr_heap_note *note = &site->notes[i];
+        uint64_t when = dev_load_relaxed(&note->when), task = dev_load_relaxed(&note->task);
+        uint64_t later = (when - time_ns) & GROSR_TIME_MASK;
+        if (later <= GROSR_TIME_MASK / 2)
+            time_ns += later;
+        time_ns = dev_shfl64(time_ns, 0);
+        if (dev_uniform(task != of))
+            grosr_emit_at(&e, GROSR_EV_HEAP_TASK, task, time_ns);
+        of = task;
+        grosr_emit_at(&e, (uint32_t)(when >> GROSR_KIND_SHIFT), dev_load_relaxed(&note->payload), time_ns);
+    }
+    if (noted > n)
+        e.at = grosr_emit_lose(e.ring, e.at, noted - n, time_ns);
+    dev_syncwarp();
+    if (dev_lane() == 0)
+        warp_store(&site->noted, 0);
+    dev_syncwarp();
+    return e.at;
+}
+
 /* Switches the trace level: spans that are open end under the old one. */
 GROSR_DEVICE void grosr_worker_set_level(struct grosr_worker *w, uint32_t level)
 {
@@ -150,6 +196,7 @@ GROSR_DEVICE void grosr_worker_set_level(struct grosr_worker *w, uint32_t level)
     if (w->recorder.emit.level >= GROSR_LEVEL_SPANS)
         grosr_emit_at(&w->recorder.emit, GROSR_EV_LEVEL, level, dev_clock_ns());
     w->recorder.emit.level = level;
+    grosr_worker_open_notes(w);
 }
 
 /* Records which numbers have been spawned since the last time, at `time_ns`: none of them started before. */

@@ -44,6 +44,7 @@
     X(stream_query, "cuStreamQuery", (CUstream))                                                             \
     X(stream_synchronize, "cuStreamSynchronize", (CUstream))                                                 \
     X(memory_alloc, "cuMemAlloc_v2", (CUdeviceptr *, size_t))                                                \
+    X(memory_info, "cuMemGetInfo_v2", (size_t *, size_t *))                                                  \
     X(memory_free, "cuMemFree_v2", (CUdeviceptr))                                                            \
     X(memory_set, "cuMemsetD8Async", (CUdeviceptr, unsigned char, size_t, CUstream))                         \
     X(host_alloc, "cuMemHostAlloc", (void **, size_t, unsigned))                                             \

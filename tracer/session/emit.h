@@ -270,6 +270,25 @@ GROSR_DEVICE void grosr_emit_lanes(struct grosr_emitter *e, bool has, uint32_t k
     }
 }
 
+/* Counts n events of the warp that could not even be brought here as dropped, at time_ns. Returns where
+ * recording goes on. */
+GROSR_DEVICE struct grosr_cursor grosr_emit_lose(struct grosr_emit_ring *r, struct grosr_cursor c, uint64_t n,
+                                                 uint64_t time_ns)
+{
+    r->dropped += n;
+    if (dev_lane() == 0)
+        sys_store_relaxed(&r->entry->dropped, r->dropped);
+    if (r->resume) /* the next marker counts them too */
+        return c;
+    struct grosr_pair m = grosr_emit_pack(&c, GROSR_EV_LOST, time_ns, r->dropped - r->marked);
+    r->marked = r->dropped;
+    r->markers++;
+    if (dev_lane() == 0)
+        sys_store_relaxed(&r->entry->markers, r->markers);
+    c.next = sys_append_pair_if(c.next, dev_lane() == 0, m.lo, m.hi);
+    return grosr_emit_at_limit(&c) ? grosr_emit_slow(r, c) : c;
+}
+
 /* Publishes the final counts. Nothing is recorded afterwards. */
 GROSR_DEVICE void grosr_emit_close(struct grosr_emitter *e)
 {
