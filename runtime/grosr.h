@@ -72,7 +72,7 @@ typedef struct grosr grosr;
 /* The built-in task functions, by id. */
 enum grosr_function {
 #define GROSR_FUNCTION_ID(id, NAME, name, effects, text) GROSR_FN_##NAME = id,
-    GROSR_BUILT_IN_TASKS(GROSR_FUNCTION_ID)
+    GROSR_BUILT_IN_TASKS(GROSR_FUNCTION_ID) GROSR_BUILT_IN_HEAP_TASKS(GROSR_FUNCTION_ID)
 #undef GROSR_FUNCTION_ID
 };
 

@@ -39,4 +39,12 @@
          "a window of the dependent tasks of the grid at b, then the next one")                            \
     TASK(21, STAGE, stage, WRITES, "cell a of the grid at b, then signals the cells that need it")
 
+/* Those that use the heap, for the workload churn: of a program of their own, with the ones above. */
+#define GROSR_BUILT_IN_HEAP_TASKS(TASK)                                                                 \
+    TASK(50, CHURN, churn, WRITES, "replaces blocks of the table at b by new ones, and checks the old") \
+    TASK(51, EMPTY, empty, WRITES, "frees the blocks of a part of the table at b")                      \
+    TASK(52, GROW, grow, WRITES,                                                                        \
+         "allocates a node of a tree of a levels, its address at b, and its children")                  \
+    TASK(53, FOLD, fold, WRITES, "sums up the node at b and frees its children")
+
 #endif

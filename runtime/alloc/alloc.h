@@ -62,7 +62,7 @@ GROSR_DEVICE int grosr_heap_free(struct grosr_heap_user u, void *p)
 
     if (!p)
         return 0;
-    error = grosr_block_find(u.heap, p, &b);
+    error = grosr_debug_find(u.heap, p, &b);
     if (!error && u.heap->flags & GROSR_HEAP_DEBUG)
         error = grosr_debug_return(u, p, b);
     else if (!error && u.heap->arena + b.offset != (unsigned char *)p)
@@ -81,7 +81,7 @@ GROSR_DEVICE uint64_t grosr_heap_usable_size(struct grosr_heap_user u, const voi
 {
     struct grosr_block b;
 
-    if (!p || grosr_block_find(u.heap, p, &b))
+    if (!p || grosr_debug_find(u.heap, p, &b))
         return 0;
     struct grosr_heap_guard *guard = (struct grosr_heap_guard *)(void *)(u.heap->arena + b.offset);
     uint64_t inside = (uint64_t)((const unsigned char *)p - (const unsigned char *)guard);

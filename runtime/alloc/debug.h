@@ -50,7 +50,7 @@ GROSR_DEVICE bool grosr_debug_is_zone(const unsigned char *from, const unsigned 
 GROSR_DEVICE_COLD void *grosr_debug_take(struct grosr_heap_user u, uint64_t size, uint64_t alignment)
 {
     uint64_t front = alignment > GROSR_GUARD_FRONT ? alignment : GROSR_GUARD_FRONT, bytes;
-    struct grosr_block b;
+    struct grosr_block b = {};
     unsigned char *start;
 
     if (size > UINT64_MAX - front - 16 ||
@@ -69,6 +69,27 @@ GROSR_DEVICE_COLD void *grosr_debug_take(struct grosr_heap_user u, uint64_t size
     grosr_debug_fill(start + front, start + front + size, GROSR_POISON_NEW);
     grosr_debug_fill(start + front + size, start + bytes, GROSR_POISON_ZONES);
     return start + front;
+}
+
+/*
+ * As grosr_block_find(), for a pointer of the user's. Where that is aligned to chunks, `front` is too, and
+ * the block begins as many chunks before.
+ */
+GROSR_DEVICE enum grosr_heap_error_kind grosr_debug_find(const struct grosr_heap *h, const void *p,
+                                                         struct grosr_block *b)
+{
+    enum grosr_heap_error_kind error = grosr_block_find(h, p, b);
+    uint64_t offset = (uint64_t)((uintptr_t)p - (uintptr_t)h->arena);
+
+    if (error != GROSR_HEAP_FREE_TWICE || !(h->flags & GROSR_HEAP_DEBUG) || offset % GROSR_CHUNK_BYTES)
+        return error;
+    for (uint64_t front = GROSR_CHUNK_BYTES; front <= offset; front *= 2) {
+        const unsigned char *start = h->arena + offset - front;
+        if (!grosr_block_find(h, start, b) && b->kind == GROSR_CHUNK_LARGE &&
+            dev_load_relaxed(&((const struct grosr_heap_guard *)(const void *)start)->front) == front)
+            return (enum grosr_heap_error_kind)0;
+    }
+    return error;
 }
 
 /* Frees the user's block at p, in `b`. 0, or the reason why it cannot be. */

@@ -9,4 +9,7 @@
 /* The program that a runtime runs when grosr_open() is given none. */
 const struct grosr_program *grosr_built_in(void);
 
+/* The same, with the functions that use the heap (GROSR_BUILT_IN_HEAP_TASKS). */
+const struct grosr_program *grosr_built_in_services(void);
+
 #endif

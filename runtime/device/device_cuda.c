@@ -167,12 +167,25 @@ static void cuda_close(struct grosr_device *d)
     pthread_mutex_unlock(&lock);
 }
 
+/* A kernel of blocks of at most so many threads, one of whose warps is the service warp, has fewer workers.
+ */
+static void limit_workers(struct grosr_device_info *info, uint32_t threads)
+{
+    uint32_t per_sm = threads / info->lanes - 1;
+
+    if (info->max_workers > info->sms * per_sm)
+        info->max_workers = info->sms * per_sm;
+    if (info->default_workers > info->max_workers)
+        info->default_workers = info->max_workers;
+}
+
 /* In the device's context. */
-static int load_kernel(struct grosr_device *d, const struct grosr_program *program)
+static int load_kernel(struct grosr_device *d, const struct grosr_program *program,
+                       struct grosr_device_info *info)
 {
     const struct grosr_device *other;
     CUresult code = CUDA_SUCCESS;
-    int threads;
+    int threads = 0;
 
     if (program->cuda_kernel) {
         void *function;
@@ -191,6 +204,8 @@ static int load_kernel(struct grosr_device *d, const struct grosr_program *progr
     }
     if (code == CUDA_SUCCESS) /* loads it now, were it to be loaded lazily */
         code = grosr_cuda.function_get(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, d->kernel);
+    if (code == CUDA_SUCCESS && (uint32_t)threads >= 2 * info->lanes)
+        limit_workers(info, (uint32_t)threads);
     if (code == CUDA_SUCCESS)
         code = grosr_cuda.stream_create(&d->stream, CU_STREAM_NON_BLOCKING);
     if (code == CUDA_SUCCESS)
@@ -225,7 +240,7 @@ static int cuda_open(struct grosr_device **out, uint32_t ordinal, const struct g
     devices = d;
     code = grosr_cuda_enter(d->context);
     if (code == CUDA_SUCCESS) {
-        err = load_kernel(d, program);
+        err = load_kernel(d, program, info);
         grosr_cuda_leave();
     } else {
         err = grosr_cuda_fail(code, "cannot open the CUDA device");

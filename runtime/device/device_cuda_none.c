@@ -19,6 +19,8 @@ uint32_t grosr_cuda_devices(struct grosr_device_info *devices, uint32_t first, u
 /* Never loaded. */
 extern const unsigned char grosr_kernel_fatbin[];
 const unsigned char grosr_kernel_fatbin[] = {0};
+extern const unsigned char grosr_kernel_services_fatbin[];
+const unsigned char grosr_kernel_services_fatbin[] = {0};
 
 static int none_open(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,
                      struct grosr_device_info *info)

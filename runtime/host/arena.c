@@ -255,16 +255,16 @@ static void print_leaks(const grosr *rt, const struct leaks *l)
     for (uint32_t i = 0; i < l->functions; i++) {
         const struct leak *k = &l->leak[i];
         const char *name = grosr_session_name(rt->session, GROSR_NAME_FUNCTION, k->function);
+        char number[16];
+        snprintf(number, sizeof(number), "%u", k->function);
         if (k->function == 0xffffu)
             fprintf(stderr, "grosr:   %" PRIu64 " blocks, %" PRIu64 " bytes: allocated by no task\n",
                     k->blocks, k->bytes);
         else
             fprintf(stderr,
-                    "grosr:   %" PRIu64 " blocks, %" PRIu64
-                    " bytes: allocated by the task function %s%u%s%s%s"
-                    " (such as task %" PRIu64 " on worker %" PRIu64 ")\n",
-                    k->blocks, k->bytes, name ? "" : "number ", name ? 0 : k->function, name ? " '" : "",
-                    name ? name : "", name ? "'" : "", k->task, k->worker);
+                    "grosr:   %" PRIu64 " blocks, %" PRIu64 " bytes: allocated by the task function %s, "
+                    "such as task %" PRIu64 " on worker %" PRIu64 "\n",
+                    k->blocks, k->bytes, name ? name : number, k->task, k->worker);
     }
     if (l->damaged)
         fprintf(stderr, "grosr: of %" PRIu64 " blocks more, the guards in front were written to\n",

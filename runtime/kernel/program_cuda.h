@@ -11,7 +11,17 @@
 #define GROSR_KERNEL static __global__
 #endif
 
-GROSR_KERNEL void __launch_bounds__(384, 1) grosr_kernel(const __grid_constant__ struct grosr_launch launch)
+/*
+ * Warps of a block at most, the service warp among them: 12, for each of which there are 168 registers. A
+ * program whose task functions need more, those that use the heap among them, defines 8: then there are
+ * 255.
+ */
+#ifndef GROSR_KERNEL_WARPS
+#define GROSR_KERNEL_WARPS 12
+#endif
+
+GROSR_KERNEL void __launch_bounds__(32 * GROSR_KERNEL_WARPS, 1)
+    grosr_kernel(const __grid_constant__ struct grosr_launch launch)
 {
     extern __shared__ struct grosr_local locals[]; /* one a worker */
     uint32_t warp = threadIdx.x / GROSR_LANES, last = blockDim.x / GROSR_LANES - 1;

@@ -3,14 +3,25 @@
  */
 #include "workload.h"
 
+#include "../builtin/built_in.h"
 #include "../builtin/functions.h"
 
 const struct grosr_workload grosr_workloads[] = {
-    {"arith",
-     "Experiment 0: add and multiply tasks fed by the CPU to the running kernel, every result checked", 0,
-     grosr_run_arith},
-    {"spawn", "tasks that spawn trees of tasks, every tree's result checked", 0, grosr_run_spawn},
-    {"pipeline", "dependent tasks: wavefronts over stages and items, every step's result checked",
-     GROSR_PIPELINES_UNDER_WAY *GROSR_GRID_BYTES, grosr_run_pipeline},
-    {NULL, NULL, 0, NULL},
+    {.name = "arith",
+     .description =
+         "Experiment 0: add and multiply tasks fed by the CPU to the running kernel, every result checked",
+     .run = grosr_run_arith},
+    {.name = "spawn",
+     .description = "tasks that spawn trees of tasks, every tree's result checked",
+     .run = grosr_run_spawn},
+    {.name = "pipeline",
+     .description = "dependent tasks: wavefronts over stages and items, every step's result checked",
+     .shared_bytes = GROSR_PIPELINES_UNDER_WAY * GROSR_GRID_BYTES,
+     .run = grosr_run_pipeline},
+    {.name = "churn",
+     .description = "tasks that allocate and free device memory of changing sizes, every block checked",
+     .device_bytes = (GROSR_CHURN_PLACES + 1) * sizeof(uint64_t),
+     .program = grosr_built_in_services,
+     .run = grosr_run_churn},
+    {.name = NULL},
 };

@@ -30,7 +30,9 @@ struct grosr_workload_result {
 struct grosr_workload {
     const char *name;
     const char *description; /* one line */
-    size_t shared_bytes;     /* the runtime's option that it needs */
+    size_t shared_bytes;     /* the runtime's options that it needs */
+    size_t device_bytes;
+    const struct grosr_program *(*program)(void); /* NULL: the built-in one */
 
     /* 0 when it ran to its end, right or wrong; -ECANCELED: stopped; or the runtime's error. */
     int (*run)(grosr *runtime, const struct grosr_workload_options *options,
@@ -94,6 +96,10 @@ int grosr_run_spawn(grosr *runtime, const struct grosr_workload_options *options
 int grosr_run_pipeline(grosr *runtime, const struct grosr_workload_options *options,
                        struct grosr_workload_result *result);
 
+int grosr_run_churn(grosr *runtime, const struct grosr_workload_options *options,
+                    struct grosr_workload_result *result);
+
 #define GROSR_PIPELINES_UNDER_WAY 128u
+#define GROSR_CHURN_PLACES        (1u << 16)
 
 #endif

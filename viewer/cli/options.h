@@ -33,6 +33,8 @@ struct grosr_arguments {
     uint32_t sms;                 /* --sms N; 0: all */
     enum grosr_level level;       /* --level off|counters|spans|full; default spans */
     uint32_t ring;                /* --ring N, events in a warp's ring; 0: not given, sized by the runtime */
+    uint32_t heap;                /* --heap MIB; 0: not given, sized by the runtime */
+    bool heap_debug;              /* --heap-debug */
     enum grosr_overflow overflow; /* --overflow drop|overwrite|block; default AUTO */
     double seconds;               /* --seconds S: repeat the workload for S seconds; 0: once */
     bool list;                    /* --list */
@@ -71,6 +73,8 @@ enum option_id {
     OPTION_LEVEL,
     OPTION_RING,
     OPTION_OVERFLOW,
+    OPTION_HEAP,
+    OPTION_HEAP_DEBUG,
     OPTION_LIST,
     OPTION_ATTACH,
     OPTION_REMOVE,

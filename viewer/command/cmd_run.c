@@ -246,6 +246,10 @@ int cmd_run(const struct grosr_arguments *a)
     options.overflow = a->overflow;
     options.ring_events = a->ring;
     options.shared_bytes = w->shared_bytes;
+    options.device_bytes = w->device_bytes;
+    options.program = w->program ? w->program() : NULL;
+    options.heap_bytes = (size_t)a->heap << 20;
+    options.heap_flags = a->heap_debug ? GROSR_HEAP_DEBUG : 0;
     signals_catch(on_signal);
     if (a->output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a->output))
