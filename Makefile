@@ -92,7 +92,8 @@ TESTED_tsan    := stress
 TESTED := $(if $(filter-out 1,$(LANES)),stress,$(or $(TESTED_$(VARIANT)),unit stress cuda fuzz))
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
 TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda) \
-                   $B/tests/traced/libnvidia-ml.so.1 $B/tests/traced/sessions $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
+                   $B/tests/traced/libnvidia-ml.so.1 $B/tests/traced/sessions $B/tests/traced/heap \
+                   $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
@@ -236,8 +237,8 @@ $B/tests/traced/%: tests/traced/%.c Makefile
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -isystem $(CUDA_HOME)/include -MMD -MP -MF $@.d -o $@ $< -ldl
 
-# This one hosts sessions.
-$B/tests/traced/sessions: tests/traced/sessions.c $B/libgrosr.a Makefile
+# These host sessions.
+$B/tests/traced/sessions $B/tests/traced/heap: $B/tests/traced/%: tests/traced/%.c $B/libgrosr.a Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $B/libgrosr.a $(LDLIBS_TRACER)

@@ -104,9 +104,9 @@ SELECT time AS start, time AS end, 'GPU memory used' AS name, session AS a, heap
 UNION ALL SELECT time, time, 'GPU memory requested', session, heap, 1, NULL, NULL, 0, requested_bytes, 'bytes' FROM fragmentation
 UNION ALL SELECT time, time, 'GPU memory reserved', session, heap, 2, NULL, NULL, 0, reserved_bytes, 'bytes' FROM fragmentation
 UNION ALL SELECT time, time, 'GPU memory internal fragmentation', session, heap, 3, NULL, NULL, 0,
-                 100 * internal_fragmentation, '%' FROM fragmentation
+                 round(100 * internal_fragmentation, 2), '%' FROM fragmentation
 UNION ALL SELECT time, time, 'GPU memory external fragmentation', session, heap, 4, NULL, NULL, 0,
-                 100 * external_fragmentation, '%' FROM fragmentation;
+                 round(100 * external_fragmentation, 2), '%' FROM fragmentation;
 
 CREATE TEMP VIEW export_heap_errors AS  -- b: the worker
 SELECT time AS start, time AS end, error AS name, session AS a, worker AS b, NULL AS c, NULL AS d, NULL AS flow, 0 AS role,

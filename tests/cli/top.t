@@ -53,7 +53,9 @@ fields($j->{tasks}, 'tasks', qw(enqueued completed run spawned shared done done_
 is($j->{tasks}{spawned}, 0, 'tasks: arith spawns none');
 cmp_ok($j->{tasks}{done}, '>=', $j->{tasks}{completed}, 'tasks: none is completed and not done');
 fields($j->{trace}, 'trace', qw(written read dropped overwritten));
-ok(exists $j->{$_} && !defined $j->{$_}, "$_: null, for it does not exist yet") for qw(allocator syscalls stalls);
+ok(exists $j->{$_} && !defined $j->{$_}, "$_: null, for it does not exist yet") for qw(syscalls stalls);
+fields($j->{allocator}, 'allocator', qw(arena_bytes reserved_bytes requested_bytes live internal_fragmentation external_fragmentation));
+is(ref $j->{allocator}{classes}, 'ARRAY', 'allocator: classes');
 
 # ---- the counters agree with each other, however often one looks ----
 

@@ -49,6 +49,15 @@ static void make_model(struct model *m, unsigned round)
     m->tasks.per_s = round % 2 ? 1e30 : NAN;
     m->tasks.done = UINT64_MAX;
     m->tasks.spawned = any(2) ? UINT64_MAX : 0;
+    uint64_t *word = (uint64_t *)&m->heap.count; /* all is within the ranges of grosr_heap_read() */
+    for (size_t i = 0; i < GROSR_HEAP_WORDS; i++)
+        word[i] = any(2) ? any(UINT64_C(1) << 50) : any(10);
+    m->heap.count.classes = any(GROSR_HEAP_CLASSES_MAX + 1);
+    m->heap.known = any(3);
+    m->heap.age_ns = any(2) ? UINT64_MAX : 0;
+    m->heap.mallocs_per_s = any(2) ? 1e30 : NAN;
+    for (uint32_t i = 0; i < GROSR_HEAP_CLASSES_MAX; i++)
+        m->heap.order[i] = (uint8_t)i;
     m->samples = round * 50;
     for (uint32_t i = 0; i < MODEL_HISTORY; i++)
         m->history[i] = any(2) ? 0 : (double)any(1000000);

@@ -24,24 +24,6 @@ void grosr_source_sample_heaps(struct grosr_source *s, struct grosr_batch *b)
     }
 }
 
-static uint64_t mallocs(const struct grosr_heap_counters *c)
-{
-    uint64_t sum = c->large.mallocs;
-
-    for (uint64_t i = 0; i < c->classes; i++)
-        sum += c->class_[i].mallocs;
-    return sum;
-}
-
-static uint64_t frees(const struct grosr_heap_counters *c)
-{
-    uint64_t sum = c->large.frees;
-
-    for (uint64_t i = 0; i < c->classes; i++)
-        sum += c->class_[i].frees;
-    return sum;
-}
-
 static bool is_same(const struct grosr_heap_class *a, const struct grosr_heap_class *b)
 {
     return a->slabs == b->slabs && a->used == b->used && a->mallocs == b->mallocs && a->frees == b->frees &&
@@ -64,8 +46,8 @@ int grosr_source_write_heap(struct grosr_source *s, struct grosr_store *store,
                         (int64_t)grosr_heap_requested_bytes(c),
                         (int64_t)c->largest_bytes,
                         (int64_t)grosr_heap_live(c),
-                        (int64_t)mallocs(c),
-                        (int64_t)frees(c),
+                        (int64_t)grosr_heap_mallocs(c),
+                        (int64_t)grosr_heap_frees(c),
                         (int64_t)grosr_heap_failures(c),
                         (int64_t)grosr_heap_bad_frees(c)};
     int err = grosr_store_row(store, GROSR_TABLE_HEAP_SAMPLE, values);

@@ -62,7 +62,7 @@ static void limit_class(struct grosr_heap_class *k, const struct grosr_heap_coun
 {
     limit(&k->slot_bytes, c->arena_bytes);
     limit(&k->used, k->slot_bytes ? c->arena_bytes / k->slot_bytes : 0);
-    limit(&k->slots, c->arena_bytes);
+    limit(&k->slots, k->slot_bytes ? c->chunk_bytes / k->slot_bytes : 0);
     limit(&k->slabs, c->slab_chunks);
     limit(&k->slabs_max, c->arena_bytes);
     limit(&k->mallocs, COUNT_MAX);

@@ -158,6 +158,25 @@ GROSR_DEVICE double grosr_heap_external_fragmentation(const struct grosr_heap_co
     return c->largest_bytes < unused ? 1 - (double)c->largest_bytes / (double)unused : 0;
 }
 
+/* Blocks that were ever allocated, and that were ever freed. */
+GROSR_DEVICE uint64_t grosr_heap_mallocs(const struct grosr_heap_counters *c)
+{
+    uint64_t mallocs = c->large.mallocs;
+
+    for (uint64_t i = 0; i < c->classes; i++)
+        mallocs += c->class_[i].mallocs;
+    return mallocs;
+}
+
+GROSR_DEVICE uint64_t grosr_heap_frees(const struct grosr_heap_counters *c)
+{
+    uint64_t frees = c->large.frees;
+
+    for (uint64_t i = 0; i < c->classes; i++)
+        frees += c->class_[i].frees;
+    return frees;
+}
+
 /* Requests that found no memory, ever. */
 GROSR_DEVICE uint64_t grosr_heap_failures(const struct grosr_heap_counters *c)
 {

@@ -13,6 +13,7 @@
 #include "../show/table.h"
 #include "../cli/text.h"
 #include "../../tracer/clock/clock.h"
+#include "../../tracer/session/heap_counters.h"
 #include "../../tracer/session/level.h"
 #include "../../tracer/store/store.h"
 #include "../../tracer/base/version.h"
@@ -94,6 +95,8 @@ struct session_facts {
     uint32_t workers, level, collector_pid;
     uint64_t uptime_ns;
     bool alive;
+    bool has_heap; /* a GPU memory allocator, whose counters are known */
+    struct grosr_heap_counters heap;
 };
 
 static void gather_session(struct session_facts *f, struct grosr_session_id id)
@@ -118,6 +121,7 @@ static void gather_session(struct session_facts *f, struct grosr_session_id id)
     f->level = sys_load_relaxed(&live->level);
     f->collector_pid = sys_load_relaxed(&live->collector_pid);
     f->uptime_ns = now > h->start_mono_ns ? now - h->start_mono_ns : 0;
+    f->has_heap = grosr_heap_read(session, 0, &f->heap);
     snprintf(f->state, sizeof(f->state), "%s", target_state(session));
     if (grosr_session_truncated(session)) {
         f->known = false;
@@ -126,10 +130,39 @@ static void gather_session(struct session_facts *f, struct grosr_session_id id)
     grosr_session_close(session);
 }
 
+/* Reserved and all bytes of the arena. */
+static const char *heap_text(char *to, size_t size, const struct grosr_heap_counters *c)
+{
+    char reserved[16], arena[16];
+
+    snprintf(to, size, "%s/%s", text_count(reserved, sizeof(reserved), (double)grosr_heap_reserved_bytes(c)),
+             text_count(arena, sizeof(arena), (double)c->arena_bytes));
+    return to;
+}
+
+static void write_heap(struct json *j, const struct session_facts *f)
+{
+    const struct grosr_heap_counters *c = &f->heap;
+
+    if (!f->has_heap) {
+        json_null(j, "allocator");
+        return;
+    }
+    json_object(j, "allocator");
+    json_uint(j, "arena_bytes", c->arena_bytes);
+    json_uint(j, "reserved_bytes", grosr_heap_reserved_bytes(c));
+    json_uint(j, "requested_bytes", grosr_heap_requested_bytes(c));
+    json_uint(j, "live", grosr_heap_live(c));
+    json_uint(j, "failures", grosr_heap_failures(c));
+    json_uint(j, "bad_frees", grosr_heap_bad_frees(c));
+    json_bool(j, "debug", c->flags & GROSR_HEAP_DEBUG);
+    json_close(j);
+}
+
 static int print_sessions(const struct session_facts *facts, int sessions)
 {
     static const char *const names[] = {"pid",   "index",  "program",   "device", "workers",
-                                        "level", "uptime", "collector", "state"};
+                                        "level", "uptime", "collector", "memory", "state"};
     struct table *table;
     int err;
 
@@ -137,13 +170,13 @@ static int print_sessions(const struct session_facts *facts, int sessions)
         puts("none; `grosr run` starts one");
         return 0;
     }
-    err = table_begin(&table, stdout, GROSR_FORMAT_TABLE, 9, names);
+    err = table_begin(&table, stdout, GROSR_FORMAT_TABLE, 10, names);
     if (err)
         return err;
     for (int i = 0; i < sessions && !err; i++) {
         const struct session_facts *f = &facts[i];
-        char uptime[16];
-        struct table_cell cells[9] = {number_cell(f->pid), number_cell(f->index)};
+        char uptime[16], memory[40];
+        struct table_cell cells[10] = {number_cell(f->pid), number_cell(f->index)};
         if (f->known) {
             cells[2] = text_cell(f->program);
             cells[3] = text_cell(f->device);
@@ -154,7 +187,9 @@ static int print_sessions(const struct session_facts *facts, int sessions)
             cells[6] = text_cell(text_duration(uptime, sizeof(uptime), (double)f->uptime_ns));
         if (f->collector_pid)
             cells[7] = number_cell(f->collector_pid);
-        cells[8] = text_cell(f->state);
+        if (f->has_heap)
+            cells[8] = text_cell(heap_text(memory, sizeof(memory), &f->heap));
+        cells[9] = text_cell(f->state);
         err = table_row(table, cells);
     }
     table_end(table);
@@ -179,6 +214,7 @@ static void write_sessions(struct json *j, const struct session_facts *facts, in
             json_string(j, "level", grosr_level_name(f->level));
             json_uint(j, "uptime_ns", f->uptime_ns);
             json_uint(j, "collector_pid", f->collector_pid);
+            write_heap(j, f);
         }
         json_close(j);
     }
@@ -251,6 +287,14 @@ static const char chunks_sql[] =
     " (SELECT value AS raw_bytes FROM GROSR_META WHERE key = 'chunk_raw_bytes'),"
     " (SELECT value AS bytes FROM GROSR_META WHERE key = 'chunk_bytes') WHERE key = 'chunk_events'";
 
+/* The GPU memory allocators, as their counters stood at the end. */
+static const char memory_sql[] =
+    "SELECT h.session, h.arena_bytes, h.chunks_max * h.chunk_bytes AS max_reserved_bytes, f.reserved_bytes,"
+    " f.requested_bytes, f.live, f.internal_fragmentation, f.external_fragmentation, f.mallocs, f.frees,"
+    " f.failures, f.bad_frees, h.debug"
+    " FROM GROSR_HEAP h LEFT JOIN fragmentation f ON f.heap = h.heap AND f.time ="
+    " (SELECT max(time) FROM GROSR_HEAP_SAMPLE s WHERE s.heap = h.heap) ORDER BY h.heap";
+
 static const struct {
     const char *name, *sql;
 } row_counts[] = {
@@ -262,6 +306,9 @@ static const struct {
     {"queue_samples", "SELECT count(*) FROM GROSR_QUEUE_SAMPLE"},
     {"clock_snapshots", "SELECT count(*) FROM GROSR_CLOCK"},
     {"losses", "SELECT count(*) FROM GROSR_LOSS"},
+    {"heap_events", "SELECT count(*) FROM GROSR_HEAP_EVENT"},
+    {"heap_errors", "SELECT count(*) FROM GROSR_HEAP_ERROR"},
+    {"heap_samples", "SELECT count(*) FROM GROSR_HEAP_SAMPLE"},
     {"ranges", "SELECT count(*) FROM GROSR_RANGE"},
     {"counters", "SELECT count(*) FROM GROSR_COUNTER"},
     {"kernels", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL"},
@@ -301,6 +348,18 @@ static int print_notes(sqlite3 *db)
     return query_print(db, notes_sql, GROSR_FORMAT_TABLE);
 }
 
+/* Most traces have none. */
+static int print_memory(sqlite3 *db)
+{
+    int64_t heaps = 0;
+    int code = query_integer(db, "SELECT count(*) FROM GROSR_HEAP", &heaps);
+
+    if (code || !heaps)
+        return code;
+    printf("\nGPU MEMORY\n");
+    return query_print(db, memory_sql, GROSR_FORMAT_TABLE);
+}
+
 static int print_trace(sqlite3 *db, const char *path, const int64_t *counts)
 {
     static const char *const names[] = {"rows", "count"};
@@ -317,6 +376,8 @@ static int print_trace(sqlite3 *db, const char *path, const int64_t *counts)
     printf("\nFUNCTIONS\n");
     if (!code)
         code = query_print(db, canned_sql("functions"), GROSR_FORMAT_TABLE);
+    if (!code)
+        code = print_memory(db);
     printf("\nBACKLOG, IN CHUNKS\n");
     if (!code)
         code = query_print(db, chunks_sql, GROSR_FORMAT_TABLE);
@@ -351,6 +412,8 @@ static int write_trace(sqlite3 *db, const char *path, const int64_t *counts)
         code = query_json(db, "SELECT key, value FROM GROSR_META ORDER BY key", &j, "meta");
     if (!code)
         code = query_json(db, notes_sql, &j, "notes");
+    if (!code)
+        code = query_json(db, memory_sql, &j, "allocators");
     json_object(&j, "rows");
     for (int i = 0; i < ROW_COUNTS; i++)
         json_int(&j, row_counts[i].name, counts[i]);

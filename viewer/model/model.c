@@ -1,31 +1,13 @@
-#include "model.h"
+#include "model_parts.h"
 
-#include "../../tracer/clock/clock.h"
 #include "../../tracer/base/error.h"
 #include "../../tracer/session/ring.h"
-#include "../../tracer/session/worker_state.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What is remembered of a worker from sample to sample. */
-struct worker_memory {
-    struct grosr_worker_state state;
-    uint64_t busy_ns; /* ended tasks, and the one that runs up to the sample */
-};
-
-struct model_source {
-    const struct grosr_session *session;
-    struct grosr_clock clock;
-    struct worker_memory *worker;
-    uint64_t *sm_busy_ns;     /* by SM, in this interval */
-    uint64_t sampled_ns;      /* when, host clock; 0: not yet */
-    uint64_t done, completed; /* tasks, at that time */
-    struct model model;
-};
 
 int model_open(struct model_source **out, const struct grosr_session *session)
 {
@@ -228,6 +210,7 @@ const struct model *model_sample(struct model_source *s)
     sample_queues(s, now);
     sample_trace(s);
     sample_workers(s, now);
+    model_sample_heap(s, now);
     m->tasks.done = m->tasks.run > m->tasks.completed ? m->tasks.run : m->tasks.completed;
     m->tasks.per_s = m->tasks.completed_per_s = NAN;
     if (m->interval_ns) {

@@ -12,7 +12,7 @@
 #ifndef GROSR_MODEL_H
 #define GROSR_MODEL_H
 
-#include "../../tracer/session/session.h"
+#include "../../tracer/session/heap_counters.h"
 
 #define MODEL_MAX_SMS    4096u
 #define MODEL_MAX_QUEUES 1024u
@@ -57,6 +57,16 @@ struct model_tasks {
     double completed_per_s;
 };
 
+/* The GPU memory allocator: the session's first. Derived values are in heap_counters.h. */
+struct model_heap {
+    bool known;                                 /* it has published its counters; else all is 0 */
+    struct grosr_heap_counters count;           /* as of count.time_ns */
+    uint64_t age_ns;                            /* since then */
+    double mallocs_per_s, frees_per_s;          /* between the two latest counters that differ in time */
+    uint8_t order[GROSR_HEAP_CLASSES_MAX];      /* the classes, those whose slabs hold most bytes first */
+    double error_age_ns[GROSR_HEAP_ERRORS_MAX]; /* of count.error[]; NAN: not known */
+};
+
 enum model_worker_state {
     MODEL_NOT_STARTED,
     MODEL_RUNNING, /* in a task, or between two */
@@ -74,12 +84,16 @@ struct model {
     uint32_t sms;
     struct model_trace trace;
     struct model_tasks tasks;
+    struct model_heap heap;
     uint32_t workers[MODEL_WORKER_STATES]; /* how many are in each state */
     double busy_pct;                       /* of all workers */
     uint64_t interval_ns;                  /* between the two latest samples; 0: there was one */
     double history[MODEL_HISTORY];         /* tasks.per_s, sample n at n % MODEL_HISTORY */
     uint64_t samples;                      /* in the history, ever */
 };
+
+/* What an error of the GPU memory allocator is, in the words of the view heap_errors. */
+const char *model_heap_error(uint64_t kind);
 
 struct model_source; /* a session under observation */
 

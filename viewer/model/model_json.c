@@ -30,6 +30,11 @@ static double rounded(double x)
     return round(x * 100) / 100;
 }
 
+static double fraction(double x)
+{
+    return round(x * 10000) / 10000;
+}
+
 static void write_sms(struct json *j, const struct model *m)
 {
     json_array(j, "sms");
@@ -57,6 +62,89 @@ static void write_workers(struct json *j, const struct model *m)
     json_object(j, "workers");
     for (int i = 0; i < MODEL_WORKER_STATES; i++)
         json_uint(j, names[i], m->workers[i]);
+    json_close(j);
+}
+
+static void write_classes(struct json *j, const struct grosr_heap_counters *c)
+{
+    json_array(j, "classes");
+    for (uint64_t i = 0; i < c->classes; i++) {
+        const struct grosr_heap_class *k = &c->class_[i];
+        json_object(j, NULL);
+        json_uint(j, "size", k->slot_bytes);
+        json_uint(j, "slots", k->slabs * k->slots);
+        json_uint(j, "used", k->used);
+        json_uint(j, "slabs", k->slabs);
+        json_uint(j, "max_slabs", k->slabs_max);
+        json_uint(j, "mallocs", k->mallocs);
+        json_uint(j, "frees", k->frees);
+        json_uint(j, "failures", k->failures);
+        json_close(j);
+    }
+    json_close(j);
+}
+
+/* The latest errors, the newest first. */
+static void write_heap_errors(struct json *j, const struct model_heap *m)
+{
+    const struct grosr_heap_counters *c = &m->count;
+
+    json_array(j, "errors");
+    for (uint64_t n = 0; n < c->errors && n < GROSR_HEAP_ERRORS_MAX; n++) {
+        uint64_t i = (c->errors - 1 - n) % GROSR_HEAP_ERRORS_MAX;
+        const struct grosr_heap_error *e = &c->error[i];
+        json_object(j, NULL);
+        json_string(j, "error", model_heap_error(e->kind));
+        json_uint(j, "worker", e->worker);
+        if (e->task == GROSR_HEAP_NO_TASK)
+            json_null(j, "task");
+        else
+            json_uint(j, "task", e->task);
+        json_uint(j,
+                  e->kind == GROSR_HEAP_NO_MEMORY      ? "requested_bytes"
+                  : e->kind == GROSR_HEAP_FREE_FOREIGN ? "address"
+                                                       : "offset",
+                  e->at);
+        json_number(j, "age_ns", m->error_age_ns[i]);
+        json_close(j);
+    }
+    json_close(j);
+}
+
+/* Zeros for a session without one. */
+static void write_allocator(struct json *j, const struct model *m)
+{
+    const struct grosr_heap_counters *c = &m->heap.count;
+
+    json_object(j, "allocator");
+    json_uint(j, "arena_bytes", c->arena_bytes);
+    json_uint(j, "reserved_bytes", grosr_heap_reserved_bytes(c));
+    json_uint(j, "max_reserved_bytes", c->chunks_max * c->chunk_bytes);
+    json_uint(j, "used_bytes", grosr_heap_used_bytes(c));
+    json_uint(j, "requested_bytes", grosr_heap_requested_bytes(c));
+    json_uint(j, "free_bytes", grosr_heap_free_bytes(c));
+    json_uint(j, "largest_bytes", c->largest_bytes);
+    json_uint(j, "live", grosr_heap_live(c));
+    json_number(j, "internal_fragmentation", fraction(grosr_heap_internal_fragmentation(c)));
+    json_number(j, "external_fragmentation", fraction(grosr_heap_external_fragmentation(c)));
+    json_uint(j, "mallocs", grosr_heap_mallocs(c));
+    json_uint(j, "frees", grosr_heap_frees(c));
+    json_number(j, "mallocs_per_s", m->heap.known ? rounded(m->heap.mallocs_per_s) : 0);
+    json_number(j, "frees_per_s", m->heap.known ? rounded(m->heap.frees_per_s) : 0);
+    json_uint(j, "failures", grosr_heap_failures(c));
+    json_uint(j, "bad_frees", grosr_heap_bad_frees(c));
+    json_bool(j, "debug", c->flags & GROSR_HEAP_DEBUG);
+    json_uint(j, "age_ns", m->heap.age_ns);
+    json_object(j, "large");
+    json_uint(j, "live", c->large.live);
+    json_uint(j, "reserved_bytes", c->large_chunks * c->chunk_bytes);
+    json_uint(j, "requested_bytes", c->large.requested);
+    json_uint(j, "mallocs", c->large.mallocs);
+    json_uint(j, "frees", c->large.frees);
+    json_uint(j, "failures", c->large.failures);
+    json_close(j);
+    write_classes(j, c);
+    write_heap_errors(j, &m->heap);
     json_close(j);
 }
 
@@ -90,7 +178,7 @@ void model_write_json(const struct model *m, FILE *out)
     write_queues(&j, m);
     write_workers(&j, m);
     write_sms(&j, m);
-    json_null(&j, "allocator");
+    write_allocator(&j, m);
     json_null(&j, "syscalls");
     json_object(&j, "trace");
     json_uint(&j, "written", m->trace.written);

@@ -3,6 +3,7 @@
  *
  *     totals    tasks, workers, trace: a line each
  *     queues    a bar each (queues.h)
+ *     memory    the GPU memory allocator, if there is one (memory.h)
  *     SMs       a grid (sms.h)
  *     rate      tasks/s over time, in the rows that are left
  *
@@ -10,6 +11,7 @@
  */
 #include "overview.h"
 
+#include "memory.h"
 #include "queues.h"
 #include "sms.h"
 #include "../cli/text.h"
@@ -127,6 +129,11 @@ void overview_draw(struct frame *f, int row, int bottom, const struct model *m)
         bool heading = f->height >= 14;
         int rows = (bottom - row) / 3; /* SMs get the larger part */
         row = queues_draw(f, row, rows > 1 + heading ? rows : 1 + heading, heading, m);
+        row += roomy;
+    }
+    if (m->heap.known && bottom - row >= 1) {
+        int rows = (bottom - row) / 3;
+        row = memory_draw(f, row, rows > 1 ? rows : 1, m);
         row += roomy;
     }
     if (bottom - row >= 2)
