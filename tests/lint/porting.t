@@ -26,7 +26,8 @@ sub none_has
     is(scalar(@found), 0, $name) or diag(map { "$_\n" } @found);
 }
 
-my @entries = qw(tracer/instrument/clock.cu runtime/builtin/kernel.cu runtime/builtin/kernel_services.cu runtime/bench/bench.cu runtime/kernel/program_cuda.h);
+my @entries = qw(tracer/instrument/clock.cu runtime/builtin/kernel.cu runtime/builtin/kernel_services.cu
+                 runtime/bench/bench.cu runtime/kernel/program_cuda.h);
 my @layer = qw(tracer/port/device_cuda.h tracer/port/device_host.h tracer/port/device_host.c);
 none_has('compiler atomics: in the porting layer only',
          qr/\b__atomic_|\b__sync_|\bstdatomic\.h\b|\b_Atomic\b|\batomic_\w+\s*\(/, '__atomic_load_n(p, 0)', @layer);
