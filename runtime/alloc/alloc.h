@@ -54,6 +54,17 @@ GROSR_DEVICE void *grosr_heap_malloc(struct grosr_heap_user u, uint64_t size)
     return grosr_block_take(u, size, 16); /* the classes of powers of two are aligned to them */
 }
 
+/* Finds the block at p, in debug mode the one whose user's bytes they may be. 0, or why there is none. */
+GROSR_DEVICE enum grosr_heap_error_kind grosr_heap_find(struct grosr_heap_user u, const void *p,
+                                                        struct grosr_block *b)
+{
+    enum grosr_heap_error_kind error = grosr_block_find(u.heap, p, b);
+
+    if (error == GROSR_HEAP_FREE_INNER && u.heap->flags & GROSR_HEAP_DEBUG)
+        error = grosr_debug_find(u.heap, b);
+    return error;
+}
+
 /* 0 for NULL; EINVAL: it is no block of this heap's. */
 GROSR_DEVICE int grosr_heap_free(struct grosr_heap_user u, void *p)
 {
@@ -62,7 +73,7 @@ GROSR_DEVICE int grosr_heap_free(struct grosr_heap_user u, void *p)
 
     if (!p)
         return 0;
-    error = grosr_debug_find(u.heap, p, &b);
+    error = grosr_heap_find(u, p, &b);
     if (!error && u.heap->flags & GROSR_HEAP_DEBUG)
         error = grosr_debug_return(u, p, b);
     else if (!error && u.heap->arena + b.offset != (unsigned char *)p)
@@ -81,7 +92,7 @@ GROSR_DEVICE uint64_t grosr_heap_usable_size(struct grosr_heap_user u, const voi
 {
     struct grosr_block b;
 
-    if (!p || grosr_debug_find(u.heap, p, &b))
+    if (!p || grosr_heap_find(u, p, &b) || !grosr_block_is_live(u.heap, &b))
         return 0;
     struct grosr_heap_guard *guard = (struct grosr_heap_guard *)(void *)(u.heap->arena + b.offset);
     uint64_t inside = (uint64_t)((const unsigned char *)p - (const unsigned char *)guard);

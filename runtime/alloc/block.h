@@ -138,7 +138,8 @@ struct grosr_block {
     uint32_t kind;   /* the class + 1, or GROSR_CHUNK_LARGE */
 };
 
-/* Finds the block that a pointer is in, as far as its chunk tells. 0, or the reason why it is in none. */
+/* Finds the block that a pointer is in, as far as its chunk tells. 0, or the reason why it is in none: then
+ * *b is not to be used. */
 GROSR_DEVICE enum grosr_heap_error_kind grosr_block_find(const struct grosr_heap *h, const void *p,
                                                          struct grosr_block *b)
 {
@@ -146,6 +147,8 @@ GROSR_DEVICE enum grosr_heap_error_kind grosr_block_find(const struct grosr_heap
     uint32_t chunk = (uint32_t)(offset >> GROSR_CHUNK_SHIFT),
              unit = (uint32_t)offset % GROSR_CHUNK_BYTES / 16;
 
+    b->offset = b->state = 0;
+    b->at = b->bit = b->kind = 0;
     if (!h->arena || offset >> GROSR_CHUNK_SHIFT >= h->chunks)
         return GROSR_HEAP_FREE_FOREIGN;
     b->state = dev_load_relaxed(&h->state[chunk]);
@@ -153,8 +156,10 @@ GROSR_DEVICE enum grosr_heap_error_kind grosr_block_find(const struct grosr_heap
     b->offset = (uint64_t)chunk << GROSR_CHUNK_SHIFT;
     if (b->kind == GROSR_CHUNK_LARGE)
         return (enum grosr_heap_error_kind)0;
-    if (b->kind == 0)
-        return GROSR_HEAP_FREE_TWICE;
+    if (b->kind == 0) { /* nobody's, or a later one of a run */
+        uint64_t free_chunks = dev_load_relaxed(&grosr_map(h, GROSR_MAP_FREE).word[chunk / 64]);
+        return free_chunks >> chunk % 64 & 1 ? GROSR_HEAP_FREE_TWICE : GROSR_HEAP_FREE_INNER;
+    }
     uint32_t slot = grosr_slot_of_unit(h, b->kind - 1, unit);
     if (slot >= h->slots[b->kind - 1])
         return GROSR_HEAP_FREE_INNER;
@@ -162,6 +167,12 @@ GROSR_DEVICE enum grosr_heap_error_kind grosr_block_find(const struct grosr_heap
     b->at = chunk * GROSR_CHUNK_WORDS + slot / 64;
     b->bit = slot % 64;
     return (enum grosr_heap_error_kind)0;
+}
+
+/* Whether a block that has been found is allocated. */
+GROSR_DEVICE bool grosr_block_is_live(const struct grosr_heap *h, const struct grosr_block *b)
+{
+    return b->kind == GROSR_CHUNK_LARGE || (dev_load_relaxed(&h->bits[b->at]) >> b->bit & 1);
 }
 
 /* Returns a slot. Lanes that return slots of one word do so together. Whether it was allocated. */

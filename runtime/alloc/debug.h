@@ -53,6 +53,7 @@ GROSR_DEVICE_COLD void *grosr_debug_take(struct grosr_heap_user u, uint64_t size
     struct grosr_block b = {};
     unsigned char *start;
 
+    size += size == 0; /* so that every block has a usable size */
     if (size > UINT64_MAX - front - 16 ||
         !(start = (unsigned char *)grosr_block_take(u, front + size + 16, alignment)))
         return NULL;
@@ -71,25 +72,22 @@ GROSR_DEVICE_COLD void *grosr_debug_take(struct grosr_heap_user u, uint64_t size
     return start + front;
 }
 
-/*
- * As grosr_block_find(), for a pointer of the user's. Where that is aligned to chunks, `front` is too, and
- * the block begins as many chunks before.
- */
-GROSR_DEVICE enum grosr_heap_error_kind grosr_debug_find(const struct grosr_heap *h, const void *p,
-                                                         struct grosr_block *b)
+/* grosr_block_find() has found that a pointer is no block's beginning, perhaps since it is in a later chunk
+ * of a run: the user's bytes are, if they are aligned to a chunk or more. As that function. */
+GROSR_DEVICE_COLD enum grosr_heap_error_kind grosr_debug_find(const struct grosr_heap *h,
+                                                              struct grosr_block *b)
 {
-    enum grosr_heap_error_kind error = grosr_block_find(h, p, b);
-    uint64_t offset = (uint64_t)((uintptr_t)p - (uintptr_t)h->arena);
+    uint32_t from = (uint32_t)(b->offset >> GROSR_CHUNK_SHIFT);
 
-    if (error != GROSR_HEAP_FREE_TWICE || !(h->flags & GROSR_HEAP_DEBUG) || offset % GROSR_CHUNK_BYTES)
-        return error;
-    for (uint64_t front = GROSR_CHUNK_BYTES; front <= offset; front *= 2) {
-        const unsigned char *start = h->arena + offset - front;
-        if (!grosr_block_find(h, start, b) && b->kind == GROSR_CHUNK_LARGE &&
-            dev_load_relaxed(&((const struct grosr_heap_guard *)(const void *)start)->front) == front)
+    for (uint32_t chunk = from; b->kind == 0 && chunk-- > 0;) {
+        b->state = dev_load_relaxed(&h->state[chunk]);
+        b->kind = grosr_chunk_kind(b->state);
+        if (b->kind == GROSR_CHUNK_LARGE && dev_load_relaxed(&grosr_chunk_bits(h, chunk)[0]) > from - chunk) {
+            b->offset = (uint64_t)chunk << GROSR_CHUNK_SHIFT;
             return (enum grosr_heap_error_kind)0;
+        }
     }
-    return error;
+    return GROSR_HEAP_FREE_INNER;
 }
 
 /* Frees the user's block at p, in `b`. 0, or the reason why it cannot be. */
@@ -101,6 +99,8 @@ GROSR_DEVICE_COLD enum grosr_heap_error_kind grosr_debug_return(struct grosr_hea
     uint64_t front = dev_load_relaxed(&guard->front), size = dev_load_relaxed(&guard->size);
     uint64_t mark = dev_load_relaxed(&guard->mark), bytes = grosr_block_bytes(u.heap, &b);
 
+    if (!grosr_block_is_live(u.heap, &b))
+        return GROSR_HEAP_FREE_TWICE;
     if (mark != GROSR_GUARD_IN_USE && mark != GROSR_GUARD_FREED) {
         if (user < start + GROSR_GUARD_BYTES)
             return GROSR_HEAP_FREE_INNER;
@@ -111,10 +111,11 @@ GROSR_DEVICE_COLD enum grosr_heap_error_kind grosr_debug_return(struct grosr_hea
         return GROSR_HEAP_FREE_INNER;
     if (dev_cas_dependent(&guard->mark, GROSR_GUARD_IN_USE, GROSR_GUARD_FREED) != GROSR_GUARD_IN_USE)
         return GROSR_HEAP_FREE_TWICE;
-    if (front + size > bytes || !grosr_debug_is_zone(start + GROSR_GUARD_BYTES, user) ||
+    bool fits = front <= bytes && size <= bytes - front;
+    if (!fits || !grosr_debug_is_zone(start + GROSR_GUARD_BYTES, user) ||
         !grosr_debug_is_zone(user + size, start + bytes))
         grosr_heap_mistake(u, GROSR_HEAP_DAMAGED, b.offset + front);
-    if (front + size <= bytes)
+    if (fits)
         grosr_debug_fill(user, user + size, GROSR_POISON_FREED);
     return grosr_block_return(u, &b);
 }

@@ -14,7 +14,7 @@
  *     class + 1    0: no slab; GROSR_CHUNK_LARGE: the first chunk of a run
  *     cursors      that point to the chunk, whatever it is by now. An empty slab to which one points stays a
  *                  slab of its class, since it is about to be used; others become free chunks.
- *     generation   of slabs that it has been, modulo 2^22: tells a late free
+ *     generation   of slabs and runs that it has been, modulo 2^22: tells a late free
  *
  * `bits` has GROSR_CHUNK_WORDS words for each chunk: of a slab, a bit is set for each slot that is allocated;
  * of a run, word 0 is its length in chunks and word 1 what was asked for. They lie apart from the arena, so

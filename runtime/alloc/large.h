@@ -134,14 +134,13 @@ GROSR_DEVICE uint32_t grosr_spare_free_all(struct grosr_heap_user u)
     return n;
 }
 
-/* A block of whole chunks for `size` bytes, more than 0, whose address is a multiple of `alignment`, a power
- * of two. NULL: there is no such run of free chunks. */
+/* A block of whole chunks for `size` bytes, at least one chunk, whose address is a multiple of `alignment`, a
+ * power of two. NULL: there is no such run of free chunks. */
 GROSR_DEVICE_COLD void *grosr_large_take(struct grosr_heap_user u, uint64_t size, uint64_t alignment)
 {
     const struct grosr_heap *h = u.heap;
     struct grosr_heap_common *c = h->common;
-    uint64_t need = (size + GROSR_CHUNK_BYTES - 1) >> GROSR_CHUNK_SHIFT,
-             step = alignment >> GROSR_CHUNK_SHIFT;
+    uint64_t need = size ? ((size - 1) >> GROSR_CHUNK_SHIFT) + 1 : 1, step = alignment >> GROSR_CHUNK_SHIFT;
     struct grosr_run_search s;
     uint32_t first;
     bool found = false;
@@ -149,7 +148,7 @@ GROSR_DEVICE_COLD void *grosr_large_take(struct grosr_heap_user u, uint64_t size
     s.need = (uint32_t)need;
     s.step = step ? (uint32_t)step : 1;
     s.base = (uint32_t)((uintptr_t)h->arena >> GROSR_CHUNK_SHIFT);
-    for (uint32_t i = 0; !found && i < GROSR_LARGE_ATTEMPTS && need <= h->chunks && step <= h->chunks; i++) {
+    for (uint32_t i = 0; !found && i < GROSR_LARGE_ATTEMPTS && need <= h->chunks && step <= UINT32_MAX; i++) {
         s.met = false;
         found = grosr_run_find(u, &s, &first);
         if (!found && !s.met && !grosr_spare_free_all(u))
@@ -180,10 +179,12 @@ GROSR_DEVICE_COLD bool grosr_large_return(struct grosr_heap_user u, uint32_t fir
     struct grosr_chunk_map map = grosr_map(h, GROSR_MAP_FREE);
     uint64_t need = dev_load_relaxed(&grosr_chunk_bits(h, first)[0]);
     uint64_t size = dev_load_relaxed(&grosr_chunk_bits(h, first)[1]);
-    uint64_t free_chunk = state - grosr_chunk_of_class(GROSR_CHUNK_LARGE);
 
-    /* A cursor may come or go meanwhile. */
+    /* A cursor may come or go meanwhile. With another generation, who has seen this block's length in vain
+     * does not free the next one that begins here. */
     for (;;) {
+        uint64_t free_chunk = (state & ~GROSR_CHUNK_GENERATIONS) - grosr_chunk_of_class(GROSR_CHUNK_LARGE);
+        free_chunk |= (state + 1) & GROSR_CHUNK_GENERATIONS;
         /* Release: what was written to the block. Acquire: the two words above were this block's. Pairs with
          * grosr_large_take(), and with whoever claims the chunks next, by what depends on that. */
         uint64_t old = dev_cas_acq_rel(&h->state[first], state, free_chunk);
@@ -192,7 +193,6 @@ GROSR_DEVICE_COLD bool grosr_large_return(struct grosr_heap_user u, uint32_t fir
         if (grosr_chunk_kind(old) != GROSR_CHUNK_LARGE || (old ^ state) & GROSR_CHUNK_GENERATIONS)
             return false;
         state = old;
-        free_chunk = state - grosr_chunk_of_class(GROSR_CHUNK_LARGE);
     }
     dev_count(&h->common->large_frees, 1);
     dev_count(&h->common->large_live, ~UINT64_C(0));
