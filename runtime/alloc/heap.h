@@ -5,15 +5,17 @@
  * A chunk is free, a slab of a size class, or in a run of chunks that one large block has. Its state is one
  * word, which is changed by adding, and by swaps where it must be as it was seen:
  *
- *     63............40 39........34 33........22 21..........0
+ *     63............44 43........38 37........22 21..........0
  *     free slots       class + 1    cursors      generation
  *
  *     free slots   of a slab: those that nobody has reserved, in two's complement. Whoever reserves more than
- *                  there are gives the rest back, so that it may be too low, or negative, for a moment. It
- *                  stands at the top, where a borrow falls out of the word.
+ *                  there are gives the rest back, so that it may be too low, or negative, for a moment, by
+ *                  one for each thread that runs at most. It stands at the top, where a borrow falls out of
+ *                  the word.
  *     class + 1    0: no slab; GROSR_CHUNK_LARGE: the first chunk of a run
- *     cursors      that point to the chunk, whatever it is by now. An empty slab to which one points stays a
- *                  slab of its class, since it is about to be used; others become free chunks.
+ *     cursors      that point to the chunk, whatever it is by now: all cursors of all classes can. An empty
+ *                  slab to which one points stays a slab of its class, since it is about to be used; others
+ *                  become free chunks.
  *     generation   of slabs and runs that it has been, modulo 2^22: tells a late free
  *
  * `bits` has GROSR_CHUNK_WORDS words for each chunk: of a slab, a bit is set for each slot that is allocated;
@@ -41,10 +43,14 @@
 
 #define GROSR_CHUNK_GENERATIONS ((UINT64_C(1) << 22) - 1)
 #define GROSR_CHUNK_CURSOR      (UINT64_C(1) << 22)
-#define GROSR_CHUNK_CLASS_SHIFT 34
+#define GROSR_CHUNK_CURSORS     UINT64_C(0xffff)
+#define GROSR_CHUNK_CLASS_SHIFT 38
 #define GROSR_CHUNK_CLASS_MASK  63u
-#define GROSR_CHUNK_FREE_SHIFT  40
+#define GROSR_CHUNK_FREE_SHIFT  44
 #define GROSR_CHUNK_LARGE       63u
+
+static_assert(GROSR_CLASSES * GROSR_CURSORS_MAX + 16384 < GROSR_CHUNK_CURSORS,
+              "room for all cursors, and one that each warp is about to set");
 
 /* A class's counters, which warps share by their number. All only grow. */
 struct grosr_heap_shard {
@@ -108,7 +114,7 @@ GROSR_DEVICE uint32_t grosr_chunk_kind(uint64_t state)
 
 GROSR_DEVICE uint32_t grosr_chunk_cursors(uint64_t state)
 {
-    return (uint32_t)(state >> 22) & 0xfffu;
+    return (uint32_t)(state / GROSR_CHUNK_CURSOR & GROSR_CHUNK_CURSORS);
 }
 
 GROSR_DEVICE bool grosr_chunk_is_slab(uint64_t state)

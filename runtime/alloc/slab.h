@@ -109,7 +109,8 @@ GROSR_DEVICE bool grosr_slab_take_away(struct grosr_heap_user u, uint32_t chunk,
 {
     const struct grosr_heap *h = u.heap;
     uint32_t size_class = grosr_chunk_kind(state) - 1;
-    uint64_t free_chunk = (state & 0xfff * GROSR_CHUNK_CURSOR) | ((state + 1) & GROSR_CHUNK_GENERATIONS);
+    uint64_t free_chunk =
+        (state & GROSR_CHUNK_CURSORS * GROSR_CHUNK_CURSOR) | ((state + 1) & GROSR_CHUNK_GENERATIONS);
     uint64_t bit = UINT64_C(1) << chunk % 64;
 
     dev_point("slab.take_away");
