@@ -48,6 +48,8 @@ const struct grosr_bench grosr_benches[] = {
      20000, 15, grosr_bench_trace_levels},
     {"trace", "what one trace event costs in situ, at each level, beside an unbounded recorder of 8 bytes",
      GROSR_BENCH_EVENT_COST, 4096, 4096, 15, grosr_bench_event_cost},
+    {"alloc", "GROSR's heap beside the device's own malloc: blocks of every size, and programs that use them",
+     GROSR_BENCH_THROUGHPUT, 1048576, 4096, 9, grosr_bench_alloc},
     {"idle", "what an idle persistent kernel costs: power, CPU time, and other kernels' speed beside it",
      GROSR_BENCH_WATTS, 0, 0, 15, grosr_bench_idle},
     {"store", "what the collector's steps cost one core: events packed and stored, rows built, indexes made",

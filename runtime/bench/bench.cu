@@ -2,8 +2,10 @@
  * Kernels of the CUDA baselines: the tiny task as a kernel of its own, all tasks as one static kernel, a bare
  * echo over mapped memory, a bare hop between two SMs, and a step that tells the host; one block is one task.
  * And the kernels that run beside an idle runtime, of any grid: one is bound by arithmetic, one by memory.
- * And warps that record events, one kernel a recorder (bench_emit.h).
+ * And warps that record events, one kernel a recorder (bench_emit.h). And threads that allocate, one kernel a
+ * case and allocator (bench_alloc.h).
  */
+#include "bench_alloc.h"
 #include "bench_emit.h"
 #include "bench_work.h"
 
@@ -112,3 +114,19 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
 {
     grosr_bench_flood_run(&l, bench_warp());
 }
+
+#define BENCH_ALLOC_OF(name, number, plain)                                                            \
+    extern "C" __global__ void __launch_bounds__(GROSR_BENCH_ALLOC_BLOCK, GROSR_BENCH_ALLOC_RESIDENTS) \
+        bench_alloc_##name(const __grid_constant__ grosr_bench_alloc a)                                \
+    {                                                                                                  \
+        uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;                                            \
+        grosr_bench_alloc_stamp(a.start_ns, i / GROSR_LANES);                                          \
+        if (i < a.threads)                                                                             \
+            grosr_bench_alloc_do(&a, number, plain, i);                                                \
+        grosr_bench_alloc_stamp(a.end_ns, i / GROSR_LANES);                                            \
+    }
+#define BENCH_ALLOC(name, number)       \
+    BENCH_ALLOC_OF(name, number, false) \
+    BENCH_ALLOC_OF(name##_plain, number, true)
+
+GROSR_BENCH_ALLOC_LIST(BENCH_ALLOC)

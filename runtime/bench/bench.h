@@ -28,7 +28,8 @@ enum grosr_bench_unit {
     GROSR_BENCH_ROWS,       /* rows of a trace file, likewise */
     GROSR_BENCH_BYTES,      /* that a trace event takes */
     GROSR_BENCH_EVENT_COST, /* ns that a step takes longer with a trace event */
-    GROSR_BENCH_SHARE,      /* of events, from 0 to 1 */
+    GROSR_BENCH_SHARE,      /* of events, or of memory; from 0 to 1 */
+    GROSR_BENCH_RATIO,      /* of two numbers of bytes */
     GROSR_BENCH_UNITS,
 };
 
@@ -43,6 +44,9 @@ enum grosr_bench_axis {
     GROSR_BENCH_PRODUCERS,
     GROSR_BENCH_WORKERS,
     GROSR_BENCH_WARPS, /* on each SM; on the host device, threads */
+    GROSR_BENCH_THREADS,
+    GROSR_BENCH_SIZE,   /* of a block of memory, bytes */
+    GROSR_BENCH_CYCLES, /* rounds in which blocks were freed and others allocated */
     GROSR_BENCH_AXES,
 };
 
@@ -56,7 +60,7 @@ extern const double grosr_bench_percentile[GROSR_BENCH_PERCENTILES]; /* 1, 5, 10
 struct grosr_bench_options {
     const char *device;   /* "auto", "cuda", "host" */
     uint64_t tasks;       /* in a sample; `pingpong`: round trips; `scale`: the most; `trace`: a warp's steps;
-                           * 0: the experiment's */
+                           * `alloc`: threads; 0: the experiment's */
     uint32_t repetitions; /* samples of each series; 0: the experiment's */
     uint32_t workers;     /* 0: the device's default */
     const volatile sig_atomic_t *stop; /* nonzero: give up */
@@ -68,6 +72,7 @@ struct grosr_bench_row {
     enum grosr_bench_unit unit;
     enum grosr_bench_axis axis;
     double x;       /* where on the axis */
+    uint32_t pair;  /* a baseline's is compared with GROSR's of the same pair and place; 0: with its first */
     uint64_t tasks; /* in one sample; 0: none are counted */
     uint32_t samples;
     double lowest, highest, percentile[GROSR_BENCH_PERCENTILES]; /* of a sample */
@@ -126,6 +131,7 @@ struct grosr_bench_report {
     /* For the files that measure. */
     struct grosr_bench_where where; /* what is being measured */
     enum grosr_bench_unit unit;     /* of grosr_bench_add() */
+    uint32_t pair;                  /* of new rows */
     int err;                        /* rows are missing: out of memory */
 };
 
@@ -249,6 +255,9 @@ int grosr_bench_trace_levels(const struct grosr_bench_options *options, struct g
 
 /* What one trace event costs in situ (bench_event_cost.c). */
 int grosr_bench_event_cost(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+
+/* GROSR's heap beside the device's own malloc (bench_alloc.c). */
+int grosr_bench_alloc(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 
 /* What an idle persistent kernel costs (bench_idle.c). */
 int grosr_bench_idle(const struct grosr_bench_options *options, struct grosr_bench_report *report);

@@ -1,8 +1,9 @@
 /*
- * In place of bench_cuda.c and bench_rig_cuda.c in a build without the CUDA toolkit: there is no CUDA device,
- * so nobody asks.
+ * In place of bench_cuda.c, bench_rig_cuda.c and bench_alloc_cuda.c in a build without the CUDA toolkit:
+ * there is no CUDA device, so nobody asks.
  */
 #include "bench.h"
+#include "bench_alloc_rig.h"
 #include "bench_rig.h"
 
 #include <errno.h>
@@ -114,3 +115,21 @@ void grosr_bench_rig_cuda_close(struct grosr_bench_rig_cuda *cuda)
 {
     (void)cuda;
 }
+
+static int open_absent(void **device, const struct grosr_device_info *info, uint64_t heap_bytes,
+                       uint32_t workers)
+{
+    (void)device;
+    (void)info;
+    (void)heap_bytes;
+    (void)workers;
+    return absent();
+}
+
+static void close_absent(void *device)
+{
+    (void)device;
+}
+
+/* Nothing that was not opened is used. */
+const struct grosr_bench_alloc_device grosr_bench_alloc_cuda = {.open = open_absent, .close = close_absent};

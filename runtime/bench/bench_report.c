@@ -20,6 +20,7 @@ const char *const grosr_bench_unit_name[GROSR_BENCH_UNITS] = {
     [GROSR_BENCH_BYTES] = "B/event",
     [GROSR_BENCH_EVENT_COST] = "ns/event",
     [GROSR_BENCH_SHARE] = "share",
+    [GROSR_BENCH_RATIO] = "B/B",
 };
 
 const char *const grosr_bench_unit_key[GROSR_BENCH_UNITS] = {
@@ -33,11 +34,13 @@ const char *const grosr_bench_unit_key[GROSR_BENCH_UNITS] = {
     [GROSR_BENCH_BYTES] = "bytes_per_event",
     [GROSR_BENCH_EVENT_COST] = "ns_per_event",
     [GROSR_BENCH_SHARE] = "share",
+    [GROSR_BENCH_RATIO] = "bytes_per_byte",
 };
 
 const char *const grosr_bench_axis_name[GROSR_BENCH_AXES] = {
-    [GROSR_BENCH_TASKS] = "tasks",     [GROSR_BENCH_SMS] = "sms",     [GROSR_BENCH_PRODUCERS] = "producers",
-    [GROSR_BENCH_WORKERS] = "workers", [GROSR_BENCH_WARPS] = "warps",
+    [GROSR_BENCH_TASKS] = "tasks",     [GROSR_BENCH_SMS] = "sms",       [GROSR_BENCH_PRODUCERS] = "producers",
+    [GROSR_BENCH_WORKERS] = "workers", [GROSR_BENCH_WARPS] = "warps",   [GROSR_BENCH_THREADS] = "threads",
+    [GROSR_BENCH_SIZE] = "bytes",      [GROSR_BENCH_CYCLES] = "rounds",
 };
 
 const double grosr_bench_percentile[GROSR_BENCH_PERCENTILES] = {1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9};
@@ -80,6 +83,7 @@ static struct grosr_bench_row *new_row(struct grosr_bench_report *report, const 
     snprintf(row->series, sizeof(row->series), "%s", series);
     row->baseline = baseline;
     row->unit = unit;
+    row->pair = report->pair;
     row->x = row->lowest = row->highest = NAN;
     for (uint32_t i = 0; i < GROSR_BENCH_PERCENTILES; i++)
         row->percentile[i] = NAN;

@@ -30,6 +30,7 @@
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))                                                      \
     X(context_current, "cuCtxGetCurrent", (CUcontext *))                                                     \
     X(context_device, "cuCtxGetDevice", (CUdevice *))                                                        \
+    X(context_limit, "cuCtxSetLimit", (CUlimit, size_t))                                                     \
     X(capture_mode, "cuThreadExchangeStreamCaptureMode", (CUstreamCaptureMode *))                            \
     X(module_load, "cuModuleLoadData", (CUmodule *, const void *))                                           \
     X(module_unload, "cuModuleUnload", (CUmodule))                                                           \

@@ -14,6 +14,36 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- ratios ---- */
+
+/* GROSR's first series, with which the others are compared; in a sweep the one at the same point, with which
+ * the baselines are; and where rows are in pairs, a baseline's with its own. */
+static const struct grosr_bench_row *own_row(const struct grosr_bench_report *report,
+                                             const struct grosr_bench_row *r)
+{
+    if (!r->tasks || ((r->axis != GROSR_BENCH_NO_AXIS || r->pair) && !r->baseline))
+        return NULL;
+    for (uint32_t i = 0; i < report->rows; i++) {
+        const struct grosr_bench_row *own = &report->row[i];
+        bool same_place =
+            own->axis == r->axis && (own->axis == GROSR_BENCH_NO_AXIS || fabs(own->x - r->x) < 0.5);
+        if (!own->baseline && own->samples && own->tasks && same_place && own->pair == r->pair)
+            return own;
+    }
+    return NULL;
+}
+
+/* How much longer a task takes than GROSR's; NAN: there is nothing to compare with. */
+static double ratio_to_grosr(const struct grosr_bench_report *report, const struct grosr_bench_row *r)
+{
+    const struct grosr_bench_row *own = own_row(report, r);
+
+    if (!own)
+        return NAN;
+    return r->percentile[GROSR_BENCH_P50] / (double)r->tasks /
+           (own->percentile[GROSR_BENCH_P50] / (double)own->tasks);
+}
+
 /* ---- JSON ---- */
 
 static void known_uint(struct json *j, const char *key, uint64_t value)
@@ -102,7 +132,8 @@ static void print_failure(struct json *j, const struct grosr_bench_report *repor
     json_close(j);
 }
 
-static void print_row(struct json *j, const struct grosr_bench_row *r)
+static void print_row(struct json *j, const struct grosr_bench_report *report,
+                      const struct grosr_bench_row *r)
 {
     double median = r->percentile[GROSR_BENCH_P50];
     char key[32];
@@ -130,6 +161,7 @@ static void print_row(struct json *j, const struct grosr_bench_row *r)
         json_number(j, "median_ns_per_task", median / (double)r->tasks);
         if (r->unit == GROSR_BENCH_THROUGHPUT)
             json_number(j, "tasks_per_s", (double)r->tasks / median * 1e9);
+        json_number(j, "to_grosr", ratio_to_grosr(report, r));
     }
     known_string(j, "note", r->note);
     json_close(j);
@@ -162,7 +194,7 @@ int bench_print_json(FILE *out, const struct grosr_bench *b, const struct grosr_
     print_failure(&j, report);
     json_array(&j, "series");
     for (uint32_t i = 0; i < report->rows; i++)
-        print_row(&j, &report->row[i]);
+        print_row(&j, report, &report->row[i]);
     json_close(&j);
     json_close(&j);
     return json_end(&j);
@@ -249,23 +281,6 @@ static struct table_cell value_cell(char *text, size_t size, enum grosr_bench_un
     return (struct table_cell){.kind = TABLE_TEXT, .text = text};
 }
 
-/* GROSR's first series, with which the others are compared; in a sweep the one at the same point, with which
- * the baselines are. */
-static const struct grosr_bench_row *own_row(const struct grosr_bench_report *report,
-                                             const struct grosr_bench_row *r)
-{
-    if (!r->tasks || (r->axis != GROSR_BENCH_NO_AXIS && !r->baseline))
-        return NULL;
-    for (uint32_t i = 0; i < report->rows; i++) {
-        const struct grosr_bench_row *own = &report->row[i];
-        bool same_place =
-            own->axis == r->axis && (own->axis == GROSR_BENCH_NO_AXIS || fabs(own->x - r->x) < 0.5);
-        if (!own->baseline && own->samples && own->tasks && same_place)
-            return own;
-    }
-    return NULL;
-}
-
 enum { COLUMNS_MAX = 10 };
 
 /* Only the columns that the report has something for: a sweep's coordinate, numbers of tasks. */
@@ -289,8 +304,9 @@ int bench_print_table(FILE *out, const struct grosr_bench *b, const struct grosr
     print_head(out, b, report);
     err = table_begin(&t, out, GROSR_FORMAT_TABLE, columns, shown);
     for (uint32_t i = 0; !err && i < report->rows; i++) {
-        const struct grosr_bench_row *r = &report->row[i], *own = own_row(report, r);
+        const struct grosr_bench_row *r = &report->row[i];
         double median = r->percentile[GROSR_BENCH_P50], each = r->tasks ? median / (double)r->tasks : NAN;
+        double ratio = ratio_to_grosr(report, r);
         char at[32] = "", text[6][32];
         struct table_cell all[COLUMNS_MAX] = {
             {.kind = TABLE_TEXT, .text = r->series},
@@ -302,14 +318,13 @@ int bench_print_table(FILE *out, const struct grosr_bench *b, const struct grosr
             value_cell(text[2], sizeof(text[2]), r->unit, r->percentile[GROSR_BENCH_P99]),
             value_cell(text[3], sizeof(text[3]), r->unit, r->highest),
             value_cell(text[4], sizeof(text[4]), GROSR_BENCH_LATENCY, each),
-            {.kind = own ? TABLE_TEXT : TABLE_NULL, .text = text[5]},
+            {.kind = isnan(ratio) ? TABLE_NULL : TABLE_TEXT, .text = text[5]},
         };
         struct table_cell cells[COLUMNS_MAX];
         if (r->axis != GROSR_BENCH_NO_AXIS)
             snprintf(at, sizeof(at), "%s %.0f", grosr_bench_axis_name[r->axis], r->x);
-        if (own)
-            snprintf(text[5], sizeof(text[5]), "%.3gx",
-                     each / (own->percentile[GROSR_BENCH_P50] / (double)own->tasks));
+        if (!isnan(ratio))
+            snprintf(text[5], sizeof(text[5]), "%.3gx", ratio);
         for (int c = 0, n = 0; c < COLUMNS_MAX; c++)
             if (has[c])
                 cells[n++] = all[c];
