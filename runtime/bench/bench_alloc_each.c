@@ -156,8 +156,8 @@ static int alone(struct grosr_bench_alloc_cases *c, uint32_t size)
     if (err)
         return err;
     if (firsts)
-        grosr_bench_alloc_add(c, "first malloc of a new heap", GROSR_BENCH_SIZE, size, GROSR_BENCH_THROUGHPUT,
-                              1, first, firsts);
+        grosr_bench_alloc_add(c, "first malloc of a new heap, one thread", GROSR_BENCH_SIZE, size,
+                              GROSR_BENCH_THROUGHPUT, 1, first, firsts);
     grosr_bench_alloc_add(c, "malloc, one thread", GROSR_BENCH_SIZE, size, GROSR_BENCH_THROUGHPUT,
                           ALONE_CALLS, taken, count);
     grosr_bench_alloc_add(c, "free, one thread", GROSR_BENCH_SIZE, size, GROSR_BENCH_THROUGHPUT, ALONE_CALLS,

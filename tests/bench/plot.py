@@ -42,17 +42,24 @@ PNG_DPI, PNG_COLORS = 120, 64
 ECDF_SAMPLES = 20  # fewer make no distribution
 MIN_RANGE = 6  # of a sweep's logarithmic axis
 
-AXIS_LABEL = {"tasks": "tasks", "sms": "SMs", "workers": "workers (threads)", "producers": "producer threads"}
+AXIS_LABEL = {"tasks": "tasks", "sms": "SMs", "workers": "workers (threads)", "producers": "producer threads",
+              "threads": "threads", "bytes": "bytes of a block", "rounds": "rounds"}
 KEY = {"tasks/s": "ns", "ns": "ns", "W": "w", "ratio": "ratio", "CPU s/s": "cpu_share",
        "events/s": "events_per_s", "rows/s": "rows_per_s", "B/event": "bytes_per_event", "ns/event": "ns_per_event",
-       "share": "share"}
+       "share": "share", "B/B": "bytes_per_byte"}
 
 # Of a series' name, what the axis says already.
 SURPLUS = {"tracing": [(", beside `off`", "")], "trace": [("; mean", ""), (" / 8-byte", "")]}
 
-# What a ratio is, where it is not other kernels' time.
-RATIOS = {"tracing": ("time of tasks", "time at the level / time at off"),
-          "trace": ("cost of an event, geometric mean over the grid", "cost / cost of the 8-byte recorder")}
+# What an experiment's values in a unit are, where it is not what they are by default.
+WORDS = {("tracing", "ratio"): ("time of tasks", "time at the level / time at off"),
+         ("trace", "ratio"): ("cost of an event, geometric mean over the grid", "cost / cost of the 8-byte recorder"),
+         ("alloc", "tasks/s"): ("time per call", "time per call"),
+         ("alloc", "share"): ("memory", "% of the memory"),
+         ("alloc", "B/B"): ("address range / bytes asked for", "bytes / byte")}
+
+# Series over one axis that are drawn in panels of their own, by what their names have in common.
+TOPICS = {"alloc": ["one thread"]}
 
 plt.rcParams.update({
     "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -159,14 +166,14 @@ class Bars:
         "rows/s": ("rows of the trace file", "rows a second of CPU time", False, lambda r: f"{count(r.median)}/s"),
         "B/event": ("size", "bytes a trace event", False, lambda r: f"{r.median:.3g} B"),
         "ns/event": ("cost of an event, geometric mean over the grid", "ns an event", False, lambda r: f"{r.median:.1f} ns"),
-        "share": ("events lost", "% of the events", False, lambda r: f"{100 * r.median:.2g} %"),
+        "share": ("events lost", "% of the events", False, lambda r: f"{100 * r.median:.3g} %"),
+        "B/B": ("memory", "bytes / byte", False, lambda r: f"{r.median:.3g}"),
     }
 
     def __init__(self, report, unit, rows):
         self.report, self.unit = report, unit
         self.title, self.label, self.log, self.text = self.KINDS[unit]
-        if unit == "ratio":
-            self.title, self.label = RATIOS.get(report["bench"], (self.title, self.label))
+        self.title, self.label = WORDS.get((report["bench"], unit), (self.title, self.label))
         known = [r for r in rows if r.median is not None]
         if self.log:
             known.sort(key=lambda r: -r.median)
@@ -176,7 +183,7 @@ class Bars:
 
     def name(self, row):
         few = row.tasks and self.report["options"]["tasks"] and row.unit == "tasks/s" and \
-            row.tasks != self.report["options"]["tasks"]
+            row.tasks != self.report["options"]["tasks"] and self.title == "time per task"
         name = row.name
         for surplus in SURPLUS.get(self.report["bench"], []):
             name = name.replace(*surplus)
@@ -233,7 +240,7 @@ class Bars:
         ax.grid(False, axis="y")
         ax.set_xlabel(self.label + ("" if self.unit not in ("tasks/s", "ns") else " (log scale, lower is better)"))
         title = self.title
-        if self.unit == "tasks/s":
+        if self.title == "time per task":
             title += f", {self.report['options']['tasks']:,} tasks"
         ax.set_title(heading(self.report, title))
 
@@ -272,6 +279,9 @@ class Distribution:
 class Sweep:
     def __init__(self, report, axis, rows):
         self.report, self.axis, self.rows = report, axis, rows
+        self.is_time = rows[0].unit in ("tasks/s", "ns")
+        self.factor = 100 if rows[0].unit == "share" else 1
+        self.what, self.label = WORDS.get((report["bench"], rows[0].unit), Bars.KINDS[rows[0].unit][:2])
         self.names = list(dict.fromkeys((r.name, r.baseline) for r in rows))
         self.height = 3.1 + 0.19 * len(self.names)
 
@@ -285,22 +295,25 @@ class Sweep:
             if not rows:
                 continue
             xs, look = [r.x for r in rows], style[name]
-            spreads = [r.spread() for r in rows]
+            spreads = [[v * self.factor for v in r.spread()] for r in rows]
             ax.fill_between(xs, [s[0] for s in spreads], [s[1] for s in spreads], color=look["color"], alpha=0.15,
                             linewidth=0)
-            ax.plot(xs, [r.median for r in rows], label=name[0], markersize=4.5, **look)
+            ax.plot(xs, [r.median * self.factor for r in rows], label=name[0], markersize=4.5, **look)
             if not name[1] and (steepest is None or rows[0].median > steepest[0].median):
                 steepest = rows
         xs = sorted({r.x for r in self.rows})
         ax.set_xscale("log")
-        ax.set_yscale("log")
+        if self.is_time:
+            ax.set_yscale("log")
+        else:
+            ax.set_ylim(bottom=0)
         if self.axis in ("sms", "workers") and steepest and len(xs) > 1:
             low, high = ax.get_ylim()
             ax.plot(xs, [steepest[0].median * xs[0] / x for x in xs], color="#999999", linewidth=0.9, linestyle=":",
                     label="in proportion to the first point", zorder=1)
             ax.set_ylim(low, high)
         low, high = ax.get_ylim()
-        if high / low < MIN_RANGE:  # lest noise look like a cliff
+        if self.is_time and high / low < MIN_RANGE:  # lest noise look like a cliff
             grow = math.sqrt(MIN_RANGE * low / high)
             ax.set_ylim(low / grow, high * grow)
         if self.axis == "tasks":
@@ -310,15 +323,16 @@ class Sweep:
             span = math.log(xs[-1] / xs[0]) or 1
             ax.set_xticks([a for a, b in zip(xs, xs[1:]) if math.log(b / a) > 0.05 * span] + xs[-1:])
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: count(x)))
-        time_axis(ax.yaxis, ax.get_ylim())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}" if self.axis == "bytes" else count(x)))
+        if self.is_time:
+            time_axis(ax.yaxis, ax.get_ylim())
         tasks = sorted({r.tasks for r in self.rows})
         each = ""
-        if self.axis != "tasks":
+        if self.axis != "tasks" and self.what == "time per task":
             each = ", " + " and ".join(f"{t:,}" for t in tasks) + " tasks"
         ax.set_xlabel(AXIS_LABEL[self.axis] + " (log scale)")
-        ax.set_ylabel("time per task (log scale)")
-        ax.set_title(heading(self.report, f"time per task over {AXIS_LABEL[self.axis]}{each}"))
+        ax.set_ylabel(self.label + (" (log scale)" if self.is_time else ""))
+        ax.set_title(heading(self.report, f"{self.what} over {AXIS_LABEL[self.axis]}{each}"))
         ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.19), handlelength=3.2, borderaxespad=0, labelspacing=0.35)
 
 
@@ -390,6 +404,12 @@ def time_axis(axis, limits):
     axis.set_major_formatter(FuncFormatter(lambda x, _: duration(x)))
 
 
+def topic(report, row):
+    """What a series is drawn together with: the first of the experiment's topics that its name has."""
+    name = row.name.split(": ")[-1]
+    return next((t for t in TOPICS.get(report["bench"], []) if t in name), "")
+
+
 def panels(report):
     rows = [Row(raw) for raw in report["series"]]
     places = [r for r in rows if r.axis == "warps"]
@@ -400,8 +420,8 @@ def panels(report):
         found.append(Costs(report, places))
     for axis in AXIS_LABEL:
         swept = [r for r in rows if r.axis == axis]
-        if swept:
-            found.append(Sweep(report, axis, swept))
+        groups = list(dict.fromkeys((r.unit, topic(report, r)) for r in swept))
+        found += [Sweep(report, axis, [r for r in swept if (r.unit, topic(report, r)) == g]) for g in groups]
     plain = [r for r in rows if not r.axis]
     for unit in KEY:
         group = [r for r in plain if r.unit == unit]

@@ -20,7 +20,7 @@ my %few = (    # which options make each experiment short; the others it takes n
 );
 my %key = ('tasks/s' => 'ns', 'ns' => 'ns', 'W' => 'w', 'ratio' => 'ratio', 'CPU s/s' => 'cpu_share',
            'events/s' => 'events_per_s', 'rows/s' => 'rows_per_s', 'B/event' => 'bytes_per_event',
-           'ns/event' => 'ns_per_event', share => 'share');
+           'ns/event' => 'ns_per_event', share => 'share', 'B/B' => 'bytes_per_byte');
 
 # ---- reports ----
 
@@ -88,6 +88,28 @@ is(named('pingpong', qr/task to task/), 4, 'pingpong: four ways from task to tas
 is(join(' ', map { named('spawn', $_) } qr/^GROSR/, qr/^one shared queue/), '4 4', 'spawn: the same trees through one queue');
 is(join(' ', map { named('tracing', qr/`$_`,/) } qw(off counters spans full)), '3 3 3 3',
    'tracing: four levels, three lengths');
+
+# ---- memory ----
+
+my @alloc = @{$report{alloc}{series}};
+
+# GROSR's and the baseline's rows of a name and place.
+sub pair { my ($what, $x) = @_; return grep { $_->{name} =~ /: \Q$what\E$/ && ($_->{x} // 0) == $x } @alloc }
+for my $case (['malloc, one thread', 64], ['free, one thread', 4096],
+              (map { (['malloc, warm', $_], ['free', $_]) } 16, 64, 512, 1024, 4096, 8192),
+              ['malloc, warm, 4 B to 8 KiB', 0], ['malloc over threads, 64 B', 256], ['malloc over threads, 64 B', 500],
+              ['call, blocks that come and go', 32], ['graph grows, a list', 0], ['record made for the next kernel', 0]) {
+    my ($what, $x) = @$case;
+    my ($own, $other) = sort { $a->{baseline} <=> $b->{baseline} } pair($what, $x);
+    ok($own && $other && !$own->{baseline} && $other->{baseline}, "alloc: $what at $x by both") or next;
+    my $ratio = $other->{median_ns_per_task} / $own->{median_ns_per_task};
+    ok(abs($other->{to_grosr} / $ratio - 1) < 1e-6 && !defined $own->{to_grosr}, "alloc: $what at $x: its own ratio");
+}
+my ($full) = pair('share of the heap had, 64 B until full', 0);
+cmp_ok($full->{lowest_share}, '>=', 0.98, 'alloc: the heap is used up before it is full');
+is(scalar(grep { $_->{unit} eq 'B/B' && $_->{axis} eq 'rounds' } @alloc), 12, 'alloc: the address range, by both');
+is(join(' ', grep { $_ < 0 || $_ > 1 } map { $_->{median_share} } grep { $_->{name} =~ /fragmentation/ } @alloc), '',
+   'alloc: fragmentation is a share');
 
 # ---- what an event costs ----
 

@@ -17,6 +17,7 @@ my %few = (
     tracing  => [['--tasks', 20000, '--repetitions', 3], 3],
     trace    => [['--tasks', 1024, '--repetitions', 3], 26],
     scale    => [['--tasks', 20000, '--repetitions', 3], 9],
+    alloc    => [['--tasks', 65536, '--repetitions', 2], 40],
     idle     => [['--repetitions', 3], 3],
 );
 for my $name (sort keys %few) {

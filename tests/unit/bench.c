@@ -3,6 +3,7 @@
 #include "../tap.h"
 
 #include "../../runtime/bench/bench.h"
+#include "../../runtime/bench/bench_alloc_rig.h"
 #include "../../tracer/base/error.h"
 #include "../../viewer/command/bench_print.h"
 
@@ -225,6 +226,116 @@ static void failures(void)
     }
 }
 
+/* ---- ratios ---- */
+
+static void pairs(void)
+{
+    static const struct grosr_bench bench = {"pairs", "", GROSR_BENCH_THROUGHPUT, 1, 1, 1, NULL};
+    struct grosr_bench_report r = {.unit = GROSR_BENCH_THROUGHPUT};
+    double first = 5, second = 20, other = 80;
+    char *json = NULL;
+    size_t bytes;
+
+    grosr_bench_add(&r, "GROSR, first", false, 1, &first, 1);
+    r.pair = 7;
+    grosr_bench_add(&r, "GROSR, second", false, 2, &second, 1);
+    grosr_bench_add(&r, "baseline of the second", true, 4, &other, 1);
+    r.pair = 8;
+    grosr_bench_add(&r, "baseline alone", true, 4, &other, 1);
+    r.pair = 0;
+    grosr_bench_add(&r, "baseline", true, 4, &other, 1);
+    FILE *out = open_memstream(&json, &bytes);
+    bench_print_json(out, &bench, &r);
+    fclose(out);
+    static const char *const wanted[] = {"1", "null", "2", "null", "4"};
+    const char *at = json;
+    for (int i = 0; i < 5; i++) {
+        char want[40];
+        snprintf(want, sizeof(want), "\"to_grosr\": %s,", wanted[i]);
+        at = strstr(at, "\"to_grosr\"");
+        ok(at && !strncmp(at, want, strlen(want)), "row %d: %s", i, want);
+        at = at ? at + 1 : "";
+    }
+    free(json);
+    grosr_bench_free(&r);
+}
+
+/* ---- the experiment alloc: its checks find what is wrong ---- */
+
+static struct grosr_bench_alloc_rig rig;
+
+/* Wrong results of a kind since the last time, of which the report is cleared. */
+static uint64_t wrong_of(const char *what)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < rig.report->wrongs; i++)
+        n += strcmp(rig.report->wrong[i].what, what) ? 0 : rig.report->wrong[i].count;
+    return n;
+}
+
+static void clear_wrong(void)
+{
+    rig.report->wrongs = 0;
+    rig.report->errors = 0;
+}
+
+static void kernel(enum grosr_bench_alloc_kernel k)
+{
+    double ns = 0;
+    is(grosr_bench_alloc_run(&rig, k, &ns), 0, "kernel %d runs", (int)k);
+    ok(ns > 0, "and takes its time");
+}
+
+static void alloc_checks(void)
+{
+    struct grosr_bench_report r = {.unit = GROSR_BENCH_THROUGHPUT};
+    double range, requested;
+
+    grosr_find_device("host", &r.device);
+    is(grosr_bench_alloc_open(&rig, &r, 2, false, 1 << 20, 1000), 0, "a rig with an arena of 1 MiB");
+    rig.args.threads = 100;
+    rig.args.size = 200;
+    kernel(GROSR_BENCH_ALLOC_MALLOC);
+    kernel(GROSR_BENCH_ALLOC_CHECK);
+    is(grosr_bench_alloc_check_places(&rig, &range, &requested), 0, "places");
+    is(requested, 100 * 200, "what was asked for");
+    ok(range >= requested && range <= 1 << 20, "and where it is");
+    is(r.errors, 0, "all is well");
+
+    void *lost = rig.args.block[3];
+    rig.args.block[3] = (char *)rig.args.block[2] + 16;
+    grosr_bench_alloc_check_places(&rig, NULL, NULL);
+    is(wrong_of("overlapping block of thread"), 1, "a block inside another is found");
+    rig.args.block[3] = (char *)rig.heap.heap.arena + (1 << 20) - 100;
+    grosr_bench_alloc_check_places(&rig, NULL, NULL);
+    is(wrong_of("block outside the arena, of thread"), 1, "one that is partly outside");
+    rig.args.block[3] = lost;
+    ((uint32_t *)lost)[49]++;
+    kernel(GROSR_BENCH_ALLOC_CHECK);
+    is(wrong_of("damaged blocks"), 1, "and one that was written to");
+    rig.args.block[3] = rig.args.block[2];
+    kernel(GROSR_BENCH_ALLOC_FREE);
+    is(wrong_of("refused frees"), 1, "a block that is freed twice");
+    clear_wrong();
+    grosr_bench_alloc_check_empty(&rig);
+    is(wrong_of("blocks that are left"), 1, "and one that is never");
+    is(wrong_of("errors of the heap"), 1, "an error that the heap has noted");
+
+    bool fresh;
+    clear_wrong();
+    is(grosr_bench_alloc_renew(&rig, &fresh), 0, "a new heap");
+    grosr_bench_alloc_check_empty(&rig);
+    is(r.errors, 0, "has none of it");
+    rig.args.threads = 1000;
+    rig.args.size = 8192;
+    kernel(GROSR_BENCH_ALLOC_MALLOC);
+    is(rig.tally[GROSR_BENCH_FAILED], 1000 - 128, "requests that get nothing are counted");
+    is(wrong_of("requests without memory"), 1, "and reported");
+    grosr_bench_alloc_close(&rig);
+    grosr_bench_free(&r);
+}
+
 int main(void)
 {
     report.unit = GROSR_BENCH_LATENCY;
@@ -233,6 +344,8 @@ int main(void)
     wrong_results();
     grosr_bench_free(&report);
     failures();
+    pairs();
+    alloc_checks();
     sweep(10000000, "1000 2000 5000 10000 20000 50000 100000 200000 500000 1000000 2000000 5000000 10000000");
     sweep(12000, "1000 2000 5000 10000 12000");
     sweep(1000, "100 200 500 1000");
