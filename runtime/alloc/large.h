@@ -163,8 +163,11 @@ GROSR_DEVICE_COLD void *grosr_large_take(struct grosr_heap_user u, uint64_t size
     dev_count(&c->large_mallocs, 1);
     dev_count(&c->large_live, 1);
     dev_count(&c->large_requested, size);
-    /* Release: the two words. Pairs with grosr_large_return(). */
-    dev_add_release(&h->state[first], grosr_chunk_of_class(GROSR_CHUNK_LARGE));
+    /* Release: the two words. Pairs with grosr_large_return(). The block depends on it: it may be freed
+     * elsewhere at once. */
+    uint64_t old = dev_add_release(&h->state[first], grosr_chunk_of_class(GROSR_CHUNK_LARGE));
+    if (grosr_chunk_kind(old) != 0)
+        return NULL; /* never: free chunks are no slabs */
     if (grosr_heap_notes_at(u, GROSR_LEVEL_SPANS)) {
         uint64_t pages = (size + 4095) / 4096;
         grosr_heap_note(u, GROSR_EV_LARGE_MALLOC, pages << 28 | first);

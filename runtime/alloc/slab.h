@@ -248,16 +248,22 @@ GROSR_DEVICE_COLD bool grosr_slab_make(struct grosr_heap_user u, struct grosr_se
     claim->at = 0;
     claim->is_new = true;
     if (full) {
-        /* Nobody but the owners of their blocks reaches them before a block is returned. */
+        /* Nobody but the owners of their blocks reaches them before a block is returned. But that may be
+         * soon, and elsewhere: the bits and the state must be there before any of the blocks is handed out.
+         */
         claim->new_chunks = bits;
         claim->new_word = w;
+        for (uint64_t left = bits; left; left &= left - 1)
+            grosr_slab_write_bits(h, w * 64 + dev_ffs64(left) - 1, s.slots, s.slots);
+        bool were_free = true;
         for (uint64_t left = bits; left; left &= left - 1) {
             uint32_t chunk = w * 64 + dev_ffs64(left) - 1;
-            grosr_slab_write_bits(h, chunk, s.slots, s.slots);
-            dev_add_relaxed(&h->state[chunk], kind);
+            dev_point("slab.create_full");
+            /* Release: the bits. Pairs with grosr_slab_reserve(), by what depends on its addition. */
+            were_free &= grosr_chunk_kind(dev_add_release(&h->state[chunk], kind)) == 0;
             grosr_heap_note_slab(u, GROSR_EV_SLAB_ACQUIRE, s.size_class, chunk);
         }
-        return true;
+        return were_free; /* which they are; and the blocks depend on it */
     }
     claim->chunk = w * 64 + dev_ffs64(bits) - 1;
     claim->reserved = n;
