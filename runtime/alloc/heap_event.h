@@ -53,7 +53,8 @@ GROSR_DEVICE bool grosr_heap_notes_at(struct grosr_heap_user u, uint32_t level)
 /* The caller has asked whether it is wanted. Called by any lanes. */
 GROSR_DEVICE_COLD void grosr_heap_note(struct grosr_heap_user u, uint32_t kind, uint64_t payload)
 {
-    uint32_t i = warp_ticket(&u.site->noted);
+    /* Each lane by itself: they come here from anywhere, and must not wait for each other. */
+    uint32_t i = warp_add(&u.site->noted, 1);
     struct grosr_heap_note *note = &u.site->notes[i];
 
     if (i >= GROSR_HEAP_NOTES)
