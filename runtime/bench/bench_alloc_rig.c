@@ -122,8 +122,17 @@ int grosr_bench_alloc_renew(struct grosr_bench_alloc_rig *rig, bool *fresh)
         return first_state(rig, &rig->heap);
     if (!*fresh)
         return 0;
+    const struct grosr_bench_alloc asked = rig->args;
     grosr_bench_alloc_close(rig);
-    return prepare(rig);
+    int err = prepare(rig);
+    /* What the case had set, in the new memory. */
+    rig->args.threads = asked.threads;
+    rig->args.skipped = asked.skipped;
+    rig->args.size = asked.size;
+    rig->args.seed = asked.seed;
+    rig->args.aged = asked.aged;
+    rig->args.steps = asked.steps;
+    return err;
 }
 
 int grosr_bench_alloc_forget(struct grosr_bench_alloc_rig *rig)
