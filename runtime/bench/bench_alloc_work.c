@@ -13,7 +13,7 @@
 #define FILL_SHARE  0.98  /* of the arena, that must be had */
 #define FILL_BLOCKS 4u    /* on each SM */
 #define FILL_ROUNDS 3u    /* samples at most */
-#define FILL_PLAIN  1024u /* threads: the device's own malloc may take 40 ms for each NULL */
+#define FILL_PLAIN  256u /* threads: the device's own malloc may take 40 ms for each NULL */
 
 static int slowest(struct grosr_bench_alloc_cases *c, double *ns)
 {
