@@ -42,8 +42,10 @@ GROSR_DEVICE dev64 *grosr_map_above(const struct grosr_chunk_map *m, uint32_t w,
     return &m->word[(middle ? m->level2 : m->level1) + i / 64];
 }
 
-/* Sets bits of word `w`, of level 0 or 1. Returns what was set. */
-GROSR_DEVICE uint64_t grosr_map_set(const struct grosr_chunk_map *m, uint32_t w, uint64_t bits)
+/* Sets bits of word `w`, of level 0 or 1. Returns what was set, and as *last, if it is not NULL, what the
+ * last word was that it has changed: what depends on that comes after all of it. */
+GROSR_DEVICE uint64_t grosr_map_set(const struct grosr_chunk_map *m, uint32_t w, uint64_t bits,
+                                    uint64_t *last)
 {
     uint64_t old = dev_or_dependent(&m->word[w], bits), first = old, bit;
 
@@ -52,6 +54,8 @@ GROSR_DEVICE uint64_t grosr_map_set(const struct grosr_chunk_map *m, uint32_t w,
         w = (uint32_t)(above - m->word);
         first = dev_or_dependent(above, bit);
     }
+    if (last)
+        *last = first;
     return old;
 }
 
@@ -64,7 +68,7 @@ GROSR_DEVICE void grosr_map_clear_above(const struct grosr_chunk_map *m, uint32_
         left = dev_and_dependent(above, ~bit) & ~bit;
         /* Release: after the clearing. Pairs with grosr_map_set(). */
         if (dev_add_acq_rel(&m->word[w], UINT64_C(0))) {
-            grosr_map_set(m, (uint32_t)(above - m->word), bit);
+            grosr_map_set(m, (uint32_t)(above - m->word), bit, NULL);
             return;
         }
         if (left)
@@ -80,12 +84,12 @@ GROSR_DEVICE uint64_t grosr_map_claim(const struct grosr_chunk_map *m, uint32_t 
     return dev_and_dependent(&m->word[w], ~bits) & bits;
 }
 
-/* Sets a chunk's bit. Whether it was clear. */
-GROSR_DEVICE bool grosr_map_put(const struct grosr_chunk_map *m, uint32_t chunk)
+/* Sets a chunk's bit. Whether it was clear; *last as above. */
+GROSR_DEVICE bool grosr_map_put(const struct grosr_chunk_map *m, uint32_t chunk, uint64_t *last)
 {
     uint64_t bit = UINT64_C(1) << chunk % 64;
 
-    return !(grosr_map_set(m, chunk / 64, bit) & bit);
+    return !(grosr_map_set(m, chunk / 64, bit, last) & bit);
 }
 
 /* Whether there is no bit. */

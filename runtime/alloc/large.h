@@ -34,6 +34,7 @@ GROSR_DEVICE bool grosr_run_claim(struct grosr_heap_user u, uint32_t first, uint
 {
     struct grosr_chunk_map map = grosr_map(u.heap, GROSR_MAP_FREE);
     uint32_t w = first / 64;
+    uint64_t last = 0, after;
 
     for (; w * 64 < first + n; w++) {
         uint64_t mask = grosr_run_mask(w, first, first + n), got;
@@ -41,10 +42,17 @@ GROSR_DEVICE bool grosr_run_claim(struct grosr_heap_user u, uint32_t first, uint
         got = dev_and_dependent(&map.word[w], ~mask) & mask;
         if (got == mask)
             continue;
-        if (got)
-            grosr_map_set(&map, w, got);
-        while (w-- > first / 64)
-            grosr_map_set(&map, w, grosr_run_mask(w, first, first + n));
+        if (got) {
+            grosr_map_set(&map, w, got, &after);
+            last += after;
+        }
+        for (; w > first / 64; w--) {
+            got |= grosr_run_mask(w - 1, first, first + n);
+            grosr_map_set(&map, w - 1, grosr_run_mask(w - 1, first, first + n), &after);
+            last += after;
+        }
+        if (got) /* others may have found none meanwhile */
+            grosr_heap_refilled(u.heap, GROSR_CLASSES, last);
         return false;
     }
     return true;
@@ -203,12 +211,14 @@ GROSR_DEVICE_COLD bool grosr_large_return(struct grosr_heap_user u, uint32_t fir
     if (grosr_heap_notes_at(u, GROSR_LEVEL_SPANS))
         grosr_heap_note(u, GROSR_EV_LARGE_FREE, need << 28 | first);
     bool put = false;
+    uint64_t last = 0, after;
     for (uint32_t w = first / 64; w * 64 < first + need; w++) {
         uint64_t mask = grosr_run_mask(w, first, first + (uint32_t)need);
-        put |= !(grosr_map_set(&map, w, mask) & mask);
+        put |= !(grosr_map_set(&map, w, mask, &after) & mask);
+        last += after;
     }
-    if (put) /* which it depends on */
-        grosr_heap_refilled(h, GROSR_CLASSES);
+    if (put)
+        grosr_heap_refilled(h, GROSR_CLASSES, last);
     return true;
 }
 

@@ -72,23 +72,36 @@ GROSR_DEVICE dev64 *grosr_heap_dry_of(const struct grosr_heap *h, uint32_t sprea
     return &h->common->dry[spread % GROSR_HEAP_DRY].classes;
 }
 
-GROSR_DEVICE_COLD void grosr_heap_clear_dry(const struct grosr_heap *h, uint64_t bits)
-{
-    for (uint32_t i = 0; i < GROSR_HEAP_DRY; i++)
-        dev_and_dependent(grosr_heap_dry_of(h, i), ~bits);
-}
-
 /*
- * There is something of a class again, or of all (GROSR_CLASSES): it is in a map, or a cursor points to it.
  * The classes that are dry have a bit each, so that requests of one need not search in vain again and again.
  * As in chunk_map.h: who has found nothing sets the bit, and then searches once more; who puts something
  * where it is found looks at the bits after that.
+ *
+ * All copies are to be the same where nobody changes them. Where one thread sets them while another one
+ * clears them, in the same order: who clears them does so until he has found all of them clear; who has set
+ * them and has found nothing looks at all of them once more, and clears them if he finds one clear. So either
+ * the one who clears them comes to what was set behind him, or the other one sees what was cleared behind
+ * him.
  */
-GROSR_DEVICE void grosr_heap_refilled(const struct grosr_heap *h, uint32_t size_class)
+GROSR_DEVICE_COLD void grosr_heap_clear_dry(const struct grosr_heap *h, uint64_t bits)
+{
+    uint64_t set;
+
+    do {
+        set = 0;
+        for (uint32_t i = 0; i < GROSR_HEAP_DRY; i++)
+            set |= dev_and_dependent(grosr_heap_dry_of(h, i), ~bits);
+    } while (set & bits);
+}
+
+/* There is something of a class again, or of all (GROSR_CLASSES): it is in a map, or a cursor points to it.
+ * `last`: from the atomic that made it so. One copy of the bits is as good as another; that it depends on
+ * `last` which one is looked at makes the look come after. */
+GROSR_DEVICE void grosr_heap_refilled(const struct grosr_heap *h, uint32_t size_class, uint64_t last)
 {
     uint64_t bits = size_class == GROSR_CLASSES ? ~UINT64_C(0) : UINT64_C(1) << size_class;
 
-    if (dev_load_relaxed(grosr_heap_dry_of(h, dev_spread())) & bits)
+    if (dev_load_relaxed(grosr_heap_dry_of(h, dev_spread() + (uint32_t)last)) & bits)
         grosr_heap_clear_dry(h, bits);
 }
 
@@ -96,10 +109,10 @@ GROSR_DEVICE void grosr_heap_refilled(const struct grosr_heap *h, uint32_t size_
 GROSR_DEVICE void grosr_chunk_put(const struct grosr_heap *h, uint32_t to, uint32_t chunk)
 {
     struct grosr_chunk_map map = grosr_map(h, to);
+    uint64_t last;
 
-    /* The load of what is dry depends on that it has been put there. */
-    if (grosr_map_put(&map, chunk))
-        grosr_heap_refilled(h, to >= GROSR_MAP_CLASS ? to - GROSR_MAP_CLASS : GROSR_CLASSES);
+    if (grosr_map_put(&map, chunk, &last))
+        grosr_heap_refilled(h, to >= GROSR_MAP_CLASS ? to - GROSR_MAP_CLASS : GROSR_CLASSES, last);
 }
 
 /* Takes an empty slab away from its class; `state` is how it was seen. The chunk is the caller's if true. One
@@ -221,17 +234,21 @@ GROSR_DEVICE void grosr_cursor_install(struct grosr_heap_user u, const struct gr
 
     dev_point("cursor.install");
     if (dev_cas_dependent(s->cursor, seen, chunk + 1) == seen) {
-        if (!(dev_load_relaxed(open) & bit))
-            dev_or_dependent(open, bit);
-        grosr_heap_refilled(h, s->size_class);
+        uint64_t last = dev_load_relaxed(open);
+        if (!(last & bit))
+            last = dev_or_dependent(open, bit);
+        grosr_heap_refilled(h, s->size_class, last);
     } else {
         left = chunk + 1; /* another thread was faster: the slab is for whoever finds it */
     }
     if (!left)
         return;
-    uint64_t now = grosr_chunk_add(u, left - 1, ~GROSR_CHUNK_CURSOR + 1);
-    if (left == chunk + 1 && grosr_chunk_is_slab(now) && grosr_chunk_free_slots(now) > 0)
-        grosr_chunk_put(h, GROSR_MAP_CLASS + grosr_chunk_kind(now) - 1, chunk);
+    /* What is left may have free slots, also a slab that had none when it was seen: the cursor may have come
+     * back to it since. */
+    uint64_t was = grosr_chunk_add(u, left - 1, ~GROSR_CHUNK_CURSOR + 1);
+    if (grosr_chunk_is_slab(was) && grosr_chunk_free_slots(was) > 0 &&
+        grosr_chunk_free_slots(was) < h->slots[grosr_chunk_kind(was) - 1])
+        grosr_chunk_put(h, GROSR_MAP_CLASS + grosr_chunk_kind(was) - 1, left - 1);
 }
 
 /* New slabs, for n slots. False: there are no chunks, or none was found in so many rounds. */
@@ -322,15 +339,23 @@ GROSR_DEVICE_COLD bool grosr_slab_borrow(struct grosr_heap_user u, struct grosr_
     for (uint32_t w = 0; w * 64 < h->cursors; w++) {
         uint64_t bits = dev_load_relaxed(&open[w]);
         for (; bits; bits &= bits - 1) {
-            uint32_t index = w * 64 + dev_ffs64(bits) - 1, at = dev_load_relaxed(&cursor[index]);
-            uint64_t bit = bits & ~(bits - 1);
-            if (at && grosr_slab_reserve(u, &s, at - 1, n, claim, &more))
-                return true;
-            dev_and_dependent(&open[w], ~bit);
-            /* As in chunk_map.h: looked at once more. Release: after the clearing. Pairs with
-             * grosr_cursor_install(), by what depends on its swap. */
-            if (dev_add_acq_rel(&cursor[index], 0u) != at)
+            uint32_t index = w * 64 + dev_ffs64(bits) - 1, at = dev_load_relaxed(&cursor[index]), now;
+            uint64_t bit = bits & ~(bits - 1), state = 0;
+            for (;; at = now) {
+                if (at && grosr_slab_reserve(u, &s, at - 1, n, claim, &more))
+                    return true;
+                dev_and_dependent(&open[w], ~bit);
+                /* As in chunk_map.h: looked at once more, also at the slab, to which the cursor may have come
+                 * back. Release: after the clearing. Pairs with grosr_cursor_install(), by what depends on
+                 * its swap. */
+                now = dev_add_acq_rel(&cursor[index], 0u);
+                if (now)
+                    state = dev_load_relaxed(&h->state[now - 1]);
+                if (now == at && (!now || grosr_chunk_kind(state) != s.size_class + 1 ||
+                                  grosr_chunk_free_slots(state) <= 0))
+                    break;
                 dev_or_dependent(&open[w], bit);
+            }
         }
     }
     return false;
@@ -386,10 +411,13 @@ GROSR_DEVICE bool grosr_slab_search(struct grosr_heap_user u, const struct grosr
     for (uint32_t i = 0; i < GROSR_HEAP_DRY; i++)
         all |= dev_or_dependent(grosr_heap_dry_of(u.heap, i), bit);
     /* It depends on all of them. */
-    if (all == UINT64_MAX || !grosr_slab_search_surely(u, *s, seen, n, claim))
-        return false;
-    grosr_heap_refilled(u.heap, s->size_class);
-    return true;
+    bool found = all != UINT64_MAX && grosr_slab_search_surely(u, *s, seen, n, claim);
+    all = bit;
+    for (uint32_t i = 0; i < GROSR_HEAP_DRY && !found; i++)
+        all &= dev_load_relaxed(grosr_heap_dry_of(u.heap, i));
+    if (found || !all)
+        grosr_heap_clear_dry(u.heap, bit);
+    return found;
 }
 
 /*
