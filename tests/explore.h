@@ -460,7 +460,15 @@ EXPLORE_WORD(sys64, uint64_t, 8)
 #define dev_add_relaxed(p, x) EXPLORE_SELECT(dev, add_relaxed, p)(p, x)
 #define dev_add_acquire(p, x) EXPLORE_SELECT(dev, add, p)(p, x)
 #define dev_add_acq_rel(p, x) EXPLORE_SELECT(dev, add_release, p)(p, x)
-#define dev_count(p, x)       dev_add_relaxed(p, x)
+#define dev_add_release(p, x) EXPLORE_SELECT(dev, add_release, p)(p, x)
+#define dev_count(p, x)       dev64_add_relaxed(p, x)
+
+/* At once, and in their order; what was stored before stays held back, as on a GPU, which has no fence here.
+ */
+#define dev_add_dependent(p, x)    EXPLORE_SELECT(dev, add, p)(p, x)
+#define dev_cas_dependent(p, e, x) EXPLORE_SELECT(dev, cas, p)(p, e, x)
+#define dev_or_dependent(p, x)     dev_or_relaxed(p, x)
+#define dev_and_dependent(p, x)    dev_and_relaxed(p, x)
 
 GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
 {
@@ -473,6 +481,15 @@ GROSR_DEVICE uint64_t dev_or_relaxed(dev64 *p, uint64_t x)
 GROSR_DEVICE uint64_t dev_and_relaxed(dev64 *p, uint64_t x)
 {
     explore_step(p);
+    uint64_t old = p->v;
+    explore_write(p, 8, old & x, explore.running);
+    return old;
+}
+
+GROSR_DEVICE uint64_t dev_and_release(dev64 *p, uint64_t x)
+{
+    explore_step(p);
+    explore_bring_out_all(explore.running, NULL);
     uint64_t old = p->v;
     explore_write(p, 8, old & x, explore.running);
     return old;
@@ -583,11 +600,6 @@ GROSR_DEVICE uint32_t dev_popc32(uint32_t m)
     return (uint32_t)__builtin_popcount(m);
 }
 
-GROSR_DEVICE uint32_t dev_popc64(uint64_t m)
-{
-    return (uint32_t)__builtin_popcountll(m);
-}
-
 GROSR_DEVICE uint32_t dev_ffs32(uint32_t m)
 {
     return (uint32_t)__builtin_ffs((int)m);
@@ -601,6 +613,43 @@ GROSR_DEVICE uint32_t dev_ffs64(uint64_t m)
 GROSR_DEVICE uint32_t dev_fls32(uint32_t m)
 {
     return m ? 32u - (uint32_t)__builtin_clz(m) : 0;
+}
+
+GROSR_DEVICE uint32_t dev_popc64(uint64_t m)
+{
+    return (uint32_t)__builtin_popcountll(m);
+}
+
+GROSR_DEVICE uint32_t dev_fls64(uint64_t m)
+{
+    return m ? 64u - (uint32_t)__builtin_clzll(m) : 0;
+}
+
+/* Of one lane. */
+struct grosr_group {
+    uint32_t rank, size;
+};
+
+GROSR_DEVICE struct grosr_group dev_group(uint32_t key)
+{
+    struct grosr_group g = {0, 1};
+    (void)key;
+    return g;
+}
+
+#define dev_group_leads(g)     ((g).rank == 0)
+#define dev_group_shfl32(g, x) ((void)(g), (uint32_t)(x))
+#define dev_group_shfl64(g, x) ((void)(g), (uint64_t)(x))
+#define dev_group_sum32(g, x)  ((void)(g), (uint32_t)(x))
+#define dev_group_or64(g, x)   ((void)(g), (uint64_t)(x))
+#define dev_group_meet(g)      ((void)(g))
+
+/* Of the threads, and of what runs outside of a run. A test may choose others. */
+static uint32_t explore_spread[EXPLORE_THREADS + 1] = {0, 1, 2, 3, 4};
+
+GROSR_DEVICE uint32_t dev_spread(void)
+{
+    return explore_spread[explore.running < 0 ? (int)EXPLORE_THREADS : explore.running];
 }
 
 /* Time stands still, and waiting is for others. */
@@ -618,7 +667,6 @@ GROSR_DEVICE void dev_backoff(uint32_t *step)
 #define dev_syncwarp()            ((void)0)
 #define dev_clock_ns()            UINT64_C(1)
 #define dev_sm()                  0u
-#define dev_spread()              0u
 #define dev_point(name)           ((void)(name))
 #define dev_poll_pause(step)      dev_backoff(step)
 #define dev_backoff_is_deep(step) ((step) > 1000000)
