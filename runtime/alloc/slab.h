@@ -438,8 +438,11 @@ GROSR_DEVICE_COLD bool grosr_slab_seek(struct grosr_heap_user u, struct grosr_se
         bool same = grosr_chunk_kind(old) == s.size_class + 1;
         if (same && grosr_chunk_free_slots(old) == 0) {
             found = grosr_slab_search(u, &s, seen, n, claim);
-            grosr_slab_give(u, seen - 1, n);
-            return found;
+            old = grosr_slab_give(u, seen - 1, n);
+            /* What was reserved here in vain may have hidden slots, from this thread too. */
+            if (found || grosr_chunk_kind(old) != s.size_class + 1 || grosr_chunk_free_slots(old) + n <= 0)
+                return found;
+            continue;
         }
         grosr_slab_settle(u, &s, seen - 1, old, n, claim);
         if (claim->reserved)
