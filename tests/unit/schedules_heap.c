@@ -13,7 +13,7 @@
 enum { OPS_MAX = 8, BLOCKS = 160, THIRD = 21840, HALF = 32768, QUARTER = 16384, CHUNK = GROSR_CHUNK_BYTES };
 
 /* What a thread does, one after the other. */
-enum op_kind { END, MALLOC, GROUP, FREE, FREE_AGAIN, FREE_FOUND };
+enum op_kind { END, MALLOC, MALLOC_ALL, GROUP, CHECK, FREE, FREE_AGAIN, FREE_FOUND };
 struct op {
     enum op_kind kind;
     uint32_t block; /* its number, or of GROUP the first of `count` */
@@ -29,6 +29,7 @@ static struct {
 static struct grosr_block found_at_first[BLOCKS];
 static const struct op *script[EXPLORE_THREADS];
 static uint32_t probe_size;
+static bool takes_all;  /* some thread, of the probe's class */
 static bool may_refuse; /* some frees */
 static uint32_t freed;  /* of those */
 static bool in_arena;   /* the blocks' content is watched too */
@@ -66,6 +67,15 @@ static void take(uint32_t i, uint32_t size)
         size_class < GROSR_CLASSES ? grosr_class_bytes(size_class) : chunks * CHUNK);
 }
 
+/* As many as it gets. */
+static void take_all(uint32_t first, uint32_t size)
+{
+    takes_all = true;
+    do
+        take(first, size);
+    while (block[first++].p);
+}
+
 /* What the first lane of a group does for all. */
 static void take_group(uint32_t first, uint32_t size, uint32_t n)
 {
@@ -80,13 +90,20 @@ static void take_group(uint32_t first, uint32_t size, uint32_t n)
     explore_require(done <= n, "more slots than were asked for");
 }
 
+static void check(uint32_t i)
+{
+    explore_require(!block[i].p || dev_load_relaxed(content_of(i)) == i + 1, "a block's content changes");
+}
+
+/* Threads do not look at what they free, which would bring out their own stores. */
 static int give(uint32_t i)
 {
     unsigned char *p = block[i].p;
 
     if (!p)
         return 0;
-    explore_require(dev_load_relaxed(content_of(i)) == i + 1, "a block's content changes");
+    if (explore.running < 0)
+        check(i);
     block[i].p = NULL;
     return grosr_heap_free(f.me, p);
 }
@@ -108,8 +125,12 @@ static void run_script(uint32_t thread)
     for (const struct op *op = script[thread]; op->kind != END; op++)
         if (op->kind == MALLOC)
             take(op->block, op->size);
+        else if (op->kind == MALLOC_ALL)
+            take_all(op->block, op->size);
         else if (op->kind == GROUP)
             take_group(op->block, op->size, op->count);
+        else if (op->kind == CHECK)
+            check(op->block);
         else if (op->kind == FREE)
             explore_require(give(op->block) == 0, "a block cannot be freed");
         else
@@ -149,7 +170,7 @@ static void restore(bool back)
     for (uint32_t i = 0; i < BLOCKS; i++)
         if (block[i].p)
             content_of(i)->v = i + 1;
-    may_refuse = false;
+    takes_all = may_refuse = false;
     freed = 0;
 }
 
@@ -193,6 +214,7 @@ static void end(void)
                             "a class is thought to have nothing");
     explore_require(f.heap.common->mistakes.v == 0 || may_refuse, "a free is refused");
     explore_require(freed || !may_refuse, "a block is not freed");
+    explore_require(!takes_all || !room, "all were told that there is no more, and there is");
     for (; n <= room && last - n > 32; n++) {
         explore_spread[EXPLORE_THREADS] = EXPLORE_THREADS + n % 4; /* cursors that no thread has */
         take(last - n, probe_size);
@@ -261,9 +283,19 @@ static struct op takes(uint32_t i, uint32_t size)
     return (struct op){MALLOC, i, size, 1};
 }
 
+static struct op takes_until_none(uint32_t first, uint32_t size)
+{
+    return (struct op){MALLOC_ALL, first, size, 1};
+}
+
 static struct op takes_group(uint32_t first, uint32_t size, uint32_t n)
 {
     return (struct op){GROUP, first, size, n};
+}
+
+static struct op checks(uint32_t i)
+{
+    return (struct op){CHECK, i, 0, 0};
 }
 
 static struct op frees(uint32_t i)
@@ -312,6 +344,25 @@ static void slots(void)
                  NULL, HALF, 3);
 }
 
+/* While nobody frees, who is told that there is nothing may be told so too early, since another one is about
+ * to put something where it is found; but then that one gets it. */
+static void all_slots(void)
+{
+    for (uint32_t cursors = 1; cursors <= 8; cursors *= 8) {
+        heap_of(1, cursors);
+        explore_heap("two take all from nothing", OPS(takes_until_none(0, THIRD)),
+                     OPS(takes_until_none(10, THIRD)), NULL, THIRD, 2);
+        has(0, HALF, 0);
+        give(0);
+        take(0, CHUNK); /* the cursor stays where it was */
+        give(0);
+        explore_heap("two with an old cursor", OPS(takes_until_none(0, HALF)),
+                     OPS(takes_until_none(10, HALF)), NULL, HALF, 2);
+        explore_heap("three do", OPS(takes_until_none(0, HALF)), OPS(takes_until_none(10, HALF)),
+                     OPS(takes_until_none(20, HALF)), HALF, 2);
+    }
+}
+
 /* Several slots at once, so that who takes the last ones takes more than there are. */
 static void groups(void)
 {
@@ -333,8 +384,11 @@ static void groups(void)
     heap_of(1, 8);
     has(0, THIRD, 0);
     has(1, THIRD, 0);
-    explore_heap("what was written to a block comes before its next owner", OPS(frees(0), takes(2, THIRD)),
-                 OPS(frees(1), takes(3, THIRD)), OPS(takes(4, THIRD), frees(4)), HALF, 2);
+    explore_heap("what was written to a block comes before its next owner",
+                 OPS(frees(0), takes(2, THIRD), checks(2)), OPS(takes(4, THIRD), frees(4)),
+                 OPS(frees(1), takes(3, THIRD), checks(3)), HALF, 2);
+    explore_heap("also where the slab is another one by then", OPS(frees(0), takes(2, HALF), checks(2)),
+                 OPS(takes(4, THIRD), frees(4), frees(1)), NULL, HALF, 3);
     in_arena = false;
 }
 
@@ -355,16 +409,20 @@ static void cursors(void)
                  NULL, THIRD, 2);
 
     heap_of(2, 8);
-    for (uint32_t i = 0; i < 3; i++)
-        has(i, THIRD, 2);
-    for (uint32_t i = 3; i < 6; i++)
-        has(i, THIRD, 1);
-    explore_heap(
-        "a slab is borrowed from a cursor that leaves it and comes back", OPS(takes(10, THIRD)),
-        OPS(frees(0), frees(1), takes(11, THIRD), frees(3), frees(4), takes(12, THIRD), takes(13, THIRD)),
-        NULL, THIRD, 2);
-    explore_heap("two borrow while it moves", OPS(takes(10, THIRD)),
-                 OPS(frees(0), frees(1), takes(11, THIRD)), OPS(takes(12, THIRD)), THIRD, 2);
+    for (uint32_t i = 0; i < 4; i++)
+        has(i, QUARTER, 2);
+    for (uint32_t i = 4; i < 8; i++)
+        has(i, QUARTER, 1);
+    explore_heap("a slab is borrowed from a cursor that leaves it and comes back", OPS(takes(10, QUARTER)),
+                 OPS(frees(0), frees(1), takes(11, QUARTER), frees(4), frees(5), frees(6), takes(12, QUARTER),
+                     takes(13, QUARTER)),
+                 NULL, QUARTER, 2);
+    explore_heap("or to another slab in its place", OPS(takes(10, QUARTER)),
+                 OPS(frees(0), frees(1), takes(11, QUARTER), frees(4), frees(5), frees(6), frees(7),
+                     takes(12, QUARTER), takes(13, QUARTER)),
+                 NULL, QUARTER, 2);
+    explore_heap("two borrow while it moves", OPS(takes(10, QUARTER)),
+                 OPS(frees(0), frees(1), takes(11, QUARTER)), OPS(takes(12, QUARTER)), QUARTER, 2);
 }
 
 /* A class of which nothing was found is not searched, until there is something again. */
@@ -416,6 +474,7 @@ static void runs(void)
 int main(void)
 {
     slots();
+    all_slots();
     groups();
     cursors();
     dry();
