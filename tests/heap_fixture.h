@@ -3,7 +3,7 @@
 #define GROSR_HEAP_FIXTURE_H
 
 #include "../runtime/alloc/alloc.h"
-#include "../runtime/alloc/heap_plan.h"
+#include "heap_check.h"
 #include "tap.h"
 
 #include <sys/mman.h>
@@ -74,35 +74,12 @@ static inline struct grosr_heap_counters heap_fixture_counters(const struct heap
     return c;
 }
 
-/* What is wrong with the counters of a heap at rest that has `live` blocks of each class (NULL: none), the
- * last of them large; NULL: nothing. */
+/* heap_check() of this heap. */
 static inline const char *heap_fixture_unsound(const struct heap_fixture *f, const uint64_t *live)
 {
     struct grosr_heap_counters c = heap_fixture_counters(f);
-    uint64_t used = 0, slabs = 0;
 
-    if (c.classes != GROSR_CLASSES || c.arena_bytes != f->plan.arena_bytes)
-        return "what the counters are of";
-    for (uint32_t i = 0; i < GROSR_CLASSES; i++) {
-        const struct grosr_heap_class *k = &c.class_[i];
-        uint64_t want = live ? live[i] : 0;
-        if (k->mallocs - k->frees != want || k->used != want)
-            return "a class's live blocks";
-        if (k->slabs * k->slots < k->used || k->slot_bytes != grosr_class_bytes(i))
-            return "a class's slabs";
-        used += k->used;
-        slabs += k->slabs;
-    }
-    uint64_t large = live ? live[GROSR_CLASS_LARGE] : 0;
-    if (c.large.live != large || c.large.mallocs - c.large.frees != large)
-        return "live large blocks";
-    if (c.free_chunks + c.slab_chunks + c.large_chunks != f->heap.chunks || c.slab_chunks != slabs)
-        return "the sum of chunks";
-    if (c.empty_chunks > c.slab_chunks || (used == 0 && c.empty_chunks != c.slab_chunks))
-        return "empty chunks";
-    if (!large && (c.large_chunks || c.large.requested))
-        return "chunks of large blocks";
-    return NULL;
+    return heap_check(&c, f->heap.chunks, live);
 }
 
 /* That, as a test. */

@@ -156,7 +156,7 @@ GROSR_DEVICE enum grosr_heap_error_kind grosr_block_find(const struct grosr_heap
     b->offset = (uint64_t)chunk << GROSR_CHUNK_SHIFT;
     if (b->kind == GROSR_CHUNK_LARGE)
         return (enum grosr_heap_error_kind)0;
-    if (b->kind == 0) { /* nobody's, or a later one of a run */
+    if (b->kind == 0) { /* nobody's; or a later one of a run, or on its way between two owners */
         uint64_t free_chunks = dev_load_relaxed(&grosr_map(h, GROSR_MAP_FREE).word[chunk / 64]);
         return free_chunks >> chunk % 64 & 1 ? GROSR_HEAP_FREE_TWICE : GROSR_HEAP_FREE_INNER;
     }
