@@ -13,11 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Pages of its own, which are zero and take no room before they are written to. */
+enum { BLOCK_ALIGNMENT = 256 }; /* as struct grosr_control */
+
 struct block {
     struct block *next;
-    size_t bytes;                        /* of the mapping */
-    alignas(256) unsigned char memory[]; /* as struct grosr_control */
+    size_t mapped;          /* bytes, of pages of its own; 0: the C library's */
+    unsigned char memory[]; /* the device's, from the next multiple of its alignment on */
 };
 
 struct grosr_device {
@@ -96,6 +97,15 @@ static int host_open(struct grosr_device **device, uint32_t ordinal, const struc
     return 0;
 }
 
+static void *put_block(struct grosr_device *device, struct block *b, size_t mapped, size_t alignment)
+{
+    b->mapped = mapped;
+    b->next = device->blocks;
+    device->blocks = b;
+    return b->memory + (alignment - (uintptr_t)b->memory % alignment) % alignment;
+}
+
+/* Pages of its own, which take no room before they are written to. */
 static int host_reserve(struct grosr_device *device, size_t bytes, size_t alignment, void **memory)
 {
     size_t size = sizeof(struct block) + alignment + bytes;
@@ -105,17 +115,21 @@ static int host_reserve(struct grosr_device *device, size_t bytes, size_t alignm
 
     if (pages == MAP_FAILED)
         return grosr_fail(ENOMEM, "out of memory: %zu bytes", bytes);
-    struct block *b = (struct block *)pages;
-    b->bytes = size;
-    b->next = device->blocks;
-    device->blocks = b;
-    *memory = (void *)(((uintptr_t)b->memory + alignment - 1) / alignment * alignment);
+    *memory = put_block(device, (struct block *)pages, size, alignment);
     return 0;
 }
 
+/* Zeroed by calloc(), which leaves large blocks to the system: pages that are never used are never touched.
+ */
 static int host_alloc(struct grosr_device *device, size_t bytes, void **memory)
 {
-    return host_reserve(device, bytes, 1, memory);
+    size_t size = sizeof(struct block) + BLOCK_ALIGNMENT + bytes;
+    struct block *b = size < bytes ? NULL : (struct block *)calloc(1, size);
+
+    if (!b)
+        return grosr_fail(ENOMEM, "out of memory: %zu bytes", bytes);
+    *memory = put_block(device, b, 0, BLOCK_ALIGNMENT);
+    return 0;
 }
 
 /* What the system could give to a new program without swapping, by its own estimate. */
@@ -188,7 +202,10 @@ static void host_close(struct grosr_device *device)
     while (device->blocks) {
         struct block *b = device->blocks;
         device->blocks = b->next;
-        munmap(b, b->bytes);
+        if (b->mapped)
+            munmap(b, b->mapped);
+        else
+            free(b);
     }
     free(device);
 }
