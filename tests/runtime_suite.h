@@ -21,9 +21,19 @@ static struct grosr_options suite_options(const char *device)
     return o;
 }
 
+/* A random number, in any thread and lane. */
+static inline uint64_t suite_random(void)
+{
+    static dev64 calls;
+    uint64_t state = grosr_host_clock_ns() + dev_add_relaxed(&calls, UINT64_C(0x9e3779b97f4a7c15));
+
+    state += !state;
+    return tap_random(&state);
+}
+
 /*
- * How much of something a test does. Lanes that are threads of the host meet at every step of a warp, which
- * is hundreds of times as slow as a warp of one lane: they do the few.
+ * How much of something a test does. The host's lanes take turns at every step of a warp, which is tens of
+ * times as slow as a warp of one lane: they do the few.
  */
 static inline uint32_t suite_amount(const char *device, uint32_t many, uint32_t few)
 {

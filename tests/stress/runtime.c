@@ -9,13 +9,9 @@
 /* Holds a thread now and then, for a random while, at every test point. */
 static void hold(const char *point)
 {
-    static _Thread_local uint64_t seed;
-
-    if (!seed)
-        seed = grosr_host_clock_ns() | 1;
-    switch (tap_random(&seed) % (point[0] == 't' ? 64 : 8)) {
+    switch (suite_random() % (point[0] == 't' ? 64 : 8)) {
     case 0: {
-        struct timespec t = {0, (long)(tap_random(&seed) % 100000)};
+        struct timespec t = {0, (long)(suite_random() % 100000)};
         nanosleep(&t, NULL);
         break;
     }

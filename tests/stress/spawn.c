@@ -10,14 +10,10 @@
 /* Holds a thread now and then, for a random while. */
 static void hold(const char *point)
 {
-    static _Thread_local uint64_t seed;
-
     (void)point;
-    if (!seed)
-        seed = grosr_host_clock_ns() | 1;
-    switch (tap_random(&seed) % 256) {
+    switch (suite_random() % 256) {
     case 0: {
-        struct timespec t = {0, (long)(tap_random(&seed) % 50000)};
+        struct timespec t = {0, (long)(suite_random() % 50000)};
         nanosleep(&t, NULL);
         break;
     }

@@ -37,8 +37,7 @@ static void events(void)
 
 int main(void)
 {
-    if (GROSR_HOST_LANES == 1) /* lanes that are threads are slow */
-        status_suite("host", 1);
+    status_suite("host", 1);
     status_suite("host", 3);
     events();
     return tap_done();

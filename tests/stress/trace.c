@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #define WARPS  8u
-#define TURNS  (GROSR_HOST_LANES == 1 ? 60u : 12u) /* of each; lanes that are threads are slow */
-#define EVENTS 50u                                 /* in each */
+#define TURNS  60u /* of each */
+#define EVENTS 50u /* in each */
 
 enum { STEP };
 static const char *const names[] = {"step"};

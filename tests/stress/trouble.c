@@ -79,8 +79,7 @@ int main(void)
     trouble_memory("host");
     trouble_urgent("host");
     trouble_few_frames("host", 1, suite_amount("host", 20, 1));
-    if (GROSR_HOST_LANES == 1)
-        trouble_few_frames("host", 3, 20);
+    trouble_few_frames("host", 3, suite_amount("host", 20, 1));
     trouble_no_frame_lost("host", suite_amount("host", 20, 1));
     for (uint32_t i = 0; i < suite_amount("host", 12, 3); i++)
         trouble_stop("host", 1 + i % 4, 100, i % 2 ? 256 : 2 << i % 5, i + 1);
@@ -88,8 +87,7 @@ int main(void)
     trouble_cancel("host", 4, suite_amount("host", 8, 2), suite_amount("host", 40, 8), 6);
     trouble_endless("host", 1);
     trouble_endless("host", 3);
-    /* Lanes that are threads are slow: there, every third point. */
-    for (uint32_t i = 0; i < sizeof(points) / sizeof(points[0]); i += GROSR_HOST_LANES == 1 ? 1 : 3)
+    for (uint32_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
         others_go_on(points[i]);
     return tap_done();
 }

@@ -3,8 +3,8 @@
  * place of warps. Host-side code that shares words with a device uses the same names from here.
  *
  * GROSR_HOST_LANES is 1 by default: a warp is one thread and collectives are identities. Test builds set 4
- * or 32: each lane is then a thread of its own, and a collective is a barrier among a warp's lanes
- * (device_host.c). A thread that is not part of a warp (the application's) counts as a warp of one lane.
+ * or 32: each lane is then a context of its own on the warp's thread, and a collective is a barrier among
+ * them (device_host.c). A thread that is not part of a warp (the application's) counts as a warp of one lane.
  */
 #ifndef GROSR_DEVICE_HOST_H
 #define GROSR_DEVICE_HOST_H
@@ -457,11 +457,12 @@ uint32_t dev_spread(void);
  * while no warp runs. */
 typedef void (*dev_point_hook)(const char *name);
 extern dev_point_hook dev_point_hook_fn;
+void dev_point_reach(const char *name);
 
 GROSR_DEVICE void dev_point(const char *name)
 {
     if (__builtin_expect(dev_point_hook_fn != NULL, 0))
-        dev_point_hook_fn(name);
+        dev_point_reach(name);
 }
 
 /*
