@@ -23,7 +23,6 @@
 #define EMPTY_NS    300000u    /* after an empty poll */
 #define IDLE_NS     2000000u   /* after IDLE_POLLS of them, the idle poll interval */
 #define IDLE_POLLS  64u
-#define RUNS_MAX    (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
 /* ---- the drainer ---- */
 
@@ -125,31 +124,13 @@ static void drain(struct collector *c)
 
 /* ---- the recording ---- */
 
-static int allocate(struct collector *c)
-{
-    for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
-        struct grosr_batch *b = &c->batches[i];
-        b->events_max = GROSR_COLLECTOR_BATCH_EVENTS;
-        b->bytes_max = GROSR_COLLECTOR_BATCH_BYTES;
-        b->runs_max = RUNS_MAX;
-        b->event = (struct grosr_pair *)malloc(b->events_max * sizeof(*b->event));
-        b->run = (struct grosr_run *)malloc(b->runs_max * sizeof(*b->run));
-        b->byte = (unsigned char *)malloc(b->bytes_max);
-        if (!b->event || !b->run || !b->byte)
-            return grosr_fail(ENOMEM, "out of memory for the collector's batches");
-        b->next = c->free;
-        c->free = b;
-    }
-    return 0;
-}
-
 static void release(struct collector *c)
 {
     for (uint32_t i = 0; i < c->sources; i++) {
         grosr_source_release(c->source[i]);
         free(c->source[i]);
     }
-    for (uint32_t i = 0; i < GROSR_COLLECTOR_BATCHES; i++) {
+    for (uint32_t i = 0; i < c->batches_allocated; i++) {
         free(c->batches[i].event);
         free(c->batches[i].run);
         free(c->batches[i].byte);
@@ -235,7 +216,7 @@ int grosr_collect(const struct grosr_collect_options *options, struct grosr_coll
     c->finder.watch = -1;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
-    err = allocate(c);
+    err = collector_add_batch(c);
     if (!err)
         err = collector_add_first(c);
     if (!err)

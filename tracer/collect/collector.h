@@ -9,12 +9,12 @@
  * while a session of a CUDA device is recorded or a process that reports one.
  *
  * Memory is bounded: GROSR_COLLECTOR_BATCHES batches of GROSR_COLLECTOR_BATCH_EVENTS events and
- * GROSR_COLLECTOR_BATCH_BYTES of streams, 288 MiB; when all are full the rings fill, and the sessions'
- * overflow policies decide. Each session has rows that wait, at most 36 MiB (rows.h), and 512 MiB of enqueue
- * times when lost events leave their windows full (enqueue_times.h). SQLite has 64 MiB of pages, and 64 MiB
- * to sort in for the indexes. A commit builds a checkpoint (rows.h, records.h): mostly some KiB, and twice 36
- * MiB for a session that has so many rows waiting. With one session that is less than 1 GiB in all, and
- * memory is touched only as it fills.
+ * GROSR_COLLECTOR_BATCH_BYTES of streams, 288 MiB, allocated as they are needed; when all are full the rings
+ * fill, and the sessions' overflow policies decide. Each session has rows that wait, at most 36 MiB (rows.h),
+ * and 512 MiB of enqueue times when lost events leave their windows full (enqueue_times.h). SQLite has 64 MiB
+ * of pages, and 64 MiB to sort in for the indexes. A commit builds a checkpoint (rows.h, records.h): mostly
+ * some KiB, and twice 36 MiB for a session that has so many rows waiting. With one session that is less than
+ * 1 GiB in all, and memory is touched only as it fills.
  *
  * A recording can keep its latest part only (window_ns). Then all events are spooled, and those that are
  * older than the window are replayed without making rows of them: spans that are still open and enqueue times

@@ -11,18 +11,47 @@
 
 #include "../base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define EMPTY_POLL_NS 2000000
+#define RUNS_MAX      (16u * (GROSR_MAX_WORKERS + 1)) /* in a batch */
 
 /* ---- the drainer's side ---- */
 
+int collector_add_batch(struct collector *c)
+{
+    struct grosr_batch *b = &c->batches[c->batches_allocated];
+
+    b->events_max = GROSR_COLLECTOR_BATCH_EVENTS;
+    b->bytes_max = GROSR_COLLECTOR_BATCH_BYTES;
+    b->runs_max = RUNS_MAX;
+    b->event = (struct grosr_pair *)malloc(b->events_max * sizeof(*b->event));
+    b->run = (struct grosr_run *)malloc(b->runs_max * sizeof(*b->run));
+    b->byte = (unsigned char *)malloc(b->bytes_max);
+    if (!b->event || !b->run || !b->byte) {
+        free(b->event);
+        free(b->run);
+        free(b->byte);
+        return grosr_fail(ENOMEM, "out of memory for the collector's batches");
+    }
+    c->batches_allocated++;
+    b->next = c->free;
+    c->free = b;
+    return 0;
+}
+
+/* Without memory for another batch those there are have to do. */
 struct grosr_batch *collector_get_free(struct collector *c)
 {
     pthread_mutex_lock(&c->lock);
     while (!c->free)
-        pthread_cond_wait(&c->changed, &c->lock);
+        if (c->batches_enough || c->batches_allocated == GROSR_COLLECTOR_BATCHES)
+            pthread_cond_wait(&c->changed, &c->lock);
+        else
+            c->batches_enough = collector_add_batch(c) != 0;
     struct grosr_batch *b = c->free;
     c->free = b->next;
     pthread_mutex_unlock(&c->lock);

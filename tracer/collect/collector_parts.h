@@ -78,10 +78,15 @@ struct collector {
     int error;
     char error_text[512];
 
+    uint32_t batches_allocated; /* the drainer's, as they are needed */
+    bool batches_enough;        /* there was no memory for more */
     struct grosr_batch batches[GROSR_COLLECTOR_BATCHES];
 };
 
 /* ---- between the threads (collector_handoff.c) ---- */
+
+/* Adds an empty batch. 0 or negative errno. Before the threads begin, then the drainer's. */
+int collector_add_batch(struct collector *c);
 
 /* The drainer: waits for an empty batch; hands a filled one to the writer; publishes a source; ends. */
 struct grosr_batch *collector_get_free(struct collector *c);
