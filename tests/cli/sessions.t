@@ -97,7 +97,7 @@ is(value($db, 'SELECT count(*) FROM tasks') . ' ' . verdict(), '300 complete', '
 
 unlink($db);
 $r = grosr('record', '--trace', 'none', '-o', $db, '--', '/bin/sh', '-c',
-           "kill -STOP \$PPID; (sleep 4; kill -CONT \$PPID) & \"\$0\" in-turn 3; wait; exec \"\$0\" in-turn 2", $program);
+           "kill -STOP \$PPID; \"\$0\" in-turn 3; kill -CONT \$PPID; exec \"\$0\" in-turn 2", $program);
 is($r->{code}, 0, 'while the recorder is stopped');
 like($r->{stderr}, qr/\Agrosr: process \d+ is not recorded: the collector[^\n]+did not attach within 2 s\n/,
      'a runtime says that nobody records it');
@@ -107,7 +107,7 @@ is(verdict(), '3 sessions were not recorded', 'the verdict counts them');
 like(notes(), qr/\A3 sessions were not recorded/, 'and so does a note');
 
 $r = grosr('record', '--trace', 'none', '-o', "$dir/none.db", '--', '/bin/sh', '-c',
-           "kill -STOP \$PPID; (sleep 4; kill -CONT \$PPID) & \"\$0\" in-turn 2; wait", $program);
+           "kill -STOP \$PPID; \"\$0\" in-turn 2; kill -CONT \$PPID", $program);
 like("$r->{code} $r->{stderr}", qr/\A1 .*^grosr: the 2 sessions of [^\n]+ were not recorded/ms, 'where there is no other, that is said');
 ok(!-e "$dir/none.db", 'without a file');
 
