@@ -155,12 +155,12 @@ sub until_true
     }
 }
 
-# Runs, and is no zombie.
+# Runs, and is no zombie: whose first thread is one runs as long as it has others, and has its files open.
 sub process_runs
 {
     my ($pid) = @_;
     my $stat = slurp("/proc/$pid/stat");
-    return defined $stat && $stat =~ /\) ([A-Z])/ && $1 ne 'Z' && $1 ne 'X';
+    return defined $stat && $stat =~ /\) ([A-Z])/ && ($1 !~ /[ZX]/ || (my @threads = glob("/proc/$pid/task/*")) > 1);
 }
 
 sub children
