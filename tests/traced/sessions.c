@@ -48,6 +48,7 @@ static grosr *open_one(void)
     o.workers = 1;
     o.queue_capacity = 256;
     o.ring_events = 4096;
+    o.frames = 256;
     if (grosr_open(&rt, &o))
         fail("open");
     return rt;
