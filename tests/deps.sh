@@ -33,7 +33,8 @@ tool()
     command -v "$1" >/dev/null 2>&1 || wanted="$wanted $2"
 }
 
-command -v "${CC:-cc}" >/dev/null 2>&1 || required="$required gcc libc6-dev"
+compiler=${CC:-cc}    # perhaps with words after its name: "ccache gcc"
+command -v "${compiler%% *}" >/dev/null 2>&1 || required="$required gcc libc6-dev"
 command -v "${MAKE:-make}" >/dev/null 2>&1 || command -v make >/dev/null 2>&1 || required="$required make"
 header sqlite3.h || required="$required libsqlite3-dev"
 header lz4.h || required="$required liblz4-dev"
