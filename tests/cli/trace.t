@@ -96,7 +96,7 @@ is(value($db, 'SELECT sum(written) FROM GROSR_RING'), 0, 'has no event');
 
 # ---- while it runs ----
 
-my $p = start($pipe, 0);
+my $p = start('nice', '-n', 10, $pipe, 0);
 ok(until_true(sub { segments($p->{pid}) && grosr('info')->{stdout} =~ /\b$p->{pid}\b/ }), 'a kernel without end');
 my $top = json_of(grosr('top', $p->{pid}, '--once', '--json'));
 is($top->{session}{pid}, $p->{pid}, '`top` has it');
@@ -127,7 +127,7 @@ no_segments($p, 'no segment is left');
 
 # ---- after its death ----
 
-$p = start($pipe, 0);
+$p = start('nice', '-n', 10, $pipe, 0);
 ok(until_true(sub { my $t = json_of(grosr('top', $p->{pid}, '--once', '--json'))->{trace}; ($t->{written} // 0) > 1000 }),
    'another, unrecorded') if until_true(sub { segments($p->{pid}) && grosr('top', $p->{pid}, '--once')->{code} == 0 });
 kill('KILL', $p->{pid});
