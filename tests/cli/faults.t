@@ -13,12 +13,14 @@ my $dir = scratch();
 my @arith = ('run', 'arith', '--device', 'host');
 my $rows = 'SELECT count(*) FROM tasks';
 
-# A traced run with so much to lose that its file stays small, once tasks have arrived in the file.
+# A traced run with so much to lose that its file stays small, once tasks have arrived in the file: its own, where
+# another trace has been.
 sub traced
 {
     my ($db, @more) = @_;
     my $p = start($GROSR, @arith, '--seconds', '600', '--ring', '1024', '-o', $db, @more);
-    my $began = until_true(sub { (peek($db, $rows) || 0) > 1000 || ended($p) });
+    my $own = "SELECT (SELECT count(*) FROM tasks) * (SELECT pid = $p->{pid} FROM GROSR_SESSION)";
+    my $began = until_true(sub { (peek($db, $own) || 0) > 1000 || ended($p) });
     ok($began && !ended($p), 'a traced run is going on') or diag($p->{stderr} // 'no task arrived');
     return $p;
 }

@@ -98,7 +98,7 @@ is(value($db, 'SELECT count(*) FROM tasks') . ' ' . verdict(), '300 complete', '
 
 unlink($db);
 $r = grosr('record', '--trace', 'none', '-o', $db, '--', '/bin/sh', '-c',
-           "kill -STOP \$PPID; \"\$0\" in-turn 3; kill -CONT \$PPID; exec \"\$0\" in-turn 2", $program);
+           "kill -STOP \$PPID; \"\$0\" in-turn 3; kill -CONT \$PPID; sleep 1; exec \"\$0\" in-turn 2", $program);
 is($r->{code}, 0, 'while the recorder is stopped');
 like($r->{stderr}, qr/\Agrosr: process \d+ is not recorded: the collector[^\n]+did not attach within 2 s\n/,
      'a runtime says that nobody records it');
