@@ -263,6 +263,42 @@ static void fragmented(void)
     is(heap_fixture_counters(&f).largest_bytes, f.plan.arena_bytes, "and the whole arena can be had");
 }
 
+/* What the counters say could be had can be had, and no more, whatever is allocated. */
+static void largest(void)
+{
+    enum { N = 700 };
+    static void *block[N];
+    uint64_t seed = 11, wrong = 0, full = 0, small = 0;
+
+    heap_fixture_reset(&f);
+    memset(block, 0, sizeof(block));
+    for (uint32_t round = 0; round < 400; round++) {
+        for (uint32_t i = 0; i < 60; i++) {
+            uint64_t x = tap_random(&seed), at = (x >> 8) % N;
+            if (block[at]) /* fewer and fewer in the first half of the rounds, then more and more */
+                (void)((x >> 40) % 400 < (round < 200 ? 400 - round : round - 200)
+                           ? (wrong += grosr_heap_free(f.me, block[at]) != 0, block[at] = NULL)
+                           : NULL);
+            else
+                block[at] = grosr_heap_malloc(f.me, x >> 60 ? (x >> 20) % 33000 : (x >> 20) % 500000);
+        }
+        uint64_t most = heap_fixture_counters(&f).largest_bytes;
+        void *p = most ? grosr_heap_malloc(f.me, most) : NULL;
+        wrong += most && (!p || grosr_heap_free(f.me, p));
+        wrong += most < GROSR_CHUNK_BYTES ? grosr_heap_malloc(f.me, most + 1) != NULL
+                                          : grosr_heap_malloc(f.me, most + GROSR_CHUNK_BYTES) != NULL;
+        wrong += heap_fixture_counters(&f).largest_bytes != most;
+        full += most == 0;
+        small += most && most < GROSR_CHUNK_BYTES;
+    }
+    is(wrong, 0,
+       "the largest request that could be had can be, and none beyond (%d times a slot, %d times nothing)",
+       (int)small, (int)full);
+    for (uint32_t i = 0; i < N; i++)
+        wrong += block[i] && grosr_heap_free(f.me, block[i]);
+    heap_fixture_ok(&f, NULL, "after that");
+}
+
 /* ---- what must not be freed ---- */
 
 static void refused(void)
@@ -397,6 +433,7 @@ int main(void)
     aligned_at();
     exhausted();
     fragmented();
+    largest();
     refused();
     stale();
     arenas();

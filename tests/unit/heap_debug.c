@@ -5,6 +5,7 @@
 #include "../heap_fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 static struct heap_fixture f;
 
@@ -144,7 +145,7 @@ static void *free_all(void *arg)
     for (uint64_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
         dev_count(&at, 1);
         while (dev_load_relaxed(&at) < 2 * i + 1)
-            ;
+            sched_yield();
         dev_count(&done[grosr_heap_free(f.me, shared[i]) ? 1 : 0], 1);
     }
     return arg;
