@@ -151,9 +151,9 @@ $B/viewer/plot_script.o: $B/viewer/plot_script.c
 	$(call say,CC,$<)
 	$Q$(CC) -Iviewer/show $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
-# Fatbins are the same in every variant. Where registers are spilled, the build fails, but in the kernel whose task functions
-# call the allocator: the scheduler's registers are saved around those calls.
-SPILLS := build/cuda/kernel_services.fatbin
+# Fatbins are the same in every variant. Where registers are spilled, the build fails, but where kernels call the allocator:
+# beside the scheduler, whose registers are saved around those calls, and where they are to leave room for more warps.
+SPILLS := $(addprefix build/cuda/,kernel_services.fatbin bench.fatbin)
 vpath %.cu $(sort $(dir $(filter-out %/example/,$(wildcard tracer/*.cu tracer/*/*.cu runtime/*.cu runtime/*/*.cu))))
 $(FATBINS): build/cuda/%.fatbin: %.cu Makefile
 	@mkdir -p $(@D)

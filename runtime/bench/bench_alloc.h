@@ -19,10 +19,11 @@
 #include <stdlib.h>
 
 /* On a GPU, threads of a block, and how many blocks each SM is to have room for: with 1 the compiler may use
- * all the registers that the slow paths want, with 4 it must make do with 64. */
+ * all the registers that the slow paths want, some 160, with 4 it must make do with 64. Then more warps hide
+ * the time of each other's trips to memory. */
 #define GROSR_BENCH_ALLOC_BLOCK 256u
 #ifndef GROSR_BENCH_ALLOC_RESIDENTS
-#define GROSR_BENCH_ALLOC_RESIDENTS 1
+#define GROSR_BENCH_ALLOC_RESIDENTS 4
 #endif
 
 enum grosr_bench_alloc_kernel {

@@ -10,10 +10,9 @@
 /* ---- until there is no memory ---- */
 
 #define FILL_SIZE   64u
-#define FILL_SHARE  0.98  /* of the arena, that must be had */
-#define FILL_BLOCKS 4u    /* on each SM */
-#define FILL_ROUNDS 3u    /* samples at most */
-#define FILL_PLAIN  256u /* threads: the device's own malloc may take 40 ms for each NULL */
+#define FILL_SHARE  0.98 /* of the arena, that must be had */
+#define FILL_BLOCKS 4u   /* on each SM */
+#define FILL_ROUNDS 3u   /* samples at most */
 
 static int slowest(struct grosr_bench_alloc_cases *c, double *ns)
 {
@@ -60,10 +59,9 @@ static int fill_once(struct grosr_bench_alloc_cases *c, uint32_t threads, uint32
     a->threads = many > threads ? many : threads;
     if ((err = grosr_bench_alloc_step(c, GROSR_BENCH_ALLOC_DRAIN, &ns)))
         return err;
-    if (!c->plain)
-        grosr_bench_check_min(c->report, "bytes of blocks until full", GROSR_BENCH_NO_INDEX,
-                              (uint64_t)(FILL_SHARE * (double)c->rig.heap.plan.arena_bytes),
-                              f->blocks * FILL_SIZE);
+    grosr_bench_check_min(c->report, "bytes of blocks until full", GROSR_BENCH_NO_INDEX,
+                          (uint64_t)(FILL_SHARE * (double)c->rig.heap.plan.arena_bytes),
+                          f->blocks * FILL_SIZE);
     return grosr_bench_alloc_check_empty(&c->rig);
 }
 
@@ -74,17 +72,17 @@ static uint32_t at_most(uint64_t n, uint64_t most)
 
 int grosr_bench_alloc_fill(struct grosr_bench_alloc_cases *c)
 {
-    uint64_t most = c->plain ? at_most(c->options->tasks, FILL_PLAIN) : c->options->tasks;
+    uint64_t most = c->options->tasks;
     uint32_t threads = at_most((uint64_t)c->report->device.sms * FILL_BLOCKS * GROSR_BENCH_ALLOC_BLOCK, most);
-    uint32_t rounds = c->plain ? 1 : at_most(c->rounds - GROSR_BENCH_ALLOC_WARM_UP, FILL_ROUNDS);
+    uint32_t rounds = at_most(c->rounds - GROSR_BENCH_ALLOC_WARM_UP, FILL_ROUNDS);
     double share[FILL_ROUNDS], taken[FILL_ROUNDS];
     double filling[FILL_ROUNDS], alone[FILL_ROUNDS], many[FILL_ROUNDS];
     struct filling f = {0, 0, 0, 0, 0};
     bool fresh;
     int err;
 
-    if (c->plain && !c->rig.bytes)
-        return 0; /* it would take the machine's memory */
+    if (c->plain) /* the device's own would take minutes, and the C library's the machine's memory */
+        return 0;
     grosr_bench_alloc_begin(c, "64 B until full", GROSR_BENCH_NO_AXIS, 0);
     err = grosr_bench_alloc_renew(&c->rig, &fresh);
     if (!err)
