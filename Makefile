@@ -91,7 +91,7 @@ TESTED_asan    := unit stress fuzz
 TESTED_tsan    := stress
 TESTED := $(if $(filter-out 1,$(LANES)),stress,$(or $(TESTED_$(VARIANT)),unit stress cuda fuzz))
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
-TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda) \
+TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda $B/tests/traced/hang) \
                    $B/tests/traced/libnvidia-ml.so.1 $B/tests/traced/sessions $B/tests/traced/heap \
                    $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
 MAN := $B/man/grosr.1 $B/man/grosr-schema.5
@@ -245,16 +245,18 @@ $B/tests/traced/sessions $B/tests/traced/heap: $B/tests/traced/%: tests/traced/%
 
 # One of them has a double of the NVIDIA driver and CUPTI, which is found by the driver's name.
 CUPTI_DOUBLE := tests/traced/double/libcuda.so.1
-$B/$(CUPTI_DOUBLE): tests/traced/cupti_double.c tests/traced/cupti_double.h Makefile
+CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c)
+$B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -isystem $(CUDA_HOME)/include \
-	    -Wl,-soname,libcuda.so.1 -o $@ $< -ldl
+	    -Wl,-soname,libcuda.so.1 -o $@ $(CUPTI_DOUBLE_C) -ldl
 
-$B/tests/traced/cuda: tests/traced/cuda.c tests/traced/cost.h tests/traced/cupti_double.h $B/$(CUPTI_DOUBLE) Makefile
+$B/tests/traced/cuda $B/tests/traced/hang: $B/tests/traced/%: tests/traced/%.c tests/traced/cost.h \
+    tests/traced/cupti_double.h $B/$(CUPTI_DOUBLE) Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $B/$(CUPTI_DOUBLE) -Wl,-rpath,'$$ORIGIN/double'
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -isystem $(CUDA_HOME)/include -o $@ $< $B/$(CUPTI_DOUBLE) -Wl,-rpath,'$$ORIGIN/double'
 
 # What stands in for NVML in tests.
 $B/tests/traced/libnvidia-ml.so.1: tests/traced/nvml.c Makefile

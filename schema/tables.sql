@@ -205,6 +205,34 @@ CREATE TABLE GROSR_NOTE (            -- messages of the tracer, each once
     text    TEXT NOT NULL
 );
 
+CREATE TABLE GROSR_PENDING (         -- calls, launches and captures of traced processes that had not ended; a row goes when one has
+    session     INTEGER NOT NULL,
+    kind        TEXT NOT NULL,       -- 'call', 'kernel', 'memcpy', 'memset', 'host function', 'graph', 'capture', 'tracer'
+    start       INTEGER NOT NULL,    -- when the thread entered the call, issued the launch, began the capture
+    tid         INTEGER,
+    nameId      INTEGER,             -- StringIds.id; of a capture: the latest kernel in it
+    fullNameId  INTEGER,             -- StringIds.id
+    correlationId INTEGER,
+    contextId   INTEGER,
+    streamId    INTEGER,             -- of a call: the stream that it waits for
+    place       INTEGER,             -- of a launch: in its stream, from 1; what has a lower one comes before it
+    waitsFor    TEXT,                -- of a call: 'stream', 'event', 'device'; NULL: its arguments do not say
+    handle      INTEGER,             -- of that stream or event, or of the captured stream: the program's pointer
+    bytes       INTEGER,             -- of a copy or a fill
+    kernels     INTEGER,             -- in a graph or a capture; NULL: not known
+    grid        TEXT,                -- of a kernel, as block
+    block       TEXT,
+    persistent  INTEGER NOT NULL DEFAULT 0  -- 1: a kernel that has a row of CUPTI_ACTIVITY_KIND_KERNEL already
+);
+
+CREATE TABLE GROSR_LAUNCHES (        -- what traced processes launched, and what CUPTI recorded of it
+    session  INTEGER NOT NULL,
+    kind     TEXT NOT NULL,          -- as in GROSR_PENDING; kernels with those in graphs, where their number is known
+    issued   INTEGER NOT NULL,
+    recorded INTEGER,                -- of these, those whose record has come; NULL: CUPTI has no records of that kind
+    PRIMARY KEY (session, kind)
+) WITHOUT ROWID;
+
 CREATE TABLE GROSR_SYSCALL (         -- one row a call of the operating system by a task, through the syscall proxy
     worker  INTEGER,
     task    INTEGER,                 -- that made the call

@@ -132,7 +132,8 @@ JOIN GROSR_TIME_BIN t ON t.bin = b.bin
 JOIN GROSR_SESSION s ON s.session = b.session
 LEFT JOIN measured m ON m.bin = b.bin AND m.pid = s.pid;
 
--- One row per kernel that ran. A runtime's own kernel, if CUPTI has no record of it, has the times of its workers.
+-- One row per kernel that was launched: `start` and `end` are NULL while CUPTI has not said. A runtime's own kernel, if CUPTI
+-- has no record of it, has the times of its workers.
 CREATE VIEW kernels AS
 SELECT CAST(n.value AS TEXT) AS name, k.start, k.end, k.end - k.start AS duration_ns, CAST(k.launch AS INTEGER) AS launch,
        k.start - k.launch AS launch_latency_ns,
@@ -153,7 +154,14 @@ SELECT CAST('persistent kernel' AS TEXT), CAST(w.start AS INTEGER), CAST(w.end A
 FROM (SELECT session, min(start) AS start, CASE count(1) WHEN count("end") THEN max("end") END AS "end"
       FROM GROSR_WORKER WHERE start IS NOT NULL GROUP BY session) w
 JOIN GROSR_SESSION s ON s.session = w.session
-WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent = 1 AND k.globalPid = s.pid << 24);
+WHERE NOT EXISTS (SELECT 1 FROM CUPTI_ACTIVITY_KIND_KERNEL k WHERE k.persistent = 1 AND k.globalPid = s.pid << 24)
+UNION ALL
+SELECT CAST(n.value AS TEXT), CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), NULL, CAST(p.start AS INTEGER), NULL, p.grid || '',
+       p.block || '', CAST(NULL AS INTEGER), NULL, CAST(NULL AS INTEGER), p.streamId, p.correlationId, CAST(d.value AS TEXT),
+       CAST(0 AS INTEGER), s.pid, CAST((SELECT min(session) FROM GROSR_SESSION o WHERE o.pid = s.pid) AS INTEGER)
+FROM GROSR_PENDING p JOIN GROSR_SESSION s ON s.session = p.session
+LEFT JOIN StringIds n ON n.id = p.nameId LEFT JOIN StringIds d ON d.id = p.fullNameId
+WHERE p.kind = 'kernel' AND NOT p.persistent;
 
 -- One row per call of the CUDA runtime or driver API.
 CREATE VIEW api_calls AS
@@ -163,6 +171,33 @@ SELECT n.value AS name, CASE a.eventClass WHEN 0 THEN 'runtime' ELSE 'driver' EN
        (SELECT min(session) FROM GROSR_SESSION WHERE pid = a.globalTid >> 24) AS session
 FROM CUPTI_ACTIVITY_KIND_RUNTIME a
 LEFT JOIN StringIds n ON n.id = a.nameId;
+
+-- One row per call, launch and stream capture that had not ended. `ahead` and `behind`: launches of the same stream that come
+-- before and after it and had not ended either; with none ahead it is the first of its stream, which may be running.
+CREATE VIEW pending AS
+SELECT p.kind, CAST(n.value AS TEXT) AS name, s.pid, p.tid, p.start, p.streamId AS stream, p.place,
+       CASE WHEN p.place IS NOT NULL THEN row_number() OVER (l ORDER BY p.place) - 1 END AS ahead,
+       CASE WHEN p.place IS NOT NULL THEN count(1) OVER l - row_number() OVER (l ORDER BY p.place) END AS behind,
+       p.waitsFor AS waits_for, p.handle, p.bytes, p.kernels, p.grid, p.block, p.correlationId AS correlation,
+       CAST(coalesce(d.value, n.value) AS TEXT) AS full_name, p.persistent,
+       (SELECT min(session) FROM GROSR_SESSION o WHERE o.pid = s.pid) AS session
+FROM GROSR_PENDING p JOIN GROSR_SESSION s ON s.session = p.session
+LEFT JOIN StringIds n ON n.id = p.nameId LEFT JOIN StringIds d ON d.id = p.fullNameId
+WINDOW l AS (PARTITION BY p.session, p.contextId, p.streamId, p.place IS NULL)
+UNION ALL -- what has no row there: of a file of a version before 5
+SELECT 'call', a.name, a.pid, a.tid, a.start, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a.correlation, a.name, 0,
+       a.session
+FROM api_calls a WHERE a.end IS NULL AND NOT EXISTS (
+    SELECT 1 FROM GROSR_PENDING p JOIN GROSR_SESSION s ON s.session = p.session
+    WHERE p.kind = 'call' AND s.pid = a.pid AND p.tid = a.tid AND p.start = a.start)
+UNION ALL
+SELECT 'kernel', n.value, k.globalPid >> 24, NULL, k.start, k.streamId, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       k.gridX || 'x' || k.gridY || 'x' || k.gridZ, k.blockX || 'x' || k.blockY || 'x' || k.blockZ, k.correlationId, d.value,
+       k.persistent, (SELECT min(session) FROM GROSR_SESSION o WHERE o.pid = k.globalPid >> 24)
+FROM CUPTI_ACTIVITY_KIND_KERNEL k LEFT JOIN StringIds n ON n.id = k.shortName LEFT JOIN StringIds d ON d.id = k.demangledName
+WHERE k.end IS NULL AND NOT EXISTS (
+    SELECT 1 FROM GROSR_PENDING p JOIN GROSR_SESSION s ON s.session = p.session
+    WHERE p.kind = 'kernel' AND s.pid = k.globalPid >> 24 AND p.correlationId = k.correlationId);
 
 -- One row per range or mark of a program: by NVTX on the CPU, by grosr_begin() in a kernel.
 CREATE VIEW ranges AS
@@ -308,6 +343,9 @@ facts AS (
            coalesce(' from ' || (SELECT round(value / 1e9, 3) FROM GROSR_META WHERE key = 'kept_from') || ' s on', '')
                AS kept,
            (SELECT sum(dropped + unstored) FROM GROSR_STREAM) AS records_lost,
+           (SELECT coalesce(sum(issued - recorded), 0) FROM GROSR_LAUNCHES WHERE kind = 'kernel') +
+           (SELECT count(1) FROM GROSR_PENDING
+            WHERE kind IN ('memcpy', 'memset', 'host function') OR (kind = 'graph' AND kernels IS NULL)) AS launches_lost,
            (SELECT sum(count) || ' damaged events were left out' FROM GROSR_LOSS WHERE reason = 'damaged') AS damaged,
            (SELECT max(died) FROM GROSR_SESSION s
             WHERE NOT EXISTS (SELECT 1 FROM GROSR_RING r WHERE r.session = s.session)) AS died),
@@ -349,6 +387,8 @@ SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored
                CASE WHEN c.ring IS NULL THEN coalesce('; ' || f.damaged, '') ELSE '' END
            WHEN c.ring IS NULL AND f.damaged IS NOT NULL THEN f.damaged
            WHEN c.ring IS NULL AND f.records_lost THEN f.records_lost || ' records of traced processes lost'
+           WHEN c.ring IS NULL AND f.launches_lost THEN
+               f.launches_lost || CASE f.launches_lost WHEN 1 THEN ' launch has' ELSE ' launches have' END || ' no record of CUPTI''s'
            WHEN c.detached THEN 'complete' || f.kept || ' up to where recording stopped'
            ELSE 'complete' || f.kept
        END AS verdict, c.session

@@ -8,7 +8,8 @@ SELECT kind, name, place, start, session FROM (
     UNION ALL
     SELECT 'api', name, 'thread ' || tid, start, session FROM api_calls WHERE end IS NULL
     UNION ALL
-    SELECT 'kernel', name, coalesce('stream ' || stream, 'its workers'), start, session FROM kernels k WHERE end IS NULL
+    SELECT 'kernel', name, coalesce('stream ' || stream, 'its workers'), coalesce(start, launch), session FROM kernels k
+    WHERE end IS NULL
           AND NOT (stream IS NULL AND EXISTS (SELECT 1 FROM GROSR_SESSION s WHERE s.session = k.session
                                               AND s.end IS NOT NULL AND NOT s.died AND NOT s.detached)))
 ORDER BY start, kind, place LIMIT 50;

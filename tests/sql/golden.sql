@@ -160,3 +160,18 @@ INSERT INTO NVTX_EVENTS (start, end, eventType, rangeId, category, text, globalT
     (120, 320, 60, 9, 5, 'copy', 1677721701, NULL, 1, 42),
     (130, NULL, 34, NULL, NULL, 'here', 1677721701, NULL, 1, NULL),
     (4000, NULL, 59, NULL, NULL, 'last', 1677721701, NULL, 0, NULL);
+
+-- What had not ended: the call and the persistent kernel, which have rows above; in stream 7 a copy before two kernels, in
+-- stream 8 a host function before a graph of three kernels; stream 9 captures two. The tracer's own flush waits too.
+INSERT INTO GROSR_PENDING (session, kind, start, tid, nameId, fullNameId, correlationId, contextId, streamId, place, waitsFor,
+                           bytes, kernels, grid, block, persistent) VALUES
+    (2, 'call', 700, 101, 10, NULL, 9, NULL, NULL, NULL, 'device', NULL, NULL, NULL, NULL, 0),
+    (2, 'kernel', 450, 101, 7, 8, 5, 1, 9, 1, NULL, NULL, NULL, '2x1x1', '32x1x1', 1),
+    (2, 'kernel', 680, 101, 5, 6, 12, 1, 7, 11, NULL, NULL, NULL, '2x2x1', '64x1x1', 0),
+    (2, 'memcpy', 670, 101, 2, NULL, 11, 1, 7, 10, NULL, 4096, NULL, NULL, NULL, 0),
+    (2, 'kernel', 690, 101, 3, 4, 13, 1, 7, 12, NULL, NULL, NULL, '4x1x1', '128x1x1', 0),
+    (2, 'host function', 650, 101, 12, NULL, 14, 1, 8, 3, NULL, NULL, NULL, NULL, NULL, 0),
+    (2, 'graph', 660, 101, 11, NULL, 15, 1, 8, 4, NULL, NULL, 3, NULL, NULL, 0),
+    (2, 'capture', 640, NULL, 5, NULL, NULL, 1, 10, NULL, NULL, NULL, 2, NULL, NULL, 0),
+    (2, 'tracer', 710, 102, 13, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0);
+INSERT INTO GROSR_LAUNCHES VALUES (2, 'kernel', 9, 4), (2, 'memcpy', 4, 3), (2, 'host function', 1, NULL);

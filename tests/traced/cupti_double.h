@@ -3,8 +3,8 @@
  * traced calls. One library stands for both. Its soname is libcuda.so.1, so whoever asks the loader for the
  * driver gets it, and GROSR_CUPTI names it as CUPTI.
  *
- * Its device is an account of kernels by stream, each of which takes as long as the program says or runs
- * until double_stop(). What was measured of CUPTI 13.0 is kept:
+ * Its device is an account of what streams were given: kernels, each of which takes as long as the program
+ * says or runs until double_stop(), copies, host functions. What was measured of CUPTI 13.0 is kept:
  *
  * - While a kernel runs whose record is collected, no kernel's record is delivered. Whether it is collected
  * is decided while the launch is in the driver.
@@ -13,12 +13,14 @@
  * - While a stream is captured in the global mode, a call that CUDA holds to be unsafe then breaks the
  * capture and fails, whichever thread makes it, unless that thread's own capture mode is relaxed. A question
  * about the stream that captures breaks the capture in any mode.
- * - Calls of the driver are told of to the subscriber whoever makes them, the subscriber itself too.
+ * - The subscriber is called back around calls of the driver whoever makes them, the subscriber itself too.
+ * - There is one subscriber; whoever registers buffers last has the records.
  *
  * A runtime call and the driver's call in it have one correlation id.
  *
  * CUPTI_DOUBLE has words, with blanks between, for what goes wrong: `version` (it is CUPTI 12), `subscriber`
- * (another tool has it), `dropped` (7 records were dropped).
+ * (another tool has it), `dropped` (7 records were dropped), `stuck` (while a blocking copy or cudaFree
+ * waits, CUPTI's flush and the push of a context wait too).
  */
 #ifndef GROSR_TESTS_CUPTI_DOUBLE_H
 #define GROSR_TESTS_CUPTI_DOUBLE_H
@@ -38,6 +40,16 @@ void double_memcpy(uint64_t bytes);
 void double_memset(uint32_t value, uint64_t bytes);
 void double_synchronize(void);
 void double_get_device(void);
+/* Until the stream, or (_free) the device, has come to its end. */
+void double_stream_synchronize(uint32_t stream);
+void double_free(void);
+/* A copy in the default stream, behind all that the others have been given. */
+void double_memcpy_async(uint64_t bytes);
+/* A function in a stream, which goes on when it returns; one at a time in a stream. */
+void double_host_function(uint32_t stream, void (*function)(void *));
+/* A graph of kernels of that name, the last of which takes so long, is instantiated and launched. */
+void double_graph_launch(uint32_t stream, const char *const *mangled_names, uint32_t kernels,
+                         uint64_t takes_ns);
 /* A launch that the driver refuses. */
 void double_launch_refused(const char *mangled_name);
 

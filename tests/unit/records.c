@@ -269,7 +269,6 @@ static void cuda_ends(void)
     k = kernel_of(&b, GROSR_CUDA_KERNEL_ENDS, 1, 110, 500);
     add(&b, 1, &k, sizeof(k), "");
     c.end = (uint64_t)b.bases.origin_ns + 600;
-    c.flags = GROSR_CUDA_CALL_TOLD;
     add(&b, 0, &c, sizeof(c), "");
     c.start += 500; /* its record without an end was lost */
     c.end += 500;

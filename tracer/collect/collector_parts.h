@@ -68,7 +68,8 @@ struct collector {
     uint64_t from_ns;                         /* what ended before is left out, as of now; 0: nothing is */
     struct grosr_pair gathered[CHUNK_EVENTS]; /* a ring's runs, joined */
     uint64_t committed_ns;
-    bool begun_uncommitted;                   /* a session has begun since */
+    bool commit_soon;   /* a session has begun since, or what a process is in has changed */
+    uint64_t looked_ns; /* when that was last read */
     struct grosr_ring_counts finished_counts; /* of sources that are finished */
     int64_t kept_from;                        /* of those, the latest; GROSR_NULL: nothing was left out */
     uint64_t cut;                             /* events left out, of those */

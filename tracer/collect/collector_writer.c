@@ -13,8 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#define COMMIT_NS       500000000u
-#define COMMIT_BEGUN_NS 50000000u /* when sessions have begun: readers of the file see them soon */
+#define COMMIT_NS      500000000u
+#define COMMIT_SOON_NS 50000000u /* when readers of the file are to see a change soon */
+#define LOOK_NS        50000000u /* between looks at what processes are in */
 
 static void fetch_clocks(struct collector *c)
 {
@@ -91,13 +92,24 @@ static void write_counters(struct collector *c, uint64_t now)
                                                 !collector_is_idle(c, now), c->options->warned));
 }
 
-/* Whether a commit was due. */
+static void look_at_processes(struct collector *c, uint64_t now)
+{
+    c->looked_ns = now;
+    for (uint32_t i = 0; i < c->unfinished_count && !c->error; i++)
+        collector_failed(c, grosr_source_look(c->unfinished[i], now, &c->commit_soon));
+}
+
+/*
+ * Whether a commit was due. What processes are in is read right before it: a launch whose record has become a
+ * row since the last look does not have two.
+ */
 static bool commit(struct collector *c, uint64_t now)
 {
     struct grosr_ring_counts sum = {0};
 
-    if (c->error || now - c->committed_ns < (c->begun_uncommitted ? COMMIT_BEGUN_NS : COMMIT_NS))
+    if (c->error || now - c->committed_ns < (c->commit_soon ? COMMIT_SOON_NS : COMMIT_NS))
         return false;
+    look_at_processes(c, now);
     for (uint32_t i = 0; i < c->unfinished_count && !c->error; i++) {
         struct grosr_source *s = c->unfinished[i];
         bool ended = sys_load_acquire(&s->ended) != 0; /* pairs with hand_over() */
@@ -115,13 +127,15 @@ static bool commit(struct collector *c, uint64_t now)
     if (!c->error)
         collector_failed(c, grosr_store_commit(c->store));
     c->committed_ns = now;
-    c->begun_uncommitted = false;
+    c->commit_soon = false;
     return true;
 }
 
 void collector_commit(struct collector *c, uint64_t now)
 {
     collector_move_window(c);
+    if (now - c->looked_ns >= LOOK_NS)
+        look_at_processes(c, now);
     if (!commit(c, now))
         return;
     if (!c->error && c->options->window_ns && c->from_ns)
@@ -140,7 +154,7 @@ static void begin_new_sources(struct collector *c, uint32_t known)
         if (!c->error)
             collector_failed(c, grosr_source_begin(s, c->store));
         c->unfinished[c->unfinished_count++] = s;
-        c->begun_uncommitted = true;
+        c->commit_soon = true;
     }
 }
 

@@ -98,6 +98,7 @@ void grosr_source_release(struct grosr_source *s)
     free(s->from);
     free(s->stored);
     free(s->stream_stored);
+    grosr_pending_rows_free(s->pending);
     grosr_records_free(s->records);
     grosr_rows_free(s->rows);
     grosr_clock_free(&s->clock);
@@ -112,6 +113,7 @@ void grosr_source_release(struct grosr_source *s)
     s->stream_base = NULL;
     s->run_of = NULL;
     s->from = s->stored = s->stream_stored = NULL;
+    s->pending = NULL;
     s->records = NULL;
     s->rows = NULL;
     s->owned = false;
@@ -331,9 +333,18 @@ int grosr_source_create_writers(struct grosr_source *s, struct grosr_store *stor
 
     if (!err && s->session->header.streams)
         err = grosr_records_create(&s->records, s->session, &s->bases, store);
-    if (!err && s->records)
+    if (!err && s->records) {
         grosr_records_warn(s->records, s->warned);
+        err = grosr_pending_rows_create(&s->pending, s->session, &s->bases, store, s->records);
+    }
+    if (!err && s->pending)
+        grosr_pending_rows_warn(s->pending, s->warned);
     return err;
+}
+
+int grosr_source_look(struct grosr_source *s, uint64_t now_ns, bool *changed)
+{
+    return s->pending ? grosr_pending_rows_look(s->pending, now_ns, changed) : 0;
 }
 
 int grosr_source_begin(struct grosr_source *s, struct grosr_store *store)
@@ -508,6 +519,16 @@ static int note_end(const struct grosr_source *s, struct grosr_store *store, int
     return grosr_store_note(store, end, s->bases.session, topic, strlen(topic), text, strlen(text));
 }
 
+static int finish_pending(struct grosr_source *s)
+{
+    enum grosr_pending_end end = s->detached                      ? GROSR_PENDING_DETACHED
+                                 : !s->unclosed                   ? GROSR_PENDING_CLOSED
+                                 : s->end == GROSR_PROCESS_EXITED ? GROSR_PENDING_EXITED
+                                                                  : GROSR_PENDING_DIED;
+
+    return s->pending ? grosr_pending_rows_finish(s->pending, s->end_ns, end) : 0;
+}
+
 int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
 {
     int64_t end = grosr_timeline(&s->bases, s->end_ns);
@@ -520,6 +541,8 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
         err = grosr_rows_finish(s->rows, s->final);
     if (!err && s->records)
         err = grosr_records_finish(s->records);
+    if (!err)
+        err = finish_pending(s);
     if (!err)
         err = note_end(s, store, end);
     return err ? err : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached);

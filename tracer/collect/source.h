@@ -11,6 +11,7 @@
 #include "batch.h"
 #include "../base/process.h"
 #include "../clock/clock.h"
+#include "../rows/pending_rows.h"
 #include "../rows/records.h"
 #include "../session/ring.h"
 #include "../rows/rows.h"
@@ -65,6 +66,7 @@ struct grosr_source {
     uint64_t snapshots_written; /* of clock.taken */
     struct grosr_rows *rows;
     struct grosr_records *records;
+    struct grosr_pending_rows *pending; /* with records */
     struct grosr_stored *stored,
         *stream_stored; /* [header.rings], [header.streams]; of streams without positions */
     struct grosr_heap_counters *heap_stored; /* header.heaps; the latest samples */
@@ -123,6 +125,9 @@ void grosr_source_mark_stored(struct grosr_source *source, const struct grosr_ru
 
 /* The writer: whether it is a session of a CUDA device, or of a process that reports one. */
 bool grosr_source_uses_gpu(const struct grosr_source *source);
+
+/* The writer: rows of what the process is in, as of now. *changed is set if they have changed. */
+int grosr_source_look(struct grosr_source *source, uint64_t now_ns, bool *changed);
 
 /* The writer: rows of a run. */
 int grosr_source_build(struct grosr_source *source, uint32_t ring, uint64_t first,

@@ -71,9 +71,9 @@ static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
         .state = GROSR_CUDA_KERNEL_RAN,
     };
 
-    launch_recorded(k->correlationId);
-    if (!k->start) /* spoilt by somebody's forced flush: there is nothing to place */
+    if (!k->start) /* spoilt by somebody's forced flush: it has not ended, and gets no other */
         return;
+    launch_recorded(k->correlationId);
     if (name) {
         r.mangled_name = inject_string_number(t, name->mangled);
         r.full_name = inject_string_number(t, name->full);
@@ -92,6 +92,7 @@ static void add_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpy6 *m)
 {
     const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMCPY), .kind = m->copyKind,
                                            .from = m->srcKind, .to = m->dstKind};
+    launch_recorded(m->correlationId);
     write_one(t, &r, sizeof(r));
 }
 
@@ -99,6 +100,7 @@ static void add_peer_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpyP
 {
     const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMCPY), .kind = m->copyKind,
                                            .from = m->srcKind, .to = m->dstKind};
+    launch_recorded(m->correlationId);
     write_one(t, &r, sizeof(r));
 }
 
@@ -106,6 +108,7 @@ static void add_memset(struct inject_thread *t, const CUpti_ActivityMemset4 *m)
 {
     const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMSET), .to = m->memoryKind,
                                            .value = m->value};
+    launch_recorded(m->correlationId);
     write_one(t, &r, sizeof(r));
 }
 

@@ -2,12 +2,20 @@
  * CUDA in a traced process, through CUPTI: what the files share.
  *
  *     cupti_library.c  CUPTI and the driver, loaded and called through tables of symbols
+ *     cuda_ops.c       what the calls of the APIs do
  *     kernel_names.c   names of kernels, and which of them are persistent
- *     cuda_kernels.c   launches of which no record has come, persistent kernels
+ *     cuda_streams.c   streams, captures, and what is known to have ended in them
+ *     cuda_graphs.c    what is in executable graphs
+ *     cuda_kernels.c   launches into the segment's table; persistent kernels
  *     cuda_activity.c  CUPTI's activity records into ours
- *     cuda.c           the driver loads us; callbacks of API calls; the housekeeping thread; the end
+ *     cuda.c           the driver loads us; callbacks of API calls; threads of our own; the end
  *
  * Each calls only those above it.
+ *
+ * What the program is in stands in the session's segment (outstanding.h), written in the callbacks of its
+ * calls, so that the collector knows it whatever hangs here. No thread of our own has to run for that, and
+ * what may block (a flush of CUPTI's, which waits for locks that a stuck call holds) is called by a thread
+ * that nobody waits for.
  *
  * CUPTI delivers no kernel's record while one runs whose record it collects, and a forced flush spoils the
  * records of all that run. So launches of persistent kernels are left out of the activity (it is off while
@@ -19,6 +27,8 @@
 
 #include "cupti_library.h"
 #include "inject.h"
+
+#include <time.h>
 
 /* ---- cuda_activity.c ---- */
 
@@ -43,40 +53,93 @@ void kernel_names_start(void);
 /* Any thread. NULL: no memory. */
 const struct kernel_name *kernel_name(const char *mangled);
 
+/* ---- cuda_streams.c ---- */
+
+/* CLOCK_REALTIME so long from now, for timed locks. */
+struct timespec cuda_until(uint64_t ns);
+
+/*
+ * The entry of a stream in the segment; GROSR_NO_STREAM: it has none. per_thread: a default stream is the
+ * calling thread's. stream_entry() makes one if there is none, and may ask CUPTI for the stream's number.
+ */
+uint32_t stream_find(CUcontext context, CUstream handle, bool per_thread);
+uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, bool per_thread);
+
+/* A stream or a context (the other is NULL) is about to go. On its thread, outside inject_enter(). */
+void streams_forget(CUcontext context, CUstream stream);
+
+/* A call that waited for a stream, or for all of a context's, from start_ns on has returned. */
+void stream_ended(uint32_t stream, uint64_t start_ns);
+void streams_ended(CUcontext context, uint64_t start_ns);
+
+/* An event has been recorded; and where that was. GROSR_NO_STREAM: not known. */
+void event_recorded(CUevent event, uint32_t stream);
+uint32_t event_place(CUevent event, uint64_t *place);
+
+/* Around the call that begins a capture, and after the one that ends it. */
+void streams_capture_begins(void);
+void streams_capture_begun(bool refused);
+void streams_capture_ended(void);
+
+/* Around a call that makes a stream wait for an event, by which it may join a capture. */
+void streams_join_begins(void);
+void streams_join_ended(void);
+
+/* A stream is in capture; records a launch; is no longer. */
+void stream_capture(uint32_t stream);
+void stream_captured(uint32_t stream, struct inject_string *name);
+void stream_capture_end(uint32_t stream);
+
+/* The housekeeping thread: asks after streams in which nothing has moved, or (all) after all of them. */
+void streams_tick(uint64_t now_ns, bool all);
+
+/* ---- cuda_graphs.c ---- */
+
+/* On the thread that has instantiated it, outside inject_enter(). */
+void graph_instantiated(CUgraphExec exec, CUgraph graph);
+
+/* What it is called, and how many kernels are in it; 0: not known. */
+struct inject_string *graph_name(CUgraphExec exec, uint32_t *kernels);
+
 /* ---- cuda_kernels.c ---- */
 
 /* A launch, as its callback describes it. */
 struct launch {
-    const struct kernel_name *name;
+    uint32_t kind;                  /* enum grosr_launch_kind */
+    const struct kernel_name *name; /* of a kernel */
+    struct inject_string *other;    /* of what is none; NULL: it has no name */
     CUcontext context;
     CUstream stream;
+    bool per_thread; /* the default stream is the thread's */
+    bool to_host;    /* a blocking copy that is done when its call returns */
     uint32_t context_id, correlation;
     uint32_t grid[3], block[3];
     uint32_t shared_bytes;
+    uint64_t bytes;
+    uint32_t kernels; /* in a graph; 0: not known */
 };
 
-/* Around every launch of a kernel, on its thread, outside inject_enter() and inject_leave(). */
+/* Before the first launch. */
+void kernels_start(void);
+
+/* Around every launch, on its thread, outside inject_enter() and inject_leave(). */
 void launch_enter(const struct launch *launch);
 void launch_exit(const struct launch *launch, bool succeeded);
 
-/* A kernel's record has come, just now. */
+/* A record of a launch has come, just now. */
 void launch_recorded(uint32_t correlation);
 
-/* Launches of which no record has come. */
-uint32_t launches_missing(void);
+/* Launches of kernels of which no record has come. */
+uint64_t launches_missing(void);
 
-/* A stream or a context (the other is NULL) is about to go. On its thread, outside inject_enter(). */
-void kernels_forget(CUcontext context, CUstream stream);
+/* A context is about to go. On its thread, outside inject_enter(). */
+void kernels_forget(CUcontext context);
 
-/* Around a capture: before the call that begins it, and after the one that ends it, or could not begin it. */
-void kernels_capture_begins(void);
-void kernels_capture_ended(void);
-
-/* The housekeeping thread: looks for persistent kernels that have ended, and for records that stay away. */
+/* The housekeeping thread: looks for persistent kernels that have ended. */
 void kernels_tick(uint64_t now_ns);
 
-/* At the end of the process, when the housekeeping thread has ended, or hangs: reports both for the last
- * time. */
-void kernels_end(void);
+/* At the end of the process: the same for the last time, unless the housekeeping thread hangs in it (`ask`).
+ */
+void kernels_end(bool ask);
 
 #endif

@@ -30,6 +30,9 @@ bool cupti_load(char *why, size_t size)
     }
     CUPTI_SYMBOLS(X)
 #undef X
+#define X(member, symbol, arguments) *(void **)(void *)&cupti.member = dlsym(library, symbol);
+    CUPTI_OPTIONAL_SYMBOLS(X)
+#undef X
     if (!cuda) {
         snprintf(why, size, "libcuda.so.1 cannot be loaded");
         return false;
@@ -41,6 +44,9 @@ bool cupti_load(char *why, size_t size)
         return false;                                                              \
     }
     DRIVER_SYMBOLS(X)
+#undef X
+#define X(member, symbol, arguments) *(void **)(void *)&driver.member = dlsym(cuda, symbol);
+    DRIVER_OPTIONAL_SYMBOLS(X)
 #undef X
     return true;
 }

@@ -29,9 +29,15 @@
     X(stream_id, "cuptiGetStreamIdEx", (CUcontext, CUstream, uint8_t, uint32_t *))                  \
     X(device_id, "cuptiGetDeviceId", (CUcontext, uint32_t *))
 
+/* Those of later versions; NULL where they are absent. */
+#define CUPTI_OPTIONAL_SYMBOLS(X)        \
+    X(subscribe_v2, "cuptiSubscribe_v2", \
+      (CUpti_SubscriberHandle *, CUpti_CallbackFunc, void *, CUpti_SubscriberParams *))
+
 struct cupti {
 #define X(member, symbol, arguments) CUptiResult(CUPTIAPI *member) arguments;
     CUPTI_SYMBOLS(X)
+    CUPTI_OPTIONAL_SYMBOLS(X)
 #undef X
 };
 
@@ -49,9 +55,19 @@ struct cupti {
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                             \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))
 
+/* What is in a graph; NULL where they are absent. */
+#define DRIVER_OPTIONAL_SYMBOLS(X)                                                                 \
+    X(graph_nodes, "cuGraphGetNodes", (CUgraph, CUgraphNode *, size_t *))                          \
+    X(node_type, "cuGraphNodeGetType", (CUgraphNode, CUgraphNodeType *))                           \
+    X(kernel_params, "cuGraphKernelNodeGetParams_v2", (CUgraphNode, CUDA_KERNEL_NODE_PARAMS_v2 *)) \
+    X(child_graph, "cuGraphChildGraphNodeGetGraph", (CUgraphNode, CUgraph *))                      \
+    X(function_name, "cuFuncGetName", (const char **, CUfunction))                                 \
+    X(kernel_name, "cuKernelGetName", (const char **, CUkernel))
+
 struct driver {
 #define X(member, symbol, arguments) CUresult(CUDAAPI *member) arguments;
     DRIVER_SYMBOLS(X)
+    DRIVER_OPTIONAL_SYMBOLS(X)
 #undef X
 };
 

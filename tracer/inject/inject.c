@@ -7,6 +7,7 @@
 #include "../base/error.h"
 #include "../base/process.h"
 #include "../base/time_limits.h"
+#include "../session/outstanding.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -47,7 +48,8 @@ struct fact {
 
 struct inject_string {
     struct inject_string *next;
-    dev32 told; /* the session's generation << 8 | a bit for each stream that has it */
+    dev32 told;       /* the session's generation << 8 | a bit for each stream that has it */
+    dev64 in_segment; /* the session's generation << 32 | its number among the segment's texts */
     uint32_t number, bytes;
     uint64_t hash;    /* of the text as it was given */
     size_t all_bytes; /* of that */
@@ -107,7 +109,12 @@ static void describe(char *to, size_t size)
 /* As large as /dev/shm has room for. */
 static int create_session(void)
 {
-    static const uint64_t sizes[] = {2u << 20, 512u << 10, 128u << 10};
+    static const struct {
+        uint64_t stream_bytes, text_bytes;
+        uint32_t call_slots, launch_slots, cuda_streams;
+    } sizes[] = {{2u << 20, 512u << 10, THREADS, 16384, 1024},
+                 {512u << 10, 256u << 10, THREADS, 4096, 512},
+                 {128u << 10, 64u << 10, 1024, 1024, 256}};
     char program[64];
     struct grosr_session_options o = {
         .device = "process",
@@ -123,7 +130,11 @@ static int create_session(void)
 
     describe(program, sizeof(program));
     for (size_t i = 0; (err == -ENOSPC || err == -ENOMEM) && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        o.stream_bytes = sizes[i];
+        o.stream_bytes = sizes[i].stream_bytes;
+        o.text_bytes = sizes[i].text_bytes;
+        o.call_slots = sizes[i].call_slots;
+        o.launch_slots = sizes[i].launch_slots;
+        o.cuda_streams = sizes[i].cuda_streams;
         err = grosr_session_create(&current.session, &o);
     }
     return err;
@@ -187,6 +198,8 @@ static void release_thread(void *thread)
 {
     struct inject_thread *t = (struct inject_thread *)thread;
 
+    if (dev_load_relaxed(&state) == RECORDING) /* it was cancelled in a call */
+        grosr_call_leave(current.session, inject_slot(t));
     /* Pairs with the exchange in claim_thread(): the next owner finds it as this one leaves it. */
     dev_store_release(&t->taken, 0);
 }
@@ -209,7 +222,7 @@ static struct inject_thread *claim_thread(void)
     t->named = false;
     memset(t->depth, 0, sizeof(t->depth));
     t->calls = t->launches_at = 0;
-    t->ours = false;
+    t->call.known = t->ours = false;
     if (pthread_setspecific(thread_key, t)) {
         release_thread(t);
         return NULL;
@@ -274,11 +287,14 @@ bool inject_try_write(struct inject_thread *t, const struct grosr_piece *pieces,
     return grosr_stream_try_write(&current.writer[t->stream], pieces, count);
 }
 
-struct inject_thread *inject_thread_at(uint32_t i)
+const struct grosr_session *inject_session(void)
 {
-    uint32_t touched = dev_load_relaxed(&thread_turn);
+    return current.session;
+}
 
-    return loaded && i < THREADS && i < touched ? &threads[i] : NULL;
+uint32_t inject_slot(const struct inject_thread *t)
+{
+    return (uint32_t)(t - threads);
 }
 
 void inject_write_fact(struct inject_thread *t, struct inject_string *text, const struct grosr_piece *pieces,
@@ -371,6 +387,7 @@ static struct inject_string *new_string(const char *text, size_t bytes, uint64_t
     if (!s)
         return NULL;
     dev_store_relaxed(&s->told, 0);
+    dev_store_relaxed(&s->in_segment, 0);
     s->number = ++string_count;
     s->hash = hash;
     s->all_bytes = bytes;
@@ -485,6 +502,25 @@ uint32_t inject_string_number(struct inject_thread *t, struct inject_string *s)
     return number_in_stream(t->stream, s);
 }
 
+uint32_t inject_text(struct inject_string *s)
+{
+    uint64_t known = s ? dev_load_relaxed(&s->in_segment) : 0;
+    char cut_text[GROSR_TEXT_KEPT_MAX];
+    const char *text = s ? s->text : "";
+    uint32_t bytes = s ? s->bytes : 0;
+
+    if (!s || known >> 32 == generation)
+        return (uint32_t)known;
+    if (bytes > GROSR_TEXT_KEPT_MAX) {
+        bytes = cut_string(cut_text, GROSR_TEXT_KEPT_MAX, s->text, s->bytes, s->hash);
+        text = cut_text;
+    }
+    /* Two threads may both put it there: that harms nobody. */
+    uint32_t number = grosr_outstanding_add_text(current.session, text, bytes);
+    dev_store_relaxed(&s->in_segment, (uint64_t)generation << 32 | number);
+    return number;
+}
+
 /* ---- loading, forking, the end ---- */
 
 /* A fork waits for what other threads are at: making the session, above all, which takes NVTX with it. */
@@ -510,10 +546,8 @@ static void in_child(void)
 
     begin_lock = facts_lock = strings_lock = unlocked;
     for (uint32_t i = 0; i < touched && i < THREADS; i++)
-        if (&threads[i] != me && dev_load_relaxed(&threads[i].taken)) {
-            dev_store_relaxed(&threads[i].call.state, INJECT_NO_CALL);
+        if (&threads[i] != me && dev_load_relaxed(&threads[i].taken))
             dev_store_relaxed(&threads[i].taken, 0);
-        }
     if (me) {
         /* What the parent's thread has pushed is its own. */
         me->tid = (uint32_t)gettid();
@@ -521,7 +555,7 @@ static void in_child(void)
         me->named = false;
         memset(me->depth, 0, sizeof(me->depth));
         me->calls = me->launches_at = 0;
-        dev_store_relaxed(&me->call.state, INJECT_NO_CALL);
+        me->call.known = false;
     }
     generation++;
     dev_store_relaxed(&left_out, 0);

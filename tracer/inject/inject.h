@@ -23,15 +23,15 @@
 
 #define INJECT_DEPTHS 16u /* domains whose depth of pushed ranges is known */
 
-/* A call of an API of CUDA that a thread is in (cuda.c). */
-enum inject_call_state { INJECT_NO_CALL, INJECT_CALL, INJECT_CALL_TELLING, INJECT_CALL_TOLD };
-
+/* The call of an API of CUDA that a thread is in (cuda.c), and what its return shows to have ended. */
 struct inject_call {
-    dev32 state; /* enum inject_call_state; what follows is constant while it is not NO_CALL */
-    dev64 start;
+    bool known; /* it was entered in this process */
+    uint64_t start;
     uint32_t correlation;
     uint32_t api;
     struct inject_string *name;
+    uint32_t stream; /* of the event that it waits for */
+    uint64_t place;
 };
 
 struct inject_thread {
@@ -45,7 +45,7 @@ struct inject_thread {
     struct inject_call call; /* the outermost one */
     uint32_t calls;          /* that it is in, one inside the other */
     uint32_t launches_at;    /* the one of them that launches a kernel; 0: none */
-    bool ours;               /* it is the library's own: nothing of it is told */
+    bool ours;               /* it is the library's own: nothing of it is recorded */
 };
 
 /*
@@ -85,8 +85,13 @@ const char *inject_string_text(const struct inject_string *string);
 /* Its number for a record of this thread's stream, which has been told of it; 0: there was no room. */
 uint32_t inject_string_number(struct inject_thread *thread, struct inject_string *string);
 
-/* The threads there are or were, by number; NULL: no more. For looking into their `call`. */
-struct inject_thread *inject_thread_at(uint32_t number);
+/* The session, once inject_enter() has succeeded; and the thread's slot in its table of calls. */
+const struct grosr_session *inject_session(void);
+uint32_t inject_slot(const struct inject_thread *thread);
+
+/* The string's number among the segment's texts (outstanding.h), where it is put if it is not there; NULL and
+ * 0 are no string. Any thread, outside inject_enter() too. */
+uint32_t inject_text(struct inject_string *string);
 
 /* Whether this process is recorded; makes the session if it is. */
 bool inject_begin(void);

@@ -68,6 +68,14 @@ static int64_t take(struct grosr_records *r, uint64_t key, uint64_t start)
     return 0;
 }
 
+static bool has(struct grosr_records *r, uint64_t key, uint64_t start)
+{
+    for (struct waiting **at = bucket_of(r, key); at && *at; at = &(*at)->next)
+        if ((*at)->key == key && (*at)->start == start)
+            return true;
+    return false;
+}
+
 static struct grosr_value place_or_null(struct grosr_records *r, uint64_t time)
 {
     return time ? grosr_records_place(r, time) : grosr_integer_or_null(0, false);
@@ -85,32 +93,51 @@ static struct grosr_value node(uint64_t graph_node)
 
 /* ---- calls ---- */
 
-static int add_call(struct grosr_records *r, uint32_t stream, const struct grosr_record_cuda_call *c)
+static int insert_call(struct grosr_records *r, const struct grosr_record_cuda_call *c, int64_t name)
 {
     static const char insert[] = "INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME (start, end, eventClass, globalTid,"
                                  " correlationId, nameId, returnValue) VALUES (?,?,?,?,?,?,?)";
-    static const char update[] =
-        "UPDATE CUPTI_ACTIVITY_KIND_RUNTIME SET end = ?, returnValue = ? WHERE rowid = ?";
     int64_t row;
-    int err;
-
-    if (c->flags & GROSR_CUDA_CALL_TOLD) {
-        row = take(r, c->tid, c->start);
-        if (row) {
-            const struct grosr_value values[] = {grosr_records_place(r, c->end), grosr_integer(c->result),
-                                                 grosr_integer(row)};
-            return grosr_store_execute(r->store, update, values, 3, NULL);
-        }
-    }
     const struct grosr_value values[] = {grosr_records_place(r, c->start),
                                          place_or_null(r, c->end),
                                          grosr_integer(c->api != 0),
                                          grosr_records_thread(r, c->tid),
                                          grosr_integer_or_null(c->correlation, c->correlation != 0),
-                                         grosr_integer(grosr_records_string(r, stream, c->name)),
+                                         grosr_integer(name),
                                          grosr_integer_or_null(c->result, c->end != 0)};
-    err = grosr_store_execute(r->store, insert, values, 7, &row);
+    int err = grosr_store_execute(r->store, insert, values, 7, &row);
+
     return err || c->end ? err : put(r, c->tid, c->start, row);
+}
+
+static int end_call(struct grosr_records *r, int64_t row, uint64_t end_ns, struct grosr_value result)
+{
+    static const char update[] =
+        "UPDATE CUPTI_ACTIVITY_KIND_RUNTIME SET end = ?, returnValue = ? WHERE rowid = ?";
+    const struct grosr_value values[] = {grosr_records_place(r, end_ns), result, grosr_integer(row)};
+
+    return grosr_store_execute(r->store, update, values, 3, NULL);
+}
+
+int grosr_records_begin_call(struct grosr_records *r, const struct grosr_record_cuda_call *c, int64_t name)
+{
+    return has(r, c->tid, c->start) ? 0 : insert_call(r, c, name);
+}
+
+int grosr_records_end_call(struct grosr_records *r, uint32_t tid, uint64_t start_ns, uint64_t end_ns)
+{
+    int64_t row = take(r, tid, start_ns);
+
+    return row ? end_call(r, row, end_ns, grosr_integer_or_null(0, false)) : 0;
+}
+
+/* A call that lasted may have a row: pending_rows.c begins one while it is pending. */
+static int add_call(struct grosr_records *r, uint32_t stream, const struct grosr_record_cuda_call *c)
+{
+    int64_t row = r->cuda && r->cuda->held ? take(r, c->tid, c->start) : 0;
+
+    return row ? end_call(r, row, c->end, grosr_integer(c->result))
+               : insert_call(r, c, grosr_records_string(r, stream, c->name));
 }
 
 /* ---- kernels ---- */

@@ -112,6 +112,13 @@ void grosr_records_free_nvtx(struct grosr_records *r);
 int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
                            uint32_t bytes);
 
+/*
+ * A row for a call that has not returned (`end` 0), unless it has one, with the number of its name; and the
+ * end of that row, if it has none yet, where the record that has it was lost.
+ */
+int grosr_records_begin_call(struct grosr_records *r, const struct grosr_record_cuda_call *c, int64_t name);
+int grosr_records_end_call(struct grosr_records *r, uint32_t tid, uint64_t start_ns, uint64_t end_ns);
+
 /* Calls and kernels that have not ended, as in grosr_records_save() and _load(). */
 void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpoint *checkpoint);
 int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *checkpoint);

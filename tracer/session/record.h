@@ -131,8 +131,6 @@ struct grosr_record_nvtx_end {
 };
 
 /* What CUPTI tells. Its numbers of devices, contexts, streams and correlations are those of the process. */
-#define GROSR_CUDA_CALL_TOLD 1u /* it has been told before, as one that had not returned */
-
 struct grosr_record_cuda_call {
     struct grosr_record head;
     uint64_t start;
@@ -141,8 +139,8 @@ struct grosr_record_cuda_call {
     uint32_t correlation;
     uint32_t name; /* the number of a string */
     int32_t result;
-    uint32_t api;   /* 0: runtime; 1: driver */
-    uint32_t flags; /* GROSR_CUDA_CALL_* */
+    uint32_t api; /* 0: runtime; 1: driver */
+    uint32_t unused;
 };
 
 enum grosr_cuda_kernel_state {

@@ -12,6 +12,7 @@
  *     snapshots_at  struct grosr_snapshot[snapshots]    clock calibration, a ring of its own
  *     streams_at    struct grosr_stream[streams]        records of varying length (stream.h)
  *     heaps_at      struct grosr_heap_entry[heaps]      a GPU memory allocator's counters (heap_counters.h)
+ *     outstanding_at, ...                               what a traced process is in (outstanding.h)
  *     (by the entries' own offsets)  queue ports, queue chunk times, event slots, stream bytes
  *
  * Everything is an offset from the segment's start. A reader never trusts a segment: grosr_session_open()
@@ -97,6 +98,11 @@ struct grosr_session_header {
     uint32_t streams;
     uint32_t heaps;
     uint64_t heaps_at;
+
+    /* What a traced process is in (outstanding.h); none of it in other sessions. */
+    uint32_t call_slots, launch_slots, cuda_streams;
+    uint64_t outstanding_at, call_slots_at, launch_slots_at, cuda_streams_at;
+    uint64_t texts_at, text_bytes;
 
     /* Control, written by the process and by tools (level), read by the device's service warp in one load. */
     alignas(128) sys32 stop; /* 1: workers finish the tasks in hand and return */
@@ -263,6 +269,10 @@ struct grosr_session_options {
     uint32_t streams;      /* at most GROSR_STREAMS_MAX */
     uint64_t stream_bytes; /* of each; a power of two, at least 4096 */
     uint32_t heaps;        /* whose counters are published here; at most GROSR_HEAPS_MAX */
+
+    /* Of the tables of outstanding.h; launch_slots a power of two, or 0 as all of them. */
+    uint32_t call_slots, launch_slots, cuda_streams;
+    uint64_t text_bytes;
 };
 
 /*

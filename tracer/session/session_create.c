@@ -1,6 +1,7 @@
 /*
  * Making a session's segment (session.h has the layout).
  */
+#include "outstanding.h"
 #include "session_parts.h"
 
 #include "heap_counters.h"
@@ -55,11 +56,20 @@ static uint64_t lay_out(struct grosr_session_header *h, const struct grosr_sessi
     h->snapshots = GROSR_SNAPSHOTS;
     h->streams = o->streams;
     h->heaps = o->heaps;
+    h->call_slots = o->call_slots;
+    h->launch_slots = o->launch_slots;
+    h->cuda_streams = o->cuda_streams;
+    h->text_bytes = o->text_bytes;
     h->names_at = reserve(&end, h->names, sizeof(struct grosr_name));
     h->workers_at = reserve(&end, h->workers, sizeof(struct grosr_worker_entry));
     h->rings_at = reserve(&end, h->rings, sizeof(struct grosr_ring));
     h->queues_at = reserve(&end, h->queues, sizeof(struct grosr_queue_entry));
     h->snapshots_at = reserve(&end, h->snapshots, sizeof(struct grosr_snapshot));
+    h->outstanding_at = reserve(&end, h->launch_slots != 0, sizeof(struct grosr_outstanding));
+    h->call_slots_at = reserve(&end, h->call_slots, sizeof(struct grosr_call_slot));
+    h->launch_slots_at = reserve(&end, h->launch_slots, sizeof(struct grosr_launch_slot));
+    h->cuda_streams_at = reserve(&end, h->cuda_streams, sizeof(struct grosr_cuda_stream));
+    h->texts_at = reserve(&end, h->text_bytes, 1);
     h->streams_at = reserve(&end, h->streams, sizeof(struct grosr_stream));
     h->heaps_at = reserve(&end, h->heaps, sizeof(struct grosr_heap_entry));
     for (uint32_t i = 0; i < o->queue_count; i++) {
@@ -182,6 +192,12 @@ int grosr_session_create(struct grosr_session **out, const struct grosr_session_
     if (o->queue_count > GROSR_QUEUES_MAX || count_names(o) > GROSR_TABLE_MAX)
         return grosr_fail(EINVAL, "a session has at most %u queues and %u names", GROSR_QUEUES_MAX,
                           GROSR_TABLE_MAX);
+    if (o->launch_slots & (o->launch_slots - 1) || o->launch_slots > GROSR_LAUNCH_SLOTS_MAX ||
+        o->call_slots > GROSR_CALL_SLOTS_MAX || o->cuda_streams > GROSR_CUDA_STREAMS_MAX ||
+        o->text_bytes > GROSR_TEXTS_MAX ||
+        (!o->launch_slots && (o->call_slots || o->cuda_streams || o->text_bytes)))
+        return grosr_fail(EINVAL, "a session cannot have %u calls, %u launches and %u CUDA streams",
+                          o->call_slots, o->launch_slots, o->cuda_streams);
     remove_unborn();
     memset(&layout, 0, sizeof(layout));
     layout.segment_bytes = lay_out(&layout, o);

@@ -2,6 +2,7 @@
  * Finding, mapping and checking sessions' segments (session.h has the layout). A reader never trusts a
  * segment: what is constant is copied once and checked here, and only the copies are used afterwards.
  */
+#include "outstanding.h"
 #include "session_parts.h"
 
 #include "heap_counters.h"
@@ -30,10 +31,12 @@ static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
 {
     if (h->header_bytes != sizeof(*h) || h->segment_bytes != bytes || (h->workers == 0 && h->streams == 0) ||
         h->workers > GROSR_MAX_WORKERS || h->rings != h->workers + 1 || h->snapshots == 0 ||
-        h->streams > GROSR_STREAMS_MAX || h->queues > GROSR_QUEUES_MAX || h->names > GROSR_TABLE_MAX ||
-        h->heaps > GROSR_HEAPS_MAX || !memchr(h->device, 0, sizeof(h->device)) ||
-        !memchr(h->device_name, 0, sizeof(h->device_name)) || !memchr(h->program, 0, sizeof(h->program)) ||
-        !memchr(h->gpu.bus, 0, sizeof(h->gpu.bus)))
+        h->streams > GROSR_STREAMS_MAX || h->launch_slots & (h->launch_slots - 1) ||
+        h->launch_slots > GROSR_LAUNCH_SLOTS_MAX || h->call_slots > GROSR_CALL_SLOTS_MAX ||
+        h->cuda_streams > GROSR_CUDA_STREAMS_MAX || h->text_bytes > GROSR_TEXTS_MAX ||
+        h->queues > GROSR_QUEUES_MAX || h->names > GROSR_TABLE_MAX || h->heaps > GROSR_HEAPS_MAX ||
+        !memchr(h->device, 0, sizeof(h->device)) || !memchr(h->device_name, 0, sizeof(h->device_name)) ||
+        !memchr(h->program, 0, sizeof(h->program)) || !memchr(h->gpu.bus, 0, sizeof(h->gpu.bus)))
         return false;
     return fits(bytes, h->names_at, h->names, sizeof(struct grosr_name)) &&
            fits(bytes, h->workers_at, h->workers, sizeof(struct grosr_worker_entry)) &&
@@ -41,7 +44,13 @@ static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
            fits(bytes, h->queues_at, h->queues, sizeof(struct grosr_queue_entry)) &&
            fits(bytes, h->snapshots_at, h->snapshots, sizeof(struct grosr_snapshot)) &&
            fits(bytes, h->streams_at, h->streams, sizeof(struct grosr_stream)) &&
-           fits(bytes, h->heaps_at, h->heaps, sizeof(struct grosr_heap_entry));
+           fits(bytes, h->heaps_at, h->heaps, sizeof(struct grosr_heap_entry)) &&
+           fits(bytes, h->outstanding_at, h->launch_slots != 0, sizeof(struct grosr_outstanding)) &&
+           fits(bytes, h->call_slots_at, h->call_slots, sizeof(struct grosr_call_slot)) &&
+           fits(bytes, h->launch_slots_at, h->launch_slots, sizeof(struct grosr_launch_slot)) &&
+           fits(bytes, h->cuda_streams_at, h->cuda_streams, sizeof(struct grosr_cuda_stream)) &&
+           fits(bytes, h->texts_at, h->text_bytes, 1) &&
+           (h->launch_slots || (!h->call_slots && !h->cuda_streams && !h->text_bytes));
 }
 
 /* And those of the copied rings and queues. */
@@ -87,7 +96,7 @@ static int compare_extents(const void *a, const void *b)
 static int is_disjoint(const struct grosr_session *s)
 {
     const struct grosr_session_header *h = &s->header;
-    size_t room = 8 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
+    size_t room = 13 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
     struct extent *e = (struct extent *)calloc(room, sizeof(*e));
     int disjoint = 1;
 
@@ -104,6 +113,11 @@ static int is_disjoint(const struct grosr_session *s)
         {h->snapshots_at, h->snapshots * sizeof(struct grosr_snapshot)},
         {h->streams_at, h->streams * sizeof(struct grosr_stream)},
         {h->heaps_at, h->heaps * sizeof(struct grosr_heap_entry)},
+        {h->outstanding_at, (h->launch_slots != 0) * sizeof(struct grosr_outstanding)},
+        {h->call_slots_at, h->call_slots * sizeof(struct grosr_call_slot)},
+        {h->launch_slots_at, h->launch_slots * sizeof(struct grosr_launch_slot)},
+        {h->cuda_streams_at, h->cuda_streams * sizeof(struct grosr_cuda_stream)},
+        {h->texts_at, h->text_bytes},
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
         e[n++] = (struct extent){tables[i].at, tables[i].at + tables[i].bytes};

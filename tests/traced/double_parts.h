@@ -1,0 +1,125 @@
+/*
+ * What the files of the double share (cupti_double.h): cupti_double.c is CUPTI, double_device.c the device
+ * and the runtime's calls, double_driver.c the driver as far as tracers call it.
+ *
+ * `double_lock` guards the device and the records, and is never held while somebody else's code is called.
+ */
+#ifndef GROSR_TESTS_DOUBLE_PARTS_H
+#define GROSR_TESTS_DOUBLE_PARTS_H
+
+#include "cupti_double.h"
+
+#include <cuda.h>
+#include <cupti.h>
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* When something ends that ends when the program says, or begins when that has ended. */
+#define RUNNING UINT64_MAX       /* at double_stop() */
+#define HELD    (UINT64_MAX - 1) /* when the host function of its stream has returned */
+
+/* ---- cupti_double.c ---- */
+
+union record {
+    CUpti_Activity head;
+    CUpti_ActivityKernel10 kernel;
+    CUpti_ActivityMemcpy6 copy;
+    CUpti_ActivityMemset4 fill;
+    CUpti_ActivitySynchronization2 wait;
+    CUpti_ActivityDevice5 device;
+    CUpti_ActivityContext3 context;
+};
+
+/* With `double_lock`. */
+void double_add_record(const union record *record);
+bool double_collects_kernels(void);
+
+/* A call between its two callbacks. */
+struct call {
+    CUpti_CallbackDomain domain;
+    CUpti_CallbackId id;
+    CUpti_CallbackData data;
+    uint64_t kept;
+    int result;
+};
+
+void double_enter(struct call *c, CUpti_CallbackDomain domain, CUpti_CallbackId id, const char *name,
+                  const void *params, const char *symbol, uint32_t number);
+void double_leave(struct call *c, int result);
+uint32_t double_correlation(void);
+
+/* The runtime's functions have a version in their number, not in their name. */
+#define RUNTIME(c, function, version, params, symbol, number)                                                \
+    double_enter(c, CUPTI_CB_DOMAIN_RUNTIME_API, CUPTI_RUNTIME_TRACE_CBID_##function##_##version, #function, \
+                 params, symbol, number)
+#define DRIVER(c, function, params, symbol, number)                                                    \
+    double_enter(c, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_##function, #function, params, \
+                 symbol, number)
+
+/* As CUPTI stamps: by the tool's clock, if it gave one. */
+uint64_t double_now_ns(void);
+bool double_has_fault(const char *word);
+
+/* ---- double_device.c ---- */
+
+extern pthread_mutex_t double_lock;
+
+struct item {
+    uint64_t start_ns, end_ns; /* or RUNNING, or HELD */
+    bool collected;
+};
+
+struct stream {
+    uint64_t items;
+    struct item latest;
+    uint64_t released_ns; /* when its host function returned */
+};
+
+extern struct stream double_streams[DOUBLE_STREAMS];
+
+struct CUevent_st {
+    uint32_t stream;
+    uint64_t items; /* of its stream that come before it */
+    bool recorded;
+};
+
+struct CUgraph_st {
+    const char *const *names;
+    uint32_t kernels;
+};
+
+static inline CUcontext context_of(void)
+{
+    return (CUcontext)(uintptr_t)0x1000;
+}
+
+static inline CUstream handle_of(uint32_t stream)
+{
+    return (CUstream)(uintptr_t)(stream ? 0x2000 + stream : 0);
+}
+
+static inline uint32_t number_of(CUstream handle)
+{
+    return handle ? (uint32_t)((uintptr_t)handle - 0x2000) % DOUBLE_STREAMS : 0;
+}
+
+void double_sleep_ms(uint32_t ms);
+
+/* A time of a stream's, or RUNNING if it has not come. */
+uint64_t double_time(uint32_t stream, uint64_t ns);
+
+/* Whether all streams have come to their ends; and kernels that are collected and keep records back. */
+bool double_is_idle(void);
+bool double_withholds(void);
+
+/* Waits while a call is in the driver that keeps its lock, if the fault `stuck` is set. */
+void double_wait_for_driver(void);
+
+/* ---- double_driver.c ---- */
+
+/* Whether a stream is captured; of a call that CUDA holds to be unsafe, whether it may be made now. */
+bool double_is_captured(uint32_t stream);
+
+#endif

@@ -1,0 +1,229 @@
+/*
+ * What a traced process is in: the call of a CUDA API that each thread has entered and not left; each launch
+ * (of a kernel, a copy, a fill, a host function, a graph) that was issued and has not ended, with its place
+ * in its stream; each stream that is captured; and how many launches there were and records of them. It
+ * stands in the session's segment, written by the process in the callbacks of its calls, and read by the
+ * collector whenever it likes: so it is known while the program hangs behind any lock, and after it was
+ * killed.
+ *
+ *     outstanding_at    struct grosr_outstanding           counters; there if there are launch slots
+ *     call_slots_at     struct grosr_call_slot[call_slots]       one a thread: that thread alone writes it
+ *     launch_slots_at   struct grosr_launch_slot[launch_slots]   a hash table by correlation
+ *     cuda_streams_at   struct grosr_cuda_stream[cuda_streams]   a hash table by context and handle
+ *     texts_at          names: 4 bytes of length, the text, at multiples of 8; a reference is an offset in
+ *                       them, and 0 is none
+ *
+ * A launch is in the table from before the call that makes it until its record comes. It may have ended
+ * before: a stream's `ended` is the place up to which all that was launched in it is known to have ended,
+ * because a record of what was behind it came, or a wait for the stream returned. It is only raised.
+ *
+ * Readers. A call slot is a sequence lock: the sequence is odd while the thread is in the call that the other
+ * words describe. A launch slot's `what` names the launch, which no other has: the slot belongs to it as long
+ * as `what` is the same before and after the other words were read. Writers store those words with release
+ * and readers load them with acquire, so that a reader that sees a later one sees the later `what` too.
+ *
+ * All tables are bounded. A launch without a slot, a stream without an entry and a text without room are
+ * counted. A reader trusts nothing here: indexes and references are checked by these functions.
+ */
+#ifndef GROSR_OUTSTANDING_H
+#define GROSR_OUTSTANDING_H
+
+#include "session.h"
+
+#define GROSR_CALL_SLOTS_MAX   4096u
+#define GROSR_LAUNCH_SLOTS_MAX 65536u
+#define GROSR_CUDA_STREAMS_MAX 4096u
+#define GROSR_TEXTS_MAX        (64u << 20)
+#define GROSR_TEXT_KEPT_MAX    2047u      /* bytes of a name in the segment; a longer one is cut */
+#define GROSR_NO_STREAM        UINT32_MAX /* in the place of a stream's index */
+
+enum grosr_launch_kind {
+    GROSR_LAUNCH_KERNEL = 1,
+    GROSR_LAUNCH_MEMCPY,
+    GROSR_LAUNCH_MEMSET,
+    GROSR_LAUNCH_HOST_FUNCTION,
+    GROSR_LAUNCH_GRAPH,
+    GROSR_LAUNCH_KINDS
+};
+
+/* Whose function a call is. */
+enum grosr_call_api {
+    GROSR_CALL_RUNTIME,
+    GROSR_CALL_DRIVER,
+    GROSR_CALL_TRACER, /* of CUPTI, by a thread of the tracer's own */
+    GROSR_CALL_APIS
+};
+
+/* What a call waits for, as far as its arguments say. */
+enum grosr_call_wait {
+    GROSR_CALL_WAITS_NOT,
+    GROSR_CALL_WAITS_STREAM,
+    GROSR_CALL_WAITS_EVENT,
+    GROSR_CALL_WAITS_DEVICE, /* for all that its context has been given */
+    GROSR_CALL_WAITS
+};
+
+#define GROSR_LAUNCH_PERSISTENT 1u /* it has no record of CUPTI's, and is not counted */
+#define GROSR_LAUNCH_ORDERED    2u /* all launches before its place had returned when it began */
+
+/* Counters, each raised by any thread of the process. */
+struct grosr_outstanding {
+    alignas(128) dev64 texts_used; /* bytes */
+    dev32 texts_full, streams_full;
+    dev32 calls_used; /* call slots that have been in use, from the first on */
+
+    alignas(128) struct {
+        dev64 issued, recorded; /* `recorded`: of these, those whose record has come */
+    } kind[GROSR_LAUNCH_KINDS];
+    dev64 unslotted; /* launches that have no slot: there was none, or it was given to another */
+    dev64 unmatched; /* records of launches that have none */
+    sys64 record_ns; /* when the latest record of a kernel came; 0: none has */
+};
+
+struct grosr_call_slot {
+    alignas(64) sys64 sequence;
+    sys64 start_ns;
+    sys64 handle; /* of the stream or the event that it waits for */
+    sys32 name;   /* a text */
+    sys32 api;    /* enum grosr_call_api */
+    sys32 tid;
+    sys32 correlation;
+    sys32 wait;   /* enum grosr_call_wait */
+    sys32 stream; /* index, of STREAM */
+};
+
+struct grosr_launch_slot {
+    alignas(128) dev64 what; /* correlation << 32 | kind << 8 | 2; lowest bits 1: being made; 0: free */
+    sys64 issued_ns;
+    sys64 place;    /* in its stream, from 1; 0: not known */
+    sys64 bytes;    /* of a copy or a fill */
+    sys64 kernels;  /* in a graph; 0: not known */
+    dev64 recorded; /* of these, whose records have come */
+    sys32 stream;   /* index */
+    sys32 tid;
+    sys32 name, full_name; /* texts */
+    sys32 grid[3], block[3];
+    sys32 shared_bytes;
+    sys32 flags; /* GROSR_LAUNCH_* */
+};
+
+struct grosr_cuda_stream {
+    alignas(128) dev64 key; /* 0: unused; 1: the stream is gone */
+    sys64 handle;
+    sys32 context, id; /* CUPTI's numbers */
+    dev64 issued;      /* launches into it: places that were given */
+    dev64 returned;    /* of these, those whose call has returned */
+    sys64 returned_ns; /* the latest of them */
+    dev64 ended;
+    sys64 busy_ns;    /* when the driver last said that it had not come to its end; 0: it has not */
+    sys64 capture_ns; /* since when it is captured; 0: it is not */
+    dev64 captured;   /* launches recorded in that capture */
+    sys32 captured_name;
+};
+
+static_assert(sizeof(struct grosr_outstanding) == 256, "counters");
+static_assert(sizeof(struct grosr_call_slot) == 64, "a thread, a line");
+static_assert(sizeof(struct grosr_launch_slot) == 128, "launch");
+static_assert(sizeof(struct grosr_cuda_stream) == 128, "stream");
+
+/* ---- copies of what stands there ---- */
+
+struct grosr_call {
+    uint64_t start_ns, handle;
+    uint32_t name, api, tid, correlation, wait, stream;
+};
+
+struct grosr_launch {
+    uint32_t kind, correlation;
+    uint64_t issued_ns, place, bytes, kernels, recorded;
+    uint32_t stream, tid, name, full_name;
+    uint32_t grid[3], block[3], shared_bytes, flags;
+    bool ended; /* known to have; its record has not come */
+};
+
+struct grosr_cuda_stream_state {
+    uint64_t handle, issued, returned, returned_ns, ended, busy_ns, capture_ns, captured;
+    uint32_t context, id, captured_name;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- readers: any process; false: there is none, or it changes at the moment ---- */
+
+/* The number of call slots that may be in use. */
+uint32_t grosr_outstanding_calls(const struct grosr_session *session);
+bool grosr_call_read(const struct grosr_session *session, uint32_t slot, struct grosr_call *call);
+bool grosr_launch_read(const struct grosr_session *session, uint32_t slot, struct grosr_launch *launch);
+bool grosr_cuda_stream_read(const struct grosr_session *session, uint32_t stream,
+                            struct grosr_cuda_stream_state *state);
+
+/* Copies a text, NUL-terminated; its length. 0: there is none. `to` has GROSR_TEXT_KEPT_MAX + 1 bytes. */
+size_t grosr_outstanding_text(const struct grosr_session *session, uint32_t text, char *to);
+
+/* Kernels that were launched and whose record has not come. */
+uint64_t grosr_outstanding_kernels(const struct grosr_session *session);
+
+/* The counters in the mapping; NULL: the session has none. */
+struct grosr_outstanding *grosr_session_outstanding(const struct grosr_session *session);
+
+/* ---- the process, in callbacks; no call of these waits ---- */
+
+/* Adds a text of at most GROSR_TEXT_KEPT_MAX bytes. 0: there was no room, which is counted. */
+uint32_t grosr_outstanding_add_text(const struct grosr_session *session, const char *text, size_t bytes);
+
+/* The thread of the slot enters and leaves its outermost call. A slot beyond the table is left alone. */
+void grosr_call_enter(const struct grosr_session *session, uint32_t slot, const struct grosr_call *call);
+void grosr_call_leave(const struct grosr_session *session, uint32_t slot);
+
+/* The stream that it waits for has an entry now. */
+void grosr_call_set_stream(const struct grosr_session *session, uint32_t slot, uint32_t stream);
+
+/* The entry of a stream, by a key above 1; GROSR_NO_STREAM: it has none. */
+uint32_t grosr_cuda_stream_find(const struct grosr_session *session, uint64_t key);
+
+/* Makes one; one thread at a time. GROSR_NO_STREAM: there is no room, which is counted. */
+uint32_t grosr_cuda_stream_add(const struct grosr_session *session, uint64_t key, uint64_t handle,
+                               uint32_t context, uint32_t id);
+
+/* The stream is gone; its entry becomes another's once all that was launched in it has ended. */
+void grosr_cuda_stream_remove(const struct grosr_session *session, uint64_t key);
+
+/* The capture of a stream begins (at now_ns), records a launch, ends. */
+void grosr_cuda_stream_capture(const struct grosr_session *session, uint32_t stream, uint64_t now_ns);
+void grosr_cuda_stream_captured(const struct grosr_session *session, uint32_t stream, uint32_t name);
+void grosr_cuda_stream_capture_end(const struct grosr_session *session, uint32_t stream);
+
+/*
+ * The place of the latest launch into a stream, if all those so far have returned and did so before
+ * `before_ns`; else 0. What waits for the stream from before_ns on waits for all of them.
+ */
+uint64_t grosr_cuda_stream_covered(const struct grosr_session *session, uint32_t stream, uint64_t before_ns);
+
+/* The driver says that the stream has not come to its end. */
+void grosr_cuda_stream_busy(const struct grosr_session *session, uint32_t stream, uint64_t now_ns);
+
+/* All launches of a stream up to a place have ended. */
+void grosr_cuda_stream_raise_ended(const struct grosr_session *session, uint32_t stream, uint64_t place);
+
+/*
+ * A launch is about to be made, or (_returned) has been made or refused. The slot's number, which _returned
+ * takes; GROSR_NO_SLOT: it has none. `place` and ORDERED of *launch are set here.
+ */
+#define GROSR_NO_SLOT UINT32_MAX
+uint32_t grosr_launch_begin(const struct grosr_session *session, struct grosr_launch *launch);
+void grosr_launch_returned(const struct grosr_session *session, uint32_t slot,
+                           const struct grosr_launch *launch, uint64_t now_ns, bool made);
+
+/* A record of a launch has come; of a graph's, one of those of its kernels, at now_ns. */
+void grosr_launch_recorded(const struct grosr_session *session, uint32_t correlation, uint64_t now_ns);
+
+/* A launch that has no record of CUPTI's has ended. */
+void grosr_launch_over(const struct grosr_session *session, uint32_t correlation);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
