@@ -6,6 +6,7 @@
 #include "../../schema/schema.h"
 #include "../../tracer/store/chunk.h"
 #include "../../tracer/session/heap_counters.h"
+#include "../../tracer/session/outstanding.h"
 #include "../../tracer/session/record.h"
 #include "../../tracer/session/session.h"
 
@@ -58,6 +59,45 @@ static void fill_ring(struct grosr_ring *ring, uint32_t index, unsigned events)
     }
     if (events % 2)
         sys_store_relaxed(&ring->closed_at, events + 1);
+}
+
+/* What a process is in: two calls, a launch of each kind in a stream that is captured, texts. */
+static void fill_outstanding(struct grosr_session_header *h)
+{
+    static const char name[] = "\5\0\0\0spin_";
+
+    h->call_slots = 2;
+    h->launch_slots = 8;
+    h->cuda_streams = 2;
+    h->text_bytes = 128;
+    take(&h->outstanding_at, sizeof(struct grosr_outstanding));
+    struct grosr_call_slot *call = (struct grosr_call_slot *)take(&h->call_slots_at, 2 * sizeof(*call));
+    struct grosr_launch_slot *launch =
+        (struct grosr_launch_slot *)take(&h->launch_slots_at, 8 * sizeof(*launch));
+    struct grosr_cuda_stream *stream =
+        (struct grosr_cuda_stream *)take(&h->cuda_streams_at, 2 * sizeof(*stream));
+    unsigned char *text = (unsigned char *)take(&h->texts_at, 128);
+    struct grosr_outstanding *o = (struct grosr_outstanding *)(void *)(segment + h->outstanding_at);
+
+    memcpy(text + 8, name, sizeof(name));
+    dev_store_relaxed(&o->calls_used, 2);
+    dev_store_relaxed(&stream[0].key, 9);
+    dev_store_relaxed(&stream[0].issued, 7);
+    dev_store_relaxed(&stream[0].ended, 1);
+    sys_store_relaxed(&stream[0].capture_ns, 1500);
+    for (uint32_t i = 0; i < 2; i++) {
+        sys_store_relaxed(&call[i].sequence, 1 + 2 * i);
+        sys_store_relaxed(&call[i].start_ns, 1000 + i);
+        sys_store_relaxed(&call[i].name, 8);
+        sys_store_relaxed(&call[i].api, 2 * i);
+        sys_store_relaxed(&call[i].wait, 1);
+    }
+    for (uint32_t i = 1; i < 7; i++) {
+        dev_store_relaxed(&o->kind[i % GROSR_LAUNCH_KINDS].issued, 3);
+        dev_store_relaxed(&launch[i].what, (uint64_t)i << 32 | i << 8 | 2);
+        sys_store_relaxed(&launch[i].place, i);
+        sys_store_relaxed(&launch[i].name, 8);
+    }
 }
 
 /* A segment with `events` in each ring; its clock is the host's or has two snapshots. */
@@ -132,6 +172,8 @@ static void make(unsigned events, bool host_clock, unsigned queues, unsigned str
         sys_store_relaxed(&stream[i].written_to, note.head.bytes);
         sys_store_relaxed(&stream[i].written, 1);
     }
+    if (streams)
+        fill_outstanding(h);
     h->segment_bytes = end;
 }
 

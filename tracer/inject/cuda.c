@@ -273,14 +273,18 @@ static bool find_other(const struct cuda_op *op, const CUpti_CallbackData *d, st
 
 /* ---- captures and graphs ---- */
 
-/* Around a call that may begin or end a capture, or let a stream join one. The runtime's calls count as well
- * as those of the driver in them, at both ends. */
-static void begin_capture_call(const struct cuda_op *op)
+/* Around a call that may begin or end a capture, let a stream join one, or change what is known. The
+ * runtime's calls count as well as those of the driver in them, at both ends. */
+static void begin_capture_call(const struct cuda_op *op, const CUpti_CallbackData *d)
 {
     if (op->what == OP_CAPTURE_BEGIN)
         streams_capture_begins();
     else if (op->what == OP_WAIT_EVENT)
         streams_join_begins();
+    else if (op->what == OP_EVENT_DESTROY) /* another event may have its handle */
+        event_recorded((CUevent)cuda_op_value(op, d), GROSR_NO_STREAM);
+    else if (op->what == OP_GRAPH_CHANGE)
+        graph_changed((CUgraphExec)cuda_op_value(op, d));
 }
 
 static void end_capture_call(const struct cuda_op *op, const CUpti_CallbackData *d, bool refused)
@@ -343,7 +347,7 @@ static __thread struct launch launch; /* the one that this thread is in */
 static void on_enter(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti_CallbackId id,
                      const CUpti_CallbackData *d, const struct cuda_op *op)
 {
-    begin_capture_call(op);
+    begin_capture_call(op, d);
     if (t->calls++ == 0)
         enter_call(t, domain, id, d, op);
     bool launches =
@@ -370,10 +374,12 @@ static void on_exit_of(struct inject_thread *t, CUpti_CallbackId id, const CUpti
     bool launched = t->launches_at && t->launches_at == t->calls;
     bool instantiated = op->what == OP_INSTANTIATE && !refused;
 
-    end_capture_call(op, d, refused);
-    if (launched || instantiated) {
+    bool captures = op->what == OP_CAPTURE_BEGIN || op->what == OP_CAPTURE_END || op->what == OP_WAIT_EVENT;
+    if (launched || instantiated || captures) {
         inject_leave(t);
         CUstreamCaptureMode before = driver_relax();
+        if (captures)
+            end_capture_call(op, d, refused);
         if (instantiated)
             end_instantiation(id, d);
         if (launched)
@@ -585,8 +591,6 @@ static CUptiResult subscribe_to_calls(void)
         {0, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuFuncGetName},
         {1, CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING},
         {1, CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING},
-        {1, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_FATAL_ERROR},
-        {1, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_ERROR},
     };
     CUptiResult code = cupti.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_RUNTIME_API);
 
@@ -666,6 +670,9 @@ int InitializeInjection(void)
         say_absent(cupti_text(code));
         return 1;
     }
+    /* What CUPTI says of itself; without it, it is not known. */
+    cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_FATAL_ERROR);
+    cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_ERROR);
     dev_store_relaxed(&running, 1);
     start_threads();
     atexit(at_end);

@@ -9,6 +9,7 @@
 #include "cuda_parts.h"
 
 #include "../clock/clock.h"
+#include "../session/outstanding.h"
 #include "../base/time_limits.h"
 
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
 
     if (!k->start) /* spoilt by somebody's forced flush: it has not ended, and gets no other */
         return;
-    launch_recorded(k->correlationId);
+    launch_recorded(GROSR_LAUNCH_KERNEL, k->correlationId);
     if (name) {
         r.mangled_name = inject_string_number(t, name->mangled);
         r.full_name = inject_string_number(t, name->full);
@@ -92,7 +93,7 @@ static void add_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpy6 *m)
 {
     const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMCPY), .kind = m->copyKind,
                                            .from = m->srcKind, .to = m->dstKind};
-    launch_recorded(m->correlationId);
+    launch_recorded(GROSR_LAUNCH_MEMCPY, m->correlationId);
     write_one(t, &r, sizeof(r));
 }
 
@@ -100,7 +101,7 @@ static void add_peer_memcpy(struct inject_thread *t, const CUpti_ActivityMemcpyP
 {
     const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMCPY), .kind = m->copyKind,
                                            .from = m->srcKind, .to = m->dstKind};
-    launch_recorded(m->correlationId);
+    launch_recorded(GROSR_LAUNCH_MEMCPY, m->correlationId);
     write_one(t, &r, sizeof(r));
 }
 
@@ -108,7 +109,7 @@ static void add_memset(struct inject_thread *t, const CUpti_ActivityMemset4 *m)
 {
     const struct grosr_record_cuda_op r = {OP(m, GROSR_RECORD_CUDA_MEMSET), .to = m->memoryKind,
                                            .value = m->value};
-    launch_recorded(m->correlationId);
+    launch_recorded(GROSR_LAUNCH_MEMSET, m->correlationId);
     write_one(t, &r, sizeof(r));
 }
 

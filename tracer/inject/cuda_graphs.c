@@ -107,6 +107,15 @@ void graph_instantiated(CUgraphExec exec, CUgraph graph)
     pthread_mutex_unlock(&graphs_lock);
 }
 
+void graph_changed(CUgraphExec exec)
+{
+    if (pthread_mutex_lock(&graphs_lock))
+        return;
+    if (graphs[place_of(exec)].exec == exec)
+        graphs[place_of(exec)].kernels = 0;
+    pthread_mutex_unlock(&graphs_lock);
+}
+
 struct inject_string *graph_name(CUgraphExec exec, uint32_t *kernels)
 {
     static const char unknown[] = "graph";

@@ -72,9 +72,9 @@ static void end(const struct launch *l, bool succeeded)
         grosr_cuda_stream_raise_ended(inject_session(), current.stream, current.place);
 }
 
-void launch_recorded(uint32_t correlation)
+void launch_recorded(uint32_t kind, uint32_t correlation)
 {
-    grosr_launch_recorded(inject_session(), correlation, grosr_host_clock_ns());
+    grosr_launch_recorded(inject_session(), kind, correlation, grosr_host_clock_ns());
 }
 
 uint64_t launches_missing(void)

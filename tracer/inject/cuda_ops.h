@@ -26,7 +26,9 @@ enum cuda_op_what {
     OP_CAPTURE_END,
     OP_WAIT_EVENT,  /* of a stream: by that it may join a capture */
     OP_INSTANTIATE, /* a graph becomes executable */
-    OP_FREE,        /* waits for the device, or may */
+    OP_EVENT_DESTROY,
+    OP_GRAPH_CHANGE, /* an executable graph's nodes are switched on or off */
+    OP_FREE,         /* waits for the device, or may */
 };
 
 enum cuda_op_has {

@@ -72,7 +72,8 @@ void streams_forget(CUcontext context, CUstream stream);
 void stream_ended(uint32_t stream, uint64_t start_ns);
 void streams_ended(CUcontext context, uint64_t start_ns);
 
-/* An event has been recorded; and where that was. GROSR_NO_STREAM: not known. */
+/* An event has been recorded (in GROSR_NO_STREAM: it is not known where); and where that was.
+ * GROSR_NO_STREAM: not known. */
 void event_recorded(CUevent event, uint32_t stream);
 uint32_t event_place(CUevent event, uint64_t *place);
 
@@ -97,6 +98,9 @@ void streams_tick(uint64_t now_ns, bool all);
 
 /* On the thread that has instantiated it, outside inject_enter(). */
 void graph_instantiated(CUgraphExec exec, CUgraph graph);
+
+/* Some of its nodes are switched off, or on again: how many run is not known any more. */
+void graph_changed(CUgraphExec exec);
 
 /* What it is called, and how many kernels are in it; 0: not known. */
 struct inject_string *graph_name(CUgraphExec exec, uint32_t *kernels);
@@ -126,8 +130,8 @@ void kernels_start(void);
 void launch_enter(const struct launch *launch);
 void launch_exit(const struct launch *launch, bool succeeded);
 
-/* A record of a launch has come, just now. */
-void launch_recorded(uint32_t correlation);
+/* A record of that kind (enum grosr_launch_kind) of a launch has come, just now. */
+void launch_recorded(uint32_t kind, uint32_t correlation);
 
 /* Launches of kernels of which no record has come. */
 uint64_t launches_missing(void);

@@ -252,13 +252,12 @@ void stream_captured(uint32_t stream, struct inject_string *name)
 /* ---- the housekeeping thread ---- */
 
 /* Asks a stream whether it has come to its end, unless it captures. With `asking`. */
-static void ask(const struct grosr_session *s, uint32_t stream, uint64_t place, uint64_t now_ns)
+static void ask(const struct grosr_session *s, uint32_t stream, CUcontext context, CUstream handle,
+                uint64_t place, uint64_t now_ns)
 {
     CUstreamCaptureStatus capturing = CU_STREAM_CAPTURE_STATUS_NONE;
-    CUstream handle = streams[stream].handle;
-    CUcontext context;
 
-    if (driver.context_push(streams[stream].context) != CUDA_SUCCESS)
+    if (driver.context_push(context) != CUDA_SUCCESS)
         return;
     if (driver.stream_capturing(handle, &capturing) == CUDA_SUCCESS &&
         capturing == CU_STREAM_CAPTURE_STATUS_NONE) {
@@ -289,10 +288,12 @@ void streams_tick(uint64_t now_ns, bool all)
             (!all && (state.returned_ns > now_ns || now_ns - state.returned_ns < ASK_NS)) || !lock(&asking))
             continue;
         uint64_t place = grosr_cuda_stream_covered(s, at, UINT64_MAX);
-        /* It may have been forgotten. */
-        if (!changing && stream_find(streams[at].context, streams[at].handle, false) == at && place) {
+        CUcontext context = streams[at].context;
+        CUstream handle = streams[at].handle;
+        /* It may have been forgotten, and the entry be another's by now. */
+        if (!changing && stream_find(context, handle, false) == at && place) {
             asked++;
-            ask(s, at, place, now_ns);
+            ask(s, at, context, handle, place, now_ns);
         }
         pthread_mutex_unlock(&asking);
     }

@@ -422,7 +422,19 @@ void grosr_launch_returned(const struct grosr_session *s, uint32_t at, const str
         dev_cas_relaxed(&launch_slot(s, at)->what, what_of(l->correlation, l->kind), FREE);
 }
 
-void grosr_launch_recorded(const struct grosr_session *s, uint32_t correlation, uint64_t now_ns)
+/* A record of a graph's node. Whether all of its kernels' have come. */
+static bool count_node(struct grosr_outstanding *o, struct grosr_launch_slot *slot)
+{
+    uint64_t kernels = sys_load_relaxed(&slot->kernels);
+    uint64_t recorded = dev_add_relaxed(&slot->recorded, 1) + 1;
+
+    if (recorded <= kernels)
+        dev_add_relaxed(&o->kind[GROSR_LAUNCH_KERNEL].recorded, 1);
+    return kernels && recorded >= kernels;
+}
+
+void grosr_launch_recorded(const struct grosr_session *s, uint32_t record, uint32_t correlation,
+                           uint64_t now_ns)
 {
     struct grosr_outstanding *o = grosr_session_outstanding(s);
     uint64_t what;
@@ -431,22 +443,18 @@ void grosr_launch_recorded(const struct grosr_session *s, uint32_t correlation, 
         return;
     struct grosr_launch_slot *slot = find_slot(s, correlation, &what);
     uint32_t kind = slot ? kind_of(what) : 0;
-    if (!slot || kind == GROSR_LAUNCH_KERNEL || kind == GROSR_LAUNCH_GRAPH)
+    if (record == GROSR_LAUNCH_KERNEL)
         sys_store_relaxed(&o->record_ns, now_ns);
-    if (!slot) {
-        dev_add_relaxed(&o->unmatched, 1);
+    if (!slot || (kind != record && (kind != GROSR_LAUNCH_GRAPH || record != GROSR_LAUNCH_KERNEL))) {
+        dev_add_relaxed(&o->unmatched, !slot && record == GROSR_LAUNCH_KERNEL);
         return;
     }
     uint32_t stream = sys_load_relaxed(&slot->stream);
-    uint64_t place = sys_load_relaxed(&slot->place), kernels = sys_load_relaxed(&slot->kernels);
-    bool ordered = sys_load_relaxed(&slot->flags) & GROSR_LAUNCH_ORDERED, over = true;
-    if (kind == GROSR_LAUNCH_GRAPH) {
-        if (kernels)
-            dev_add_relaxed(&o->kind[GROSR_LAUNCH_KERNEL].recorded, 1);
-        over = dev_add_relaxed(&slot->recorded, 1) + 1 >= kernels && kernels;
-    }
+    uint64_t place = sys_load_relaxed(&slot->place);
+    bool ordered = sys_load_relaxed(&slot->flags) & GROSR_LAUNCH_ORDERED;
+    bool over = kind != GROSR_LAUNCH_GRAPH || count_node(o, slot);
     /* One of several records of a copy, or of two threads, comes second. */
-    if (over && dev_cas_relaxed(&slot->what, what, FREE) == what && kind < GROSR_LAUNCH_KINDS)
+    if (over && dev_cas_relaxed(&slot->what, what, FREE) == what)
         dev_add_relaxed(&o->kind[kind].recorded, 1);
     if (ordered && place)
         grosr_cuda_stream_raise_ended(s, stream, over && kind != GROSR_LAUNCH_MEMCPY ? place : place - 1);

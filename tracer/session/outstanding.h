@@ -75,8 +75,8 @@ struct grosr_outstanding {
     alignas(128) struct {
         dev64 issued, recorded; /* `recorded`: of these, those whose record has come */
     } kind[GROSR_LAUNCH_KINDS];
-    dev64 unslotted; /* launches that have no slot: there was none, or it was given to another */
-    dev64 unmatched; /* records of launches that have none */
+    dev64 unslotted; /* kernels that have no slot: there was none, or it was given to another */
+    dev64 unmatched; /* records of kernels that have none */
     sys64 record_ns; /* when the latest record of a kernel came; 0: none has */
 };
 
@@ -216,8 +216,12 @@ uint32_t grosr_launch_begin(const struct grosr_session *session, struct grosr_la
 void grosr_launch_returned(const struct grosr_session *session, uint32_t slot,
                            const struct grosr_launch *launch, uint64_t now_ns, bool made);
 
-/* A record of a launch has come; of a graph's, one of those of its kernels, at now_ns. */
-void grosr_launch_recorded(const struct grosr_session *session, uint32_t correlation, uint64_t now_ns);
+/*
+ * A record of that kind (KERNEL, MEMCPY or MEMSET) of a launch has come, at now_ns. A graph's are those of
+ * its nodes, of which the kernels are counted.
+ */
+void grosr_launch_recorded(const struct grosr_session *session, uint32_t kind, uint32_t correlation,
+                           uint64_t now_ns);
 
 /* A launch that has no record of CUPTI's has ended. */
 void grosr_launch_over(const struct grosr_session *session, uint32_t correlation);
