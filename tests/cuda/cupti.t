@@ -74,7 +74,7 @@ is(value($db, "SELECT count(*) || ' ' || (max(duration_ns) > 1000000000) FROM ap
 
 my $r = grosr('record', '-o', $db, '--', "$dir/cupti", 'slow', 6000);
 is($r->{code}, 0, 'a kernel that withholds the records') or diag($r->{stderr});
-like($r->{stderr}, qr/\Agrosr: process \d+: no record of a kernel has come for [^\n]* endless, [^\n]*--persistent 'endless'[^\n]*\n\z/,
+like($r->{stderr}, qr/\Agrosr: process \d+: no record of a kernel has come for [^\n]*\bendless\b[^\n]*--persistent 'endless'[^\n]*\n\z/,
      'is named, once');
 is(value($db, "SELECT count(*) || ' ' || sum(start = 0) $kernels 'small'"), '6001 0', 'and they are complete at the end');
 

@@ -108,7 +108,7 @@ int main(void)
         pthread_create(&thread[i], NULL, program, &number[i]);
     }
     struct grosr_outstanding *counters = grosr_session_outstanding(session);
-    while (dev_load_relaxed(&counters->kind[GROSR_LAUNCH_KERNEL].issued) < rounds) {
+    while (dev_load_relaxed(&counters->issued[GROSR_LAUNCH_KERNEL]) < rounds) {
         look(&read, &torn);
         sched_yield();
     }

@@ -200,7 +200,7 @@ static void launches(void)
     grosr_launch_returned(s, slot, &l, 20, false);
     is(count(s, true), 0, "a launch that is refused is none");
     is(grosr_outstanding_kernels(s), 0, "and not counted");
-    is(dev_load_relaxed(&o->kind[GROSR_LAUNCH_KERNEL].issued), 3, "as one that was issued");
+    is(dev_load_relaxed(&o->issued[GROSR_LAUNCH_KERNEL]), 3, "as one that was issued");
 
     make_launch(s, GROSR_LAUNCH_MEMCPY, 60, stream);
     make_launch(s, GROSR_LAUNCH_HOST_FUNCTION, 61, stream);
@@ -252,7 +252,7 @@ static void graphs(void)
     grosr_launch_recorded(s, GROSR_LAUNCH_KERNEL, 5, 22);
     is(count(s, true), 0, "it has ended");
     is(grosr_outstanding_kernels(s), 0, "and so have they");
-    is(dev_load_relaxed(&o->kind[GROSR_LAUNCH_GRAPH].recorded), 1, "it counts as one graph");
+    is(dev_load_relaxed(&o->recorded[GROSR_LAUNCH_GRAPH]), 1, "it counts as one graph");
 
     l = launch(GROSR_LAUNCH_GRAPH, 6, stream); /* of which the number of kernels is not known */
     slot = grosr_launch_begin(s, &l);

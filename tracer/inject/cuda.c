@@ -152,6 +152,7 @@ static void leave_call(struct inject_thread *t, const CUpti_CallbackData *d, con
     int32_t result = d->functionReturnValue ? *(const int32_t *)d->functionReturnValue : 0;
     uint64_t now = grosr_host_clock_ns();
 
+    launch_settle(now);
     if (!t->call.known) /* a fork's child returns from it */
         return;
     if (!result && op->what != OP_OTHER)
@@ -353,8 +354,11 @@ static void on_enter(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti
     bool launches =
         !t->launches_at &&
         ((domain == CUPTI_CB_DOMAIN_DRIVER_API && find_kernel(id, d, &launch)) || find_other(op, d, &launch));
-    if (launches)
+    if (launches) {
+        launch.tid = t->tid;
+        launch.start_ns = t->call.known ? t->call.start : grosr_host_clock_ns();
         t->launches_at = t->calls;
+    }
     inject_leave(t);
     /* What it calls of the driver comes back here, and is inside a call. */
     if (launches) {

@@ -23,8 +23,9 @@
 
 static dev32 crowded; /* launches made without the lock */
 static pthread_rwlock_t launching = PTHREAD_RWLOCK_INITIALIZER;
-/* The launch that this thread is in: whether it holds `launching`, has the activity off, is in the table. */
-static __thread bool holds, off, counted;
+/* The launch that this thread is in: whether it holds `launching`, has the activity off, is in the table
+ * and its call has not returned; then whether it was made, and has ended by that. */
+static __thread bool holds, off, counted, made, done;
 static __thread uint32_t slot;
 static __thread struct grosr_launch current;
 
@@ -42,14 +43,15 @@ static void begin(const struct launch *l, uint32_t stream, bool lasting)
 {
     struct inject_string *brief = l->name ? l->name->brief : l->other;
 
+    launch_settle(l->start_ns); /* another one in the same call */
     current = (struct grosr_launch){
         .kind = l->kind,
         .correlation = l->correlation,
-        .issued_ns = grosr_host_clock_ns(),
+        .issued_ns = l->start_ns,
         .bytes = l->bytes,
         .kernels = l->kernels,
         .stream = stream,
-        .tid = (uint32_t)gettid(),
+        .tid = l->tid,
         .name = inject_text(brief),
         .full_name = l->name ? inject_text(l->name->full) : 0,
         .grid = {l->grid[0], l->grid[1], l->grid[2]},
@@ -57,18 +59,18 @@ static void begin(const struct launch *l, uint32_t stream, bool lasting)
         .shared_bytes = l->shared_bytes,
         .flags = lasting ? GROSR_LAUNCH_PERSISTENT : 0,
     };
-    counted = true;
+    counted = made = true;
+    done = l->to_host || (launches_block && l->kind == GROSR_LAUNCH_KERNEL);
     slot = grosr_launch_begin(inject_session(), &current);
 }
 
-static void end(const struct launch *l, bool succeeded)
+void launch_settle(uint64_t now_ns)
 {
     if (!counted)
         return;
     counted = false;
-    grosr_launch_returned(inject_session(), slot, &current, grosr_host_clock_ns(), succeeded);
-    if (succeeded && (l->to_host || (launches_block && l->kind == GROSR_LAUNCH_KERNEL)) &&
-        current.flags & GROSR_LAUNCH_ORDERED)
+    grosr_launch_returned(inject_session(), slot, &current, now_ns, made);
+    if (made && done && current.flags & GROSR_LAUNCH_ORDERED)
         grosr_cuda_stream_raise_ended(inject_session(), current.stream, current.place);
 }
 
@@ -198,7 +200,7 @@ void launch_enter(const struct launch *l)
     uint32_t stream = stream_entry(l->context, l->context_id, l->stream, l->per_thread);
 
     pending = NULL;
-    holds = off = counted = false;
+    holds = off = false;
     if (driver.stream_capturing(l->stream, &capturing) != CUDA_SUCCESS ||
         capturing != CU_STREAM_CAPTURE_STATUS_NONE) { /* it goes into a graph: nothing is launched */
         stream_captured(stream, l->name ? l->name->brief : l->other);
@@ -224,7 +226,7 @@ void launch_exit(const struct launch *l, bool succeeded)
         pthread_rwlock_unlock(&launching);
     holds = off = false;
     pending = NULL;
-    end(l, succeeded);
+    made = succeeded;
     if (!p)
         return;
     if (!succeeded) {

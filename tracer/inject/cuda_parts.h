@@ -91,8 +91,8 @@ void stream_capture(uint32_t stream);
 void stream_captured(uint32_t stream, struct inject_string *name);
 void stream_capture_end(uint32_t stream);
 
-/* The housekeeping thread: asks after streams in which nothing has moved, or (all) after all of them. */
-void streams_tick(uint64_t now_ns, bool all);
+/* The housekeeping thread: asks after streams in which something has not ended, now and then or at once. */
+void streams_tick(uint64_t now_ns, bool at_once);
 
 /* ---- cuda_graphs.c ---- */
 
@@ -109,6 +109,7 @@ struct inject_string *graph_name(CUgraphExec exec, uint32_t *kernels);
 
 /* A launch, as its callback describes it. */
 struct launch {
+    uint64_t start_ns;              /* when the outermost call was entered */
     uint32_t kind;                  /* enum grosr_launch_kind */
     const struct kernel_name *name; /* of a kernel */
     struct inject_string *other;    /* of what is none; NULL: it has no name */
@@ -116,7 +117,7 @@ struct launch {
     CUstream stream;
     bool per_thread; /* the default stream is the thread's */
     bool to_host;    /* a blocking copy that is done when its call returns */
-    uint32_t context_id, correlation;
+    uint32_t context_id, correlation, tid;
     uint32_t grid[3], block[3];
     uint32_t shared_bytes;
     uint64_t bytes;
@@ -129,6 +130,9 @@ void kernels_start(void);
 /* Around every launch, on its thread, outside inject_enter() and inject_leave(). */
 void launch_enter(const struct launch *launch);
 void launch_exit(const struct launch *launch, bool succeeded);
+
+/* At the end of the outermost call that it was made in. */
+void launch_settle(uint64_t now_ns);
 
 /* A record of that kind (enum grosr_launch_kind) of a launch has come, just now. */
 void launch_recorded(uint32_t kind, uint32_t correlation);

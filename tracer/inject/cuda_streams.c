@@ -3,8 +3,9 @@
  *
  * A stream has an entry from the first launch into it, or wait for it, on. What has been launched in it has
  * ended when a call that waits for it has returned, or one that asks after it says so; for events, up to
- * where they were recorded. The housekeeping thread asks after streams in which nothing has moved for a
- * while, which is of use (a record may be withheld of what has ended) and never needed.
+ * where they were recorded. The housekeeping thread asks after streams in which something has not ended,
+ * which is of use (a record may be withheld of what has) and never needed. One that was given nothing for a
+ * while and has not come to its end is busy.
  *
  * To ask a stream that captures invalidates the capture, whatever the asking thread's mode, and a capture
  * spreads to other streams by events. So a stream is asked only if it does not capture, as the driver says,
@@ -264,28 +265,27 @@ static void ask(const struct grosr_session *s, uint32_t stream, CUcontext contex
         CUresult code = driver.stream_query(handle);
         if (code == CUDA_SUCCESS)
             grosr_cuda_stream_raise_ended(s, stream, place);
-        else if (code == CUDA_ERROR_NOT_READY)
+        else if (code == CUDA_ERROR_NOT_READY && grosr_cuda_stream_covered(s, stream, now_ns - ASK_NS))
             grosr_cuda_stream_busy(s, stream, now_ns);
     }
     driver.context_pop(&context);
 }
 
-void streams_tick(uint64_t now_ns, bool all)
+void streams_tick(uint64_t now_ns, bool at_once)
 {
     const struct grosr_session *s = inject_session();
     static uint64_t looked_ns;
     static uint32_t next;
     uint32_t n = dev_load_acquire(&listed_count), asked = 0; /* pairs with stream_entry() */
 
-    if (!all && now_ns - looked_ns < ASK_NS)
+    if (!at_once && now_ns - looked_ns < ASK_NS)
         return;
     looked_ns = now_ns;
     for (uint32_t i = 0; i < n && asked < PER_ASK; i++) {
         uint32_t at = listed[next++ % n];
         struct grosr_cuda_stream_state state;
         if (!grosr_cuda_stream_read(s, at, &state) || state.ended >= state.issued ||
-            state.returned < state.issued || streams[at].per_thread ||
-            (!all && (state.returned_ns > now_ns || now_ns - state.returned_ns < ASK_NS)) || !lock(&asking))
+            state.returned < state.issued || streams[at].per_thread || !lock(&asking))
             continue;
         uint64_t place = grosr_cuda_stream_covered(s, at, UINT64_MAX);
         CUcontext context = streams[at].context;

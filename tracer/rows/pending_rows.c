@@ -455,8 +455,8 @@ static int write_counters(struct grosr_pending_rows *p)
 
     for (int i = GROSR_LAUNCH_KERNEL; i < GROSR_LAUNCH_KINDS; i++) {
         uint64_t missing = i == GROSR_LAUNCH_KERNEL ? grosr_outstanding_kernels(p->session) : 0;
-        recorded[i] = dev_load_relaxed(&o->kind[i].recorded);
-        issued[i] = dev_load_relaxed(&o->kind[i].issued);
+        recorded[i] = dev_load_relaxed(&o->recorded[i]);
+        issued[i] = dev_load_relaxed(&o->issued[i]);
         if (i == GROSR_LAUNCH_KERNEL)
             recorded[i] = issued[i] > missing ? issued[i] - missing : 0;
         hash = (hash ^ recorded[i]) * 0x9e3779b97f4a7c15u;

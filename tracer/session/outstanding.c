@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-#define PROBES 16u /* places in a hash table where an entry may be */
+#define PROBES      16u  /* places in a hash table where an entry may be */
+#define NEAR_PROBES 4u   /* of a launch's, those among the first NEAR slots */
+#define NEAR        512u /* a power of two */
 
 enum { FREE, BEING_MADE, ISSUED }; /* the lowest bits of a launch slot's `what` */
 
@@ -311,21 +313,33 @@ static bool has_ended(const struct grosr_session *s, const struct grosr_launch_s
            place <= dev_load_relaxed(&cuda_stream(s, stream)->ended);
 }
 
+/*
+ * Where a launch's slot may be: in the first slots of the table, which are enough mostly and stay in the
+ * caches; or else anywhere.
+ */
+static struct grosr_launch_slot *slot_at(const struct grosr_session *s, uint32_t correlation, uint32_t probe,
+                                         uint32_t *at)
+{
+    uint32_t n = s->header.launch_slots, near = n < NEAR ? n : NEAR;
+
+    *at = probe < NEAR_PROBES ? (correlation + probe) & (near - 1)
+                              : ((uint32_t)mix(correlation) + probe) & (n - 1);
+    return launch_slot(s, *at);
+}
+
 /* Takes a free slot, or else one whose launch has ended. */
 static uint32_t take_slot(const struct grosr_session *s, uint32_t correlation)
 {
-    uint32_t mask = s->header.launch_slots - 1, first = (uint32_t)mix(correlation);
+    uint32_t at;
 
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t i = 0; i < PROBES; i++) {
-            uint32_t at = (first + i) & mask;
-            struct grosr_launch_slot *slot = launch_slot(s, at);
+            struct grosr_launch_slot *slot = slot_at(s, correlation, i, &at);
             uint64_t what = dev_load_relaxed(&slot->what);
             if (what && (!pass || (what & 0xff) != ISSUED || !has_ended(s, slot)))
                 continue;
-            /* Before the stores of what is in the slot, in grosr_launch_begin(). */
-            if (dev_cas_acquire(&slot->what, what, BEING_MADE) !=
-                what) /* before the store of issued_ns in grosr_launch_begin() */
+            /* Before the store of issued_ns in grosr_launch_begin(), and of all that is in the slot. */
+            if (dev_cas_acquire(&slot->what, what, BEING_MADE) != what)
                 continue;
             if (what)
                 dev_add_relaxed(&grosr_session_outstanding(s)->unslotted,
@@ -339,9 +353,9 @@ static void count_issued(struct grosr_outstanding *o, const struct grosr_launch 
 {
     if (l->flags & GROSR_LAUNCH_PERSISTENT || !l->kind || l->kind >= GROSR_LAUNCH_KINDS)
         return;
-    dev_add_relaxed(&o->kind[l->kind].issued, n);
+    dev_add_relaxed(&o->issued[l->kind], n);
     if (l->kind == GROSR_LAUNCH_GRAPH)
-        dev_add_relaxed(&o->kind[GROSR_LAUNCH_KERNEL].issued, n * l->kernels);
+        dev_add_relaxed(&o->issued[GROSR_LAUNCH_KERNEL], n * l->kernels);
 }
 
 uint32_t grosr_launch_begin(const struct grosr_session *s, struct grosr_launch *l)
@@ -390,10 +404,10 @@ uint32_t grosr_launch_begin(const struct grosr_session *s, struct grosr_launch *
 static struct grosr_launch_slot *find_slot(const struct grosr_session *s, uint32_t correlation,
                                            uint64_t *what)
 {
-    uint32_t mask = s->header.launch_slots - 1, first = (uint32_t)mix(correlation);
+    uint32_t at;
 
     for (uint32_t i = 0; i < PROBES; i++) {
-        struct grosr_launch_slot *slot = launch_slot(s, (first + i) & mask);
+        struct grosr_launch_slot *slot = slot_at(s, correlation, i, &at);
         *what = dev_load_acquire(&slot->what); /* pairs with grosr_launch_begin() */
         if ((*what & 0xff) == ISSUED && *what >> 32 == correlation)
             return slot;
@@ -429,7 +443,7 @@ static bool count_node(struct grosr_outstanding *o, struct grosr_launch_slot *sl
     uint64_t recorded = dev_add_relaxed(&slot->recorded, 1) + 1;
 
     if (recorded <= kernels)
-        dev_add_relaxed(&o->kind[GROSR_LAUNCH_KERNEL].recorded, 1);
+        dev_add_relaxed(&o->recorded[GROSR_LAUNCH_KERNEL], 1);
     return kernels && recorded >= kernels;
 }
 
@@ -455,7 +469,7 @@ void grosr_launch_recorded(const struct grosr_session *s, uint32_t record, uint3
     bool over = kind != GROSR_LAUNCH_GRAPH || count_node(o, slot);
     /* One of several records of a copy, or of two threads, comes second. */
     if (over && dev_cas_relaxed(&slot->what, what, FREE) == what)
-        dev_add_relaxed(&o->kind[kind].recorded, 1);
+        dev_add_relaxed(&o->recorded[kind], 1);
     if (ordered && place)
         grosr_cuda_stream_raise_ended(s, stream, over && kind != GROSR_LAUNCH_MEMCPY ? place : place - 1);
 }
@@ -514,10 +528,9 @@ uint64_t grosr_outstanding_kernels(const struct grosr_session *s)
     if (!o)
         return 0;
     /* Records first: a launch that comes in between counts as outstanding, not the other way round. */
-    uint64_t recorded =
-        dev_load_acquire(&o->kind[GROSR_LAUNCH_KERNEL].recorded); /* before the load of issued */
-    uint64_t unmatched = dev_load_acquire(&o->unmatched);         /* before the load of issued */
-    uint64_t issued = dev_load_relaxed(&o->kind[GROSR_LAUNCH_KERNEL].issued);
+    uint64_t recorded = dev_load_acquire(&o->recorded[GROSR_LAUNCH_KERNEL]); /* before the load of issued */
+    uint64_t unmatched = dev_load_acquire(&o->unmatched);                    /* before the load of issued */
+    uint64_t issued = dev_load_relaxed(&o->issued[GROSR_LAUNCH_KERNEL]);
     uint64_t unslotted = dev_load_relaxed(&o->unslotted);
     recorded += unmatched < unslotted ? unmatched : unslotted;
     return issued > recorded ? issued - recorded : 0;

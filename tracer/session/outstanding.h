@@ -66,17 +66,20 @@ enum grosr_call_wait {
 #define GROSR_LAUNCH_PERSISTENT 1u /* it has no record of CUPTI's, and is not counted */
 #define GROSR_LAUNCH_ORDERED    2u /* all launches before its place had returned when it began */
 
-/* Counters, each raised by any thread of the process. */
+/*
+ * Counters, each raised by any thread of the process. Those of launches and those of records, which come on
+ * other threads, lie on lines of their own, as in a stream's entry.
+ */
 struct grosr_outstanding {
     alignas(128) dev64 texts_used; /* bytes */
     dev32 texts_full, streams_full;
     dev32 calls_used; /* call slots that have been in use, from the first on */
 
-    alignas(128) struct {
-        dev64 issued, recorded; /* `recorded`: of these, those whose record has come */
-    } kind[GROSR_LAUNCH_KINDS];
+    alignas(128) dev64 issued[GROSR_LAUNCH_KINDS];
     dev64 unslotted; /* kernels that have no slot: there was none, or it was given to another */
-    dev64 unmatched; /* records of kernels that have none */
+
+    alignas(128) dev64 recorded[GROSR_LAUNCH_KINDS]; /* of those issued, the ones whose record has come */
+    dev64 unmatched;                                 /* records of kernels that have no slot */
     sys64 record_ns; /* when the latest record of a kernel came; 0: none has */
 };
 
@@ -114,14 +117,15 @@ struct grosr_cuda_stream {
     dev64 issued;      /* launches into it: places that were given */
     dev64 returned;    /* of these, those whose call has returned */
     sys64 returned_ns; /* the latest of them */
-    dev64 ended;
+
+    alignas(64) dev64 ended;
     sys64 busy_ns;    /* when the driver last said that it had not come to its end; 0: it has not */
     sys64 capture_ns; /* since when it is captured; 0: it is not */
     dev64 captured;   /* launches recorded in that capture */
     sys32 captured_name;
 };
 
-static_assert(sizeof(struct grosr_outstanding) == 256, "counters");
+static_assert(sizeof(struct grosr_outstanding) == 384, "counters");
 static_assert(sizeof(struct grosr_call_slot) == 64, "a thread, a line");
 static_assert(sizeof(struct grosr_launch_slot) == 128, "launch");
 static_assert(sizeof(struct grosr_cuda_stream) == 128, "stream");
