@@ -107,6 +107,15 @@ is(value($db, "SELECT count(*) || '|' || sum(end - start > 100000000) || '|' || 
               "WHERE name = 'cudaDeviceSynchronize'"), '3|3|3', 'each has one row, completed');
 is(value($db, 'SELECT count(*) FROM GROSR_PENDING'), 0, 'and none is pending');
 
+# ---- a program that ends while it hangs ----
+
+my $begin = time();
+$r = finish(start_recording('leave'));
+is("$r->{code} $r->{stdout}", "0 done\n", 'a program ends while a thread of it hangs, and what asks the driver with it');
+cmp_ok(time() - $begin, '<', 20, 'soon');
+is(value($db, $pending), $cases[0][1], 'what that thread hung in stays in the trace');
+like(verdict(), qr/^1 launch has no record/, 'which is not complete');
+
 # ---- a program that is killed ----
 
 $p = start_recording('swapped');

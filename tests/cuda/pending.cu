@@ -1,6 +1,7 @@
 /*
  * Programs that hang in several ways, and programs that lose records, which know nothing of GROSR: `pending
- * WHAT`. Each hangs for some seconds and leaves by itself, with exit code 42. Built and recorded by pending.t.
+ * WHAT`. Each hangs for some seconds and leaves by itself, with exit code 42. Built and recorded by
+ * pending.t.
  */
 #include <cuda_runtime.h>
 #include <cupti.h>
@@ -119,10 +120,12 @@ static void other_user(const char *path)
     CUpti_SubscriberHandle own;
     CUptiResult subscribed = ((decltype(&cuptiSubscribe))dlsym(lib, "cuptiSubscribe"))(&own, called, nullptr);
     ((decltype(&cuptiActivityRegisterCallbacks))dlsym(lib, "cuptiActivityRegisterCallbacks"))(give, take);
-    ((decltype(&cuptiActivityEnable))dlsym(lib, "cuptiActivityEnable"))(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
+    ((decltype(&cuptiActivityEnable))dlsym(lib, "cuptiActivityEnable"))(
+        CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
     many(100);
     ((decltype(&cuptiActivityFlushAll))dlsym(lib, "cuptiActivityFlushAll"))(0);
-    ((decltype(&cuptiActivityDisable))dlsym(lib, "cuptiActivityDisable"))(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
+    ((decltype(&cuptiActivityDisable))dlsym(lib, "cuptiActivityDisable"))(
+        CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
     many(100);
     sleep(1);
     printf("subscribe %d, %ld kernels\n", (int)subscribed, own_kernels);

@@ -27,7 +27,8 @@ sub verdict { return value($db, 'SELECT verdict FROM trace_health WHERE ring IS 
 sub notes { return value($db, "SELECT group_concat(text, x'0a') FROM GROSR_NOTE WHERE topic = 'cupti'") // '' }
 
 # Calls, and launches by stream: names in the order of their places; streams in the order of their names.
-my $calls = q{SELECT group_concat(name || coalesce('~' || waits_for, ''), ' ') FROM (SELECT * FROM pending WHERE kind = 'call' ORDER BY name)};
+my $calls = q{SELECT group_concat(name || coalesce('~' || waits_for, ''), ' ')
+    FROM (SELECT * FROM pending WHERE kind = 'call' ORDER BY name)};
 my $launches = q{SELECT group_concat(s, '; ') FROM (SELECT group_concat(name, ', ') AS s FROM
     (SELECT stream, CASE kind WHEN 'host function' THEN kind WHEN 'memcpy' THEN kind ELSE name END AS name FROM pending
      WHERE place IS NOT NULL ORDER BY stream, place) GROUP BY stream ORDER BY s)};

@@ -158,6 +158,22 @@ static void graph(void)
     double_stream_synchronize(1);
 }
 
+static void *free_main(void *arg)
+{
+    double_free();
+    return arg;
+}
+
+/* It ends in order while one of its threads hangs in the driver. */
+static void leave(void)
+{
+    pthread_t thread;
+
+    double_launch(2, SERVER, DOUBLE_FOR_EVER);
+    pthread_create(&thread, NULL, free_main, NULL);
+    usleep(500000);
+}
+
 /* Calls that each last a while, and return. */
 static void slow_calls(void)
 {
@@ -247,6 +263,7 @@ int main(int argc, char **argv)
                  {"function", host_function},
                  {"poll", poll},
                  {"graph", graph},
+                 {"leave", leave},
                  {"slow", slow_calls},
                  {"exit", exit_child}};
 

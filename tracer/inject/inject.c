@@ -29,9 +29,9 @@
     PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP /* a hook of malloc's that comes back is refused */
 
 enum state {
-    IDLE,      /* nothing has been told */
+    IDLE,      /* nothing has been recorded */
     RECORDING, /* `current` is valid, from here on for ever */
-    OFF,       /* nothing will be told */
+    OFF,       /* nothing will be recorded */
 };
 
 struct inject_session {
@@ -48,7 +48,7 @@ struct fact {
 
 struct inject_string {
     struct inject_string *next;
-    dev32 told;       /* the session's generation << 8 | a bit for each stream that has it */
+    dev32 sent;       /* the session's generation << 8 | a bit for each stream that has it */
     dev64 in_segment; /* the session's generation << 32 | its number among the segment's texts */
     uint32_t number, bytes;
     uint64_t hash;    /* of the text as it was given */
@@ -76,7 +76,7 @@ static struct inject_thread *threads; /* THREADS; memory comes as it is touched 
 static dev32 thread_turn;             /* where the next search for a free one begins */
 static bool loaded;
 
-static_assert(STREAMS <= 8, "a bit for each in inject_string.told");
+static_assert(STREAMS <= 8, "a bit for each in inject_string.sent");
 
 /* ---- the session ---- */
 
@@ -231,7 +231,7 @@ static struct inject_thread *claim_thread(void)
 }
 
 /* The system's name of a thread that is new to the session. */
-static void tell_thread(struct inject_thread *t)
+static void write_thread_name(struct inject_thread *t)
 {
     struct grosr_record_name r = {.head = {0, GROSR_RECORD_THREAD_NAME}, .tid = t->tid};
     char name[16] = "";
@@ -265,7 +265,7 @@ struct inject_thread *inject_enter(void)
     t->busy = 1;
     t->saved_errno = saved;
     if (!t->named)
-        tell_thread(t);
+        write_thread_name(t);
     return t;
 }
 
@@ -386,7 +386,7 @@ static struct inject_string *new_string(const char *text, size_t bytes, uint64_t
 
     if (!s)
         return NULL;
-    dev_store_relaxed(&s->told, 0);
+    dev_store_relaxed(&s->sent, 0);
     dev_store_relaxed(&s->in_segment, 0);
     s->number = ++string_count;
     s->hash = hash;
@@ -481,16 +481,16 @@ static bool write_string(struct grosr_stream_writer *w, const struct inject_stri
 
 static uint32_t number_in_stream(uint32_t stream, struct inject_string *s)
 {
-    uint32_t old = dev_load_relaxed(&s->told), mine = 1u << stream;
+    uint32_t old = dev_load_relaxed(&s->sent), mine = 1u << stream;
 
     if (old >> 8 == generation && old & mine)
         return s->number;
-    /* Two threads of one stream may both tell it: that harms nobody. Records of a stream are in order. */
+    /* Two threads of one stream may both send it: that harms nobody. Records of a stream are in order. */
     if (!write_string(&current.writer[stream], s))
         return 0;
     for (;;) {
         uint32_t bits = old >> 8 == generation ? old & 0xff : 0;
-        uint32_t found = dev_cas_relaxed(&s->told, old, generation << 8 | bits | mine);
+        uint32_t found = dev_cas_relaxed(&s->sent, old, generation << 8 | bits | mine);
         if (found == old)
             return s->number;
         old = found;
@@ -578,7 +578,7 @@ __attribute__((constructor)) static void load(void)
 }
 
 /* The last notes must get through: a full stream is given a moment. */
-static void tell_at_end(const char *topic, const char *text)
+static void note_at_end(const char *topic, const char *text)
 {
     struct inject_thread *t = inject_enter();
     const struct timespec pause = {0, 1000000};
@@ -589,7 +589,7 @@ static void tell_at_end(const char *topic, const char *text)
         inject_leave(t);
 }
 
-static void tell_counts(void)
+static void note_counts(void)
 {
     unsigned long long busy = dev_load_relaxed(&left_out), names = dev_load_relaxed(&cut);
     char text[256];
@@ -599,14 +599,14 @@ static void tell_counts(void)
                  "%llu calls were left out: they came from within another one (a signal handler, a hook of "
                  "malloc), or from more than %u threads",
                  busy, THREADS);
-        tell_at_end("process", text);
+        note_at_end("process", text);
     }
     if (names) {
         snprintf(text, sizeof(text),
                  "%llu names were cut: they are longer than %u bytes, or than %u after %u MiB of long names; "
                  "each ends in its length and a hash, so that no two become one",
                  names, GROSR_TEXT_MAX, GROSR_RECORD_TEXT_MAX, INJECT_LONG_MAX >> 20);
-        tell_at_end("names", text);
+        note_at_end("names", text);
     }
 }
 
@@ -617,7 +617,7 @@ __attribute__((destructor)) static void end(void)
         return;
     bool recording = dev_load_relaxed(&state) == RECORDING;
     if (recording)
-        tell_counts();
+        note_counts();
     dev_store_relaxed(&state, OFF);
     pthread_mutex_unlock(&begin_lock);
     if (!recording)

@@ -2,13 +2,13 @@
  * The injected library: what its parts share. It lives in processes that are not ours, so:
  *
  * - It records only in processes that find GROSR_COLLECTOR set, and makes the session at the first thing
- *   there is to tell. Without a collector, or without room in /dev/shm, it says so once and does nothing from
- *   then on.
+ *   there is to record. Without a collector, or without room in /dev/shm, it says so once and does nothing
+ * from then on.
  * - Handlers begin with inject_enter() and end with inject_leave(). Between them the thread is busy, and what
- *   a signal handler or a malloc hook tells on top of that is counted and left out: no lock is taken twice,
+ *   a signal handler or a malloc hook records on top of that is counted and left out: no lock is taken twice,
  *   however the program nests its calls. errno is as it was.
- * - A fork's child tells of itself in a session of its own. Locks that another thread held at the fork are
- *   made anew; what is known of domains and names is told again.
+ * - A fork's child has a session of its own. Locks that another thread held at the fork are
+ *   made anew; what is known of domains and names is written again.
  * - At exit the session is closed and stays mapped: threads that still run may go on calling.
  *
  * A thread writes to one of a few streams, always the same, so that its records stay in order.
@@ -60,13 +60,13 @@ bool inject_write(struct inject_thread *thread, const struct grosr_piece *pieces
 /* The same, but false without a loss when there is no room at the moment. */
 bool inject_try_write(struct inject_thread *thread, const struct grosr_piece *pieces, unsigned count);
 
-/* The same, and it is told again in the sessions of fork's children, after `text`, a string that it names (or
- * NULL). */
+/* The same, and it is written again in the sessions of fork's children, after `text`, a string that it names
+ * (or NULL). */
 struct inject_string;
 void inject_write_fact(struct inject_thread *thread, struct inject_string *text,
                        const struct grosr_piece *pieces, unsigned count);
 
-/* A word to the user; topic and text end in NUL. */
+/* A diagnostic message; topic and text end in NUL. */
 bool inject_note(struct inject_thread *thread, const char *topic, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -82,7 +82,7 @@ struct inject_string *inject_string(const char *text, size_t bytes);
 /* Its text, which ends in NUL. */
 const char *inject_string_text(const struct inject_string *string);
 
-/* Its number for a record of this thread's stream, which has been told of it; 0: there was no room. */
+/* Its number for a record of this thread's stream, to which it has been sent; 0: there was no room. */
 uint32_t inject_string_number(struct inject_thread *thread, struct inject_string *string);
 
 /* The session, once inject_enter() has succeeded; and the thread's slot in its table of calls. */

@@ -276,14 +276,35 @@ int pending_report(struct grosr_pending_rows *p, uint64_t now_ns)
     return err ? err : report_taken(p, now_ns, latest_ns);
 }
 
+/* What the tables had no room for. */
+static int note_limits(struct grosr_pending_rows *p, uint64_t end_ns)
+{
+    static const char topic[] = "pending";
+    const struct grosr_outstanding *o = grosr_session_outstanding(p->session);
+    unsigned long long launches = dev_load_relaxed(&o->unslotted);
+    uint32_t streams = dev_load_relaxed(&o->streams_full), texts = dev_load_relaxed(&o->texts_full);
+    struct text t = {.used = 0};
+
+    if (!launches && !streams && !texts)
+        return 0;
+    say(&t,
+        "the session's tables were full: %llu kernels, %u streams and %u names were not in them, and what "
+        "had "
+        "not ended of these is not known; that they were launched is counted",
+        launches, streams, texts);
+    return grosr_store_note(p->store, grosr_timeline(&p->bases, end_ns), p->bases.session, topic,
+                            strlen(topic), t.at, strlen(t.at));
+}
+
 int pending_report_end(struct grosr_pending_rows *p, uint64_t end_ns, enum grosr_pending_end end)
 {
     uint64_t lost = grosr_outstanding_kernels(p->session), first_ns;
     uint32_t ended = count_ended(p, &first_ns);
     struct text t = {.used = 0};
+    int err = note_limits(p, end_ns);
 
-    if (!lost || end == GROSR_PENDING_DETACHED)
-        return 0;
+    if (err || !lost || end == GROSR_PENDING_DETACHED)
+        return err;
     find_busy(p, end_ns, 0);
     say(&t, "of %llu launched kernels there is no record: ", (unsigned long long)lost);
     if (p->kernels) {
