@@ -245,11 +245,17 @@ $B/tests/traced/sessions $B/tests/traced/heap: $B/tests/traced/%: tests/traced/%
 
 # One of them has a double of the NVIDIA driver and CUPTI, which is found by the driver's name.
 CUPTI_DOUBLE := tests/traced/double/libcuda.so.1
+# CUPTI's names of calls by their ids, which the double has from CUPTI's headers.
+$B/tests/traced/double/%_calls.h: $(dir $(CUPTI_H))cupti_%_cbid.h Makefile
+	@mkdir -p $(@D)
+	$Qsed -nE 's/^ *(CUPTI_[A-Z]+_TRACE_CBID_(_*cu[A-Za-z0-9_]+)) .*/[\1] = "\2",/p' $< > $@
+
 CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c)
-$B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) Makefile
+$B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) \
+                    $(patsubst %,$B/tests/traced/double/%_calls.h,driver runtime) Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -isystem $(CUDA_HOME)/include \
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -isystem $(CUDA_HOME)/include -I$(@D) \
 	    -Wl,-soname,libcuda.so.1 -o $@ $(CUPTI_DOUBLE_C) -ldl
 
 $B/tests/traced/cuda $B/tests/traced/hang: $B/tests/traced/%: tests/traced/%.c tests/traced/cost.h \

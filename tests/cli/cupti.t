@@ -57,7 +57,7 @@ is(value($db, "SELECT count(*) FROM GROSR_NOTE WHERE topic = 'cupti'"), 0, 'nor 
 is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
 is(list(map { [@$_{qw(name api return_value)}] } sql($db, 'SELECT name, api, return_value FROM api_calls ORDER BY start')),
    'cuMemAlloc_v2|driver|0 cudaMemcpy|runtime|0 cudaMemset|runtime|0 cudaLaunchKernel|runtime|0 cudaLaunchKernel|runtime|0 ' .
-   'cudaLaunchKernel|runtime|1 cudaGetDevice|runtime|0 cudaDeviceSynchronize|runtime|0',
+   'cudaLaunchKernel|runtime|1 cudaDeviceSynchronize|runtime|0',
    'the program\'s own calls, none of the runtime\'s in them and none of the tracer\'s');
 is(list(map { [@$_{qw(name full_name grid block shared_bytes stream persistent)}] }
         sql($db, 'SELECT * FROM kernels ORDER BY start')),
@@ -116,6 +116,30 @@ is(list(map { [@$_{qw(name kernels)}, substr($_->{full_name}, 0, 42), substr($_-
         ['small', 1, 'small(float*, int)', 'mall(float*, int)']), 'kernel-time has a row for each');
 $q = grosr('query', $db, 'launch-latency', '--json');
 is(join(' ', sort { $a <=> $b } map { $_->{launches} } @{decode_json($q->{stdout})}), '1 10 20 30 40', 'and so has launch-latency');
+
+# ---- which calls are recorded ----
+
+$r = record({}, ['--trace', 'cuda=all'], 'all');
+is(list(map { [$_->{name}] } sql($db, 'SELECT name FROM api_calls ORDER BY start')),
+   'cuMemAlloc_v2 cudaMemcpy cudaMemset cudaLaunchKernel cudaLaunchKernel cudaLaunchKernel cudaGetDevice cudaDeviceSynchronize',
+   '--trace cuda=all: a call that only looks something up is recorded too');
+is(value($db, 'SELECT count(*) FROM kernels'), 2, 'and kernels as without it');
+says_one_line(grosr('record', '--trace', 'cuda=some', '--', 'true'), 2, qr/nvtx, cuda, cuda=all or none/, 'cuda=some');
+
+# By CUPTI's own names of its ids, in its headers (as the double has them): those that do something, in all their variants.
+my %all = map { $_ => 1 } grep { /cu/ } split(/\n/, record({}, ['--trace', 'cuda=all'], 'enabled')->{stdout});
+my %acts = map { $_ => 1 } grep { /cu/ } split(/\n/, record({}, [], 'enabled')->{stdout});
+cmp_ok(scalar(keys %all), '>', 1000, 'CUPTI has so many calls');
+is(join(' ', grep { !$all{$_} } keys %acts), '', 'all of those enabled by default are among them');
+my $does = qr/Launch|Memcpy(?!.*Node)|Memset(?!.*Node)|Malloc|^cu(?:64|da)?(?:Mem)?(?:Free|Alloc)|Synchronize|StreamWait|
+    EventRecord(?!.*Node)|(?:Stream|Event|Ctx|Array|MemPool)(?:Create|Destroy)(?!.*Node)|ModuleLoad|LibraryLoad|Unload|
+    (?:Begin|End)Capture|HostFunc|AddCallback|Instantiate|GraphExecDestroy|EnablePeer|External(?:Memory|Semaphore)(?!.*Node)|Ipc|DeviceReset|^cuInit/x;
+is(join(' ', grep { /$does/ && !/D3D|VDPAU|^cuGL|^cu(?:da)?Pointer/ && !$acts{$_} } sort keys %all), '',
+   'what does or waits for something is recorded by default, in every variant');
+is(join(' ', grep { /Get|Query|Occupancy|Attribute|IsCapturing|SetParams|ExchangeStreamCaptureMode/ &&
+                    !/Ipc|GetMapped(?:Buffer|Mip)|GetFunction|GetModule/ } sort keys %acts), '', 'what only looks something up is not');
+%acts = map { $_ => 1 } split(/\n/, record({CUPTI_DOUBLE => 'newer'}, [], 'enabled')->{stdout});
+ok($acts{cuLaunchOfTomorrow_v2} && !$acts{cudaGetOfTomorrow_v14000}, 'of a CUPTI that is newer than its headers too, by their names');
 
 # ---- calls that do not return ----
 
@@ -224,7 +248,7 @@ is($r->{code}, 0, 'children') or diag($r->{stderr});
 is(list(map { [@$_{qw(names)}] } sql($db, "SELECT group_concat(name) AS names FROM (SELECT session, name FROM api_calls " .
                                           'ORDER BY start) GROUP BY session ORDER BY count(*), names')),
    'cudaMemset cudaMemset cuMemAlloc_v2,cudaMemcpy,cudaMemset,cudaLaunchKernel,cudaLaunchKernel,cudaLaunchKernel,' .
-   'cudaGetDevice,cudaDeviceSynchronize', 'each process has a session with its own calls');
+   'cudaDeviceSynchronize', 'each process has a session with its own calls');
 is(value($db, 'SELECT group_concat(value) FROM (SELECT value FROM CUPTI_ACTIVITY_KIND_MEMSET ORDER BY 1)'), '1,2,5',
    'and its own records');
 
@@ -239,7 +263,7 @@ says_one_line(grosr('record', '--persistent', '(', '--', 'true'), 2, qr/--persis
 says_one_line(grosr('record', '--persistent', 'spin', '--attach', $$), 2, qr/--persistent/, '--persistent with --attach');
 
 $r = record({}, [], 'cost');
-like($r->{stdout}, qr/^[\d.]+ ns a call$/m, 'what a call costs');
+like($r->{stdout}, qr/^[\d.]+ ns a call .*, [\d.]+ ns a launch$/m, 'what a call costs');
 diag('under the recorder, ' . $r->{stdout} =~ s/\n.*//sr);
 diag('without it, ' . run_it($program, 'cost')->{stdout} =~ s/\n.*//sr);
 done_testing();

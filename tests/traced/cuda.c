@@ -203,6 +203,15 @@ static void children(const char *self)
     double_memset(2, 2);
 }
 
+/* The device is idle: the double keeps no queue. */
+static void launch_for_cost(void)
+{
+    double_launch(1,
+                  "_ZN2at6native29vectorized_elementwise_kernelILi4ENS0_15CUDAFunctor_"
+                  "addIfEESt5arrayIPcLm3EEEEviT0_T1_",
+                  1);
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGUSR1, on_signal);
@@ -230,12 +239,15 @@ int main(int argc, char **argv)
             captures();
         else if (!strcmp(what, "children"))
             children(argv[0]);
+        else if (!strcmp(what, "enabled"))
+            double_print_enabled();
         else if (!strcmp(what, "sync"))
             double_synchronize();
         else if (!strcmp(what, "wait"))
             wait_for_signal();
         else if (!strcmp(what, "cost"))
-            printf("%.1f ns a call\n", cost_of(double_get_device, 1000));
+            printf("%.1f ns a call that looks something up, %.1f ns a launch\n",
+                   cost_of(double_get_device, 1000), cost_of(launch_for_cost, 200));
         else if (!strcmp(what, "kill"))
             raise(SIGKILL);
         else

@@ -289,6 +289,43 @@ CUptiResult CUPTIAPI cuptiEnableCallback(uint32_t enable, CUpti_SubscriberHandle
     return CUPTI_SUCCESS;
 }
 
+static const char *call_name(CUpti_CallbackDomain domain, uint32_t id)
+{
+    static const char *const driver[IDS] = {
+#include "driver_calls.h"
+    };
+    static const char *const runtime[IDS] = {
+#include "runtime_calls.h"
+    };
+    bool newer = double_has_fault("newer");
+
+    if (domain == CUPTI_CB_DOMAIN_DRIVER_API && newer && id == CUPTI_DRIVER_TRACE_CBID_SIZE)
+        return "cuLaunchOfTomorrow_v2";
+    if (domain == CUPTI_CB_DOMAIN_RUNTIME_API && newer && id == CUPTI_RUNTIME_TRACE_CBID_SIZE)
+        return "cudaGetOfTomorrow_v14000";
+    return id >= IDS                               ? NULL
+           : domain == CUPTI_CB_DOMAIN_DRIVER_API  ? driver[id]
+           : domain == CUPTI_CB_DOMAIN_RUNTIME_API ? runtime[id]
+                                                   : NULL;
+}
+
+CUptiResult CUPTIAPI cuptiGetCallbackName(CUpti_CallbackDomain domain, uint32_t id, const char **name)
+{
+    *name = call_name(domain, id);
+    return *name ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_PARAMETER;
+}
+
+void double_print_enabled(void)
+{
+    static const CUpti_CallbackDomain domains[] = {CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_CB_DOMAIN_RUNTIME_API};
+
+    double_init();
+    for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
+        for (uint32_t id = 0; id < IDS; id++)
+            if (callbacks[domains[i]][id] && call_name(domains[i], id))
+                puts(call_name(domains[i], id));
+}
+
 CUptiResult CUPTIAPI cuptiActivityRegisterCallbacks(CUpti_BuffersCallbackRequestFunc asked,
                                                     CUpti_BuffersCallbackCompleteFunc completed)
 {

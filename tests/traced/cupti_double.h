@@ -20,7 +20,8 @@
  *
  * CUPTI_DOUBLE has words, with blanks between, for what goes wrong: `version` (it is CUPTI 12), `subscriber`
  * (another tool has it), `dropped` (7 records were dropped), `stuck` (while a blocking copy or cudaFree
- * waits, CUPTI's flush and the push of a context wait too).
+ * waits, CUPTI's flush and the push of a context wait too), `newer` (its APIs have calls that its headers do
+ * not know: cuLaunchOfTomorrow_v2 and cudaGetOfTomorrow_v14000).
  */
 #ifndef GROSR_TESTS_CUPTI_DOUBLE_H
 #define GROSR_TESTS_CUPTI_DOUBLE_H
@@ -55,6 +56,9 @@ void double_launch_refused(const char *mangled_name);
 
 /* A call of the driver by the program itself. */
 void double_driver_alloc(void);
+
+/* Prints CUPTI's names of the calls of which the subscriber is told, one a line. */
+void double_print_enabled(void);
 
 /* Captures a stream in the global mode, from the calling thread; what is launched into it does not run. The
  * end says whether the capture is whole. One capture at a time. */

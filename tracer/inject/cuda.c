@@ -9,6 +9,7 @@
  * Two threads of our own: the housekeeper asks the driver after kernels and streams; the flusher asks CUPTI
  * for records, which may take as long as some other call lasts. Neither is needed for what the program is in.
  */
+#include "cuda_calls.h"
 #include "cuda_ops.h"
 #include "cuda_parts.h"
 
@@ -90,9 +91,6 @@ static void find_wait(struct grosr_call *c, struct inject_thread *t, const struc
         c->wait = GROSR_CALL_WAITS_EVENT;
         c->handle = (uintptr_t)cuda_op_value(op, d);
         c->stream = event_place((CUevent)cuda_op_value(op, d), &t->call.place);
-    } else if (op->what == OP_QUERY_EVENT) {
-        t->call.stream = event_place((CUevent)cuda_op_value(op, d), &t->call.place);
-        return;
     } else if (op->what == OP_SYNC_DEVICE || op->what == OP_FREE) {
         c->wait = GROSR_CALL_WAITS_DEVICE;
     }
@@ -126,11 +124,9 @@ static void note_ended(const struct inject_thread *t, const struct cuda_op *op, 
 {
     switch (op->what) {
     case OP_SYNC_STREAM:
-    case OP_QUERY_STREAM:
         stream_ended(stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD), t->call.start);
         break;
     case OP_SYNC_EVENT:
-    case OP_QUERY_EVENT:
         if (t->call.stream != GROSR_NO_STREAM)
             grosr_cuda_stream_raise_ended(inject_session(), t->call.stream, t->call.place);
         break;
@@ -153,7 +149,7 @@ static void leave_call(struct inject_thread *t, const CUpti_CallbackData *d, con
     uint64_t now = grosr_host_clock_ns();
 
     launch_settle(now);
-    if (!t->call.known) /* a fork's child returns from it */
+    if (!t->call.known) /* it is not recorded, or a fork's child returns from it */
         return;
     if (!result && op->what != OP_OTHER)
         note_ended(t, op, d);
@@ -349,7 +345,7 @@ static void on_enter(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti
                      const CUpti_CallbackData *d, const struct cuda_op *op)
 {
     begin_capture_call(op, d);
-    if (t->calls++ == 0)
+    if (t->calls++ == 0 && call_is_recorded(domain, id))
         enter_call(t, domain, id, d, op);
     bool launches =
         !t->launches_at &&
@@ -582,29 +578,6 @@ static void at_end(void)
     inject_leave(t);
 }
 
-static CUptiResult subscribe_to_calls(void)
-{
-    /* CUPTI itself makes these, for the names of kernels that it tells us; and streams and contexts that go.
-     */
-    static const struct {
-        uint32_t on;
-        CUpti_CallbackDomain domain;
-        CUpti_CallbackId id;
-    } callbacks[] = {
-        {0, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuKernelGetName},
-        {0, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuFuncGetName},
-        {1, CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING},
-        {1, CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING},
-    };
-    CUptiResult code = cupti.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_RUNTIME_API);
-
-    if (code == CUPTI_SUCCESS)
-        code = cupti.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API);
-    for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(callbacks) / sizeof(callbacks[0]); i++)
-        code = cupti.enable_callback(callbacks[i].on, subscriber, callbacks[i].domain, callbacks[i].id);
-    return code;
-}
-
 static void say_absent(const char *why)
 {
     struct inject_thread *t = inject_enter();
@@ -668,7 +641,7 @@ int InitializeInjection(void)
     note_environment();
     code = activity_start();
     if (code == CUPTI_SUCCESS)
-        code = subscribe_to_calls();
+        code = calls_enable(subscriber);
     if (code != CUPTI_SUCCESS) {
         cupti.unsubscribe(subscriber);
         say_absent(cupti_text(code));

@@ -95,9 +95,7 @@ static const struct cuda_op runtime_ops[CBIDS] = {
     R_VALUE(OP_GRAPH, cudaGraphLaunch, v10000, ptsz_v10000, graphExec),
 
     R_STREAM(OP_SYNC_STREAM, cudaStreamSynchronize, v3020, ptsz_v7000, stream),
-    R_STREAM(OP_QUERY_STREAM, cudaStreamQuery, v3020, ptsz_v7000, stream),
     R(cudaEventSynchronize_v3020, OP_SYNC_EVENT, 0, 0, 0, AT(cudaEventSynchronize_v3020, event)),
-    R(cudaEventQuery_v3020, OP_QUERY_EVENT, 0, 0, 0, AT(cudaEventQuery_v3020, event)),
     R_VALUE(OP_EVENT_RECORD, cudaEventRecord, v3020, ptsz_v7000, event),
     R_VALUE(OP_EVENT_RECORD, cudaEventRecordWithFlags, v11010, ptsz_v11010, event),
     R(cudaEventDestroy_v3020, OP_EVENT_DESTROY, 0, 0, 0, AT(cudaEventDestroy_v3020, event)),
@@ -163,9 +161,7 @@ static const struct cuda_op driver_ops[CBIDS] = {
       AT(cuGraphLaunch_ptsz, hGraphExec)),
 
     D_STREAM(OP_SYNC_STREAM, cuStreamSynchronize, _ptsz),
-    D_STREAM(OP_QUERY_STREAM, cuStreamQuery, _ptsz),
     D(cuEventSynchronize, OP_SYNC_EVENT, 0, 0, 0, AT(cuEventSynchronize, hEvent)),
-    D(cuEventQuery, OP_QUERY_EVENT, 0, 0, 0, AT(cuEventQuery, hEvent)),
     D_VALUE(OP_EVENT_RECORD, cuEventRecord, hEvent),
     D_VALUE(OP_EVENT_RECORD, cuEventRecordWithFlags, hEvent),
     D(cuEventDestroy_v2, OP_EVENT_DESTROY, 0, 0, 0, AT(cuEventDestroy_v2, hEvent)),

@@ -7,6 +7,7 @@
  *     cuda_streams.c   streams, captures, and what is known to have ended in them
  *     cuda_graphs.c    what is in executable graphs
  *     cuda_kernels.c   launches into the segment's table; persistent kernels
+ *     cuda_calls.c     which calls of CUDA's APIs have callbacks, and which are recorded
  *     cuda_activity.c  CUPTI's activity records into ours
  *     cuda.c           the driver loads us; callbacks of API calls; threads of our own; the end
  *

@@ -2,10 +2,10 @@
  * Streams, and what is known to have ended in them (cuda_parts.h; outstanding.h has the tables).
  *
  * A stream has an entry from the first launch into it, or wait for it, on. What has been launched in it has
- * ended when a call that waits for it has returned, or one that asks after it says so; for events, up to
- * where they were recorded. The housekeeping thread asks after streams in which something has not ended,
- * which is of use (a record may be withheld of what has) and never needed. One that was given nothing for a
- * while and has not come to its end is busy.
+ * ended when a call that waits for it has returned; for events, up to where they were recorded. The
+ * housekeeping thread asks after streams in which something has not ended, which is of use (a record may be
+ * withheld of what has) and never needed. One that was given nothing for a while and has not come to its end
+ * is busy.
  *
  * To ask a stream that captures invalidates the capture, whatever the asking thread's mode, and a capture
  * spreads to other streams by events. So a stream is asked only if it does not capture, as the driver says,

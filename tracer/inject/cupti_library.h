@@ -17,6 +17,7 @@
     X(enable_domain, "cuptiEnableDomain", (uint32_t, CUpti_SubscriberHandle, CUpti_CallbackDomain)) \
     X(enable_callback, "cuptiEnableCallback",                                                       \
       (uint32_t, CUpti_SubscriberHandle, CUpti_CallbackDomain, CUpti_CallbackId))                   \
+    X(callback_name, "cuptiGetCallbackName", (CUpti_CallbackDomain, uint32_t, const char **))       \
     X(register_callbacks, "cuptiActivityRegisterCallbacks",                                         \
       (CUpti_BuffersCallbackRequestFunc, CUpti_BuffersCallbackCompleteFunc))                        \
     X(register_clock, "cuptiActivityRegisterTimestampCallback", (CUpti_TimestampCallbackFunc))      \

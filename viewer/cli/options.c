@@ -52,8 +52,8 @@ struct option_text {
 
 static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
-static const char *const traces[] = {"nvtx", "cuda", NULL}; /* GROSR_TRACE_* */
-static const char *const counters[] = {"nvml", "pm", NULL}; /* GROSR_COUNTERS_* */
+static const char *const traces[] = {"nvtx", "cuda", "cuda=all", NULL}; /* GROSR_TRACE_* */
+static const char *const counters[] = {"nvml", "pm", NULL};             /* GROSR_COUNTERS_* */
 static const char *const formats[] = {"table", "csv", "json", NULL};
 static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
@@ -114,7 +114,8 @@ static const struct option_text options[OPTIONS] = {
     [OPTION_REMOVE] = {"remove", .kind = FLAG, AT(remove),
                        .help = "remove the session's file once all of it is in the trace"},
     [OPTION_TRACE] = {"trace", .kind = SET, AT(trace), .value = "PARTS",
-                      .help = "what else to record of the program: nvtx and cuda, or none",
+                      .help =
+                          "what else to record of the program: nvtx, cuda, cuda=all (every call), or none",
                       .fallback = "nvtx,cuda", .words = traces},
     [OPTION_COUNTERS] = {"counters", .kind = SET, AT(counters), .value = "LIST",
                          .help =
@@ -164,14 +165,20 @@ static_assert(sizeof(enum grosr_level) == sizeof(int) && sizeof(enum grosr_overf
                   sizeof(enum export_format) == sizeof(int),
               "CHOICE stores an int");
 
-/* "off, counters, spans or full" */
-static void join_words(char *to, size_t size, const char *const *words)
+/* "off, counters, spans or full"; `also` is one more, or NULL. */
+static void join_words(char *to, size_t size, const char *const *words, const char *also)
 {
     size_t n = 0;
 
     to[0] = 0;
     for (; *words && n < size; words++)
-        n += (size_t)snprintf(to + n, size - n, "%s%s", n == 0 ? "" : words[1] ? ", " : " or ", *words);
+        n += (size_t)snprintf(to + n, size - n, "%s%s",
+                              n == 0             ? ""
+                              : words[1] || also ? ", "
+                                                 : " or ",
+                              *words);
+    if (also && n < size)
+        snprintf(to + n, size - n, " or %s", also);
 }
 
 static int find_word(const char *const *words, const char *word)
@@ -242,7 +249,7 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
     case CHOICE:
         place = find_word(o->words, text);
         if (o->kind == DEVICE ? !is_device(o->words, text) : place < 0) {
-            join_words(words, sizeof(words), o->words);
+            join_words(words, sizeof(words), o->words, NULL);
             return grosr_say(GROSR_EXIT_USAGE, "--%s takes %s, not '%s'", o->name, words, text);
         }
         if (o->kind == DEVICE)
@@ -252,8 +259,8 @@ static int set_value(const struct option_text *o, const char *text, struct grosr
         return 0;
     case SET:
         if (!parse_set(o->words, text, (uint32_t *)at)) {
-            join_words(words, sizeof(words), o->words);
-            return grosr_say(GROSR_EXIT_USAGE, "--%s takes %s or none, not '%s'", o->name, words, text);
+            join_words(words, sizeof(words), o->words, "none");
+            return grosr_say(GROSR_EXIT_USAGE, "--%s takes %s, not '%s'", o->name, words, text);
         }
         return 0;
     case NUMBER:

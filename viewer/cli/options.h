@@ -17,8 +17,9 @@ enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
 enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
 enum export_format { EXPORT_PERFETTO, EXPORT_CHROME, EXPORT_CSV };
 
-/* What `record` injects into a program; bits. GROSR_TRACE_DEFAULT: not given, so all that is possible. */
-enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_CUDA = 2, GROSR_TRACE_DEFAULT = 4 };
+/* What `record` injects into a program; bits. GROSR_TRACE_CUDA_ALL: CUDA, and all its calls.
+ * GROSR_TRACE_DEFAULT: not given, so what is possible. */
+enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_CUDA = 2, GROSR_TRACE_CUDA_ALL = 4, GROSR_TRACE_DEFAULT = 8 };
 
 /* The values of a command line; defaults where it gives none. */
 struct grosr_arguments {
@@ -40,7 +41,7 @@ struct grosr_arguments {
     bool list;                    /* --list */
     const char *attach;           /* --attach PID[.INDEX], checked; NULL: not given */
     bool remove;                  /* --remove */
-    uint32_t trace;               /* --trace nvtx,cuda|none: GROSR_TRACE_* */
+    uint32_t trace;               /* --trace nvtx,cuda,cuda=all|none: GROSR_TRACE_* */
     uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (tracer/collect/sampler.h) */
     double since;                 /* --since S; -1: not given */
     double window;                /* --window S; 0: not given */

@@ -1,0 +1,216 @@
+/*
+ * Which calls of CUDA's APIs have callbacks (cuda_calls.h): a table of the beginnings of their names, and the
+ * calls of cuda_ops.c.
+ */
+#include "cuda_calls.h"
+#include "cuda_ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLS_MAX 4096u /* ids of an API that are asked for; CUPTI 13.0 has 807 and 523 */
+
+/*
+ * The beginnings of the names of calls that act, without "cuda" or "cu". Variants of a call have its name and
+ * something behind it: Async, Batch, Ex, FromPool, _ptsz, _v2.
+ */
+static const char *const acting[] = {
+    /* work for the device */
+    "Launch",
+    "GraphLaunch",
+    "Memcpy",
+    "Memset",
+    "MemPrefetch",
+    "MemDiscard",
+    "MemAdvise",
+    "MemBatchDecompress",
+    /* memory: of the device, of the host, of pools, of graphs, mapped, registered, shared */
+    "Malloc",
+    "Free",
+    "HostAlloc",
+    "HostRegister",
+    "HostUnregister",
+    "MemAlloc",
+    "MemFree",
+    "MemHostAlloc",
+    "MemHostRegister",
+    "MemHostUnregister",
+    "MemCreate",
+    "MemRelease",
+    "MemMap",
+    "MemUnmap",
+    "MemSetAccess",
+    "MemAddress",
+    "MemExport",
+    "MemImport",
+    "MemPoolCreate",
+    "MemPoolDestroy",
+    "MemPoolTrimTo",
+    "MemPoolSetAccess",
+    "MemPoolExport",
+    "MemPoolImport",
+    "ArrayCreate",
+    "Array3DCreate",
+    "ArrayDestroy",
+    "MipmappedArrayCreate",
+    "MipmappedArrayDestroy",
+    "DeviceGraphMemTrim",
+    "StreamAttachMem",
+    "MulticastCreate",
+    "MulticastAddDevice",
+    "MulticastBind",
+    "MulticastUnbind",
+    /* waiting, and what is waited for */
+    "DeviceSynchronize",
+    "ThreadSynchronize",
+    "CtxSynchronize",
+    "StreamSynchronize",
+    "EventSynchronize",
+    "StreamWait",
+    "StreamWrite",
+    "StreamBatchMemOp",
+    "EventCreate",
+    "EventRecord",
+    "EventDestroy",
+    "CtxRecordEvent",
+    "CtxWaitEvent",
+    "DeviceFlush",
+    "FlushGPU",
+    /* streams, captures, graphs */
+    "StreamCreate",
+    "StreamDestroy",
+    "StreamAddCallback",
+    "StreamBeginCapture",
+    "StreamEndCapture",
+    "GraphInstantiate",
+    "GraphUpload",
+    "GraphExecUpdate",
+    "GraphExecDestroy",
+    "GraphDestroy",
+    /* code */
+    "ModuleLoad",
+    "ModuleUnload",
+    "ModuleGetFunction",
+    "LibraryLoad",
+    "LibraryUnload",
+    "LibraryGetModule",
+    "FuncLoad",
+    "InitModule",
+    "Link",
+    "CompilePtx",
+    /* devices and contexts */
+    "Init",
+    "SetDevice",
+    "DeviceReset",
+    "ThreadExit",
+    "CtxCreate",
+    "CtxDestroy",
+    "CtxAttach",
+    "CtxDetach",
+    "DevicePrimaryCtxRetain",
+    "DevicePrimaryCtxRelease",
+    "DevicePrimaryCtxReset",
+    "GreenCtxCreate",
+    "GreenCtxDestroy",
+    "GreenCtxRecordEvent",
+    "GreenCtxWaitEvent",
+    "GreenCtxStreamCreate",
+    "DeviceSetLimit",
+    "CtxSetLimit",
+    "ThreadSetLimit",
+    "CtxResetPersisting",
+    "CheckpointProcessLock",
+    "CheckpointProcessCheckpoint",
+    "CheckpointProcessRestore",
+    "CheckpointProcessUnlock",
+    "Profiler",
+    /* other devices, processes and APIs */
+    "DeviceEnablePeer",
+    "DeviceDisablePeer",
+    "CtxEnablePeer",
+    "CtxDisablePeer",
+    "PeerRegister",
+    "PeerUnregister",
+    "MemPeerRegister",
+    "MemPeerUnregister",
+    "Ipc",
+    "ImportExternal",
+    "DestroyExternal",
+    "SignalExternal",
+    "WaitExternal",
+    "ExternalMemoryGetMapped",
+    "GraphicsMap",
+    "GraphicsUnmap",
+    "GraphicsUnregister",
+    "GraphicsGLRegister",
+    "GraphicsEGLRegister",
+    "GraphicsVDPAURegister",
+    "GLMap",
+    "GLUnmap",
+    "GLRegister",
+    "GLUnregister",
+    "EGLStream",
+};
+
+bool call_acts(const char *name)
+{
+    while (*name == '_')
+        name++;
+    if (strncmp(name, "cu", 2) != 0)
+        return false;
+    name += strncmp(name, "cuda", 4) && strncmp(name, "cu64", 4) ? 2 : 4;
+    for (size_t i = 0; i < sizeof(acting) / sizeof(acting[0]); i++)
+        if (!strncmp(name, acting[i], strlen(acting[i])))
+            return true;
+    return false;
+}
+
+static bool evidence[2][CALLS_MAX]; /* callbacks of calls that are not recorded */
+
+bool call_is_recorded(CUpti_CallbackDomain domain, CUpti_CallbackId id)
+{
+    return id >= CALLS_MAX || !evidence[domain == CUPTI_CB_DOMAIN_DRIVER_API][id];
+}
+
+static CUptiResult enable_acting(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain)
+{
+    CUptiResult code = CUPTI_SUCCESS;
+
+    for (uint32_t id = 1; code == CUPTI_SUCCESS && id < CALLS_MAX; id++) {
+        const char *name = NULL;
+        bool acts = cupti.callback_name(domain, id, &name) == CUPTI_SUCCESS && name && call_acts(name);
+        if (!acts && cuda_op(domain, id)->what == OP_OTHER)
+            continue;
+        evidence[domain == CUPTI_CB_DOMAIN_DRIVER_API][id] = !acts;
+        code = cupti.enable_callback(1, subscriber, domain, id);
+    }
+    return code;
+}
+
+static CUptiResult enable_all(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain)
+{
+    /* CUPTI itself makes these, for the names of kernels that it reports. */
+    static const CUpti_CallbackId own[] = {CUPTI_DRIVER_TRACE_CBID_cuKernelGetName,
+                                           CUPTI_DRIVER_TRACE_CBID_cuFuncGetName};
+    CUptiResult code = cupti.enable_domain(1, subscriber, domain);
+
+    for (size_t i = 0; domain == CUPTI_CB_DOMAIN_DRIVER_API && i < sizeof(own) / sizeof(own[0]); i++)
+        code = code == CUPTI_SUCCESS ? cupti.enable_callback(0, subscriber, domain, own[i]) : code;
+    return code;
+}
+
+CUptiResult calls_enable(CUpti_SubscriberHandle subscriber)
+{
+    static const CUpti_CallbackId resources[] = {CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING,
+                                                 CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING};
+    const char *calls = getenv("GROSR_CUDA_CALLS");
+    bool all = calls && !strcmp(calls, "all");
+    CUptiResult (*enable)(CUpti_SubscriberHandle, CUpti_CallbackDomain) = all ? enable_all : enable_acting;
+    CUptiResult code = enable(subscriber, CUPTI_CB_DOMAIN_RUNTIME_API);
+
+    if (code == CUPTI_SUCCESS)
+        code = enable(subscriber, CUPTI_CB_DOMAIN_DRIVER_API);
+    for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(resources) / sizeof(resources[0]); i++)
+        code = cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_RESOURCE, resources[i]);
+    return code;
+}

@@ -1,0 +1,27 @@
+/*
+ * Which calls of CUDA's APIs CUPTI reports to us. A call that is not enabled costs the program nothing and is
+ * not seen at all, whatever it returns.
+ */
+#ifndef GROSR_INJECT_CUDA_CALLS_H
+#define GROSR_INJECT_CUDA_CALLS_H
+
+#include "cupti_library.h"
+
+/*
+ * Whether a call is recorded by default: it does something or waits for something. What only looks something
+ * up, describes or sets a parameter is not. `name` is CUPTI's: "cudaMemcpyAsync_ptsz_v7000", "cuMemAlloc_v2".
+ */
+bool call_acts(const char *name);
+
+/*
+ * Enables the callbacks: of the calls that act, or of all with GROSR_CUDA_CALLS=all in the environment, and
+ * those for streams and contexts that are destroyed. Ids are enabled by the names that CUPTI itself has for
+ * them, so calls of a later version, unknown when this was built, are enabled too. What is in cuda_ops.c is
+ * enabled in any case.
+ */
+CUptiResult calls_enable(CUpti_SubscriberHandle subscriber);
+
+/* Of a call that has a callback: false if it shows what is outstanding, but is not one that acts. */
+bool call_is_recorded(CUpti_CallbackDomain domain, CUpti_CallbackId id);
+
+#endif
