@@ -86,7 +86,7 @@ static void find_wait(struct grosr_call *c, struct inject_thread *t, const struc
     if (op->what == OP_SYNC_STREAM || blocks) {
         c->wait = GROSR_CALL_WAITS_STREAM;
         c->handle = (uintptr_t)cuda_op_stream(op, d);
-        c->stream = stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD);
+        c->stream = stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD, t->tid);
     } else if (op->what == OP_SYNC_EVENT) {
         c->wait = GROSR_CALL_WAITS_EVENT;
         c->handle = (uintptr_t)cuda_op_value(op, d);
@@ -124,7 +124,8 @@ static void note_ended(const struct inject_thread *t, const struct cuda_op *op, 
 {
     switch (op->what) {
     case OP_SYNC_STREAM:
-        stream_ended(stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD), t->call.start);
+        stream_ended(stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD, t->tid),
+                     t->call.start);
         break;
     case OP_SYNC_EVENT:
         if (t->call.stream != GROSR_NO_STREAM)
@@ -135,7 +136,7 @@ static void note_ended(const struct inject_thread *t, const struct cuda_op *op, 
         break;
     case OP_EVENT_RECORD:
         event_recorded((CUevent)cuda_op_value(op, d),
-                       stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD));
+                       stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD, t->tid));
         break;
     default:
         break;
@@ -270,11 +271,11 @@ static bool find_other(const struct cuda_op *op, const CUpti_CallbackData *d, st
 
 /* ---- captures and graphs ---- */
 
-/* Around a call that may begin or end a capture, let a stream join one, or change what is known. The
- * runtime's calls count as well as those of the driver in them, at both ends. */
-static void begin_capture_call(const struct cuda_op *op, const CUpti_CallbackData *d)
+/* Around a call that may begin or end a capture (`capture`: call_capture()), let a stream join one, or change
+ * what is known. Which stream it is, is not known of a call that is new. */
+static void begin_capture_call(int capture, const struct cuda_op *op, const CUpti_CallbackData *d)
 {
-    if (op->what == OP_CAPTURE_BEGIN)
+    if (capture > 0)
         streams_capture_begins();
     else if (op->what == OP_WAIT_EVENT)
         streams_join_begins();
@@ -284,20 +285,20 @@ static void begin_capture_call(const struct cuda_op *op, const CUpti_CallbackDat
         graph_changed((CUgraphExec)cuda_op_value(op, d));
 }
 
-static void end_capture_call(const struct cuda_op *op, const CUpti_CallbackData *d, bool refused)
+static void end_capture_call(int capture, uint32_t tid, const struct cuda_op *op, const CUpti_CallbackData *d,
+                             bool refused)
 {
-    uint32_t stream;
+    CUstream stream = cuda_op_stream(op, d);
+    bool per_thread = op->has & OP_PER_THREAD;
 
-    if (op->what == OP_WAIT_EVENT) {
-        streams_join_ended();
-    } else if (op->what == OP_CAPTURE_BEGIN) {
+    if (capture > 0) {
         streams_capture_begun(refused);
-        stream = stream_entry(d->context, d->contextUid, cuda_op_stream(op, d), op->has & OP_PER_THREAD);
-        if (!refused)
-            stream_capture(stream);
-    } else if (op->what == OP_CAPTURE_END) {
+        if (!refused && op->what == OP_CAPTURE_BEGIN)
+            stream_capture(stream_entry(d->context, d->contextUid, stream, per_thread, tid));
+    } else {
         streams_capture_ended();
-        stream_capture_end(stream_find(d->context, cuda_op_stream(op, d), op->has & OP_PER_THREAD));
+        if (op->what == OP_CAPTURE_END)
+            stream_capture_end(stream_find(d->context, stream, per_thread, tid));
     }
 }
 
@@ -321,8 +322,11 @@ static void end_instantiation(CUpti_CallbackId id, const CUpti_CallbackData *d)
         break;
     }
 #undef INSTANTIATED
-    if (exec)
-        graph_instantiated(*exec, graph);
+    if (!exec)
+        return;
+    CUstreamCaptureMode before = driver_relax();
+    graph_instantiated(*exec, graph);
+    driver_restore(before);
 }
 
 /* Streams and contexts that go: nothing is asked of them from then on. */
@@ -344,7 +348,7 @@ static __thread struct launch launch; /* the one that this thread is in */
 static void on_enter(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti_CallbackId id,
                      const CUpti_CallbackData *d, const struct cuda_op *op)
 {
-    begin_capture_call(op, d);
+    begin_capture_call(call_capture(domain, id), op, d);
     if (t->calls++ == 0 && call_is_recorded(domain, id))
         enter_call(t, domain, id, d, op);
     bool launches =
@@ -358,35 +362,33 @@ static void on_enter(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti
     inject_leave(t);
     /* What it calls of the driver comes back here, and is inside a call. */
     if (launches) {
-        CUstreamCaptureMode before = driver_relax();
         launch_enter(&launch);
-        driver_restore(before);
         if (op->has & OP_BLOCKING && t->call.stream == GROSR_NO_STREAM)
             grosr_call_set_stream(inject_session(), inject_slot(t),
-                                  stream_find(launch.context, launch.stream, launch.per_thread));
+                                  stream_find(launch.context, launch.stream, launch.per_thread, launch.tid));
     }
 }
 
-static void on_exit_of(struct inject_thread *t, CUpti_CallbackId id, const CUpti_CallbackData *d,
-                       const struct cuda_op *op)
+static void on_exit_of(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti_CallbackId id,
+                       const CUpti_CallbackData *d, const struct cuda_op *op)
 {
     bool refused = d->functionReturnValue && *(const int32_t *)d->functionReturnValue;
     bool launched = t->launches_at && t->launches_at == t->calls;
     bool instantiated = op->what == OP_INSTANTIATE && !refused;
+    int capture = call_capture(domain, id);
 
-    bool captures = op->what == OP_CAPTURE_BEGIN || op->what == OP_CAPTURE_END || op->what == OP_WAIT_EVENT;
-    if (launched || instantiated || captures) {
+    if (op->what == OP_WAIT_EVENT)
+        streams_join_ended();
+    if (launched || instantiated || capture) {
         inject_leave(t);
-        CUstreamCaptureMode before = driver_relax();
-        if (captures)
-            end_capture_call(op, d, refused);
+        if (capture)
+            end_capture_call(capture, t->tid, op, d, refused);
         if (instantiated)
             end_instantiation(id, d);
-        if (launched)
+        if (launched) {
             launch_exit(&launch, !refused);
-        driver_restore(before);
-        if (launched)
             t->launches_at = 0;
+        }
         t = inject_enter();
         if (!t)
             return;
@@ -434,7 +436,7 @@ static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_Ca
     if (d->callbackSite == CUPTI_API_ENTER)
         on_enter(t, domain, id, d, op);
     else
-        on_exit_of(t, id, d, op);
+        on_exit_of(t, domain, id, d, op);
 }
 
 /* ---- threads of our own ---- */

@@ -80,7 +80,7 @@ static const char *const acting[] = {
     "StreamCreate",
     "StreamDestroy",
     "StreamAddCallback",
-    "StreamBeginCapture",
+    "StreamBegin",
     "StreamEndCapture",
     "GraphInstantiate",
     "GraphUpload",
@@ -160,26 +160,41 @@ bool call_acts(const char *name)
         return false;
     name += strncmp(name, "cuda", 4) && strncmp(name, "cu64", 4) ? 2 : 4;
     for (size_t i = 0; i < sizeof(acting) / sizeof(acting[0]); i++)
-        if (!strncmp(name, acting[i], strlen(acting[i])))
+        if (*name == *acting[i] && !strncmp(name, acting[i], strlen(acting[i])))
             return true;
     return false;
 }
 
-static bool evidence[2][CALLS_MAX]; /* callbacks of calls that are not recorded */
+/* Of each id of an API: that it has a callback but is not recorded; what it does to captures. */
+static bool evidence[2][CALLS_MAX];
+static signed char captures[2][CALLS_MAX];
 
 bool call_is_recorded(CUpti_CallbackDomain domain, CUpti_CallbackId id)
 {
     return id >= CALLS_MAX || !evidence[domain == CUPTI_CB_DOMAIN_DRIVER_API][id];
 }
 
-static CUptiResult enable_acting(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain)
+int call_capture(CUpti_CallbackDomain domain, CUpti_CallbackId id)
 {
-    CUptiResult code = CUPTI_SUCCESS;
+    return id < CALLS_MAX ? captures[domain == CUPTI_CB_DOMAIN_DRIVER_API][id] : 0;
+}
+
+static signed char find_capture(const char *name)
+{
+    return strstr(name, "StreamBegin") ? 1 : strstr(name, "StreamEndCapture") ? -1 : 0;
+}
+
+static CUptiResult enable_api(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain, bool all)
+{
+    CUptiResult code = all ? cupti.enable_domain(1, subscriber, domain) : CUPTI_SUCCESS;
 
     for (uint32_t id = 1; code == CUPTI_SUCCESS && id < CALLS_MAX; id++) {
         const char *name = NULL;
-        bool acts = cupti.callback_name(domain, id, &name) == CUPTI_SUCCESS && name && call_acts(name);
-        if (!acts && cuda_op(domain, id)->what == OP_OTHER)
+        if (cupti.callback_name(domain, id, &name) != CUPTI_SUCCESS || !name)
+            continue;
+        captures[domain == CUPTI_CB_DOMAIN_DRIVER_API][id] = find_capture(name);
+        bool acts = call_acts(name);
+        if (all || (!acts && cuda_op(domain, id)->what == OP_OTHER))
             continue;
         evidence[domain == CUPTI_CB_DOMAIN_DRIVER_API][id] = !acts;
         code = cupti.enable_callback(1, subscriber, domain, id);
@@ -187,30 +202,26 @@ static CUptiResult enable_acting(CUpti_SubscriberHandle subscriber, CUpti_Callba
     return code;
 }
 
-static CUptiResult enable_all(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain)
-{
-    /* CUPTI itself makes these, for the names of kernels that it reports. */
-    static const CUpti_CallbackId own[] = {CUPTI_DRIVER_TRACE_CBID_cuKernelGetName,
-                                           CUPTI_DRIVER_TRACE_CBID_cuFuncGetName};
-    CUptiResult code = cupti.enable_domain(1, subscriber, domain);
-
-    for (size_t i = 0; domain == CUPTI_CB_DOMAIN_DRIVER_API && i < sizeof(own) / sizeof(own[0]); i++)
-        code = code == CUPTI_SUCCESS ? cupti.enable_callback(0, subscriber, domain, own[i]) : code;
-    return code;
-}
-
 CUptiResult calls_enable(CUpti_SubscriberHandle subscriber)
 {
-    static const CUpti_CallbackId resources[] = {CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING,
-                                                 CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING};
+    /* CUPTI itself makes the first two, for the names of kernels that it reports. */
+    static const struct {
+        CUpti_CallbackDomain domain;
+        CUpti_CallbackId id;
+        bool on;
+    } more[] = {
+        {CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuKernelGetName, false},
+        {CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuFuncGetName, false},
+        {CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING, true},
+        {CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING, true},
+    };
     const char *calls = getenv("GROSR_CUDA_CALLS");
     bool all = calls && !strcmp(calls, "all");
-    CUptiResult (*enable)(CUpti_SubscriberHandle, CUpti_CallbackDomain) = all ? enable_all : enable_acting;
-    CUptiResult code = enable(subscriber, CUPTI_CB_DOMAIN_RUNTIME_API);
+    CUptiResult code = enable_api(subscriber, CUPTI_CB_DOMAIN_RUNTIME_API, all);
 
     if (code == CUPTI_SUCCESS)
-        code = enable(subscriber, CUPTI_CB_DOMAIN_DRIVER_API);
-    for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(resources) / sizeof(resources[0]); i++)
-        code = cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_RESOURCE, resources[i]);
+        code = enable_api(subscriber, CUPTI_CB_DOMAIN_DRIVER_API, all);
+    for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(more) / sizeof(more[0]); i++)
+        code = cupti.enable_callback(more[i].on, subscriber, more[i].domain, more[i].id);
     return code;
 }

@@ -24,4 +24,10 @@ CUptiResult calls_enable(CUpti_SubscriberHandle subscriber);
 /* Of a call that has a callback: false if it shows what is outstanding, but is not one that acts. */
 bool call_is_recorded(CUpti_CallbackDomain domain, CUpti_CallbackId id);
 
+/*
+ * Whether the call begins (1) or ends (-1) a capture; 0: neither. The runtime's calls count as well as those
+ * of the driver in them, at both ends. Known once calls_enable() has returned.
+ */
+int call_capture(CUpti_CallbackDomain domain, CUpti_CallbackId id);
+
 #endif

@@ -195,14 +195,12 @@ static void hold_launching(bool alone)
 
 void launch_enter(const struct launch *l)
 {
-    CUstreamCaptureStatus capturing = CU_STREAM_CAPTURE_STATUS_NONE;
     bool lasting = l->name && l->name->persistent;
-    uint32_t stream = stream_entry(l->context, l->context_id, l->stream, l->per_thread);
+    uint32_t stream = stream_entry(l->context, l->context_id, l->stream, l->per_thread, l->tid);
 
     pending = NULL;
     holds = off = false;
-    if (driver.stream_capturing(l->stream, &capturing) != CUDA_SUCCESS ||
-        capturing != CU_STREAM_CAPTURE_STATUS_NONE) { /* it goes into a graph: nothing is launched */
+    if (stream_is_captured(l->stream)) { /* it goes into a graph: nothing is launched */
         stream_captured(stream, l->name ? l->name->brief : l->other);
         return;
     }
@@ -211,9 +209,29 @@ void launch_enter(const struct launch *l)
     begin(l, stream, lasting);
     if (!lasting)
         return;
+    CUstreamCaptureMode before = driver_relax();
     pending = begin_persistent(l);
+    driver_restore(before);
     off = true;
     cupti.disable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
+}
+
+/* It was launched, and `p` is found by the housekeeping thread from here on. */
+static void add_persistent(const struct launch *l, struct persistent *p)
+{
+    if (p->after && driver.event_record(p->after, l->stream) != CUDA_SUCCESS) {
+        driver.event_destroy(p->after);
+        p->after = NULL;
+    }
+    p->started = !p->before || driver.event_query(p->before) == CUDA_SUCCESS;
+    pthread_mutex_lock(&persistent_lock);
+    p->number = ++persistent_count;
+    pthread_mutex_unlock(&persistent_lock);
+    write_persistent(l, p);
+    pthread_mutex_lock(&persistent_lock);
+    p->next = persistent;
+    persistent = p;
+    pthread_mutex_unlock(&persistent_lock);
 }
 
 void launch_exit(const struct launch *l, bool succeeded)
@@ -229,23 +247,12 @@ void launch_exit(const struct launch *l, bool succeeded)
     made = succeeded;
     if (!p)
         return;
-    if (!succeeded) {
+    CUstreamCaptureMode before = driver_relax();
+    if (succeeded)
+        add_persistent(l, p);
+    else
         free_persistent(p);
-        return;
-    }
-    if (p->after && driver.event_record(p->after, l->stream) != CUDA_SUCCESS) {
-        driver.event_destroy(p->after);
-        p->after = NULL;
-    }
-    p->started = !p->before || driver.event_query(p->before) == CUDA_SUCCESS;
-    pthread_mutex_lock(&persistent_lock);
-    p->number = ++persistent_count;
-    pthread_mutex_unlock(&persistent_lock);
-    write_persistent(l, p);
-    pthread_mutex_lock(&persistent_lock);
-    p->next = persistent;
-    persistent = p;
-    pthread_mutex_unlock(&persistent_lock);
+    driver_restore(before);
 }
 
 static void look_after_persistent(uint64_t now_ns);

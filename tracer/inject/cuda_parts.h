@@ -60,11 +60,12 @@ const struct kernel_name *kernel_name(const char *mangled);
 struct timespec cuda_until(uint64_t ns);
 
 /*
- * The entry of a stream in the segment; GROSR_NO_STREAM: it has none. per_thread: a default stream is the
- * calling thread's. stream_entry() makes one if there is none, and may ask CUPTI for the stream's number.
+ * The entry of a stream in the segment; GROSR_NO_STREAM: it has none. per_thread: a default stream is that of
+ * the calling thread, `tid`. stream_entry() makes one if there is none, and may ask CUPTI for the stream's
+ * number.
  */
-uint32_t stream_find(CUcontext context, CUstream handle, bool per_thread);
-uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, bool per_thread);
+uint32_t stream_find(CUcontext context, CUstream handle, bool per_thread, uint32_t tid);
+uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, bool per_thread, uint32_t tid);
 
 /* A stream or a context (the other is NULL) is about to go. On its thread, outside inject_enter(). */
 void streams_forget(CUcontext context, CUstream stream);
@@ -86,6 +87,9 @@ void streams_capture_ended(void);
 /* Around a call that makes a stream wait for an event, by which it may join a capture. */
 void streams_join_begins(void);
 void streams_join_ended(void);
+
+/* Whether what is launched into a stream goes into a graph. On the thread that launches it. */
+bool stream_is_captured(CUstream handle);
 
 /* A stream is in capture; records a launch; is no longer. */
 void stream_capture(uint32_t stream);

@@ -35,6 +35,7 @@ static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     CUcontext context;
     CUstream handle;
+    uint64_t key;
     bool per_thread, listed;
 } streams[GROSR_CUDA_STREAMS_MAX];
 static uint32_t listed[GROSR_CUDA_STREAMS_MAX]; /* the entries that there are or were */
@@ -79,35 +80,38 @@ static CUstream plain(CUstream handle, bool per_thread)
     return !handle && per_thread ? CU_STREAM_PER_THREAD : handle;
 }
 
-static uint64_t key_of(CUcontext context, CUstream handle)
+static uint64_t key_of(CUcontext context, CUstream handle, uint32_t tid)
 {
     uint64_t key = mix((uintptr_t)context) ^ (uintptr_t)handle;
 
     if (handle == CU_STREAM_PER_THREAD)
-        key ^= (uint64_t)gettid() << 40;
+        key ^= (uint64_t)tid << 40;
     return mix(key) | 2;
 }
 
-uint32_t stream_find(CUcontext context, CUstream handle, bool per_thread)
+uint32_t stream_find(CUcontext context, CUstream handle, bool per_thread, uint32_t tid)
 {
-    return grosr_cuda_stream_find(inject_session(), key_of(context, plain(handle, per_thread)));
+    return grosr_cuda_stream_find(inject_session(), key_of(context, plain(handle, per_thread), tid));
 }
 
-uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, bool per_thread)
+uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, bool per_thread, uint32_t tid)
 {
     const struct grosr_session *s = inject_session();
     handle = plain(handle, per_thread);
-    uint64_t key = key_of(context, handle);
+    uint64_t key = key_of(context, handle, tid);
     uint32_t at = grosr_cuda_stream_find(s, key), id = 0;
 
     if (at != GROSR_NO_STREAM || !context || !lock(&adding))
         return at;
     per_thread = handle == CU_STREAM_PER_THREAD;
+    CUstreamCaptureMode before = driver_relax();
     cupti.stream_id(context, per_thread ? NULL : handle, per_thread, &id);
+    driver_restore(before);
     at = grosr_cuda_stream_add(s, key, (uintptr_t)handle, context_id, id);
     if (at != GROSR_NO_STREAM) {
         streams[at].context = context;
         streams[at].handle = handle;
+        streams[at].key = key;
         streams[at].per_thread = per_thread;
         uint32_t n = dev_load_relaxed(&listed_count);
         if (!streams[at].listed && n < GROSR_CUDA_STREAMS_MAX) {
@@ -127,11 +131,11 @@ void streams_forget(CUcontext context, CUstream stream)
     if (!lock(&asking))
         return;
     if (stream)
-        grosr_cuda_stream_remove(s, key_of(context, stream));
+        grosr_cuda_stream_remove(s, key_of(context, stream, 0));
     for (uint32_t i = 0, n = dev_load_acquire(&listed_count); !stream && i < n;
          i++) /* pairs with stream_entry() */
         if (streams[listed[i]].context == context)
-            grosr_cuda_stream_remove(s, key_of(context, streams[listed[i]].handle));
+            grosr_cuda_stream_remove(s, streams[listed[i]].key);
     pthread_mutex_unlock(&asking);
 }
 
@@ -214,6 +218,19 @@ void streams_capture_ended(void)
     }
 }
 
+/* While nothing captures, a launch makes no call of the driver's. */
+bool stream_is_captured(CUstream handle)
+{
+    CUstreamCaptureStatus capturing = CU_STREAM_CAPTURE_STATUS_NONE;
+
+    if (!dev_load_relaxed(&captures))
+        return false;
+    CUstreamCaptureMode before = driver_relax();
+    CUresult code = driver.stream_capturing(handle, &capturing);
+    driver_restore(before);
+    return code != CUDA_SUCCESS || capturing != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
 void streams_join_begins(void)
 {
     joining = dev_load_relaxed(&captures) != 0;
@@ -291,7 +308,7 @@ void streams_tick(uint64_t now_ns, bool at_once)
         CUcontext context = streams[at].context;
         CUstream handle = streams[at].handle;
         /* It may have been forgotten, and the entry be another's by now. */
-        if (!changing && stream_find(context, handle, false) == at && place) {
+        if (!changing && stream_find(context, handle, false, 0) == at && place) {
             asked++;
             ask(s, at, context, handle, place, now_ns);
         }

@@ -1,6 +1,10 @@
 /*
  * Names of kernels: as the linker has them, demangled, and the function's name alone; and whether a name is
  * that of a persistent kernel. Each is made once and kept until the process ends, under `names_lock`.
+ *
+ * A launch looks its name up three times, so what was found last for a text at an address is kept in
+ * `latest`, which is read without a lock. The text is compared all the same: a module that is loaded later
+ * may have another name at that address.
  */
 #include "cuda_parts.h"
 #include "demangle.h"
@@ -11,10 +15,12 @@
 #include <string.h>
 
 #define BUCKETS 1024u
+#define LATEST  1024u          /* a power of two */
 #define OURS    "grosr_kernel" /* the runtime's kernel, in whatever program (program_cuda.h) */
 
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kernel_name *names[BUCKETS];
+static dev64 latest[LATEST]; /* const struct kernel_name * */
 static regex_t persistent_names;
 static bool has_persistent_names;
 static char *(*demangle)(const char *, char *, size_t *, int *);
@@ -71,7 +77,7 @@ static char *demangle_any(const char *mangled)
     return inject_demangle(mangled);
 }
 
-const struct kernel_name *kernel_name(const char *mangled)
+static const struct kernel_name *find_name(const char *mangled)
 {
     struct inject_string *s = inject_string(mangled, strlen(mangled));
     struct kernel_name *n = NULL;
@@ -100,6 +106,20 @@ const struct kernel_name *kernel_name(const char *mangled)
         }
     }
     pthread_mutex_unlock(&names_lock);
+    return n;
+}
+
+const struct kernel_name *kernel_name(const char *mangled)
+{
+    dev64 *at = &latest[((uintptr_t)mangled * 0x9e3779b97f4a7c15u) >> 54];
+    const struct kernel_name *n =
+        (const struct kernel_name *)(uintptr_t)dev_load_acquire(at); /* pairs with below */
+
+    if (n && !strcmp(inject_string_text(n->mangled), mangled))
+        return n;
+    n = find_name(mangled);
+    if (n)
+        dev_store_release(at, (uint64_t)(uintptr_t)n); /* pairs with the load above */
     return n;
 }
 
