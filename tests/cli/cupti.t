@@ -85,12 +85,14 @@ is(list(map { [$_->{name}] } sql($db, "SELECT name FROM timeline WHERE kind IN (
    'cudaMemset small other cudaDeviceSynchronize', 'calls and kernels interleave in the timeline');
 no_forced_flush($r);
 
+my $few = -s $db; # what any trace takes
 $r = record({}, [], 'many');
 is($r->{code}, 0, '10,000 kernels in two streams') or diag($r->{stderr});
 is(value($db, "SELECT count(*) || '|' || count(DISTINCT correlationId) || '|' || sum(start > 0 AND end >= start) FROM $kernel"),
    '10000|10000|10000', 'each once, each with its times');
 is(value($db, "SELECT count(*) FROM $kernel k JOIN $runtime r USING (correlationId) WHERE r.start <= k.start"), 10000,
    'each after its call');
+cmp_ok(((-s $db) - $few) / 10000, '<', 200, 'a kernel with its launch takes less than 200 bytes of the file');
 is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
 
 $r = record({}, [], 'names');
