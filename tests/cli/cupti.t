@@ -128,6 +128,15 @@ is(list(map { [$_->{name}] } sql($db, 'SELECT name FROM api_calls ORDER BY start
 is(value($db, 'SELECT count(*) FROM kernels'), 2, 'and kernels as without it');
 says_one_line(grosr('record', '--trace', 'cuda=some', '--', 'true'), 2, qr/nvtx, cuda, cuda=all or none/, 'cuda=some');
 
+# Of a call that is not recorded an error is, from the driver's log; of one that is recorded, once.
+my @errors = ('cuDeviceGetAttribute|driver|101 cudaLaunchKernel|runtime|1 cuDeviceGetAttribute|driver|101',
+              'cudaGetDevice|runtime|0 cudaDeviceGetAttribute|runtime|101 cudaLaunchKernel|runtime|1 cudaDeviceGetAttribute|runtime|101');
+for my $case ([$errors[0], 'cuda'], [$errors[1], 'cuda=all']) {
+    $r = record({}, ['--trace', $case->[1]], 'errors');
+    is(list(map { [@$_{qw(name api return_value)}] } sql($db, 'SELECT name, api, return_value FROM api_calls ORDER BY start')), $case->[0],
+       "--trace $case->[1]: what returns an error");
+}
+
 # By CUPTI's own names of its ids, in its headers (as the double has them): those that do something, in all their variants.
 my %all = map { $_ => 1 } grep { /cu/ } split(/\n/, record({}, ['--trace', 'cuda=all'], 'enabled')->{stdout});
 my %acts = map { $_ => 1 } grep { /cu/ } split(/\n/, record({}, [], 'enabled')->{stdout});

@@ -46,6 +46,16 @@ static void all(void)
     double_synchronize();
 }
 
+/* Calls that fail, once the driver's log has been there for a while. */
+static void errors(void)
+{
+    double_get_device();
+    usleep(300000);
+    double_get_attribute_refused();
+    double_launch_refused(SMALL);
+    double_get_attribute_refused();
+}
+
 static void many(void)
 {
     for (int i = 0; i < 10000; i++)
@@ -239,6 +249,8 @@ int main(int argc, char **argv)
             captures();
         else if (!strcmp(what, "children"))
             children(argv[0]);
+        else if (!strcmp(what, "errors"))
+            errors();
         else if (!strcmp(what, "enabled"))
             double_print_enabled();
         else if (!strcmp(what, "sync"))

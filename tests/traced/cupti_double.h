@@ -51,8 +51,9 @@ void double_host_function(uint32_t stream, void (*function)(void *));
 /* A graph of kernels of that name, the last of which takes so long, is instantiated and launched. */
 void double_graph_launch(uint32_t stream, const char *const *mangled_names, uint32_t kernels,
                          uint64_t takes_ns);
-/* A launch that the driver refuses. */
+/* A launch, and a question, that the driver refuses and logs. */
 void double_launch_refused(const char *mangled_name);
+void double_get_attribute_refused(void);
 
 /* A call of the driver by the program itself. */
 void double_driver_alloc(void);

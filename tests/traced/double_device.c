@@ -144,7 +144,9 @@ static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresul
     double_init();
     RUNTIME(&outer, cudaLaunchKernel, v7000, &runtime, name, number);
     DRIVER(&inner, cuLaunchKernel, &driver, name, number);
-    if (result == CUDA_SUCCESS && !double_is_captured(stream)) {
+    if (result != CUDA_SUCCESS) {
+        double_log_failure((int)result, "cuLaunchKernel");
+    } else if (!double_is_captured(stream)) {
         add_kernel(stream, name, takes_ns, number, 0);
         while (blocking && *blocking == '1' && !stream_is_over(stream))
             double_sleep_ms(1);
@@ -370,6 +372,18 @@ void double_get_device(void)
     double_init();
     RUNTIME(&c, cudaGetDevice, v3020, NULL, NULL, double_correlation());
     double_leave(&c, 0);
+}
+
+void double_get_attribute_refused(void)
+{
+    struct call outer, inner;
+
+    double_init();
+    RUNTIME(&outer, cudaDeviceGetAttribute, v5000, NULL, NULL, double_correlation());
+    DRIVER(&inner, cuDeviceGetAttribute, NULL, NULL, outer.data.correlationId);
+    double_log_failure(CUDA_ERROR_INVALID_DEVICE, "cuDeviceGetAttribute");
+    double_leave(&inner, CUDA_ERROR_INVALID_DEVICE);
+    double_leave(&outer, CUDA_ERROR_INVALID_DEVICE);
 }
 
 void double_driver_alloc(void)

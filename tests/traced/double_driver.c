@@ -87,6 +87,33 @@ CUresult CUDAAPI cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
     return CUDA_SUCCESS;
 }
 
+/* ---- the driver's log ---- */
+
+static CUlogsCallback logs; /* atomic */
+
+CUresult CUDAAPI cuLogsRegisterCallback(CUlogsCallback function, void *data, CUlogsCallbackHandle *handle)
+{
+    (void)data;
+    *handle = NULL;
+    __atomic_store_n(&logs, function, __ATOMIC_RELEASE);
+    return CUDA_SUCCESS;
+}
+
+void double_log_failure(int result, const char *call)
+{
+    CUlogsCallback function = __atomic_load_n(&logs, __ATOMIC_ACQUIRE);
+    char line[200];
+    int length =
+        snprintf(line, sizeof(line), "[12:46:23.854][137216133754880][CUDA][E] Returning %d (NAME) from %s",
+                 result, call);
+
+    if (function) {
+        char why[] = "[12:46:23.854][137216133754880][CUDA][E] device must be one of 0 to 0";
+        function(NULL, CU_LOG_LEVEL_ERROR, why, strlen(why));
+        function(NULL, CU_LOG_LEVEL_ERROR, line, (size_t)length);
+    }
+}
+
 /* ---- the driver, as far as tracers call it; declared in cuda.h ---- */
 
 CUresult CUDAAPI cuDeviceGetPCIBusId(char *bus, int size, CUdevice device)

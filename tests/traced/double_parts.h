@@ -119,6 +119,9 @@ void double_wait_for_driver(void);
 
 /* ---- double_driver.c ---- */
 
+/* Logs, as the driver does for each of its calls that fails. */
+void double_log_failure(int result, const char *call);
+
 /* Whether a stream is captured; of a call that CUDA holds to be unsafe, whether it may be made now. */
 bool double_is_captured(uint32_t stream);
 

@@ -476,6 +476,7 @@ static void *housekeeping_main(void *unused)
     (void)unused;
     become_ours();
     while (dev_load_relaxed(&running)) {
+        errors_tick();
         bool all = dev_load_relaxed(&ending);
         kernels_tick(grosr_host_clock_ns());
         streams_tick(grosr_host_clock_ns(), all);
@@ -564,6 +565,7 @@ static void at_end(void)
         return;
     become_ours(); /* the thread that ends the process captures nothing any more */
     wait_for_records();
+    errors_end();
     dev_store_relaxed(&running,
                       0); /* from here on no call is recorded, nor those that CUDA's own end makes */
     struct timespec at = cuda_until(THREADS_END_NS);

@@ -8,6 +8,7 @@
  *     cuda_graphs.c    what is in executable graphs
  *     cuda_kernels.c   launches into the segment's table; persistent kernels
  *     cuda_calls.c     which calls of CUDA's APIs have callbacks, and which are recorded
+ *     cuda_errors.c    errors of calls that have no callback
  *     cuda_activity.c  CUPTI's activity records into ours
  *     cuda.c           the driver loads us; callbacks of API calls; threads of our own; the end
  *
@@ -38,6 +39,17 @@ CUptiResult activity_start(void);
 
 /* The number of records that CUPTI has dropped for want of buffers. */
 uint64_t activity_dropped(void);
+
+/* ---- cuda_errors.c ---- */
+
+/*
+ * The housekeeping thread, at every tick: registers for the driver's log, once the driver is initialized. Not
+ * earlier, and on no thread of the program, which may hold the driver's locks.
+ */
+void errors_tick(void);
+
+/* From here on nothing is written. */
+void errors_end(void);
 
 /* ---- kernel_names.c ---- */
 
