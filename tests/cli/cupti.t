@@ -240,6 +240,9 @@ $r = record({CUPTI_DOUBLE => 'dropped'}, [], 'all');
 like(value($db, "SELECT text FROM GROSR_NOTE WHERE topic = 'cupti'") // '', qr/\bdropped 7 records\b/, 'CUPTI\'s drops are noted');
 like($r->{stderr}, qr/\Agrosr: [^\n]*dropped 7 records[^\n]*\n\z/, 'and said');
 
+$r = record({CUPTI_DOUBLE => 'fatal'}, [], 'all');
+like($r->{stderr}, qr/\Agrosr: [^\n]*CUPTI has failed[^\n]*: it ran out of patience\n\z/, 'a failure of CUPTI itself is reported');
+
 for my $case (['missing', {GROSR_CUPTI => '/no/such/libcupti.so'}, qr{/no/such/libcupti\.so}],
               ['something else', {GROSR_CUPTI => 'libm.so.6'}, qr/cuptiGetVersion/],
               ['of another version', {CUPTI_DOUBLE => 'version'}, qr/\b12\.8\b/],

@@ -184,6 +184,14 @@ void double_leave(struct call *c, int result)
     call_back(c, CUPTI_API_EXIT);
 }
 
+void double_fail(void)
+{
+    const CUpti_StateData state = {{{CUPTI_ERROR_UNKNOWN, "it ran out of patience"}}};
+
+    if (double_has_fault("fatal") && callbacks[CUPTI_CB_DOMAIN_STATE][CUPTI_CBID_STATE_FATAL_ERROR])
+        callback(callback_data, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_FATAL_ERROR, &state);
+}
+
 uint32_t double_correlation(void)
 {
     return __atomic_add_fetch(&correlation, 1, __ATOMIC_RELAXED);

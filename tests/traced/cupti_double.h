@@ -19,9 +19,9 @@
  * A runtime call and the driver's call in it have one correlation id.
  *
  * CUPTI_DOUBLE has words, with blanks between, for what goes wrong: `version` (it is CUPTI 12), `subscriber`
- * (another tool has it), `dropped` (7 records were dropped), `stuck` (while a blocking copy or cudaFree
- * waits, CUPTI's flush and the push of a context wait too), `newer` (its APIs have calls that its headers do
- * not know: cuLaunchOfTomorrow_v2 and cudaGetOfTomorrow_v14000).
+ * (another tool has it), `dropped` (7 records were dropped), `fatal` (it fails in a wait), `stuck` (while a
+ * blocking copy or cudaFree waits, CUPTI's flush and the push of a context wait too), `newer` (its APIs have
+ * calls that its headers do not know: cuLaunchOfTomorrow_v2 and cudaGetOfTomorrow_v14000).
  */
 #ifndef GROSR_TESTS_CUPTI_DOUBLE_H
 #define GROSR_TESTS_CUPTI_DOUBLE_H

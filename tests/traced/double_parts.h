@@ -50,6 +50,9 @@ void double_enter(struct call *c, CUpti_CallbackDomain domain, CUpti_CallbackId 
 void double_leave(struct call *c, int result);
 uint32_t double_correlation(void);
 
+/* CUPTI reports a failure of its own, if the fault `fatal` is set. */
+void double_fail(void);
+
 /* The runtime's functions have a version in their number, not in their name. */
 #define RUNTIME(c, function, version, params, symbol, number)                                                \
     double_enter(c, CUPTI_CB_DOMAIN_RUNTIME_API, CUPTI_RUNTIME_TRACE_CBID_##function##_##version, #function, \

@@ -399,7 +399,7 @@ static void on_exit_of(struct inject_thread *t, CUpti_CallbackDomain domain, CUp
     inject_leave(t);
 }
 
-/* What CUPTI says of itself: that it has failed, above all. */
+/* What CUPTI reports of itself. It stops itself when it has failed. */
 static void on_state(CUpti_CallbackId id, const CUpti_StateData *d)
 {
     static dev32 reports;
@@ -410,8 +410,11 @@ static void on_state(CUpti_CallbackId id, const CUpti_StateData *d)
     struct inject_thread *t = inject_enter();
     if (!t)
         return;
-    inject_note(t, "cupti", "CUPTI reports %s: %s", cupti_text(d->notification.result),
-                d->notification.message ? d->notification.message : "it says no more");
+    inject_note(t, "cupti", "CUPTI %s: %s%s%s",
+                id == CUPTI_CBID_STATE_FATAL_ERROR ? "has failed and records nothing from here on"
+                                                   : "reports an error",
+                cupti_text(d->notification.result), d->notification.message ? ": " : "",
+                d->notification.message ? d->notification.message : "");
     inject_leave(t);
 }
 
@@ -423,11 +426,10 @@ static void CUPTIAPI on_call(void *unused, CUpti_CallbackDomain domain, CUpti_Ca
     if (!t)
         return;
     if (domain == CUPTI_CB_DOMAIN_RESOURCE || domain == CUPTI_CB_DOMAIN_STATE || t->ours) {
-        bool ours = t->ours;
         inject_leave(t);
         if (domain == CUPTI_CB_DOMAIN_RESOURCE)
             on_resource(id, (const CUpti_ResourceData *)data);
-        else if (domain == CUPTI_CB_DOMAIN_STATE && !ours)
+        else if (domain == CUPTI_CB_DOMAIN_STATE)
             on_state(id, (const CUpti_StateData *)data);
         return;
     }
@@ -651,9 +653,6 @@ int InitializeInjection(void)
         say_absent(cupti_text(code));
         return 1;
     }
-    /* What CUPTI says of itself; without it, it is not known. */
-    cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_FATAL_ERROR);
-    cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_ERROR);
     dev_store_relaxed(&running, 1);
     start_threads();
     atexit(at_end);

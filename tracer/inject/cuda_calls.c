@@ -223,5 +223,9 @@ CUptiResult calls_enable(CUpti_SubscriberHandle subscriber)
         code = enable_api(subscriber, CUPTI_CB_DOMAIN_DRIVER_API, all);
     for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(more) / sizeof(more[0]); i++)
         code = cupti.enable_callback(more[i].on, subscriber, more[i].domain, more[i].id);
+    if (code == CUPTI_SUCCESS) { /* some versions refuse them: then CUPTI's own failures are not reported */
+        cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_FATAL_ERROR);
+        cupti.enable_callback(1, subscriber, CUPTI_CB_DOMAIN_STATE, CUPTI_CBID_STATE_ERROR);
+    }
     return code;
 }

@@ -15,9 +15,9 @@ bool call_acts(const char *name);
 
 /*
  * Enables the callbacks: of the calls that act, or of all with GROSR_CUDA_CALLS=all in the environment, and
- * those for streams and contexts that are destroyed. Ids are enabled by the names that CUPTI itself has for
- * them, so calls of a later version, unknown when this was built, are enabled too. What is in cuda_ops.c is
- * enabled in any case.
+ * those for streams and contexts that are destroyed, and for failures of CUPTI itself. Ids are enabled by the
+ * names that CUPTI itself has for them, so calls of a later version, unknown when this was built, are enabled
+ * too. What is in cuda_ops.c is enabled in any case.
  */
 CUptiResult calls_enable(CUpti_SubscriberHandle subscriber);
 
