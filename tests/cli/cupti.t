@@ -95,6 +95,9 @@ is(value($db, "SELECT count(*) FROM $kernel k JOIN $runtime r USING (correlation
 cmp_ok(((-s $db) - $few) / 10000, '<', 200, 'a kernel with its launch takes less than 200 bytes of the file');
 is(value($db, 'SELECT sum(dropped) FROM GROSR_STREAM'), 0, 'nothing was lost');
 
+$r = record({}, [], 'quiet');
+is($r->{stdout}, "asked no more than now and then\ndone\n", 'a launch makes no call of the driver while nothing is captured');
+
 $r = record({}, [], 'names');
 my $q;
 is($r->{code}, 0, 'kernels with names of many forms') or diag($r->{stderr});

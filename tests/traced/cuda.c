@@ -63,6 +63,15 @@ static void many(void)
     double_synchronize();
 }
 
+static void quiet(void)
+{
+    double_launch(1, SMALL, 100);
+    uint32_t before = double_asked();
+    for (int i = 0; i < 10000; i++)
+        double_launch(1, SMALL, 100);
+    printf("asked %s\n", double_asked() - before < 100 ? "no more than now and then" : "at launches");
+}
+
 /* For two seconds. */
 static void pace(void)
 {
@@ -231,6 +240,8 @@ int main(int argc, char **argv)
             all();
         else if (!strcmp(what, "many"))
             many();
+        else if (!strcmp(what, "quiet"))
+            quiet();
         else if (!strcmp(what, "pace"))
             pace();
         else if (!strcmp(what, "beside"))

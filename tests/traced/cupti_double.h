@@ -66,6 +66,9 @@ void double_print_enabled(void);
 void double_capture_begin(uint32_t stream);
 int double_capture_end(void);
 
+/* How often a tool has asked the driver about captures, or changed a thread's mode. */
+uint32_t double_asked(void);
+
 /* Ends the kernels that run for ever. For a signal handler too. */
 void double_stop(void);
 

@@ -75,11 +75,19 @@ int double_capture_end(void)
     return whole;
 }
 
+static uint32_t questions; /* atomic */
+
+uint32_t double_asked(void)
+{
+    return __atomic_load_n(&questions, __ATOMIC_RELAXED);
+}
+
 CUresult CUDAAPI cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
 {
     CUstreamCaptureMode before = capture_mode;
     struct call c;
 
+    __atomic_add_fetch(&questions, 1, __ATOMIC_RELAXED);
     DRIVER(&c, cuThreadExchangeStreamCaptureMode, NULL, NULL, double_correlation());
     capture_mode = *mode;
     *mode = before;
@@ -215,6 +223,7 @@ CUresult CUDAAPI cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *sta
 {
     struct call c;
 
+    __atomic_add_fetch(&questions, 1, __ATOMIC_RELAXED);
     DRIVER(&c, cuStreamIsCapturing, NULL, NULL, double_correlation());
     *status = double_is_captured(number_of(stream)) ? CU_STREAM_CAPTURE_STATUS_ACTIVE
                                                     : CU_STREAM_CAPTURE_STATUS_NONE;
