@@ -41,19 +41,21 @@ sub absent
     return '';
 }
 
-# Runs the command alone and recorded. $kernels: how many the trace must have at least; then come record's options.
+# Runs the command alone and recorded. $kernels: how many the trace must have at least; then come record's options. What is
+# named "... fails" leaves with 7.
 sub same
 {
     my ($what, $kernels, $options, @command) = @_;
     return unless $what =~ /$which/;
     my $alone = run_long(@command);
-    is("$alone->{signal} $alone->{code}", '0 0', "$what: runs alone") or return diag(substr($alone->{stderr}, -2000));
+    my $end = $what =~ /fails$/ ? '0 7' : '0 0';
+    is("$alone->{signal} $alone->{code}", $end, "$what: runs alone") or return diag(substr($alone->{stderr}, -2000));
     cmp_ok(length($alone->{stdout}), '>', 0, "$what: prints something");
     for my $with (@$options) {
         unlink($db);
         my $recorded = run_long($GROSR, 'record', '-o', $db, @$with, '--', @command);
         my $title = join(' ', "$what, recorded", @$with);
-        is("$recorded->{signal} $recorded->{code}", '0 0', "$title: the exit code") or diag(substr($recorded->{stderr}, -2000));
+        is("$recorded->{signal} $recorded->{code}", $end, "$title: the exit code") or diag(substr($recorded->{stderr}, -2000));
         is($recorded->{stdout}, $alone->{stdout}, "$title: the output");
         my $found = -e $db ? value($db, 'SELECT count(*) FROM kernels') : 0;
         cmp_ok($found, '>=', $kernels, "$title: its kernels") or diag(substr($recorded->{stderr}, -2000));
@@ -86,12 +88,13 @@ for my $case (['PyTorch training', ['torch'], 500, [[], ['--trace', 'cuda=all']]
 
 SKIP: {
     skip('a program that captures, and one with its own CUPTI: no CUDA toolkit', 1) unless $nvcc;
-    for my $name (qw(capture own_cupti)) {
+    for my $name (qw(capture failing own_cupti)) {
         my $built = run_it($nvcc, '-O2', '-std=c++17', '-arch=native', '-I', "$home/extras/CUPTI/include", "$programs/$name.cu", '-o',
                            "$dir/$name");
         is($built->{code}, 0, "nvcc builds $name") or diag($built->{stderr});
     }
     same('a program that captures', 20, [[], ['--persistent', 'lasting'], ['--trace', 'cuda=all']], "$dir/capture");
+    same('a program that fails', 1, [[], ['--trace', 'cuda=all']], "$dir/failing");
     my ($cupti) = glob("$home/{lib64,lib,extras/CUPTI/lib64}/libcupti.so.*[0-9]");
     skip('a program with its own CUPTI: there is no CUPTI', 1) unless $cupti;
     same('a program with its own CUPTI', 0, \@plain, "$dir/own_cupti", $cupti);
