@@ -2,7 +2,7 @@
  * What the calls of the CUDA APIs do that matters for what is outstanding: launch something into a stream,
  * wait for something, begin and end a capture. One table, by the numbers that CUPTI has for calls. All that
  * are in it have callbacks (cuda_calls.c), so no call is in it that a program makes in order to poll.
- * Launches of kernels are not in it: cuda.c reads their parameters, at the driver's level.
+ * Launches of kernels are not in it: cuda_launches.c reads their parameters, at the driver's level.
  */
 #ifndef GROSR_INJECT_CUDA_OPS_H
 #define GROSR_INJECT_CUDA_OPS_H

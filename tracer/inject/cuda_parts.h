@@ -10,7 +10,10 @@
  *     cuda_calls.c     which calls of CUDA's APIs have callbacks, and which are recorded
  *     cuda_errors.c    errors of calls that have no callback
  *     cuda_activity.c  CUPTI's activity records into ours
- *     cuda.c           the driver loads us; callbacks of API calls; threads of our own; the end
+ *     cuda_launches.c  what is launched, as the callback of a call describes it
+ *     cuda_callbacks.c callbacks of API calls
+ *     cuda_threads.c   the two threads of our own
+ *     cuda.c           the driver loads us; the subscription; the end
  *
  * Each calls only those above it.
  *
@@ -27,6 +30,7 @@
 #ifndef GROSR_INJECT_CUDA_H
 #define GROSR_INJECT_CUDA_H
 
+#include "cuda_ops.h"
 #include "cupti_library.h"
 #include "inject.h"
 
@@ -166,5 +170,31 @@ void kernels_tick(uint64_t now_ns);
 /* At the end of the process: the same for the last time, unless the housekeeping thread hangs in it (`ask`).
  */
 void kernels_end(bool ask);
+
+/* ---- cuda_launches.c ---- */
+
+/* Whether the call launches something, and what. */
+bool launch_find(struct launch *launch, CUpti_CallbackDomain domain, CUpti_CallbackId id,
+                 const CUpti_CallbackData *data, const struct cuda_op *op);
+
+/* ---- cuda_callbacks.c ---- */
+
+/* CUPTI's subscriber; nothing is recorded of what it is called for unless that is switched on. */
+void CUPTIAPI callbacks_on_call(void *unused, CUpti_CallbackDomain domain, CUpti_CallbackId id,
+                                const void *data);
+void callbacks_record(bool on);
+
+/* ---- cuda_threads.c ---- */
+
+void threads_start(void);
+
+/* Calls of the calling thread are ours from here on, and none of the program's. */
+void threads_become_ours(void);
+
+/* Waits, for a while, until the threads have made a whole round each and no record is missing. */
+void threads_finish(void);
+
+/* Ends the threads. False: the housekeeper hangs in the driver. */
+bool threads_end(void);
 
 #endif

@@ -1,0 +1,145 @@
+/*
+ * The two threads of our own (cuda_parts.h): the housekeeper asks the driver after kernels and streams; the
+ * flusher asks CUPTI for records, which may take as long as some other call lasts. Neither is needed for what
+ * the program is in.
+ */
+#include "cuda_parts.h"
+
+#include "../base/time_limits.h"
+#include "../clock/clock.h"
+#include "../session/outstanding.h"
+
+#include <signal.h>
+#include <time.h>
+
+#define TICK_NS        50000000
+#define FLUSH_NS       100000000
+#define END_TICK_NS    5000000
+#define THREADS_END_NS UINT64_C(1000000000)
+
+static dev32 running;        /* the threads go on */
+static dev32 ending;         /* threads_finish() waits for the latest records */
+static dev32 flushes, ticks; /* that have returned, of CUPTI's; rounds of the housekeeper's */
+static pthread_t housekeeper, flusher;
+static bool housekeeping, flushing;
+
+void threads_become_ours(void)
+{
+    struct inject_thread *t = inject_enter();
+
+    if (t) {
+        t->ours = true;
+        inject_leave(t);
+    }
+    driver_relax();
+}
+
+/* Between the rounds of a thread of ours; threads_finish() ends the pause. */
+static pthread_mutex_t pause_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
+
+static void pause_for(uint64_t ns)
+{
+    struct timespec at = cuda_until(ns), end_tick = {0, END_TICK_NS};
+
+    if (dev_load_relaxed(&ending)) {
+        nanosleep(&end_tick, NULL);
+        return;
+    }
+    pthread_mutex_lock(&pause_lock);
+    while (!dev_load_relaxed(&ending) && pthread_cond_timedwait(&woken, &pause_lock, &at) == 0)
+        ;
+    pthread_mutex_unlock(&pause_lock);
+}
+
+static void *housekeeping_main(void *unused)
+{
+    (void)unused;
+    threads_become_ours();
+    while (dev_load_relaxed(&running)) {
+        errors_tick();
+        bool all = dev_load_relaxed(&ending);
+        kernels_tick(grosr_host_clock_ns());
+        streams_tick(grosr_host_clock_ns(), all);
+        dev_add_relaxed(&ticks, all);
+        pause_for(TICK_NS);
+    }
+    return NULL;
+}
+
+/*
+ * Not by force: what is complete. CUPTI's own period leaves the latest buffer until it is full. That it is
+ * under way stands in a slot as the program's calls do: it may wait for a lock that a stuck call holds.
+ */
+static void flush(void)
+{
+    static const char name[] = "cuptiActivityFlushAll";
+    struct inject_thread *t = inject_enter();
+
+    if (t) {
+        const struct grosr_call c = {.start_ns = grosr_host_clock_ns(),
+                                     .name = inject_text(inject_string(name, sizeof(name) - 1)),
+                                     .api = GROSR_CALL_TRACER,
+                                     .tid = t->tid,
+                                     .stream = GROSR_NO_STREAM};
+        grosr_call_enter(inject_session(), inject_slot(t), &c);
+        inject_leave(t);
+    }
+    cupti.flush(0);
+    if (t)
+        grosr_call_leave(inject_session(), inject_slot(t));
+    dev_add_relaxed(&flushes, 1);
+}
+
+static void *flusher_main(void *unused)
+{
+    (void)unused;
+    threads_become_ours();
+    while (dev_load_relaxed(&running)) {
+        if (launches_missing() || dev_load_relaxed(&ending))
+            flush();
+        pause_for(FLUSH_NS);
+    }
+    return NULL;
+}
+
+void threads_start(void)
+{
+    sigset_t all, before;
+
+    dev_store_relaxed(&running, 1);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    housekeeping = pthread_create(&housekeeper, NULL, housekeeping_main, NULL) == 0;
+    flushing = pthread_create(&flusher, NULL, flusher_main, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void threads_finish(void)
+{
+    uint64_t until = grosr_host_clock_ns() + GROSR_INJECT_END_TIMEOUT_NS;
+    const struct timespec pause = {0, END_TICK_NS};
+
+    pthread_mutex_lock(&pause_lock);
+    uint32_t flushed = dev_load_relaxed(&flushes), ticked = dev_load_relaxed(&ticks);
+    dev_store_relaxed(&ending, 1);
+    pthread_cond_broadcast(&woken);
+    pthread_mutex_unlock(&pause_lock);
+    while (grosr_host_clock_ns() < until &&
+           ((flushing && dev_load_relaxed(&flushes) - flushed < 2) ||
+            (housekeeping && dev_load_relaxed(&ticks) - ticked < 2) || launches_missing()))
+        nanosleep(&pause, NULL);
+    if (!flushing)
+        cupti.flush(0);
+}
+
+bool threads_end(void)
+{
+    struct timespec at = cuda_until(THREADS_END_NS);
+
+    dev_store_relaxed(&running, 0);
+    bool ended = !housekeeping || pthread_timedjoin_np(housekeeper, NULL, &at) == 0;
+    if (flushing)
+        pthread_timedjoin_np(flusher, NULL, &at);
+    return ended;
+}
