@@ -5,9 +5,8 @@
 
 #include <string.h>
 
-#define PROBES      16u  /* places in a hash table where an entry may be */
-#define NEAR_PROBES 4u   /* of a launch's, those among the first NEAR slots */
-#define NEAR        512u /* a power of two */
+#define PROBES      16u /* places in a hash table where an entry may be */
+#define NEAR_PROBES 8u  /* of a launch's, those beside the launch before it */
 
 enum { FREE, BEING_MADE, ISSUED }; /* the lowest bits of a launch slot's `what` */
 
@@ -314,16 +313,15 @@ static bool has_ended(const struct grosr_session *s, const struct grosr_launch_s
 }
 
 /*
- * Where a launch's slot may be: in the first slots of the table, which are enough mostly and stay in the
- * caches; or else anywhere.
+ * Where a launch's slot may be: beside that of the launch before it, as their numbers are, so that the slots
+ * are touched in order and come into the caches before they are needed; or else anywhere.
  */
 static struct grosr_launch_slot *slot_at(const struct grosr_session *s, uint32_t correlation, uint32_t probe,
                                          uint32_t *at)
 {
-    uint32_t n = s->header.launch_slots, near = n < NEAR ? n : NEAR;
+    uint32_t first = probe < NEAR_PROBES ? correlation : (uint32_t)mix(correlation);
 
-    *at = probe < NEAR_PROBES ? (correlation + probe) & (near - 1)
-                              : ((uint32_t)mix(correlation) + probe) & (n - 1);
+    *at = (first + probe) & (s->header.launch_slots - 1);
     return launch_slot(s, *at);
 }
 
