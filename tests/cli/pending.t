@@ -33,6 +33,8 @@ sub let_end
 
 sub list { return join(' ', map { join('|', map { $_ // '-' } @$_) } @_) }
 sub verdict { return value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL') }
+# Of kernels, what Nsight's clients read has an end in each row: a launch that has none is in a table of ours.
+my $endless = 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL WHERE start IS NULL OR end IS NULL';
 sub notes { return value($db, "SELECT group_concat(text, x'0a') FROM GROSR_NOTE WHERE topic = 'cupti'") // '' }
 
 # What is pending, without the tracer's own: calls with what they wait for, and launches with their place.
@@ -61,6 +63,7 @@ for my $case (@cases) {
     my $found = '';
     ok(until_true(sub { ($found = peek($db, $pending) // '') eq $expected }, 20), "$what: what hangs is known while it does")
         or diag("found:  $found\nwanted: $expected");
+    is(peek($db, $endless), 0, 'no row of Nsight\'s kernels is without its times');
     my $rows = json_of(grosr('query', $db, 'api-pending', '--json'));
     is(list(map { [$_->{may_run}] } grep { $_->{kind} eq 'call' } @$rows), join(' ', map { $may_run } 1 .. ($what eq 'copy' ? 2 : 1)),
        'api-pending says for what') if defined $may_run;
@@ -125,6 +128,7 @@ $r = finish($p);
 is(value($db, $pending), $cases[5][1], 'killed: what it hung in stays in the trace');
 is(value($db, "SELECT count(*) FROM kernels WHERE end IS NULL AND start IS NULL AND launch IS NOT NULL"), 4, 'kernels have rows');
 is(value($db, "SELECT count(*) FROM api_calls WHERE end IS NULL AND name = 'cudaStreamSynchronize'"), 1, 'as the call has');
+is(value($db, $endless), 0, 'in a table of ours');
 like(notes(), qr/\b6 launched kernels\b.*collective_a.*collective_b/s, 'which kernels have no record is said');
 isnt(verdict(), 'complete', 'the trace is not complete');
 is(list(map { [@$_{qw(kind issued recorded)}] } sql($db, 'SELECT * FROM GROSR_LAUNCHES')), 'kernel|6|0', 'it is counted');
