@@ -520,7 +520,7 @@ int grosr_pending_rows_look(struct grosr_pending_rows *p, uint64_t now_ns, bool 
 
 int grosr_pending_rows_finish(struct grosr_pending_rows *p, uint64_t end_ns, enum grosr_pending_end end)
 {
-    bool in_order = end == GROSR_PENDING_CLOSED || end == GROSR_PENDING_DETACHED, changed;
+    bool in_order = end == GROSR_PENDING_CLOSED || end == GROSR_PENDING_DETACHED, changed = false;
 
     if (!grosr_session_outstanding(p->session))
         return 0;
