@@ -54,11 +54,21 @@ PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard \
              $(addprefix $(CUDA_HOME)/,$(addsuffix /cupti_pmsampling.h,include extras/CUPTI/include)))))
 PM_CPP    := tracer/nvidia/pm_sampling.cpp
 PM_NONE   := tracer/nvidia/pm_sampling_none.c
+# Libraries of Debian's that are used where they are: io_uring for file I/O, seccomp for the sandbox.
+has_header = $(shell printf '\043include <%s>\n' $1 | $(CC) -E -x c - -o /dev/null 2>/dev/null && echo yes)
+URING_H   := $(call has_header,liburing.h)
+SECCOMP_H := $(call has_header,seccomp.h)
+URING_C   := runtime/syscall/proxy_uring.c
+URING_NONE := runtime/syscall/proxy_uring_none.c
+SECCOMP_C := runtime/syscall/sandbox_seccomp.c
+SECCOMP_NONE := runtime/syscall/sandbox_none.c
+LDLIBS_TRACER += $(if $(URING_H),-luring) $(if $(SECCOMP_H),-lseccomp)
 # The sources in these folders; of those that stand in for each other, the ones chosen above.
 sources = $(filter-out $(CHOSEN),$(wildcard $(addsuffix /*.c,$1))) \
           $(foreach f,$(CHOICE),$(if $(filter $1,$(patsubst %/,%,$(dir $f))),$f))
-CHOSEN    := $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE)
-CHOICE    := $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE)) $(if $(PM_H),,$(PM_NONE))
+CHOSEN    := $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE) $(URING_C) $(URING_NONE) $(SECCOMP_C) $(SECCOMP_NONE)
+CHOICE    := $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE)) $(if $(PM_H),,$(PM_NONE)) \
+             $(if $(URING_H),$(URING_C),$(URING_NONE)) $(if $(SECCOMP_H),$(SECCOMP_C),$(SECCOMP_NONE))
 # A user's program links the library; benchmarks and workloads are the command's own.
 TRACER    := $(call sources,tracer $(filter-out tracer/inject tracer/example,$(patsubst %/,%,$(wildcard tracer/*/))))
 COMMANDS  := runtime/workload runtime/bench
@@ -325,6 +335,7 @@ deps:
 
 # What programs include: the host API, and the device code that their task functions are compiled with.
 HEADERS := runtime/grosr.h runtime/tasks.h $(wildcard runtime/kernel/*.h runtime/alloc/*.h) \
+           $(addprefix runtime/syscall/,mailbox.h syscall_device.h) \
            $(addprefix tracer/,base/error.h port/device.h port/device_cuda.h port/device_host.h \
              clock/clock_answer.h session/emit.h session/event.h session/gpu.h session/heap_counters.h \
              session/recorder.h session/session.h \

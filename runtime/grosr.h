@@ -107,6 +107,27 @@ enum grosr_sharing {
     GROSR_SHARING_ONE_QUEUE, /* all pass through one shared ring: a baseline for measurements */
 };
 
+/*
+ * System calls of device code (runtime/syscall/syscall_device.h; `#include <grosr/task.h>` has them): threads
+ * of this process make them for it. A number that is 0 means its default.
+ */
+struct grosr_syscalls {
+    const char *root;       /* the directory that all paths are resolved below */
+    bool writable;          /* files and directories may be changed; else -EROFS */
+    uint32_t ports;         /* warps that can call at a time, at most 1024; 64 */
+    uint32_t staging_bytes; /* of page-locked memory for each port: a multiple of 4,096 from 16,384 to 2^26;
+                               262,144 */
+    uint32_t handles;       /* open at a time, at most 4,096; 1,024 */
+    uint32_t proxies;       /* threads that look for calls, at most 16; 1 */
+    uint64_t collect_bytes; /* of writes that are longer than staging_bytes, in all; 2^28 */
+    bool sandbox;           /* those threads can make no system calls but those that they need (seccomp) */
+    bool without_uring;     /* file I/O by threads alone, and not by io_uring */
+    /* Where lines of grosr_log() go, several at a time, by a thread of the runtime; NULL: to standard error.
+     */
+    void (*log)(void *arg, const char *lines, size_t bytes);
+    void *log_arg;
+};
+
 struct grosr_options {
     const char *device;      /* "auto", "cuda", "cuda:N" or "host": see grosr_find_device() */
     const char *name;        /* of the program, in the trace; at most 63 bytes, "": none */
@@ -144,6 +165,7 @@ struct grosr_options {
        device's free memory, 4 GiB at most; GROSR_HEAP_NONE: no heap. */
     size_t heap_bytes;
     uint32_t heap_flags; /* GROSR_HEAP_DEBUG: red zones, poison, and a report of what was not freed */
+    const struct grosr_syscalls *syscalls; /* what device code may ask the host for; NULL: nothing */
 };
 
 #define GROSR_HEAP_NONE SIZE_MAX
@@ -151,7 +173,7 @@ struct grosr_options {
 #define GROSR_OPTIONS_DEFAULT                                                           \
     {                                                                                   \
         "auto", "", 0, 0, 65536, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, 0, 0, 0, 0, 0, \
-            GROSR_SHARING_ON_DEMAND, NULL, 0, 0                                         \
+            GROSR_SHARING_ON_DEMAND, NULL, 0, 0, NULL                                   \
     }
 
 /*
@@ -313,6 +335,14 @@ int grosr_device_memory(grosr *runtime, void **device);
  */
 int grosr_device_read(grosr *runtime, void *to, size_t at, size_t bytes);
 int grosr_device_write(grosr *runtime, size_t at, const void *from, size_t bytes);
+
+/*
+ * The mailbox of the runtime's system calls as the device sees it, to be passed to other kernels of the
+ * program by value (grosr_sys_of()). They must have ended before grosr_finish(). -ENOENT: the option
+ * `syscalls` is NULL.
+ */
+struct grosr_mailbox;
+int grosr_mailbox(grosr *runtime, struct grosr_mailbox *mailbox);
 
 /*
  * The runtime's heap, for other kernels of the program: to be passed to them by value (alloc.h). They must

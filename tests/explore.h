@@ -494,6 +494,7 @@ GROSR_DEVICE uint64_t dev_and_release(dev64 *p, uint64_t x)
     explore_write(p, 8, old & x, explore.running);
     return old;
 }
+#define dev_or_acquire(p, x) dev_or_relaxed(p, x)
 
 GROSR_DEVICE struct grosr_quad dev_load_quad_acquire(const dev256 *p)
 {
@@ -659,6 +660,29 @@ GROSR_DEVICE void dev_backoff(uint32_t *step)
     explore_wait();
 }
 
+/* In words, each of which may be seen late. */
+GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint64_t bytes, uint32_t part, uint32_t parts)
+{
+    (void)part;
+    (void)parts;
+    for (uint64_t i = 0; i + 8 <= bytes; i += 8)
+        sys_store_relaxed((sys64 *)(void *)((char *)at + i), explore_read((const char *)from + i, 8));
+}
+
+GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint64_t bytes, uint32_t part, uint32_t parts)
+{
+    (void)part;
+    (void)parts;
+    for (uint64_t i = 0; i + 8 <= bytes; i += 8)
+        *(uint64_t *)(void *)((char *)to + i) =
+            sys_load_relaxed((const sys64 *)(const void *)((const char *)at + i));
+}
+
+#define GROSR_MASK_WARP           1u
+#define dev_mask()                1u
+#define dev_mask_ballot(m, flag)  ((uint32_t)((flag) ? (m) : 0))
+#define dev_mask_shfl64(m, x, l)  ((void)(m), (void)(l), (uint64_t)(x))
+#define dev_mask_sync(m)          ((void)(m))
 #define dev_lane()                0u
 #define dev_ballot(flag)          ((uint32_t)((flag) ? 1 : 0))
 #define dev_shfl32(x, lane)       ((void)(lane), (uint32_t)(x))

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { BLOCKS_MAX = 24 };
+enum { BLOCKS_MAX = 40 };
 
 struct grosr_device {
     struct grosr_device *next; /* in `devices` */

@@ -55,6 +55,7 @@ static int join_kernel(grosr *rt)
             return grosr_fail(EIO, "the persistent kernel did not stop within %d s; a task has not ended",
                               (int)(GROSR_DEVICE_STOP_TIMEOUT_NS / 1000000000u));
         nanosleep(&pause, NULL);
+        grosr_syscalls_check(rt);
     }
     return state;
 }
@@ -77,7 +78,9 @@ static int finish_once(grosr *rt)
     if (!err)
         grosr_compare_clocks(rt, GROSR_CLOCK_TIMEOUT_NS);
     stop(rt);
+    grosr_syscalls_interrupt(rt);
     int joined = join_kernel(rt);
+    grosr_syscalls_stop(rt);
     if (joined && !err)
         err = joined;
     pthread_mutex_lock(&rt->lock);
@@ -137,6 +140,7 @@ int grosr_finish(grosr *rt)
 static bool destroy(grosr *rt)
 {
     grosr_stop_housekeeping(rt);
+    grosr_syscalls_stop(rt);
     if (rt->device && rt->ops->poll(rt->device) == 1) {
         /* Freeing would wait for the kernel for ever. The session's name is removed; the exit of the process
          * frees the rest. */

@@ -86,11 +86,12 @@ static void tick(void *owner)
 {
     grosr *rt = (grosr *)owner;
 
-    if (grosr_poll_device(rt) != 1)
-        return;
-    grosr_compare_clocks(rt, GROSR_CLOCK_TIMEOUT_NS);
-    if (++rt->ticks % HEAP_TICKS == 0)
-        grosr_arena_publish(rt);
+    if (grosr_poll_device(rt) == 1) {
+        grosr_compare_clocks(rt, GROSR_CLOCK_TIMEOUT_NS);
+        if (++rt->ticks % HEAP_TICKS == 0)
+            grosr_arena_publish(rt);
+    }
+    grosr_syscalls_check(rt);
 }
 
 int grosr_start_housekeeping(grosr *rt)

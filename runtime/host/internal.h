@@ -7,6 +7,7 @@
  *     submit          submission, cancellation
  *     complete        completion
  *     memory, arena, housekeeping
+ *     syscalls        the mailbox and its proxy
  *     gate            who may enter; the host's events
  */
 #ifndef GROSR_INTERNAL_H
@@ -20,6 +21,8 @@
 #include "../../tracer/session/housekeeper.h"
 
 #include <pthread.h>
+
+struct grosr_proxy;
 
 /* The calls that an API_ERROR event can name (schema/events.def). */
 enum grosr_call {
@@ -71,12 +74,15 @@ struct grosr {
     sys128 *tasks, *results;  /* the two rings */
     struct grosr_queue_words *words;
     void *shared_host, *shared_device; /* grosr_shared() */
-    unsigned char *memory;             /* grosr_device_memory() */
+    size_t shared_bytes;
+    unsigned char *memory; /* grosr_device_memory() */
     size_t memory_bytes;
     struct grosr_arena *arena; /* of the heap; NULL: none */
     uint32_t capacity_log2;
     uint32_t ports;
     uint32_t spins;
+    struct grosr_mailbox mailbox, device_mailbox; /* as the host sees it, and the device */
+    struct grosr_proxy *proxy;                    /* NULL: there are no system calls, or they have ended */
 
     /* Numbering: written under the lock, a short step a batch. */
     alignas(128) pthread_mutex_t lock;
@@ -168,6 +174,27 @@ int grosr_compare_clocks(grosr *rt, uint64_t timeout_ns);
 
 int grosr_start_housekeeping(grosr *rt);
 void grosr_stop_housekeeping(grosr *rt); /* which need not run */
+
+/* ---- syscalls.c ---- */
+
+/* Checks the options, and fills in the defaults. */
+int grosr_syscalls_settle(struct grosr_syscalls *settled, const struct grosr_syscalls *options);
+
+/* Allocates the mailbox; its table is in the session, which the device sees at segment_view, and the shared
+ * memory is there. */
+int grosr_syscalls_allocate(grosr *rt, const struct grosr_syscalls *options, void *segment_view);
+
+/* Starts the proxy. */
+int grosr_syscalls_start(grosr *rt, const struct grosr_syscalls *options);
+
+/* Looks after the proxy's threads. */
+void grosr_syscalls_check(grosr *rt);
+
+/* Ends calls that wait for something that may never happen. */
+void grosr_syscalls_interrupt(grosr *rt);
+
+/* Ends the proxy. */
+void grosr_syscalls_stop(grosr *rt);
 
 /* ---- close.c ---- */
 

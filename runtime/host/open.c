@@ -162,7 +162,7 @@ static int check_memory(const grosr *rt, const struct grosr_options *o)
     return 0;
 }
 
-static int create_session(grosr *rt, const struct grosr_options *o)
+static int create_session(grosr *rt, const struct grosr_options *o, const struct grosr_syscalls *syscalls)
 {
     const struct grosr_program *p = rt->program;
     const char **names;
@@ -200,6 +200,8 @@ static int create_session(grosr *rt, const struct grosr_options *o)
         .queues = &queue,
         .queue_count = 1,
         .heaps = o->heap_bytes != GROSR_HEAP_NONE,
+        .mailbox_ports = syscalls->ports,
+        .mailbox_bytes = syscalls->ports ? grosr_mailbox_table_bytes(syscalls->ports) : 0,
     };
     err = grosr_session_create(&rt->session, &s);
     free(names);
@@ -232,7 +234,7 @@ static int allocate_shares(grosr *rt, struct grosr_launch *l)
 }
 
 /* Memory for the queue, and the kernel. */
-static int launch(grosr *rt, const struct grosr_options *o)
+static int launch(grosr *rt, const struct grosr_options *o, const struct grosr_syscalls *syscalls)
 {
     size_t ring_bytes = sizeof(sys128) << rt->capacity_log2;
     struct grosr_launch l;
@@ -268,6 +270,7 @@ static int launch(grosr *rt, const struct grosr_options *o)
     if (o->shared_bytes &&
         (err = rt->ops->alloc_shared(rt->device, o->shared_bytes, &rt->shared_host, &rt->shared_device)))
         return err;
+    rt->shared_bytes = o->shared_bytes;
     if (o->device_bytes) {
         void *memory;
         if ((err = rt->ops->alloc(rt->device, o->device_bytes, &memory)))
@@ -278,6 +281,10 @@ static int launch(grosr *rt, const struct grosr_options *o)
     if ((err = grosr_arena_open(rt, o, &l)))
         return err;
     grosr_arena_publish(rt);
+    if (syscalls->ports && ((err = grosr_syscalls_allocate(rt, syscalls, segment_view)) ||
+                            (err = grosr_syscalls_start(rt, syscalls))))
+        return err;
+    l.mailbox = rt->device_mailbox;
     return rt->ops->launch(rt->device, &l, o->sms);
 }
 
@@ -303,8 +310,11 @@ static void wait_for_recorder(struct grosr_session *session)
 static int open_runtime(grosr **out, const struct grosr_options *options)
 {
     struct grosr_options o = *options;
+    struct grosr_syscalls syscalls = {0};
     int err = check_options(&o);
 
+    if (!err && o.syscalls)
+        err = grosr_syscalls_settle(&syscalls, o.syscalls);
     if (err)
         return err;
     grosr *rt = (grosr *)aligned_alloc(alignof(grosr), sizeof(*rt));
@@ -317,7 +327,7 @@ static int open_runtime(grosr **out, const struct grosr_options *options)
     pthread_mutex_init(&rt->urgent_lock, NULL);
     pthread_mutex_init(&rt->finish_lock, NULL);
     if ((err = open_device(rt, o.device)) || (err = settle_options(rt, &o)) || (err = check_memory(rt, &o)) ||
-        (err = create_session(rt, &o)) || (err = grosr_submission_open(rt)))
+        (err = create_session(rt, &o, &syscalls)) || (err = grosr_submission_open(rt)))
         goto fail;
     rt->trace = grosr_session_trace(rt->session, rt->session->base);
     rt->spins = rt->ops == &grosr_device_host ? 0 : SPINS_BEFORE_YIELD;
@@ -327,7 +337,7 @@ static int open_runtime(grosr **out, const struct grosr_options *options)
         goto fail;
     if (!o.collector_pid)
         wait_for_recorder(rt->session);
-    if ((err = launch(rt, &o)))
+    if ((err = launch(rt, &o, &syscalls)))
         goto fail;
     /* The first snapshot comes before anything is traced; the housekeeping thread takes the others. */
     if ((err = grosr_compare_clocks(rt, GROSR_DEVICE_START_TIMEOUT_NS))) {

@@ -7,6 +7,8 @@
 #include "frame.h"
 #include "queue.h"
 
+#include "../syscall/mailbox.h"
+
 #define GROSR_OVERFLOW_CAPACITY_LOG2 16u
 #define GROSR_URGENT_CAPACITY_LOG2   10u
 #define GROSR_INBOX_CAPACITY_LOG2    6u
@@ -63,6 +65,7 @@ struct grosr_launch {
     uint32_t *free_far;                 /* GROSR_FREE_FAR a worker */
     struct grosr_heap heap;             /* heap.arena NULL: none */
     struct grosr_heap_note *heap_notes; /* GROSR_HEAP_NOTES a worker; NULL: none */
+    struct grosr_mailbox mailbox;
 };
 
 GROSR_DEVICE struct grosr_share grosr_launch_share(struct grosr_share_ends *ends, dev256 *slots,

@@ -114,12 +114,72 @@ GROSR_DEVICE bool grosr_service_ports(const struct grosr_queue *q, uint64_t seen
     return dev_ballot(moved);
 }
 
+/* A call is done that was the last child missing in `frame`: its task resumes, or is complete, as in
+ * grosr_frame_resume(); but the service warp has no deque. One lane. */
+GROSR_DEVICE_COLD void grosr_service_resume(const struct grosr_launch *launch, uint32_t frame)
+{
+    struct grosr_frames frames = grosr_launch_frames(launch);
+
+    for (;;) {
+        uint32_t index = frame & GROSR_FRAME_MAX;
+        struct grosr_frame *f = &frames.frame[index];
+        uint64_t next = dev_load_relaxed(&f->next), whose = dev_load_relaxed(&f->whose);
+        uint64_t value = dev_load_relaxed(&f->value);
+        uint32_t mark = dev_load_relaxed(&f->mark), status = (uint32_t)next;
+        if (next >> 32 != GROSR_TASK_NOTHING) {
+            struct grosr_entry e = {};
+            e.parent = index;
+            e.number = whose & GROSR_TASK_ID_MASK;
+            grosr_share_put_lane(grosr_launch_ready(launch), e); /* has room for all frames */
+            return;
+        }
+        value += grosr_frame_sum(f);
+        grosr_frame_free_shared(frames.free, index);
+        if (status)
+            mark = status;
+        frame = (uint32_t)(whose >> GROSR_TASK_ID_BITS);
+        if (!frame) {
+            grosr_result_write(&launch->queue, whose & GROSR_TASK_ID_MASK, value,
+                               (int)grosr_mark_status(mark), mark != 0);
+            return;
+        }
+        if (!grosr_frame_add_completions(frames.frame, grosr_completions_one(frame, value, mark)))
+            return;
+    }
+}
+
+/* Counts system calls that are done as children of the tasks that wait for them (mailbox.h); from *position
+ * on. True: there were some. A collective. */
+GROSR_DEVICE bool grosr_service_notices(const struct grosr_launch *launch, uint64_t *position)
+{
+    const struct grosr_mailbox *m = &launch->mailbox;
+    uint64_t n = *position + dev_lane();
+    bool there = false;
+
+    if (m->ports == 0)
+        return false;
+    /* Pairs with proxy_answer(): the call's reply, for the task that continues. */
+    struct grosr_pair x = sys_load_pair_acquire(&m->notice[n & ((UINT64_C(1) << m->notices_log2) - 1)]);
+    there = grosr_pair_has_lap(x, grosr_notice_lap(m, n));
+    uint32_t missing = dev_ffs32(~dev_ballot(there)), count = missing ? missing - 1 : GROSR_LANES;
+    if (dev_lane() < count) {
+        uint32_t frame = (uint32_t)(x.lo >> 32) & GROSR_FRAME_MAX;
+        int64_t result = (int64_t)(x.hi << 8) >> 8;
+        struct grosr_completions t = grosr_completions_one(
+            frame, result < 0 ? 0 : (uint64_t)result, grosr_mark_of(result < 0 ? (int)-result : 0, true));
+        if (grosr_frame_add_completions(launch->frame, t))
+            grosr_service_resume(launch, frame);
+    }
+    *position += count;
+    return count != 0;
+}
+
 GROSR_DEVICE void grosr_service_run(const struct grosr_launch *launch)
 {
     struct grosr_session_header *session = launch->trace.header;
     struct grosr_queue_words *words = launch->queue.words;
     uint32_t command = 0, backoff = 0;
-    uint64_t answered = 0, urgent = 0, seen[GROSR_QUEUE_PORTS_MAX / GROSR_LANES + 1] = {};
+    uint64_t answered = 0, urgent = 0, notices = 0, seen[GROSR_QUEUE_PORTS_MAX / GROSR_LANES + 1] = {};
 
     if (dev_lane() == 0)
         sys_store_relaxed(&session->device_epoch_ns, dev_clock_ns()); /* grosr_clock_answer() releases it */
@@ -129,6 +189,8 @@ GROSR_DEVICE void grosr_service_run(const struct grosr_launch *launch)
         bool moved = grosr_service_ports(&launch->queue, seen);
         if (left == launch->workers)
             return;
+        if (grosr_service_notices(launch, &notices))
+            moved = true;
         if (dev_lane() == 0) {
             uint32_t stop = sys_load_relaxed(&session->stop);
             uint32_t level = sys_load_relaxed(&session->level);

@@ -37,6 +37,7 @@
 
 #include "launch.h"
 
+#include "../syscall/syscall_device.h"
 #include "../tasks.h"
 
 #include <errno.h>
@@ -294,6 +295,38 @@ GROSR_DEVICE int grosr_signal(struct grosr_task_context *task, grosr_waiting wai
     if (dev_add_acq_rel(&f->pending, ~0u) == 1)
         grosr_frame_ready(launch, &task->deque, (uint32_t)index);
     return 0;
+}
+
+/* Who calls, for system calls of a task: grosr_read(grosr_task_sys(task), ...). Not a part of the context,
+ * which would take registers in every kernel. */
+GROSR_DEVICE struct grosr_sys grosr_task_sys(const struct grosr_task_context *task)
+{
+    struct grosr_sys sys;
+    sys.mailbox = &task->launch->mailbox;
+    sys.who = (uint64_t)task->worker << GROSR_TASK_ID_BITS | (task->number & GROSR_TASK_ID_MASK);
+    return sys;
+}
+
+/*
+ * Begins a system call (syscall_device.h) as a child of the task, which then continues with grosr_then() when
+ * the call is done; other tasks run meanwhile. There, task->sum is the call's result, or, if that was
+ * negative, task->failed its errno; of several children, the sum and the first failure. The function that the
+ * task continues as ends the call with grosr_call_end(), which has what was read, and to which *call is
+ * passed, as its b. `from` and `flags` as in grosr_call_begin(). ENOBUFS: no room; EAGAIN, ENOSYS, EIO: the
+ * call was not begun.
+ */
+GROSR_DEVICE int grosr_call_then(struct grosr_task_context *task, struct grosr_request request,
+                                 const void *from, uint32_t flags, grosr_pending *call)
+{
+    if (!grosr_task_add_children(task, 1))
+        return ENOBUFS;
+    grosr_task_escapes(task);
+    int err = grosr_call_post(grosr_task_sys(task), request, from, task->frame, flags, call);
+    if (!err)
+        return 0;
+    task->children_left++;
+    task->children--;
+    return -err;
 }
 
 #endif

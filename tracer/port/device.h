@@ -24,6 +24,7 @@
  *   old = dev_add_relaxed(p, x)   old = dev_add_acquire(p, x)   old = dev_add_acq_rel(p, x)
  *   first = dev_claim(p, n)    takes n consecutive numbers from a counter: a relaxed add whose result counts
  *   old = dev_or_relaxed(p, bits)                   old = dev_and_relaxed(p, bits)       (64 bits)
+ *   old = dev_or_acquire(p, bits)                   (64 bits)
  *   quad = dev_load_quad_acquire(p)                 dev_store_quad_release(p, quad)
  *   dev_store_if(p, flag, x)   (relaxed, 64 bits)
  *   x = sys_load_relaxed(p)    x = sys_load_acquire(p)    sys_store_relaxed(p, x)    sys_store_release(p, x)
@@ -66,9 +67,10 @@
  *   dev_shfl32(x, lane)        lane `lane`'s x, in every lane; dev_shfl64 likewise
  *   dev_sum64(x)               the sum of all lanes' x, in every lane
  *   dev_uniform(flag)          flag, which is the same in all lanes, and the compiler knows it: after a
- * branch on it the lanes need not meet again, which costs more than this dev_syncwarp()             what
- * lanes wrote before is visible to the others after GROSR_LANE_DEPTH           how many items a lane should
- * handle at a time to make a warp's batch worth a lock: 1 with 32 lanes, 16 with 1
+ *                              branch on it the lanes need not meet again, which costs more than this
+ *   dev_syncwarp()             what lanes wrote before is visible to the others after
+ *   GROSR_LANE_DEPTH           how many items a lane should handle at a time to make a warp's batch worth a
+ *                              lock: 1 with 32 lanes, 16 with 1
  *
  * Groups are for lanes that meet by chance. Any lanes may make one at any time, diverged or not, and only its
  * own lanes meet in what is done with it:
@@ -86,6 +88,19 @@
  *   dev_popc32(m)  dev_popc64(m)                      bits set
  *   dev_ffs32(m)   dev_ffs64(m)                       1 + index of the lowest set bit, 0 for none
  *   dev_fls32(m)   dev_fls64(m)                       1 + index of the highest, 0 for none
+ *
+ * Masks name the lanes of a group that stays together over many steps. Lanes that have diverged may meet
+ * again at any time or never, so a mask is asked for once, at one place, and all of its lanes go the same way
+ * from there to the last call that is given it. On the host, where each lane is a thread, it is of one lane;
+ * GROSR_MASK_WARP, where all lanes of a warp meet, is of all of them.
+ *
+ *   mask = dev_mask()                  the lanes that are here together with this one
+ *   dev_mask_ballot(mask, flag)   dev_mask_shfl64(mask, x, lane)   dev_mask_sync(mask)
+ *
+ * Bulk: memory that the CPU shares, copied by `parts` lanes together, each its `part` of it, in accesses of
+ * 16 bytes across PCIe where `at`, in that memory, is aligned to 16. The order is that of relaxed accesses.
+ *
+ *   sys_copy_out(at, from, bytes, part, parts)      sys_copy_in(to, at, bytes, part, parts)
  *
  * Time and waiting:
  *
@@ -113,6 +128,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct {
     uint32_t v;

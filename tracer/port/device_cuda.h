@@ -102,6 +102,13 @@ GROSR_DEVICE void dev_count(dev64 *p, uint64_t x)
     asm volatile("red.relaxed.gpu.global.add.u64 [%0], %1;" ::"l"(p), "l"(x) : "memory");
 }
 
+GROSR_DEVICE uint64_t dev_or_acquire(dev64 *p, uint64_t x)
+{
+    uint64_t old;
+    asm volatile("atom.acquire.gpu.global.or.b64 %0, [%1], %2;" : "=l"(old) : "l"(p), "l"(x) : "memory");
+    return old;
+}
+
 GROSR_DEVICE struct grosr_quad dev_load_quad_relaxed(const dev256 *p)
 {
     struct grosr_quad q;
@@ -365,6 +372,86 @@ GROSR_DEVICE uint32_t dev_popc64(uint64_t m)
 GROSR_DEVICE uint32_t dev_fls64(uint64_t m)
 {
     return 64u - (uint32_t)__clzll((long long)m);
+}
+
+#define GROSR_MASK_WARP ~0u
+
+GROSR_DEVICE uint32_t dev_mask(void)
+{
+    return __activemask();
+}
+
+GROSR_DEVICE uint32_t dev_mask_ballot(uint32_t mask, bool flag)
+{
+    return __ballot_sync(mask, flag);
+}
+
+GROSR_DEVICE uint64_t dev_mask_shfl64(uint32_t mask, uint64_t x, uint32_t lane)
+{
+    return __shfl_sync(mask, (unsigned long long)x, (int)lane);
+}
+
+GROSR_DEVICE void dev_mask_sync(uint32_t mask)
+{
+    __syncwarp(mask);
+}
+
+/* Loads across PCIe that are under way at once, for each lane. */
+#define GROSR_COPY_DEPTH 4u
+
+GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint64_t bytes, uint32_t part, uint32_t parts)
+{
+    const unsigned char *f = (const unsigned char *)from;
+    uint64_t units = ((uintptr_t)at & 15) == 0 ? bytes / 16 : 0;
+
+    if (((uintptr_t)f & 15) == 0) {
+        for (uint64_t i = part; i < units; i += parts) {
+            ulonglong2 x = ((const ulonglong2 *)(const void *)f)[i];
+            sys_store_pair_relaxed((sys128 *)at + i, x.x, x.y);
+        }
+    } else {
+        for (uint64_t i = part; i < units; i += parts) {
+            uint64_t x[2];
+            memcpy(x, f + i * 16, sizeof(x));
+            sys_store_pair_relaxed((sys128 *)at + i, x[0], x[1]);
+        }
+    }
+    for (uint64_t i = units * 16 + part; i < bytes; i += parts)
+        asm volatile("st.relaxed.sys.global.u8 [%0], %1;" ::"l"((unsigned char *)at + i), "r"((uint32_t)f[i])
+                     : "memory");
+}
+
+GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint64_t bytes, uint32_t part, uint32_t parts)
+{
+    unsigned char *t = (unsigned char *)to;
+    uint64_t units = ((uintptr_t)at & 15) == 0 ? bytes / 16 : 0;
+    bool aligned = ((uintptr_t)t & 15) == 0;
+
+    for (uint64_t i = part; i < units; i += (uint64_t)GROSR_COPY_DEPTH * parts) {
+        struct grosr_pair x[GROSR_COPY_DEPTH];
+#pragma unroll
+        for (uint32_t k = 0; k < GROSR_COPY_DEPTH; k++)
+            if (i + (uint64_t)k * parts < units)
+                x[k] = sys_load_pair_relaxed((const sys128 *)at + i + (uint64_t)k * parts);
+#pragma unroll
+        for (uint32_t k = 0; k < GROSR_COPY_DEPTH; k++) {
+            unsigned char *here = t + (i + (uint64_t)k * parts) * 16;
+            if (i + (uint64_t)k * parts >= units)
+                continue;
+            if (aligned)
+                *(ulonglong2 *)(void *)here = make_ulonglong2(x[k].lo, x[k].hi);
+            else
+                memcpy(here, &x[k], 16);
+        }
+    }
+    for (uint64_t i = units * 16 + part; i < bytes; i += parts) {
+        uint32_t x;
+        asm volatile("ld.relaxed.sys.global.u8 %0, [%1];"
+                     : "=r"(x)
+                     : "l"((const unsigned char *)at + i)
+                     : "memory");
+        t[i] = (unsigned char)x;
+    }
 }
 
 GROSR_DEVICE uint32_t dev_popc32(uint32_t m)

@@ -94,6 +94,11 @@ GROSR_DEVICE void dev_count(dev64 *p, uint64_t x)
     __atomic_fetch_add(&p->v, x, __ATOMIC_RELAXED);
 }
 
+GROSR_DEVICE uint64_t dev_or_acquire(dev64 *p, uint64_t x)
+{
+    return __atomic_fetch_or(&p->v, x, __ATOMIC_ACQUIRE);
+}
+
 #ifdef __cplusplus /* which has overloads in place of _Generic */
 
 #define GROSR_HOST_OVERLOADS(family, type, word)              \
@@ -375,6 +380,48 @@ GROSR_DEVICE uint32_t dev_popc64(uint64_t m)
 GROSR_DEVICE uint32_t dev_fls64(uint64_t m)
 {
     return m ? 64u - (uint32_t)__builtin_clzll(m) : 0;
+}
+
+#define GROSR_MASK_WARP ((uint32_t)((UINT64_C(1) << GROSR_LANES) - 1))
+
+GROSR_DEVICE uint32_t dev_mask(void)
+{
+    return 1u << dev_lane();
+}
+
+/* A mask is of one lane, or of the warp. */
+GROSR_DEVICE uint32_t dev_mask_ballot(uint32_t mask, bool flag)
+{
+    return mask & (mask - 1) ? dev_ballot(flag) : flag ? mask : 0;
+}
+
+GROSR_DEVICE uint64_t dev_mask_shfl64(uint32_t mask, uint64_t x, uint32_t lane)
+{
+    return mask & (mask - 1) ? dev_shfl64(x, lane) : x;
+}
+
+GROSR_DEVICE void dev_mask_sync(uint32_t mask)
+{
+    if (mask & (mask - 1))
+        dev_syncwarp();
+}
+
+GROSR_DEVICE void dev_copy_part(void *to, const void *from, uint64_t bytes, uint32_t part, uint32_t parts)
+{
+    uint64_t each = bytes / parts, first = each * part;
+
+    memcpy((unsigned char *)to + first, (const unsigned char *)from + first,
+           part + 1 == parts ? bytes - first : each);
+}
+
+GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint64_t bytes, uint32_t part, uint32_t parts)
+{
+    dev_copy_part(at, from, bytes, part, parts);
+}
+
+GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint64_t bytes, uint32_t part, uint32_t parts)
+{
+    dev_copy_part(to, at, bytes, part, parts);
 }
 
 GROSR_DEVICE uint32_t dev_popc32(uint32_t m)

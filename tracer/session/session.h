@@ -13,6 +13,7 @@
  *     streams_at    struct grosr_stream[streams]        records of varying length (stream.h)
  *     heaps_at      struct grosr_heap_entry[heaps]      a GPU memory allocator's counters (heap_counters.h)
  *     outstanding_at, ...                               what a traced process is in (outstanding.h)
+ *     mailbox_at    the table of system calls' ports (runtime/syscall/mailbox.h), of its own writers
  *     (by the entries' own offsets)  queue ports, queue chunk times, event slots, stream bytes
  *
  * Everything is an offset from the segment's start. A reader never trusts a segment: grosr_session_open()
@@ -98,6 +99,8 @@ struct grosr_session_header {
     uint32_t streams;
     uint32_t heaps;
     uint64_t heaps_at;
+    uint32_t mailbox_ports; /* 0: the runtime has no system calls */
+    uint64_t mailbox_at, mailbox_bytes;
 
     /* What a traced process is in (outstanding.h); none of it in other sessions. */
     uint32_t call_slots, launch_slots, cuda_streams;
@@ -273,6 +276,8 @@ struct grosr_session_options {
     /* Of the tables of outstanding.h; launch_slots a power of two, or 0 as all of them. */
     uint32_t call_slots, launch_slots, cuda_streams;
     uint64_t text_bytes;
+    uint32_t mailbox_ports;
+    uint64_t mailbox_bytes;
 };
 
 /*

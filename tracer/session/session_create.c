@@ -80,6 +80,9 @@ static uint64_t lay_out(struct grosr_session_header *h, const struct grosr_sessi
         reserve(&end, (i < o->workers ? o->ring_events : o->host_ring_events) + 1, sizeof(sys128));
     for (uint32_t i = 0; i < h->streams; i++)
         reserve(&end, o->stream_bytes, 1);
+    h->mailbox_ports = o->mailbox_ports;
+    h->mailbox_bytes = o->mailbox_bytes;
+    h->mailbox_at = reserve(&end, o->mailbox_bytes, 1);
     return align_up(end, (uint64_t)sysconf(_SC_PAGESIZE));
 }
 

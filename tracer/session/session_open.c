@@ -50,7 +50,8 @@ static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
            fits(bytes, h->launch_slots_at, h->launch_slots, sizeof(struct grosr_launch_slot)) &&
            fits(bytes, h->cuda_streams_at, h->cuda_streams, sizeof(struct grosr_cuda_stream)) &&
            fits(bytes, h->texts_at, h->text_bytes, 1) &&
-           (h->launch_slots || (!h->call_slots && !h->cuda_streams && !h->text_bytes));
+           (h->launch_slots || (!h->call_slots && !h->cuda_streams && !h->text_bytes)) &&
+           fits(bytes, h->mailbox_at, h->mailbox_bytes, 1);
 }
 
 /* And those of the copied rings and queues. */
@@ -96,7 +97,7 @@ static int compare_extents(const void *a, const void *b)
 static int is_disjoint(const struct grosr_session *s)
 {
     const struct grosr_session_header *h = &s->header;
-    size_t room = 13 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
+    size_t room = 14 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
     struct extent *e = (struct extent *)calloc(room, sizeof(*e));
     int disjoint = 1;
 
@@ -118,6 +119,7 @@ static int is_disjoint(const struct grosr_session *s)
         {h->launch_slots_at, h->launch_slots * sizeof(struct grosr_launch_slot)},
         {h->cuda_streams_at, h->cuda_streams * sizeof(struct grosr_cuda_stream)},
         {h->texts_at, h->text_bytes},
+        {h->mailbox_at, h->mailbox_bytes},
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
         e[n++] = (struct extent){tables[i].at, tables[i].at + tables[i].bytes};
