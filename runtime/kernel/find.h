@@ -4,13 +4,14 @@
  *     1  the urgent ring      tasks of high priority; all workers take from it
  *     2  its inbox            what others gave it because it was hungry, or placed on it
  *     3  its port             of the host's queue, if it has claimed one and its deque is empty
- *     4  its deque            the newest first
- *     5  the ready ring       frames that found no room in a deque
+ *     4  the ready ring       frames that found no room in a deque, and those of system calls that are done
+ *     5  its deque            the newest first
  *     6  the overflow ring    tasks that found no room in a deque
  *
  * When all are empty, it claims a port, or moves to another one, and waits. Nobody else can run what is in 2
- * and 4. A deep deque would starve what came before it in this list, and a full host queue 1 and 2. A ready
- * frame comes before an overflowed task because it frees memory.
+ * and 5. A deep deque would starve what comes before it in this list, and a full host queue 1 and 2. A ready
+ * frame frees memory, and a system call that is done a port, for which the tasks in the deque may be waiting:
+ * so it comes before them.
  *
  * Steps 1 to 3 are one look around. On a GPU it costs one L2 access: the lanes load the control word, the
  * ends of the shared rings, the hungry words and the first slots of the inbox at once, while the poll of the
@@ -323,17 +324,17 @@ GROSR_DEVICE bool grosr_worker_next(struct grosr_worker *w, struct grosr_entry *
             return has;
         }
     }
-    has = grosr_deque_pop(&w->deque, e);
-    if (dev_ballot(has))
-        return has;
-    grosr_worker_flush(w);
-    w->more = true;
     if (look.ready) {
         struct grosr_share ready = grosr_launch_ready(launch);
         has = grosr_worker_take(w, ready, e);
         if (dev_ballot(has))
             return has;
     }
+    has = grosr_deque_pop(&w->deque, e);
+    if (dev_ballot(has))
+        return has;
+    grosr_worker_flush(w);
+    w->more = true;
     if (look.overflow) {
         struct grosr_share overflow = grosr_launch_overflow(launch);
         has = grosr_worker_take(w, overflow, e);
