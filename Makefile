@@ -86,7 +86,7 @@ FUZZED  := segment chunk records trace
 # What a fuzzed function takes from the viewer.
 FUZZED_trace := $(addprefix viewer/,show/query.c show/table.c cli/text.c show/json.c cli/output.c)
 
-FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel kernel_services bench)
+FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel kernel_services kernel_calls bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
 BENCH_FATBIN := $B/cuda/bench_fatbin.o
 # Device code comes first: it takes longest.

@@ -72,7 +72,8 @@ typedef struct grosr grosr;
 /* The built-in task functions, by id. */
 enum grosr_function {
 #define GROSR_FUNCTION_ID(id, NAME, name, effects, text) GROSR_FN_##NAME = id,
-    GROSR_BUILT_IN_TASKS(GROSR_FUNCTION_ID) GROSR_BUILT_IN_HEAP_TASKS(GROSR_FUNCTION_ID)
+    GROSR_BUILT_IN_TASKS(GROSR_FUNCTION_ID) GROSR_BUILT_IN_CALL_TASKS(GROSR_FUNCTION_ID)
+        GROSR_BUILT_IN_HEAP_TASKS(GROSR_FUNCTION_ID)
 #undef GROSR_FUNCTION_ID
 };
 
@@ -114,7 +115,7 @@ enum grosr_sharing {
 struct grosr_syscalls {
     const char *root;       /* the directory that all paths are resolved below */
     bool writable;          /* files and directories may be changed; else -EROFS */
-    uint32_t ports;         /* warps that can call at a time, at most 1024; 64 */
+    uint32_t ports;         /* warps that can call at a time, 2 to 1,024; 64 */
     uint32_t staging_bytes; /* of page-locked memory for each port: a multiple of 4,096 from 16,384 to 2^26;
                                262,144 */
     uint32_t handles;       /* open at a time, at most 4,096; 1,024 */

@@ -39,6 +39,17 @@
          "a window of the dependent tasks of the grid at b, then the next one")                            \
     TASK(21, STAGE, stage, WRITES, "cell a of the grid at b, then signals the cells that need it")
 
+/* What the built-in functions are besides, in a runtime that has system calls: functions that make them. */
+#define GROSR_BUILT_IN_CALL_TASKS(TASK)                                                                     \
+    TASK(30, CALL, call, WRITES, "makes the system call of record a of those at b")                         \
+    TASK(31, CALL_WARP, call_warp, WARP, "makes the a system calls of the records at b, a lane each")       \
+    TASK(32, CALL_GROUP, call_group, WARP, "the same for preads and pwrites, a packet for each warp")       \
+    TASK(33, CALL_THEN, call_then, WRITES, "the same for one read or write, and continues when it is done") \
+    TASK(34, CALL_END, call_end, WRITES, "what `call_then` continues as")                                   \
+    TASK(35, CHECKSUM, checksum, WARP, "the checksum of chunk a of the file at b")                          \
+    TASK(36, CALLS, calls, WARP, "makes the system calls of the loop at b, one after the other")            \
+    TASK(37, CALLS_WARP, calls_warp, WARP, "the same in each lane")
+
 /* Those that use the heap, for the workload churn: of a program of their own, with the ones above. */
 #define GROSR_BUILT_IN_HEAP_TASKS(TASK)                                                                 \
     TASK(50, CHURN, churn, WRITES, "replaces blocks of the table at b by new ones, and checks the old") \

@@ -661,19 +661,19 @@ GROSR_DEVICE void dev_backoff(uint32_t *step)
 }
 
 /* In words, each of which may be seen late. */
-GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint64_t bytes, uint32_t part, uint32_t parts)
+GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint32_t bytes, uint32_t part, uint32_t parts)
 {
     (void)part;
     (void)parts;
-    for (uint64_t i = 0; i + 8 <= bytes; i += 8)
+    for (uint32_t i = 0; i + 8 <= bytes; i += 8)
         sys_store_relaxed((sys64 *)(void *)((char *)at + i), explore_read((const char *)from + i, 8));
 }
 
-GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint64_t bytes, uint32_t part, uint32_t parts)
+GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint32_t bytes, uint32_t part, uint32_t parts)
 {
     (void)part;
     (void)parts;
-    for (uint64_t i = 0; i + 8 <= bytes; i += 8)
+    for (uint32_t i = 0; i + 8 <= bytes; i += 8)
         *(uint64_t *)(void *)((char *)to + i) =
             sys_load_relaxed((const sys64 *)(const void *)((const char *)at + i));
 }

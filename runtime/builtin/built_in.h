@@ -12,4 +12,7 @@ const struct grosr_program *grosr_built_in(void);
 /* The same, with the functions that use the heap (GROSR_BUILT_IN_HEAP_TASKS). */
 const struct grosr_program *grosr_built_in_services(void);
 
+/* The same for runtimes with system calls: with the functions that make them (GROSR_BUILT_IN_CALL_TASKS). */
+const struct grosr_program *grosr_built_in_calls(void);
+
 #endif

@@ -322,7 +322,7 @@ static int open_runtime(grosr **out, const struct grosr_options *options)
         return grosr_fail(ENOMEM, "out of memory");
     memset(rt, 0, sizeof(*rt));
     rt->process = grosr_fork_number();
-    rt->program = o.program ? o.program : grosr_built_in();
+    rt->program = o.program ? o.program : o.syscalls ? grosr_built_in_calls() : grosr_built_in();
     pthread_mutex_init(&rt->lock, NULL);
     pthread_mutex_init(&rt->urgent_lock, NULL);
     pthread_mutex_init(&rt->finish_lock, NULL);

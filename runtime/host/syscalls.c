@@ -28,9 +28,8 @@ int grosr_syscalls_settle(struct grosr_syscalls *s, const struct grosr_syscalls 
     s->handles = s->handles ? s->handles : HANDLES;
     s->proxies = s->proxies ? s->proxies : 1;
     s->collect_bytes = s->collect_bytes ? s->collect_bytes : COLLECT_BYTES;
-    if (s->ports > GROSR_MAILBOX_PORTS_MAX)
-        return grosr_fail(EINVAL, "at most %u ports of system calls, not %u", GROSR_MAILBOX_PORTS_MAX,
-                          s->ports);
+    if (s->ports < 2 || s->ports > GROSR_MAILBOX_PORTS_MAX)
+        return grosr_fail(EINVAL, "2 to %u ports of system calls, not %u", GROSR_MAILBOX_PORTS_MAX, s->ports);
     if (s->staging_bytes < GROSR_STAGING_MIN || s->staging_bytes > GROSR_STAGING_MAX ||
         s->staging_bytes % GROSR_STAGING_STEP)
         return grosr_fail(EINVAL, "a port's memory is a multiple of %u bytes from %u to %u, not %u",

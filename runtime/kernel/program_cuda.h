@@ -13,8 +13,8 @@
 
 /*
  * Warps of a block at most, the service warp among them: 12, for each of which there are 168 registers. A
- * program whose task functions need more, those that use the heap among them, defines 8: then there are
- * 255.
+ * program whose task functions need more, those that use the heap or make system calls among them, defines
+ * 8: then there are 255.
  */
 #ifndef GROSR_KERNEL_WARPS
 #define GROSR_KERNEL_WARPS 12

@@ -340,6 +340,8 @@ static int64_t call_handle(struct grosr_proxy *p, struct call *c, bool may_block
     bool names_memory = r->call != GROSR_SYS_LSEEK && r->call != GROSR_SYS_ADVANCE &&
                         r->call != GROSR_SYS_FTRUNCATE && r->call != GROSR_SYS_FSYNC;
 
+    if (r->call == GROSR_SYS_FTRUNCATE && r->argument > INT64_MAX)
+        return -EINVAL;
     if (names_memory && (r->length > GROSR_RW_MAX || !proxy_memory(p, c)))
         return refuse(p, EFAULT);
     struct handle *h = handles_get(&p->handles, r->handle);

@@ -71,10 +71,19 @@ GROSR_DEVICE struct grosr_request grosr_request_of(struct grosr_sys sys, enum gr
 /* ---- ports and packets ---- */
 
 /*
- * Claims a port; *sequence is that of its last packet. -EAGAIN: none is free, and the caller does not wait;
- * -ENOSYS; -EIO. One lane.
+ * Ports that asynchronous calls leave alone: an eighth, one at least. Their ports come free when somebody
+ * waits for the call, who may himself wait for a warp that is in a call: that one must find a port.
  */
-GROSR_DEVICE_COLD int grosr_port_claim(struct grosr_sys sys, bool wait, uint64_t *sequence)
+GROSR_DEVICE uint32_t grosr_mailbox_reserved(const struct grosr_mailbox *m)
+{
+    return m->ports / 8 ? m->ports / 8 : 1;
+}
+
+/*
+ * Claims a port; `keeps`: for an asynchronous call. *sequence is that of its last packet. -EAGAIN: none is
+ * free, and the caller does not wait; -ENOSYS; -EIO. One lane.
+ */
+GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, uint64_t *sequence)
 {
     const struct grosr_mailbox *m = sys.mailbox;
     uint32_t near = (uint32_t)(sys.who >> GROSR_TASK_ID_BITS), step = 0;
@@ -82,9 +91,10 @@ GROSR_DEVICE_COLD int grosr_port_claim(struct grosr_sys sys, bool wait, uint64_t
     if (m->ports == 0)
         return -ENOSYS;
     near = (near == GROSR_NO_WORKER ? dev_sm() : near) + 7 * dev_lane();
+    uint32_t first = keeps ? grosr_mailbox_reserved(m) : 0, count = m->ports - first;
     for (;;) {
-        for (uint32_t i = 0; i < m->ports; i++) {
-            uint32_t port = (near + i) % m->ports;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t port = first + (near + i) % count;
             /* Acquire: the owner before has read the replies and the staging memory. Pairs with
              * grosr_port_free(). */
             uint64_t word = dev_or_acquire(&m->port[port], UINT64_C(1));
@@ -202,7 +212,7 @@ GROSR_DEVICE_COLD int64_t grosr_call_plain(struct grosr_sys sys, uint32_t mask, 
     if (!callers)
         return 0;
     if (dev_lane() == leader)
-        port = grosr_port_claim(sys, true, &sequence);
+        port = grosr_port_claim(sys, true, false, &sequence);
     port = (int)dev_mask_shfl64(mask, (uint64_t)(int64_t)port, leader);
     sequence = dev_mask_shfl64(mask, sequence, leader) + 1;
     if (port < 0)
@@ -220,24 +230,72 @@ GROSR_DEVICE_COLD int64_t grosr_call_plain(struct grosr_sys sys, uint32_t mask, 
 
 /* ---- data ---- */
 
-/* The lanes of the group copy together what each of them has to copy. A collective of the group. */
+/* The lanes of the group copy together what each of them has to copy: from `from` to its staging memory, or,
+ * if that is NULL, from there to `to`. A collective of the group. */
 GROSR_DEVICE void grosr_group_copy(uint32_t mask, unsigned char *staging, const unsigned char *from,
-                                   unsigned char *to, uint64_t bytes)
+                                   unsigned char *to, uint32_t bytes)
 {
-    uint32_t part = dev_popc32(mask & ((1u << dev_lane()) - 1)), parts = dev_popc32(mask), left;
+    uint32_t part = dev_popc32(mask & ((1u << dev_lane()) - 1)), left = dev_mask_ballot(mask, bytes != 0);
+    uint64_t mine = (uint64_t)(uintptr_t)(from ? from : to);
 
-    for (left = dev_mask_ballot(mask, bytes != 0); left; left &= left - 1) {
+    for (; left; left &= left - 1) {
         uint32_t lane = dev_ffs32(left) - 1;
-        uint64_t at = dev_mask_shfl64(mask, (uint64_t)(uintptr_t)staging, lane);
-        uint64_t out = dev_mask_shfl64(mask, (uint64_t)(uintptr_t)from, lane);
-        uint64_t in = dev_mask_shfl64(mask, (uint64_t)(uintptr_t)to, lane);
-        uint64_t n = dev_mask_shfl64(mask, bytes, lane);
-        if (out)
-            sys_copy_out((void *)(uintptr_t)at, (const void *)(uintptr_t)out, n, part, parts);
-        else
-            sys_copy_in((void *)(uintptr_t)in, (const void *)(uintptr_t)at, n, part, parts);
+        void *at = (void *)(uintptr_t)dev_mask_shfl64(mask, (uint64_t)(uintptr_t)staging, lane);
+        void *other = (void *)(uintptr_t)dev_mask_shfl64(mask, mine, lane);
+        uint32_t n = (uint32_t)dev_mask_shfl64(mask, bytes, lane);
+        if (dev_mask_shfl64(mask, from != NULL, lane))
+            sys_copy_out(at, other, n, part, dev_popc32(mask));
+        else if (other)
+            sys_copy_in(other, at, n, part, dev_popc32(mask));
     }
     dev_mask_sync(mask);
+}
+
+/*
+ * A call with data, as its lane sees it. It is kept in memory and its steps are functions that are not
+ * inlined: the registers of a persistent kernel are its scheduler's.
+ */
+struct grosr_exchange {
+    struct grosr_sys sys;
+    struct grosr_request request; /* of the whole; pieces differ in length, place and offset */
+    const unsigned char *from;    /* what goes to the host, and */
+    unsigned char *to;            /* where what comes from it goes */
+    uint64_t bytes, done, sent;
+    uint64_t piece, sequence;
+    int64_t result;
+    uint32_t mask, slot, count, frame;
+    int port;
+    bool has;    /* this lane calls */
+    bool more;   /* and has more to send */
+    bool shared; /* its memory is the host's too */
+    bool offset; /* the request's argument is an offset, and each piece has its own */
+    bool whole;  /* a write of several pieces is made at once */
+    bool closed;
+    bool copied;        /* what is sent goes through the staging memory in any case */
+    bool nowait;        /* the result is -EAGAIN if no port is free */
+    bool begins, ends;  /* only the first half of the call, or only the second: an asynchronous one's */
+    const char *second; /* sent behind what is at `from`, of one lane's call */
+    uint32_t second_bytes;
+};
+
+/* A lane's by itself, or of the lanes of `mask`. */
+GROSR_DEVICE void grosr_exchange_init(struct grosr_exchange *x, struct grosr_sys sys, uint32_t mask, bool has,
+                                      struct grosr_request request, const void *from, void *to,
+                                      uint64_t bytes)
+{
+    x->sys = sys;
+    x->request = request;
+    x->from = (const unsigned char *)from;
+    x->to = (unsigned char *)to;
+    x->bytes = bytes;
+    x->done = x->sent = 0;
+    x->result = 0;
+    x->mask = mask;
+    x->frame = 0;
+    x->has = x->more = has;
+    x->shared = x->offset = x->whole = x->closed = x->copied = x->nowait = x->begins = x->ends = false;
+    x->second = NULL;
+    x->second_bytes = 0;
 }
 
 /* Whether memory is the host's shared memory, and where in it. */
@@ -256,84 +314,115 @@ GROSR_DEVICE uint64_t grosr_mailbox_piece(const struct grosr_mailbox *m, uint32_
     return m->staging_bytes / count & ~UINT32_C(63);
 }
 
-/* What a lane moves: from `from` to the host, or from the host to `to`. */
-struct grosr_transfer {
-    const unsigned char *from;
-    unsigned char *to;
-    uint64_t bytes;
-    bool offset; /* the request's argument is an offset, and each piece has its own */
-    bool whole;  /* a write of several pieces is made at once */
-};
+/* Claims a port. False: there is none, and the result says why. A collective of the group, some of whose
+ * lanes call. */
+GROSR_DEVICE bool grosr_exchange_open(struct grosr_exchange *x)
+{
+    const struct grosr_mailbox *m = x->sys.mailbox;
+    uint32_t callers = dev_mask_ballot(x->mask, x->has), leader = dev_ffs32(x->mask) - 1, at;
+    const void *memory = x->from ? (const void *)x->from : x->to;
+    uint64_t sequence = 0;
+    int port = 0;
+
+    x->slot = dev_popc32(callers & ((1u << dev_lane()) - 1));
+    x->count = dev_popc32(callers);
+    if (dev_lane() == leader)
+        port = grosr_port_claim(x->sys, !x->nowait, x->begins, &sequence);
+    x->port = (int)dev_mask_shfl64(x->mask, (uint64_t)(int64_t)port, leader);
+    x->sequence = dev_mask_shfl64(x->mask, sequence, leader);
+    if (x->port < 0) {
+        x->result = x->port;
+        return false;
+    }
+    x->piece = grosr_mailbox_piece(m, x->count);
+    x->request.at = (uint32_t)(x->slot * x->piece);
+    if (x->has && x->bytes && !x->copied && grosr_mailbox_shares(m, memory, x->bytes, &at)) {
+        x->shared = true;
+        x->piece = GROSR_RW_MAX;
+        x->request.flags |= GROSR_REQUEST_SHARED;
+        x->request.at = at;
+    }
+    return true;
+}
+
+GROSR_DEVICE unsigned char *grosr_exchange_staging(const struct grosr_exchange *x)
+{
+    return grosr_mailbox_staging(x->sys.mailbox, (uint32_t)x->port) + (x->shared ? 0 : x->request.at);
+}
+
+/* Sends the next piece. A collective of the group. */
+GROSR_DEVICE void grosr_exchange_send(struct grosr_exchange *x)
+{
+    uint64_t left = x->bytes - x->done, n = left < x->piece ? left : x->piece;
+
+    x->sequence++;
+    x->sent = n;
+    if (x->from || x->mask & (x->mask - 1))
+        grosr_group_copy(x->mask, grosr_exchange_staging(x), x->from ? x->from + x->done : NULL, NULL,
+                         x->more && x->from && !x->shared ? (uint32_t)n : 0);
+    if (x->second)
+        sys_copy_out(grosr_exchange_staging(x) + n, x->second, x->second_bytes, 0, 1);
+    struct grosr_request r = x->request;
+    r.call = x->more ? r.call : 0;
+    r.length = (uint32_t)n + x->second_bytes;
+    if (x->shared)
+        r.at += (uint32_t)x->done;
+    if (x->offset)
+        r.argument += x->done;
+    if (x->whole && !x->shared && x->bytes > x->piece)
+        r.flags |= (left > n ? GROSR_REQUEST_MORE : GROSR_REQUEST_LAST) | (x->done ? 0 : GROSR_REQUEST_FIRST);
+    grosr_packet_post(x->sys, x->mask, (uint32_t)x->port, x->sequence, x->has, x->slot, x->count, r, x->frame,
+                      true);
+}
+
+/* Waits for the replies to a piece, and copies what came with them. A collective of the group. */
+GROSR_DEVICE void grosr_exchange_receive(struct grosr_exchange *x)
+{
+    bool closed = false;
+    int64_t answer = grosr_packet_wait(x->sys.mailbox, x->mask, (uint32_t)x->port, x->sequence, x->has,
+                                       x->slot, true, &closed);
+    uint64_t moved = answer < 0 ? 0 : (uint64_t)answer < x->sent ? (uint64_t)answer : x->sent;
+
+    x->closed = closed;
+    if (dev_lane() == dev_ffs32(x->mask) - 1)
+        grosr_packet_resumed(x->sys.mailbox, (uint32_t)x->port, x->sequence);
+    if (x->to || x->mask & (x->mask - 1))
+        grosr_group_copy(x->mask, grosr_exchange_staging(x), NULL, x->to ? x->to + x->done : NULL,
+                         x->more && x->to && !x->shared ? (uint32_t)moved : 0);
+    if (!x->more)
+        return;
+    if (x->whole || answer < 0) { /* of a write that is whole, the last piece's answer counts */
+        x->result = answer < 0 && x->done && !x->whole ? (int64_t)x->done : answer;
+        x->done += x->sent;
+        x->more = x->whole && !x->shared && x->done < x->bytes && answer == (int64_t)x->sent;
+    } else {
+        x->done += moved;
+        x->result = (int64_t)x->done;
+        x->more = x->offset && moved == x->sent && x->done < x->bytes;
+    }
+}
 
 /*
- * A call with data, in as many packets as it needs, of the lanes of a group whose `has` is set. The result is
- * the number of bytes that were moved, or what the host answered to the first piece. A collective of the
- * group.
+ * The whole call, in as many packets as it needs, or one of its halves. The result is the number of bytes
+ * that were moved, or what the host answered to the first piece. A collective of the group.
  */
-GROSR_DEVICE_COLD int64_t grosr_call_data(struct grosr_sys sys, uint32_t mask, bool has,
-                                          struct grosr_request request, struct grosr_transfer t)
+GROSR_DEVICE_COLD int64_t grosr_exchange_run(struct grosr_exchange *x)
 {
-    const struct grosr_mailbox *m = sys.mailbox;
-    uint32_t callers = dev_mask_ballot(mask, has), leader = dev_ffs32(mask) - 1, at;
-    uint32_t slot = dev_popc32(callers & ((1u << dev_lane()) - 1)), count = dev_popc32(callers);
-    uint64_t sequence = 0, done = 0, piece;
-    int64_t result = 0;
-    int port = 0;
-    bool closed = false, more = has;
-
-    if (!callers)
-        return 0;
-    if (dev_lane() == leader)
-        port = grosr_port_claim(sys, true, &sequence);
-    port = (int)dev_mask_shfl64(mask, (uint64_t)(int64_t)port, leader);
-    sequence = dev_mask_shfl64(mask, sequence, leader);
-    if (port < 0)
-        return port;
-    piece = grosr_mailbox_piece(m, count);
-    unsigned char *staging = grosr_mailbox_staging(m, (uint32_t)port) + slot * piece;
-    bool shared = has && t.bytes && grosr_mailbox_shares(m, t.from ? t.from : t.to, t.bytes, &at);
-    if (shared) {
-        piece = GROSR_RW_MAX;
-        request.flags |= GROSR_REQUEST_SHARED;
-        request.at = at;
-    } else {
-        request.at = (uint32_t)(slot * piece);
-    }
+    if (!dev_mask_ballot(x->mask, x->has) || (!x->ends && !grosr_exchange_open(x)))
+        return x->result;
     do {
-        uint64_t left = t.bytes - done, n = left < piece ? left : piece;
-        struct grosr_request r = request;
-        sequence++;
-        r.call = more ? r.call : 0;
-        r.length = (uint32_t)n;
-        r.at += shared ? (uint32_t)done : 0;
-        r.argument += t.offset ? done : 0;
-        if (t.whole && !shared && t.bytes > piece)
-            r.flags |=
-                (left > n ? GROSR_REQUEST_MORE : GROSR_REQUEST_LAST) | (done ? 0 : GROSR_REQUEST_FIRST);
-        grosr_group_copy(mask, staging, t.from ? t.from + done : NULL, NULL,
-                         more && t.from && !shared ? n : 0);
-        grosr_packet_post(sys, mask, (uint32_t)port, sequence, has, slot, count, r, 0, true);
-        int64_t answer = grosr_packet_wait(m, mask, (uint32_t)port, sequence, has, slot, true, &closed);
-        if (dev_lane() == leader)
-            grosr_packet_resumed(m, (uint32_t)port, sequence);
-        uint64_t moved = more && answer > 0 ? (uint64_t)answer < n ? (uint64_t)answer : n : 0;
-        grosr_group_copy(mask, staging, NULL, t.to ? t.to + done : NULL, t.to && !shared ? moved : 0);
-        bool collected = r.flags & GROSR_REQUEST_MORE;
-        if (more && (t.whole || answer < 0)) { /* of a write that is whole, the last piece's answer counts */
-            result = answer < 0 && done && !t.whole ? (int64_t)done : answer;
-            done += n;
-            more = collected && answer == (int64_t)n;
-        } else if (more) {
-            done += moved;
-            result = (int64_t)done;
-            more = t.offset && moved == n && done < t.bytes;
-        }
-        if (dev_mask_ballot(mask, closed))
-            return result;
-    } while (dev_mask_ballot(mask, more));
-    if (dev_lane() == leader)
-        grosr_port_free(m, (uint32_t)port, sequence, true);
-    return result;
+        if (!x->ends)
+            grosr_exchange_send(x);
+        if (x->begins)
+            return 0;
+        grosr_exchange_receive(x);
+        /* A port that is not answered is never used again: the host might still write to it. */
+        if (dev_mask_ballot(x->mask, x->closed))
+            return x->result;
+    } while (dev_mask_ballot(x->mask, x->more));
+    if (dev_lane() == dev_ffs32(x->mask) - 1)
+        grosr_port_free(x->sys.mailbox, (uint32_t)x->port, x->sequence, true);
+    return x->result;
 }
 
 /* ---- asynchronous calls: one lane's ---- */
@@ -346,25 +435,15 @@ typedef uint64_t grosr_pending;
 GROSR_DEVICE_COLD int grosr_call_post(struct grosr_sys sys, struct grosr_request request, const void *from,
                                       uint32_t frame, uint32_t flags, grosr_pending *call)
 {
-    const struct grosr_mailbox *m = sys.mailbox;
-    uint32_t mask = 1u << dev_lane(), at;
-    uint64_t sequence;
-    int port = grosr_port_claim(sys, !(flags & GROSR_CALL_NOWAIT), &sequence);
+    struct grosr_exchange x;
 
-    if (port < 0)
-        return port;
-    sequence++;
-    if (request.length > m->staging_bytes)
-        request.length = m->staging_bytes;
-    if (from && grosr_mailbox_shares(m, from, request.length, &at)) {
-        request.flags |= GROSR_REQUEST_SHARED;
-        request.at = at;
-    } else if (from) {
-        sys_copy_out(grosr_mailbox_staging(m, (uint32_t)port), from, request.length, 0, 1);
-    }
-    *call = sequence << 12 | (uint32_t)port;
-    grosr_packet_post(sys, mask, (uint32_t)port, sequence, true, 0, 1, request, frame, true);
-    return 0;
+    grosr_exchange_init(&x, sys, 1u << dev_lane(), true, request, from, NULL, request.length);
+    x.frame = frame;
+    x.begins = true;
+    x.nowait = flags & GROSR_CALL_NOWAIT;
+    int err = (int)grosr_exchange_run(&x);
+    *call = x.sequence << 12 | (uint32_t)x.port;
+    return err;
 }
 
 /* Begins a call; `from`: what a write takes its request's length of bytes from, which is in use until this
@@ -387,23 +466,19 @@ GROSR_DEVICE bool grosr_call_done(struct grosr_sys sys, grosr_pending call)
 /* Waits for a call, copies what it read to `to`, at most `bytes` bytes, and ends it: its result. Once. */
 GROSR_DEVICE_COLD int64_t grosr_call_end(struct grosr_sys sys, grosr_pending call, void *to, uint64_t bytes)
 {
-    const struct grosr_mailbox *m = sys.mailbox;
-    uint32_t port = (uint32_t)call & 0xfffu, mask = 1u << dev_lane();
-    uint64_t sequence = call >> 12;
-    bool closed = false;
-    int64_t result;
+    struct grosr_exchange x;
 
-    if (port >= m->ports)
+    if (((uint32_t)call & 0xfffu) >= sys.mailbox->ports)
         return -EINVAL;
-    result = grosr_packet_wait(m, mask, port, sequence, true, 0, true, &closed);
-    if (closed)
-        return result;
-    grosr_packet_resumed(m, port, sequence);
-    if (to && result > 0)
-        sys_copy_in(to, grosr_mailbox_staging(m, port), (uint64_t)result < bytes ? (uint64_t)result : bytes,
-                    0, 1);
-    grosr_port_free(m, port, sequence, true);
-    return result;
+    grosr_exchange_init(&x, sys, 1u << dev_lane(), true, grosr_request_of(sys, GROSR_SYS_NOOP, 0, 0), NULL,
+                        to, bytes);
+    x.ends = true;
+    x.port = (int)((uint32_t)call & 0xfffu);
+    x.sequence = call >> 12;
+    x.slot = 0;
+    x.sent = bytes;
+    x.whole = !to; /* the answer is that of a write, or no count */
+    return grosr_exchange_run(&x);
 }
 
 /* ---- requests, for asynchronous calls ---- */
@@ -455,45 +530,34 @@ GROSR_DEVICE struct grosr_request grosr_request_noop(struct grosr_sys sys)
 
 /* ---- the calls ---- */
 
-/* A path, and what follows it, of one lane by itself: paths are long, and files are opened seldom. */
+/* The length of a path with its NUL, or 0: it is too long. */
+GROSR_DEVICE uint32_t grosr_path_length(const char *path)
+{
+    for (uint32_t n = 0; n < GROSR_PATH_BYTES; n++)
+        if (!path[n])
+            return n + 1;
+    return 0;
+}
+
+/* A path, or two, of one lane by itself: paths are long, and files are opened seldom. */
 GROSR_DEVICE_COLD int64_t grosr_call_path(struct grosr_sys sys, struct grosr_request request,
                                           const char *path, const char *second)
 {
-    const struct grosr_mailbox *m = sys.mailbox;
-    uint32_t lengths[2] = {0, 0}, mask = 1u << dev_lane();
-    const char *paths[2];
-    uint64_t sequence;
-    bool closed = false;
-    int64_t result;
+    uint32_t first = grosr_path_length(path), more = second ? grosr_path_length(second) : 0;
+    struct grosr_exchange x;
 
-    paths[0] = path;
-    paths[1] = second;
-    for (uint32_t i = 0; i < 2 && paths[i]; i++) {
-        while (paths[i][lengths[i]] && lengths[i] < GROSR_PATH_BYTES)
-            lengths[i]++;
-        if (lengths[i]++ == GROSR_PATH_BYTES)
-            return -ENAMETOOLONG;
-    }
-    int port = grosr_port_claim(sys, true, &sequence);
-    if (port < 0)
-        return port;
-    sequence++;
-    unsigned char *staging = grosr_mailbox_staging(m, (uint32_t)port);
-    sys_copy_out(staging, path, lengths[0], 0, 1);
-    if (second)
-        sys_copy_out(staging + lengths[0], second, lengths[1], 0, 1);
-    request.length = lengths[0] + lengths[1];
-    grosr_packet_post(sys, mask, (uint32_t)port, sequence, true, 0, 1, request, 0, true);
-    result = grosr_packet_wait(m, mask, (uint32_t)port, sequence, true, 0, false, &closed);
-    if (!closed) {
-        grosr_packet_resumed(m, (uint32_t)port, sequence);
-        grosr_port_free(m, (uint32_t)port, sequence, true);
-    }
-    return result;
+    if (!first || (second && !more))
+        return -ENAMETOOLONG;
+    grosr_exchange_init(&x, sys, 1u << dev_lane(), true, request, path, NULL, first);
+    x.whole = x.copied = true; /* the answer is no count */
+    x.second = second;
+    x.second_bytes = more;
+    return grosr_exchange_run(&x);
 }
 
 /* `directory`: a handle, or GROSR_ROOT. */
-GROSR_DEVICE int grosr_openat(struct grosr_sys sys, int directory, const char *path, int flags, uint32_t mode)
+GROSR_DEVICE_COLD int grosr_openat(struct grosr_sys sys, int directory, const char *path, int flags,
+                                   uint32_t mode)
 {
     return (int)grosr_call_path(
         sys, grosr_request_of(sys, GROSR_SYS_OPENAT, directory, (uint64_t)mode << 32 | (uint32_t)flags), path,
@@ -521,7 +585,7 @@ GROSR_DEVICE int grosr_mkdir(struct grosr_sys sys, const char *path, uint32_t mo
     return (int)grosr_call_path(sys, grosr_request_of(sys, GROSR_SYS_MKDIR, GROSR_ROOT, mode), path, NULL);
 }
 
-GROSR_DEVICE int grosr_rename(struct grosr_sys sys, const char *from, const char *to)
+GROSR_DEVICE_COLD int grosr_rename(struct grosr_sys sys, const char *from, const char *to)
 {
     return (int)grosr_call_path(sys, grosr_request_of(sys, GROSR_SYS_RENAME, GROSR_ROOT, 0), from, to);
 }
@@ -538,23 +602,30 @@ GROSR_DEVICE int grosr_sys_close(struct grosr_sys sys, int handle)
     return (int)grosr_call_plain(sys, dev_mask(), true, grosr_request_of(sys, GROSR_SYS_CLOSE, handle, 0));
 }
 
-GROSR_DEVICE int64_t grosr_pread_group(struct grosr_sys sys, uint32_t mask, bool has, int handle, void *to,
-                                       uint64_t bytes, int64_t offset)
+/* A read of the lanes of a group whose `has` is set: lanes that do not call help to copy. A collective of the
+ * group, which may be the warp, GROSR_MASK_WARP, where all its lanes meet. */
+GROSR_DEVICE_COLD int64_t grosr_pread_group(struct grosr_sys sys, uint32_t mask, bool has, int handle,
+                                            void *to, uint64_t bytes, int64_t offset)
 {
-    struct grosr_transfer t = {NULL, (unsigned char *)to, bytes, true, false};
-    return grosr_call_data(sys, mask, has, grosr_request_of(sys, GROSR_SYS_PREAD, handle, (uint64_t)offset),
-                           t);
+    struct grosr_exchange x;
+
+    grosr_exchange_init(&x, sys, mask, has, grosr_request_of(sys, GROSR_SYS_PREAD, handle, (uint64_t)offset),
+                        NULL, to, bytes);
+    x.offset = true;
+    return grosr_exchange_run(&x);
 }
 
-GROSR_DEVICE int64_t grosr_pwrite_group(struct grosr_sys sys, uint32_t mask, bool has, int handle,
-                                        const void *from, uint64_t bytes, int64_t offset)
+GROSR_DEVICE_COLD int64_t grosr_pwrite_group(struct grosr_sys sys, uint32_t mask, bool has, int handle,
+                                             const void *from, uint64_t bytes, int64_t offset)
 {
-    struct grosr_transfer t = {(const unsigned char *)from, NULL, bytes, true, false};
+    struct grosr_exchange x;
+
+    grosr_exchange_init(&x, sys, mask, has, grosr_request_of(sys, GROSR_SYS_PWRITE, handle, (uint64_t)offset),
+                        from, NULL, bytes);
     /* Where the file is opened for appending, Linux appends, whatever the offset. */
-    t.whole = handle >= 0 && (handle & GROSR_HANDLE_APPEND);
-    t.offset = !t.whole;
-    return grosr_call_data(sys, mask, has, grosr_request_of(sys, GROSR_SYS_PWRITE, handle, (uint64_t)offset),
-                           t);
+    x.whole = handle >= 0 && (handle & GROSR_HANDLE_APPEND);
+    x.offset = !x.whole;
+    return grosr_exchange_run(&x);
 }
 
 GROSR_DEVICE int64_t grosr_pread(struct grosr_sys sys, int handle, void *to, uint64_t bytes, int64_t offset)
@@ -568,45 +639,42 @@ GROSR_DEVICE int64_t grosr_pwrite(struct grosr_sys sys, int handle, const void *
     return grosr_pwrite_group(sys, dev_mask(), true, handle, from, bytes, offset);
 }
 
-GROSR_DEVICE int64_t grosr_write(struct grosr_sys sys, int handle, const void *from, uint64_t bytes)
+/* The other calls with data: one packet, but for a write. */
+GROSR_DEVICE_COLD int64_t grosr_call_data(struct grosr_sys sys, uint32_t mask, enum grosr_syscall call,
+                                          int handle, const void *from, void *to, uint64_t bytes)
 {
-    struct grosr_transfer t = {(const unsigned char *)from, NULL, bytes, false, true};
-    return grosr_call_data(sys, dev_mask(), true, grosr_request_of(sys, GROSR_SYS_WRITE, handle, 0), t);
+    struct grosr_exchange x;
+
+    grosr_exchange_init(&x, sys, mask, true, grosr_request_of(sys, call, handle, 0), from, to, bytes);
+    x.whole = from != NULL;
+    return grosr_exchange_run(&x);
 }
 
-/* A long read takes its bytes' place in the file first, so that what others read meanwhile is not among
- * them. */
-GROSR_DEVICE_COLD int64_t grosr_read_long(struct grosr_sys sys, uint32_t mask, bool has, int handle, void *to,
-                                          uint64_t bytes)
+GROSR_DEVICE int64_t grosr_write(struct grosr_sys sys, int handle, const void *from, uint64_t bytes)
 {
-    int64_t at = grosr_call_plain(sys, mask, has, grosr_request_of(sys, GROSR_SYS_ADVANCE, handle, bytes));
-    struct grosr_transfer t = {NULL, (unsigned char *)to, bytes, true, false};
-    struct grosr_request r = grosr_request_of(sys, GROSR_SYS_PREAD, handle, (uint64_t)at);
+    return grosr_call_data(sys, dev_mask(), GROSR_SYS_WRITE, handle, from, NULL, bytes);
+}
 
-    if (at == -ESPIPE) { /* which has no places: what is there */
-        t.offset = false;
-        r.call = GROSR_SYS_READ;
-        r.argument = 0;
-    }
-    int64_t n = grosr_call_data(sys, mask, has && (at >= 0 || at == -ESPIPE), r, t);
-    return at < 0 && at != -ESPIPE ? at : n;
+/* Takes the bytes' place in the file first, so that what others read meanwhile is not among them. One lane.
+ */
+GROSR_DEVICE_COLD int64_t grosr_read_long(struct grosr_sys sys, int handle, void *to, uint64_t bytes)
+{
+    uint32_t mask = 1u << dev_lane();
+    int64_t at = grosr_call_plain(sys, mask, true, grosr_request_of(sys, GROSR_SYS_ADVANCE, handle, bytes));
+
+    if (at == -ESPIPE) /* which has no places: what is there */
+        return grosr_call_data(sys, mask, GROSR_SYS_READ, handle, NULL, to, bytes);
+    return at < 0 ? at : grosr_pread_group(sys, mask, true, handle, to, bytes, at);
 }
 
 GROSR_DEVICE int64_t grosr_read(struct grosr_sys sys, int handle, void *to, uint64_t bytes)
 {
-    uint32_t mask = dev_mask();
-    struct grosr_transfer t = {NULL, (unsigned char *)to, bytes, false, false};
-    bool is_long = sys.mailbox->ports && bytes > grosr_mailbox_piece(sys.mailbox, GROSR_PACKET_MAX);
     uint32_t at;
 
-    is_long = is_long && !grosr_mailbox_shares(sys.mailbox, to, bytes, &at);
-    if (dev_mask_ballot(mask, is_long)) {
-        int64_t n = grosr_read_long(sys, mask, is_long, handle, to, bytes);
-        if (is_long)
-            return n;
-        mask = dev_mask();
-    }
-    return grosr_call_data(sys, mask, true, grosr_request_of(sys, GROSR_SYS_READ, handle, 0), t);
+    if (sys.mailbox->ports && bytes > grosr_mailbox_piece(sys.mailbox, GROSR_PACKET_MAX) &&
+        !grosr_mailbox_shares(sys.mailbox, to, bytes, &at))
+        return grosr_read_long(sys, handle, to, bytes);
+    return grosr_call_data(sys, dev_mask(), GROSR_SYS_READ, handle, NULL, to, bytes);
 }
 
 GROSR_DEVICE int64_t grosr_lseek(struct grosr_sys sys, int handle, int64_t offset, int whence)
@@ -618,8 +686,7 @@ GROSR_DEVICE int64_t grosr_lseek(struct grosr_sys sys, int handle, int64_t offse
 
 GROSR_DEVICE int grosr_fstat(struct grosr_sys sys, int handle, struct grosr_stat *stat)
 {
-    struct grosr_transfer t = {NULL, (unsigned char *)stat, sizeof(*stat), false, false};
-    int64_t n = grosr_call_data(sys, dev_mask(), true, grosr_request_of(sys, GROSR_SYS_FSTAT, handle, 0), t);
+    int64_t n = grosr_call_data(sys, dev_mask(), GROSR_SYS_FSTAT, handle, NULL, stat, sizeof(*stat));
     return n < 0 ? (int)n : 0;
 }
 
@@ -637,9 +704,7 @@ GROSR_DEVICE int grosr_fsync(struct grosr_sys sys, int handle)
 /* The next entry of a directory, "." and ".." too: 1; 0 at its end. */
 GROSR_DEVICE int grosr_readdir(struct grosr_sys sys, int handle, struct grosr_dirent *entry)
 {
-    struct grosr_transfer t = {NULL, (unsigned char *)entry, sizeof(*entry), false, false};
-    int64_t n =
-        grosr_call_data(sys, dev_mask(), true, grosr_request_of(sys, GROSR_SYS_READDIR, handle, 0), t);
+    int64_t n = grosr_call_data(sys, dev_mask(), GROSR_SYS_READDIR, handle, NULL, entry, sizeof(*entry));
     return n < 0 ? (int)n : n > 0;
 }
 

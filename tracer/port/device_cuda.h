@@ -399,52 +399,86 @@ GROSR_DEVICE void dev_mask_sync(uint32_t mask)
 /* Loads across PCIe that are under way at once, for each lane. */
 #define GROSR_COPY_DEPTH 4u
 
-GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint64_t bytes, uint32_t part, uint32_t parts)
+/* In units of 16 bytes. These are functions that take few registers, since what calls them has few left. */
+GROSR_DEVICE void dev_copy_units_out(sys128 *at, const unsigned char *from, uint32_t units,
+                                          uint32_t step)
 {
-    const unsigned char *f = (const unsigned char *)from;
-    uint64_t units = ((uintptr_t)at & 15) == 0 ? bytes / 16 : 0;
+    bool aligned = ((uintptr_t)from & 15) == 0;
 
-    if (((uintptr_t)f & 15) == 0) {
-        for (uint64_t i = part; i < units; i += parts) {
-            ulonglong2 x = ((const ulonglong2 *)(const void *)f)[i];
-            sys_store_pair_relaxed((sys128 *)at + i, x.x, x.y);
-        }
-    } else {
-        for (uint64_t i = part; i < units; i += parts) {
-            uint64_t x[2];
-            memcpy(x, f + i * 16, sizeof(x));
-            sys_store_pair_relaxed((sys128 *)at + i, x[0], x[1]);
+    for (uint32_t i = 0; i < units; i += step) {
+        uint64_t x[2];
+        if (aligned)
+            *(ulonglong2 *)x = *(const ulonglong2 *)(const void *)(from + (uint64_t)i * 16);
+        else
+            memcpy(x, from + (uint64_t)i * 16, sizeof(x));
+        sys_store_pair_relaxed(at + i, x[0], x[1]);
+    }
+}
+
+/* To memory that is not aligned to 16. */
+GROSR_DEVICE void dev_copy_units_apart(unsigned char *to, const sys128 *at, uint32_t units,
+                                            uint32_t step)
+{
+    for (uint32_t i = 0; i < units; i += step) {
+        struct grosr_pair x = sys_load_pair_relaxed(at + i);
+#pragma unroll 1
+        for (uint32_t k = 0; k < 8; k++) {
+            to[(uint64_t)i * 16 + k] = (unsigned char)(x.lo >> 8 * k);
+            to[(uint64_t)i * 16 + 8 + k] = (unsigned char)(x.hi >> 8 * k);
         }
     }
-    for (uint64_t i = units * 16 + part; i < bytes; i += parts)
+}
+
+GROSR_DEVICE void dev_copy_units_in(ulonglong2 *to, const sys128 *at, uint32_t units, uint32_t step)
+{
+    uint32_t i = 0;
+
+#pragma unroll 1
+    for (; i + (GROSR_COPY_DEPTH - 1) * step < units; i += GROSR_COPY_DEPTH * step) {
+        struct grosr_pair x[GROSR_COPY_DEPTH];
+#pragma unroll
+        for (uint32_t k = 0; k < GROSR_COPY_DEPTH; k++)
+            x[k] = sys_load_pair_relaxed(at + i + k * step);
+#pragma unroll
+        for (uint32_t k = 0; k < GROSR_COPY_DEPTH; k++)
+            to[i + k * step] = make_ulonglong2(x[k].lo, x[k].hi);
+    }
+#pragma unroll 1
+    for (; i < units; i += step) {
+        struct grosr_pair x = sys_load_pair_relaxed(at + i);
+        to[i] = make_ulonglong2(x.lo, x.hi);
+    }
+}
+
+/* What of `units` units a part has from its first one on. */
+GROSR_DEVICE uint32_t dev_copy_left(uint32_t units, uint32_t part)
+{
+    return units > part ? units - part : 0;
+}
+
+GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint32_t bytes, uint32_t part, uint32_t parts)
+{
+    const unsigned char *f = (const unsigned char *)from;
+    uint32_t units = ((uintptr_t)at & 15) == 0 ? bytes / 16 : 0;
+
+    dev_copy_units_out((sys128 *)at + part, f + (uint64_t)part * 16, dev_copy_left(units, part), parts);
+    for (uint32_t i = units * 16 + part; i < bytes; i += parts)
         asm volatile("st.relaxed.sys.global.u8 [%0], %1;" ::"l"((unsigned char *)at + i), "r"((uint32_t)f[i])
                      : "memory");
 }
 
-GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint64_t bytes, uint32_t part, uint32_t parts)
+GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint32_t bytes, uint32_t part, uint32_t parts)
 {
     unsigned char *t = (unsigned char *)to;
-    uint64_t units = ((uintptr_t)at & 15) == 0 ? bytes / 16 : 0;
-    bool aligned = ((uintptr_t)t & 15) == 0;
+    uint32_t units = ((uintptr_t)at & 15) == 0 ? bytes / 16 : 0;
 
-    for (uint64_t i = part; i < units; i += (uint64_t)GROSR_COPY_DEPTH * parts) {
-        struct grosr_pair x[GROSR_COPY_DEPTH];
-#pragma unroll
-        for (uint32_t k = 0; k < GROSR_COPY_DEPTH; k++)
-            if (i + (uint64_t)k * parts < units)
-                x[k] = sys_load_pair_relaxed((const sys128 *)at + i + (uint64_t)k * parts);
-#pragma unroll
-        for (uint32_t k = 0; k < GROSR_COPY_DEPTH; k++) {
-            unsigned char *here = t + (i + (uint64_t)k * parts) * 16;
-            if (i + (uint64_t)k * parts >= units)
-                continue;
-            if (aligned)
-                *(ulonglong2 *)(void *)here = make_ulonglong2(x[k].lo, x[k].hi);
-            else
-                memcpy(here, &x[k], 16);
-        }
-    }
-    for (uint64_t i = units * 16 + part; i < bytes; i += parts) {
+    if (((uintptr_t)t & 15) == 0)
+        dev_copy_units_in((ulonglong2 *)(void *)t + part, (const sys128 *)at + part,
+                          dev_copy_left(units, part), parts);
+    else
+        dev_copy_units_apart(t + (uint64_t)part * 16, (const sys128 *)at + part, dev_copy_left(units, part),
+                             parts);
+    for (uint32_t i = units * 16 + part; i < bytes; i += parts) {
         uint32_t x;
         asm volatile("ld.relaxed.sys.global.u8 %0, [%1];"
                      : "=r"(x)

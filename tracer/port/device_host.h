@@ -414,12 +414,12 @@ GROSR_DEVICE void dev_copy_part(void *to, const void *from, uint64_t bytes, uint
            part + 1 == parts ? bytes - first : each);
 }
 
-GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint64_t bytes, uint32_t part, uint32_t parts)
+GROSR_DEVICE void sys_copy_out(void *at, const void *from, uint32_t bytes, uint32_t part, uint32_t parts)
 {
     dev_copy_part(at, from, bytes, part, parts);
 }
 
-GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint64_t bytes, uint32_t part, uint32_t parts)
+GROSR_DEVICE void sys_copy_in(void *to, const void *at, uint32_t bytes, uint32_t part, uint32_t parts)
 {
     dev_copy_part(to, at, bytes, part, parts);
 }
