@@ -48,7 +48,10 @@
     TASK(34, CALL_END, call_end, WRITES, "what `call_then` continues as")                                   \
     TASK(35, CHECKSUM, checksum, WARP, "the checksum of chunk a of the file at b")                          \
     TASK(36, CALLS, calls, WARP, "makes the system calls of the loop at b, one after the other")            \
-    TASK(37, CALLS_WARP, calls_warp, WARP, "the same in each lane")
+    TASK(37, CALLS_WARP, calls_warp, WARP, "the same in each lane")                                         \
+    TASK(38, ECHO, echo, WRITES,                                                                            \
+         "asks the host, with a bare word, and waits for its answer, again and again")                      \
+    TASK(39, RPC, rpc, WRITES, "the same with a packet of 64 bytes, as LLVM's libc does")
 
 /* Those that use the heap, for the workload churn: of a program of their own, with the ones above. */
 #define GROSR_BUILT_IN_HEAP_TASKS(TASK)                                                                 \

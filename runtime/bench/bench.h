@@ -30,6 +30,7 @@ enum grosr_bench_unit {
     GROSR_BENCH_EVENT_COST, /* ns that a step takes longer with a trace event */
     GROSR_BENCH_SHARE,      /* of events, or of memory; from 0 to 1 */
     GROSR_BENCH_RATIO,      /* of two numbers of bytes */
+    GROSR_BENCH_BANDWIDTH,  /* bytes a second */
     GROSR_BENCH_UNITS,
 };
 
@@ -47,6 +48,8 @@ enum grosr_bench_axis {
     GROSR_BENCH_THREADS,
     GROSR_BENCH_SIZE,   /* of a block of memory, bytes */
     GROSR_BENCH_CYCLES, /* rounds in which blocks were freed and others allocated */
+    GROSR_BENCH_PORTS,  /* of system calls */
+    GROSR_BENCH_PROXIES,
     GROSR_BENCH_AXES,
 };
 
@@ -258,6 +261,9 @@ int grosr_bench_event_cost(const struct grosr_bench_options *options, struct gro
 
 /* GROSR's heap beside the device's own malloc (bench_alloc.c). */
 int grosr_bench_alloc(const struct grosr_bench_options *options, struct grosr_bench_report *report);
+
+/* System calls of tasks (bench_syscall.c): latencies, rates, bandwidths. */
+int grosr_bench_syscall(const struct grosr_bench_options *options, struct grosr_bench_report *report);
 
 /* What an idle persistent kernel costs (bench_idle.c). */
 int grosr_bench_idle(const struct grosr_bench_options *options, struct grosr_bench_report *report);

@@ -21,6 +21,7 @@ const char *const grosr_bench_unit_name[GROSR_BENCH_UNITS] = {
     [GROSR_BENCH_EVENT_COST] = "ns/event",
     [GROSR_BENCH_SHARE] = "share",
     [GROSR_BENCH_RATIO] = "B/B",
+    [GROSR_BENCH_BANDWIDTH] = "B/s",
 };
 
 const char *const grosr_bench_unit_key[GROSR_BENCH_UNITS] = {
@@ -35,12 +36,14 @@ const char *const grosr_bench_unit_key[GROSR_BENCH_UNITS] = {
     [GROSR_BENCH_EVENT_COST] = "ns_per_event",
     [GROSR_BENCH_SHARE] = "share",
     [GROSR_BENCH_RATIO] = "bytes_per_byte",
+    [GROSR_BENCH_BANDWIDTH] = "bytes_per_s",
 };
 
 const char *const grosr_bench_axis_name[GROSR_BENCH_AXES] = {
     [GROSR_BENCH_TASKS] = "tasks",     [GROSR_BENCH_SMS] = "sms",       [GROSR_BENCH_PRODUCERS] = "producers",
     [GROSR_BENCH_WORKERS] = "workers", [GROSR_BENCH_WARPS] = "warps",   [GROSR_BENCH_THREADS] = "threads",
-    [GROSR_BENCH_SIZE] = "bytes",      [GROSR_BENCH_CYCLES] = "rounds",
+    [GROSR_BENCH_SIZE] = "bytes",      [GROSR_BENCH_CYCLES] = "rounds", [GROSR_BENCH_PORTS] = "ports",
+    [GROSR_BENCH_PROXIES] = "proxies",
 };
 
 const double grosr_bench_percentile[GROSR_BENCH_PERCENTILES] = {1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9};

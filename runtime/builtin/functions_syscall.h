@@ -324,4 +324,48 @@ GROSR_WARP_TASK(calls_warp)
     return 0;
 }
 
+/* What calls are compared with: a word to and fro, and a packet of 64 bytes that has the port to itself,
+ * whose owner is told by two words that each side inverts (LLVM's libc, shared/rpc.h). The host answers
+ * (bench_syscall.c). */
+struct grosr_echo {
+    alignas(128) sys32 out; /* written by the task */
+    alignas(128) sys32 in;  /* written by the host */
+    alignas(128) uint64_t count;
+    uint64_t times;  /* dev64[count], or 0 */
+    uint64_t buffer; /* 64 bytes, for rpc */
+    alignas(128) unsigned char packet[64];
+};
+
+GROSR_DEVICE_COLD void grosr_echo_run(struct grosr_echo *e, bool packets)
+{
+    for (uint32_t i = 1; i <= e->count; i++) {
+        uint64_t start = dev_clock_ns();
+        uint32_t step = 0;
+        if (packets) {
+            sys_copy_out(e->packet, (const void *)(uintptr_t)e->buffer, sizeof(e->packet), 0, 1);
+            sys_store_release(&e->out, i); /* pairs with the load in answer() */
+        } else {
+            sys_store_relaxed(&e->out, i);
+        }
+        while (sys_load_relaxed(&e->in) != i)
+            dev_poll_pause(&step);
+        if (packets && sys_load_acquire(&e->in) == i) /* pairs with the store in answer() */
+            sys_copy_in((void *)(uintptr_t)e->buffer, e->packet, sizeof(e->packet), 0, 1);
+        if (e->times)
+            dev_store_relaxed((dev64 *)(uintptr_t)e->times + i - 1, dev_clock_ns() - start);
+    }
+}
+
+GROSR_TASK(echo)
+{
+    grosr_echo_run((struct grosr_echo *)(uintptr_t)task->b, false);
+    return 0;
+}
+
+GROSR_TASK(rpc)
+{
+    grosr_echo_run((struct grosr_echo *)(uintptr_t)task->b, true);
+    return 0;
+}
+
 #endif

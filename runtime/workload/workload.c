@@ -5,6 +5,7 @@
 
 #include "../builtin/built_in.h"
 #include "../builtin/functions.h"
+#include "../builtin/functions_syscall.h"
 
 const struct grosr_workload grosr_workloads[] = {
     {.name = "arith",
@@ -23,5 +24,11 @@ const struct grosr_workload grosr_workloads[] = {
      .device_bytes = (GROSR_CHURN_PLACES + 1) * sizeof(uint64_t),
      .program = grosr_built_in_services,
      .run = grosr_run_churn},
+    {.name = "read",
+     .description = "Experiment 1: tasks read a file through system calls, every chunk's checksum checked",
+     .shared_bytes = 128 + sizeof(struct grosr_call_record),
+     .worker_bytes = GROSR_READ_CHUNK,
+     .syscalls = true,
+     .run = grosr_run_read},
     {.name = NULL},
 };

@@ -12,6 +12,7 @@ struct grosr_workload_options {
     uint64_t tasks;                    /* to run in all, spawned ones too */
     double seconds;                    /* repeat for so long; 0: once */
     const volatile sig_atomic_t *stop; /* nonzero: give up */
+    const char *file;                  /* for `read`; NULL: one that it makes */
 };
 
 /*
@@ -32,6 +33,8 @@ struct grosr_workload {
     const char *description; /* one line */
     size_t shared_bytes;     /* the runtime's options that it needs */
     size_t device_bytes;
+    size_t worker_bytes;                          /* more device memory, for each worker there can be */
+    bool syscalls;                                /* it makes system calls: below grosr_read_root() */
     const struct grosr_program *(*program)(void); /* NULL: the built-in one */
 
     /* 0 when it ran to its end, right or wrong; -ECANCELED: stopped; or the runtime's error. */
@@ -98,6 +101,12 @@ int grosr_run_pipeline(grosr *runtime, const struct grosr_workload_options *opti
 
 int grosr_run_churn(grosr *runtime, const struct grosr_workload_options *options,
                     struct grosr_workload_result *result);
+
+int grosr_run_read(grosr *runtime, const struct grosr_workload_options *options,
+                   struct grosr_workload_result *result);
+
+/* The root directory of the workload `read`'s system calls: where its file is, or will be. Returns `root`. */
+const char *grosr_read_root(const char *file, char *root, size_t size);
 
 #define GROSR_PIPELINES_UNDER_WAY 128u
 #define GROSR_CHURN_PLACES        (1u << 16)

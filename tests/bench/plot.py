@@ -43,10 +43,11 @@ ECDF_SAMPLES = 20  # fewer make no distribution
 MIN_RANGE = 6  # of a sweep's logarithmic axis
 
 AXIS_LABEL = {"tasks": "tasks", "sms": "SMs", "workers": "workers (threads)", "producers": "producer threads",
-              "threads": "threads", "bytes": "bytes of a block", "rounds": "rounds"}
+              "threads": "threads", "bytes": "bytes of a block", "rounds": "rounds",
+              "ports": "ports of system calls", "proxies": "proxy threads"}
 KEY = {"tasks/s": "ns", "ns": "ns", "W": "w", "ratio": "ratio", "CPU s/s": "cpu_share",
        "events/s": "events_per_s", "rows/s": "rows_per_s", "B/event": "bytes_per_event", "ns/event": "ns_per_event",
-       "share": "share", "B/B": "bytes_per_byte"}
+       "share": "share", "B/B": "bytes_per_byte", "B/s": "bytes_per_s"}
 
 # Of a series' name, what the axis says already.
 SURPLUS = {"tracing": [(", beside `off`", "")], "trace": [("; mean", ""), (" / 8-byte", "")]}
@@ -168,6 +169,7 @@ class Bars:
         "ns/event": ("cost of an event, geometric mean over the grid", "ns an event", False, lambda r: f"{r.median:.1f} ns"),
         "share": ("events lost", "% of the events", False, lambda r: f"{100 * r.median:.3g} %"),
         "B/B": ("memory", "bytes / byte", False, lambda r: f"{r.median:.3g}"),
+        "B/s": ("bandwidth", "MB/s", False, lambda r: f"{r.median * 1e-6:.3g} MB/s"),
     }
 
     def __init__(self, report, unit, rows):
@@ -178,7 +180,7 @@ class Bars:
         if self.log:
             known.sort(key=lambda r: -r.median)
         self.rows = known + [r for r in rows if r.median is None]
-        self.factor = 100 if unit in ("CPU s/s", "share") else 1
+        self.factor = {"CPU s/s": 100, "share": 100, "B/s": 1e-6}.get(unit, 1)
         self.height = 1.15 + 0.42 * len(self.rows)
 
     def name(self, row):

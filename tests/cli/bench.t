@@ -17,10 +17,11 @@ my $dir = scratch();
 my %few = (    # which options make each experiment short; the others it takes none of
     pingpong => ['--tasks', 500],
     idle     => ['--repetitions', 2],
+    syscall  => ['--tasks', 50, '--repetitions', 2],
 );
 my %key = ('tasks/s' => 'ns', 'ns' => 'ns', 'W' => 'w', 'ratio' => 'ratio', 'CPU s/s' => 'cpu_share',
            'events/s' => 'events_per_s', 'rows/s' => 'rows_per_s', 'B/event' => 'bytes_per_event',
-           'ns/event' => 'ns_per_event', share => 'share', 'B/B' => 'bytes_per_byte');
+           'ns/event' => 'ns_per_event', share => 'share', 'B/B' => 'bytes_per_byte', 'B/s' => 'bytes_per_s');
 
 # ---- reports ----
 

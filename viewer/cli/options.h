@@ -37,6 +37,8 @@ struct grosr_arguments {
     uint32_t heap;                /* --heap MIB; 0: not given, sized by the runtime */
     bool heap_debug;              /* --heap-debug */
     enum grosr_overflow overflow; /* --overflow drop|overwrite|block; default AUTO */
+    const char *file;             /* --file FILE; NULL: not given */
+    bool sandbox;                 /* --sandbox */
     double seconds;               /* --seconds S: repeat the workload for S seconds; 0: once */
     bool list;                    /* --list */
     const char *attach;           /* --attach PID[.INDEX], checked; NULL: not given */
@@ -69,6 +71,8 @@ enum option_id {
     OPTION_REPETITIONS,
     OPTION_PLOT,
     OPTION_SECONDS,
+    OPTION_FILE,
+    OPTION_SANDBOX,
     OPTION_WORKERS,
     OPTION_SMS,
     OPTION_LEVEL,

@@ -272,6 +272,9 @@ static struct table_cell value_cell(char *text, size_t size, enum grosr_bench_un
     case GROSR_BENCH_ROWS:
         snprintf(text, size, "%.3g M %s", value * 1e-6, grosr_bench_unit_name[unit]);
         break;
+    case GROSR_BENCH_BANDWIDTH:
+        snprintf(text, size, "%.3g MB/s", value * 1e-6);
+        break;
     case GROSR_BENCH_BYTES:
         snprintf(text, size, "%.3g B", value);
         break;

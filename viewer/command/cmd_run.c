@@ -168,7 +168,7 @@ static void print_text(const struct grosr_workload *w, const struct grosr_argume
 static int run_open(const struct grosr_workload *w, const struct grosr_arguments *a, grosr *rt,
                     pid_t collector)
 {
-    struct grosr_workload_options options = {a->tasks ? a->tasks : DEFAULT_TASKS, a->seconds, &stop};
+    struct grosr_workload_options options = {a->tasks ? a->tasks : DEFAULT_TASKS, a->seconds, &stop, a->file};
     struct grosr_workload_result result;
     struct grosr_ring_counts trace;
     const struct grosr_session *session = grosr_runtime_session(rt);
@@ -224,7 +224,9 @@ static struct grosr_sampling sampling_of(const struct grosr_arguments *a)
 int cmd_run(const struct grosr_arguments *a)
 {
     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
+    struct grosr_syscalls syscalls = {0};
     const struct grosr_workload *w;
+    char root[4096];
     pid_t collector = 0;
     grosr *rt;
     int code, err;
@@ -250,6 +252,20 @@ int cmd_run(const struct grosr_arguments *a)
     options.program = w->program ? w->program() : NULL;
     options.heap_bytes = (size_t)a->heap << 20;
     options.heap_flags = a->heap_debug ? GROSR_HEAP_DEBUG : 0;
+    if (a->file && !w->syscalls)
+        return grosr_say(GROSR_EXIT_USAGE, "--file is for the workload `read`");
+    if (a->sandbox && !w->syscalls)
+        return grosr_say(GROSR_EXIT_USAGE, "--sandbox is for the workload `read`");
+    if (w->worker_bytes) {
+        struct grosr_device_info device;
+        if ((err = grosr_find_device(a->device, &device)))
+            return grosr_say(grosr_exit_code(err), "%s", grosr_error());
+        options.device_bytes += device.max_workers * w->worker_bytes;
+    }
+    syscalls.root = grosr_read_root(a->file, root, sizeof(root));
+    syscalls.sandbox = a->sandbox;
+    if (w->syscalls)
+        options.syscalls = &syscalls;
     signals_catch(on_signal);
     if (a->output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a->output))
