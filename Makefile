@@ -108,12 +108,16 @@ MAN := $B/man/grosr.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
 .SECONDARY: $B/man/grosr-schema.5.scd
-.PHONY: all demo check checked bench install uninstall dist clean help deps programs tests stress man fuzz
+.PHONY: print-libs all demo check checked bench install uninstall dist clean help deps programs tests stress man fuzz
 
 all: programs $(if $(shell command -v scdoc 2>/dev/null),man)
 	$(if $(NVCC),,@echo 'no CUDA toolkit found (CUDA_HOME, nvcc on PATH, /usr/local/cuda): host device only')
 
 programs: $B/grosr $B/libgrosr.a $(if $(INJECT),$B/libgrosr-inject.so)
+
+# What programs link with libgrosr.a.
+print-libs:
+	@echo '$(LDLIBS_TRACER)'
 
 help:
 	@echo 'make               build the command, the library and the manual (VARIANT=release|debug|asan|tsan|cov)'
@@ -335,7 +339,7 @@ deps:
 
 # What programs include: the host API, and the device code that their task functions are compiled with.
 HEADERS := runtime/grosr.h runtime/tasks.h $(wildcard runtime/kernel/*.h runtime/alloc/*.h) \
-           $(addprefix runtime/syscall/,mailbox.h syscall_device.h) \
+           $(addprefix runtime/syscall/,mailbox.h exchange.h log_device.h syscall_device.h) \
            $(addprefix tracer/,base/error.h port/device.h port/device_cuda.h port/device_host.h \
              clock/clock_answer.h session/emit.h session/event.h session/gpu.h session/heap_counters.h \
              session/recorder.h session/session.h \
@@ -357,7 +361,8 @@ install: all
 	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALLED)/include/grosr/$$h || exit 1; done
 	for h in $(ENTRANCES); do \
 	    printf '#include "%s"\n' $${h#*:} >$(INSTALLED)/include/grosr/$${h%%:*}.h || exit 1; done
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/grosr.pc.in >$(INSTALLED)/lib/pkgconfig/grosr.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS_TRACER)|' runtime/grosr.pc.in \
+	    >$(INSTALLED)/lib/pkgconfig/grosr.pc
 	install -m 644 $(EXAMPLE) $(INSTALLED)/share/doc/grosr/example
 	install -m 644 $(EXAMPLE_TRACE) $(INSTALLED)/share/doc/grosr/example-trace
 	if test -f $B/man/grosr.1; then \

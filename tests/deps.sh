@@ -41,6 +41,8 @@ header lz4.h || required="$required liblz4-dev"
 header curses.h || required="$required libncurses-dev"
 perl_has Test/More.pm JSON/PP.pm TAP/Parser.pm Time/HiRes.pm Digest/SHA.pm || wanted="$wanted perl"
 matplotlib || wanted="$wanted python3-matplotlib"
+header liburing.h || wanted="$wanted liburing-dev"
+header seccomp.h || wanted="$wanted libseccomp-dev"
 tool scdoc scdoc
 tool sqlite3 sqlite3
 tool pkg-config pkg-config

@@ -126,8 +126,10 @@ static void keep(struct log *log, const char *line, size_t bytes)
     if (log->used + bytes > log->room && log->room < LINES_BYTES) {
         size_t room = log->room ? 2 * log->room : 65536;
         char *grown = (char *)realloc(log->lines, room);
-        log->lines = grown ? grown : log->lines;
-        log->room = grown ? room : log->room;
+        if (grown) {
+            log->lines = grown;
+            log->room = room;
+        }
     }
     if (log->used + bytes <= log->room) {
         memcpy(log->lines + log->used, line, bytes);

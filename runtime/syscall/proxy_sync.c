@@ -190,7 +190,7 @@ static int64_t collect(struct grosr_proxy *p, struct call *c, const unsigned cha
     if (room != k->room) {
         size_t more = room - k->room;
         unsigned char *grown;
-        if (dev_add_acquire(&p->collected, (uint64_t)more) + more > p->options.collect_bytes ||
+        if (dev_claim(&p->collected, (uint64_t)more) + more > p->options.collect_bytes ||
             !(grown = (unsigned char *)realloc(k->bytes, room))) {
             dev_add_relaxed(&p->collected, 0 - (uint64_t)more);
             return -ENOBUFS;

@@ -36,9 +36,10 @@ $program
     return 0;
 }
 C
+my ($libs) = slurp("$root/usr/lib/pkgconfig/grosr.pc") =~ /^Libs: .*?-lgrosr (.*)$/m;
 for my $standard (qw(c17 gnu11)) {
     $r = run_it('/bin/sh', '-c', "\${CC:-cc} -std=$standard -Wall -Wextra -Werror -I$root/usr/include -o $dir/program " .
-                "$dir/program.c $root/usr/lib/libgrosr.a -lsqlite3 -llz4 -ldl -lm -pthread");
+                "$dir/program.c $root/usr/lib/libgrosr.a $libs -pthread");
     is($r->{code}, 0, "a program is built with it as $standard") or diag($r->{stderr});
 }
 $r = run_it("$dir/program");

@@ -16,8 +16,9 @@ my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PAT
 $nvcc or plan(skip_all => 'no CUDA toolkit');
 
 my $dir = scratch();
+chomp(my $libs = `make -s -C '$ROOT' print-libs`);
 my $r = run_it('/bin/sh', '-c', "$nvcc -O3 -std=c++17 -arch=native $ROOT/tests/cuda/status.cu -o $dir/status " .
-               "$ROOT/build/release/libgrosr.a -lsqlite3 -llz4 -ldl -lm -lpthread");
+               "$ROOT/build/release/libgrosr.a $libs -lpthread");
 is($r->{code}, 0, 'nvcc builds it') or BAIL_OUT($r->{stderr});
 $r = run_it("$dir/status");
 is($r->{code}, 0, 'every test of it passes') or diag($r->{stdout}, $r->{stderr});

@@ -22,7 +22,7 @@ use Test::More;
 use Tree;
 
 enter();
-my %half = (load_acquire => 1, load_pair_acquire => 1, load_quad_acquire => 1, cas_acquire => 1, add_acquire => 1,
+my %half = (load_acquire => 1, load_pair_acquire => 1, load_quad_acquire => 1, cas_acquire => 1, add_acquire => 1, or_acquire => 1,
             store_release => 2, store_pair_release => 2, store_quad_release => 2, store_quad_behind => 2,
             cas_acq_rel => 3, add_acq_rel => 3, add_release => 2, and_release => 2,
             add_dependent => 3, cas_dependent => 3, or_dependent => 3, and_dependent => 3);    # 1: acquires, 2: releases

@@ -400,8 +400,7 @@ GROSR_DEVICE void dev_mask_sync(uint32_t mask)
 #define GROSR_COPY_DEPTH 4u
 
 /* In units of 16 bytes. These are functions that take few registers, since what calls them has few left. */
-GROSR_DEVICE void dev_copy_units_out(sys128 *at, const unsigned char *from, uint32_t units,
-                                          uint32_t step)
+GROSR_DEVICE void dev_copy_units_out(sys128 *at, const unsigned char *from, uint32_t units, uint32_t step)
 {
     bool aligned = ((uintptr_t)from & 15) == 0;
 
@@ -416,8 +415,7 @@ GROSR_DEVICE void dev_copy_units_out(sys128 *at, const unsigned char *from, uint
 }
 
 /* To memory that is not aligned to 16. */
-GROSR_DEVICE void dev_copy_units_apart(unsigned char *to, const sys128 *at, uint32_t units,
-                                            uint32_t step)
+GROSR_DEVICE void dev_copy_units_apart(unsigned char *to, const sys128 *at, uint32_t units, uint32_t step)
 {
     for (uint32_t i = 0; i < units; i += step) {
         struct grosr_pair x = sys_load_pair_relaxed(at + i);
