@@ -232,4 +232,35 @@ for my $workload (qw(spawn pipeline)) {
     no_segments($p, 'no segment is left');
 }
 
+# ---- reading a file, through system calls ----
+
+$run = grosr('run', 'read', '--tasks', 3000, '--json', @host);
+$j = json_of($run);
+is("$run->{code} $j->{tasks} $j->{completed} $j->{errors}", '0 3000 3000 0', 'read: every chunk is right') or diag($run->{stderr});
+is(join(' ', glob('/dev/shm/grosr-read-*')), '', 'and its file is removed');
+spew("$dir/file", join('', map { pack('Q', $_ * 77777) } 1 .. 30000) . 'odd');
+symlink("$dir/file", "$dir/link");
+for my $name ('file', 'link') {
+    $run = grosr('run', 'read', '--file', "$dir/$name", '--tasks', 100, '--json', @host);
+    $j = json_of($run);
+    is("$run->{code} $j->{completed} $j->{errors}", '0 100 0', "read: a $name of any length") or diag($run->{stderr});
+}
+$run = grosr('run', 'read', '--sandbox', '--tasks', 500, '--json', @host);
+if ($run->{stderr} =~ /without libseccomp/) {
+    is($run->{code}, 1, 'read: no sandbox without libseccomp');
+} else {
+    $j = json_of($run);
+    is("$run->{code} $j->{completed} $j->{errors}", '0 500 0', 'read: in a sandbox') or diag($run->{stderr});
+}
+for my $bad (["$dir/none", qr/none': No such file/], [$dir, qr/not a regular file/], ['/dev/null', qr/not a regular file/]) {
+    $run = grosr('run', 'read', '--file', $bad->[0], '--tasks', 10, @host);
+    is($run->{code}, 1, "read: $bad->[0] fails");
+    like($run->{stderr}, $bad->[1], 'with a reason');
+    no_segments($run, 'and leaves no segment');
+}
+for my $option (['--file', 'x'], ['--sandbox']) {
+    $run = grosr('run', 'arith', @$option, @host);
+    is($run->{code}, 2, "$option->[0] is for `read`");
+}
+
 done_testing();
