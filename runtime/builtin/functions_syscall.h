@@ -254,11 +254,11 @@ GROSR_DEVICE_COLD uint64_t grosr_read_sum(const struct grosr_read_file *f, uint3
 /* The checksum of chunk a of the file at b. EIO: it could not be read whole. */
 GROSR_WARP_TASK(checksum)
 {
-    const struct grosr_read_file *f = (const struct grosr_read_file *)(uintptr_t)task->b;
+    const struct grosr_read_file f = *(const struct grosr_read_file *)(uintptr_t)task->b;
 
-    if (!grosr_read_chunk(grosr_task_sys(task), f, task->a, task->worker))
+    if (!grosr_read_chunk(grosr_task_sys(task), &f, task->a, task->worker))
         return EIO;
-    task->value = grosr_read_sum(f, task->a, task->worker);
+    task->value = grosr_read_sum(&f, task->a, task->worker);
     return 0;
 }
 
@@ -291,19 +291,20 @@ GROSR_DEVICE_COLD int64_t grosr_loop_call(struct grosr_sys sys, const struct gro
     return grosr_call_plain(sys, GROSR_MASK_WARP, has, grosr_request_noop(sys));
 }
 
-/* How many of this lane's calls went wrong. A collective. */
-GROSR_DEVICE_COLD uint32_t grosr_loop_run(struct grosr_sys sys, const struct grosr_call_loop *l,
-                                          uint32_t which, bool each)
+/* How many of this lane's calls went wrong. On a copy of what the loop is: across PCIe each look at it would
+ * cost as much as a call. A collective. */
+GROSR_DEVICE_COLD uint32_t grosr_loop_run(struct grosr_sys sys, uint64_t loop, uint32_t which, bool each)
 {
+    const struct grosr_call_loop l = *(const struct grosr_call_loop *)(uintptr_t)loop;
     uint64_t caller = each ? (uint64_t)which * GROSR_LANES + dev_lane() : which;
-    uint32_t wrong = 0, count = (uint32_t)l->count;
+    uint32_t wrong = 0, count = (uint32_t)l.count;
 
     for (uint32_t i = 0; i < count; i++) {
         uint64_t start = dev_clock_ns();
-        int64_t n = grosr_loop_call(sys, l, caller, each, caller * count + i);
+        int64_t n = grosr_loop_call(sys, &l, caller, each, caller * count + i);
         wrong += (each || dev_lane() == 0) && n != 0;
-        if (l->times && dev_lane() == 0)
-            dev_store_relaxed((dev64 *)(uintptr_t)l->times + i, dev_clock_ns() - start);
+        if (l.times && dev_lane() == 0)
+            dev_store_relaxed((dev64 *)(uintptr_t)l.times + i, dev_clock_ns() - start);
     }
     return wrong;
 }
@@ -311,16 +312,14 @@ GROSR_DEVICE_COLD uint32_t grosr_loop_run(struct grosr_sys sys, const struct gro
 /* One lane calls, one call after the other. a: which of the tasks it is. Its value: calls that went wrong. */
 GROSR_WARP_TASK(calls)
 {
-    task->value = dev_sum64(grosr_loop_run(
-        grosr_task_sys(task), (const struct grosr_call_loop *)(uintptr_t)task->b, task->a, false));
+    task->value = dev_sum64(grosr_loop_run(grosr_task_sys(task), task->b, task->a, false));
     return 0;
 }
 
 /* All lanes call together. */
 GROSR_WARP_TASK(calls_warp)
 {
-    task->value = dev_sum64(grosr_loop_run(
-        grosr_task_sys(task), (const struct grosr_call_loop *)(uintptr_t)task->b, task->a, true));
+    task->value = dev_sum64(grosr_loop_run(grosr_task_sys(task), task->b, task->a, true));
     return 0;
 }
 
@@ -338,11 +337,15 @@ struct grosr_echo {
 
 GROSR_DEVICE_COLD void grosr_echo_run(struct grosr_echo *e, bool packets)
 {
-    for (uint32_t i = 1; i <= e->count; i++) {
+    uint32_t count = (uint32_t)e->count;
+    void *buffer = (void *)(uintptr_t)e->buffer;
+    dev64 *times = (dev64 *)(uintptr_t)e->times;
+
+    for (uint32_t i = 1; i <= count; i++) {
         uint64_t start = dev_clock_ns();
         uint32_t step = 0;
         if (packets) {
-            sys_copy_out(e->packet, (const void *)(uintptr_t)e->buffer, sizeof(e->packet), 0, 1);
+            sys_copy_out(e->packet, buffer, sizeof(e->packet), 0, 1);
             sys_store_release(&e->out, i); /* pairs with the load in answer() */
         } else {
             sys_store_relaxed(&e->out, i);
@@ -350,9 +353,9 @@ GROSR_DEVICE_COLD void grosr_echo_run(struct grosr_echo *e, bool packets)
         while (sys_load_relaxed(&e->in) != i)
             dev_poll_pause(&step);
         if (packets && sys_load_acquire(&e->in) == i) /* pairs with the store in answer() */
-            sys_copy_in((void *)(uintptr_t)e->buffer, e->packet, sizeof(e->packet), 0, 1);
-        if (e->times)
-            dev_store_relaxed((dev64 *)(uintptr_t)e->times + i - 1, dev_clock_ns() - start);
+            sys_copy_in(buffer, e->packet, sizeof(e->packet), 0, 1);
+        if (times)
+            dev_store_relaxed(times + i - 1, dev_clock_ns() - start);
     }
 }
 

@@ -171,6 +171,8 @@ GROSR_DEVICE int64_t grosr_packet_wait(const struct grosr_mailbox *m, uint32_t m
         if (dev_mask_ballot(mask, used))
             dev_backoff(&step);
     }
+    if (data) /* which lanes that have not waited help to copy */
+        dev_mask_sync(mask);
     return result;
 }
 

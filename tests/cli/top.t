@@ -53,9 +53,28 @@ fields($j->{tasks}, 'tasks', qw(enqueued completed run spawned shared done done_
 is($j->{tasks}{spawned}, 0, 'tasks: arith spawns none');
 cmp_ok($j->{tasks}{done}, '>=', $j->{tasks}{completed}, 'tasks: none is completed and not done');
 fields($j->{trace}, 'trace', qw(written read dropped overwritten));
-ok(exists $j->{$_} && !defined $j->{$_}, "$_: null, for it does not exist yet") for qw(syscalls stalls);
+ok(exists $j->{stalls} && !defined $j->{stalls}, 'stalls: null, for it does not exist yet');
+ok(exists $j->{syscalls} && !defined $j->{syscalls}, 'syscalls: null, for this runtime has none');
 fields($j->{allocator}, 'allocator', qw(arena_bytes reserved_bytes requested_bytes live internal_fragmentation external_fragmentation));
 is(ref $j->{allocator}{classes}, 'ARRAY', 'allocator: classes');
+
+# ---- system calls ----
+
+{
+    my $reader = start($GROSR, 'run', 'read', '--device', 'host', '--workers', 3, '--seconds', 100);
+    my $its = $reader->{pid};
+    ok(until_true(sub { my $r = top($its, '--once', '--json');
+                         $r->{code} == 0 && (json_of($r)->{syscalls}{completed} // 0) > 100 }), 'read makes system calls');
+    my $s = json_of(top($its, '--once', '--json'))->{syscalls};
+    fields($s, 'syscalls', qw(slots pending completed failed refused completed_per_s read_bytes written_bytes bytes_per_s handles
+                              p50_ns p99_ns));
+    is("$s->{slots} $s->{handles} $s->{failed}", '64 1 0', 'syscalls: ports, an open file, no failures');
+    ok($s->{p50_ns} > 0 && $s->{p50_ns} <= $s->{p99_ns}, 'syscalls: p50 <= p99');
+    ok($s->{pending} <= 64 && (!$s->{pending} || $s->{oldest}{call} eq 'pread'), 'syscalls: the oldest that is pending');
+    like(top($its, '--once')->{stdout}, qr/^ syscalls .* done .* pending/m, 'text: a line of them');
+    kill('INT', $its);
+    finish($reader);
+}
 
 # ---- the counters agree with each other, however often one looks ----
 

@@ -195,10 +195,10 @@ static void *call_once(void *arg)
 
 static void killed(void)
 {
-    struct rig *r = rig_open((struct grosr_proxy_options){.threads = 1});
     uint32_t late = 0, wrong = 0;
 
     dev_point_hook_fn = die;
+    struct rig *r = rig_open((struct grosr_proxy_options){.threads = 1});
     for (int round = 0; round < 20; round++) {
         struct caller c = {.rig = r, .sync = false};
         dev_store_relaxed(&deaths, 1u);
@@ -217,10 +217,10 @@ static void killed(void)
         wrong += c.result != -EIO;
         wrong += grosr_noop(r->sys) != 0;
     }
-    dev_point_hook_fn = NULL;
     is(late, 0, "calls that a dead thread had taken end");
     is(wrong, 0, "with -EIO, and its successor makes the next ones");
     rig_close(r);
+    dev_point_hook_fn = NULL;
 }
 
 /* ---- a disk that is full ---- */

@@ -59,6 +59,14 @@ static void make_model(struct model *m, unsigned round)
     for (uint32_t i = 0; i < GROSR_HEAP_CLASSES_MAX; i++)
         m->heap.order[i] = (uint8_t)i;
     m->samples = round * 50;
+    m->syscalls.slots = (uint32_t)any(3);
+    m->syscalls.pending = (uint32_t)any(2) * UINT32_MAX;
+    m->syscalls.completed = m->syscalls.failed = m->syscalls.refused = any(2) ? UINT64_MAX : 0;
+    m->syscalls.p50_ns = m->syscalls.p99_ns = any(2) ? 1e30 : NAN;
+    m->syscalls.completed_per_s = m->syscalls.bytes_per_s = any(2) ? 1e30 : NAN;
+    m->syscalls.oldest.call = (uint32_t)any(300);
+    m->syscalls.oldest.handle = any(2) ? INT32_MIN : INT32_MAX;
+    m->syscalls.oldest.age_ns = any(2) ? UINT64_MAX : 0;
     for (uint32_t i = 0; i < MODEL_HISTORY; i++)
         m->history[i] = any(2) ? 0 : (double)any(1000000);
 }

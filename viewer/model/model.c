@@ -1,4 +1,5 @@
 #include "model_parts.h"
+#include "model_syscalls.h"
 
 #include "../../tracer/base/error.h"
 #include "../../tracer/session/ring.h"
@@ -199,6 +200,18 @@ static void sample_workers(struct model_source *s, uint64_t now)
     m->busy_pct = known ? share((double)all_busy_ns, (double)m->interval_ns * workers) : NAN;
 }
 
+static void sample_call_rates(struct model_source *s)
+{
+    struct model_syscalls *c = &s->model.syscalls;
+    uint64_t bytes = c->read_bytes + c->written_bytes;
+    double to_rate = s->model.interval_ns ? 1e9 / (double)s->model.interval_ns : NAN;
+
+    c->completed_per_s = (double)since(s->calls, c->completed) * to_rate;
+    c->bytes_per_s = (double)since(s->call_bytes, bytes) * to_rate;
+    s->calls = c->completed;
+    s->call_bytes = bytes;
+}
+
 const struct model *model_sample(struct model_source *s)
 {
     struct model *m = &s->model;
@@ -211,6 +224,8 @@ const struct model *model_sample(struct model_source *s)
     sample_trace(s);
     sample_workers(s, now);
     model_sample_heap(s, now);
+    model_sample_syscalls(&m->syscalls, s->session, &s->clock, now);
+    sample_call_rates(s);
     m->tasks.done = m->tasks.run > m->tasks.completed ? m->tasks.run : m->tasks.completed;
     m->tasks.per_s = m->tasks.completed_per_s = NAN;
     if (m->interval_ns) {

@@ -67,6 +67,21 @@ struct model_heap {
     double error_age_ns[GROSR_HEAP_ERRORS_MAX]; /* of count.error[]; NAN: not known */
 };
 
+/* System calls of device code. slots 0: the runtime has none. */
+struct model_syscalls {
+    uint32_t slots;   /* ports: warps that can call at a time */
+    uint32_t pending; /* requests that are not answered */
+    uint64_t completed, failed, refused;
+    uint64_t read_bytes, written_bytes, handles;
+    double p50_ns, p99_ns; /* of packets, from issue to resumption, to 1/4 octave; NAN: not known */
+    struct {
+        uint32_t port, call;
+        int32_t handle;
+        uint64_t task, age_ns;
+    } oldest;                            /* if any are pending */
+    double completed_per_s, bytes_per_s; /* NAN: not known */
+};
+
 enum model_worker_state {
     MODEL_NOT_STARTED,
     MODEL_RUNNING, /* in a task, or between two */
@@ -85,6 +100,7 @@ struct model {
     struct model_trace trace;
     struct model_tasks tasks;
     struct model_heap heap;
+    struct model_syscalls syscalls;
     uint32_t workers[MODEL_WORKER_STATES]; /* how many are in each state */
     double busy_pct;                       /* of all workers */
     uint64_t interval_ns;                  /* between the two latest samples; 0: there was one */

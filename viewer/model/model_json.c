@@ -1,5 +1,6 @@
 /* The model as JSON, for `top --json` (model_json.h). */
 #include "model_json.h"
+#include "model_syscalls.h"
 
 #include "../show/json.h"
 #include "../../tracer/session/level.h"
@@ -148,6 +149,39 @@ static void write_allocator(struct json *j, const struct model *m)
     json_close(j);
 }
 
+static void write_syscalls(struct json *j, const struct model_syscalls *s)
+{
+    if (!s->slots) {
+        json_null(j, "syscalls"); /* the runtime has none */
+        return;
+    }
+    json_object(j, "syscalls");
+    json_uint(j, "slots", s->slots);
+    json_uint(j, "pending", s->pending);
+    json_uint(j, "completed", s->completed);
+    json_uint(j, "failed", s->failed);
+    json_uint(j, "refused", s->refused);
+    json_number(j, "completed_per_s", rounded(s->completed_per_s));
+    json_uint(j, "read_bytes", s->read_bytes);
+    json_uint(j, "written_bytes", s->written_bytes);
+    json_number(j, "bytes_per_s", rounded(s->bytes_per_s));
+    json_uint(j, "handles", s->handles);
+    json_number(j, "p50_ns", s->p50_ns);
+    json_number(j, "p99_ns", s->p99_ns);
+    if (s->pending) {
+        json_object(j, "oldest");
+        json_uint(j, "port", s->oldest.port);
+        json_string(j, "call", model_syscall_name(s->oldest.call));
+        json_int(j, "handle", s->oldest.handle);
+        json_uint(j, "task", s->oldest.task);
+        json_uint(j, "age_ns", s->oldest.age_ns);
+        json_close(j);
+    } else {
+        json_null(j, "oldest");
+    }
+    json_close(j);
+}
+
 void model_write_json(const struct model *m, FILE *out)
 {
     const struct model_session *s = &m->session;
@@ -179,7 +213,7 @@ void model_write_json(const struct model *m, FILE *out)
     write_workers(&j, m);
     write_sms(&j, m);
     write_allocator(&j, m);
-    json_null(&j, "syscalls");
+    write_syscalls(&j, &m->syscalls);
     json_object(&j, "trace");
     json_uint(&j, "written", m->trace.written);
     json_uint(&j, "read", m->trace.read);

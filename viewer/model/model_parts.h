@@ -19,9 +19,10 @@ struct model_source {
     const struct grosr_session *session;
     struct grosr_clock clock;
     struct worker_memory *worker;
-    uint64_t *sm_busy_ns;     /* by SM, in this interval */
-    uint64_t sampled_ns;      /* when, host clock; 0: not yet */
-    uint64_t done, completed; /* tasks, at that time */
+    uint64_t *sm_busy_ns;       /* by SM, in this interval */
+    uint64_t sampled_ns;        /* when, host clock; 0: not yet */
+    uint64_t done, completed;   /* tasks, at that time */
+    uint64_t calls, call_bytes; /* of system calls, at that time */
     struct model model;
 };
 

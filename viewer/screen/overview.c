@@ -15,6 +15,7 @@
 #include "queues.h"
 #include "sms.h"
 #include "../cli/text.h"
+#include "../model/model_syscalls.h"
 
 #include <math.h>
 
@@ -93,6 +94,35 @@ static int draw_trace(struct frame *f, int row, const struct model *m)
     return row + 1;
 }
 
+/* A line, where the runtime has system calls. */
+static int draw_syscalls(struct frame *f, int row, const struct model *m)
+{
+    const struct model_syscalls *s = &m->syscalls;
+    struct cells_line l;
+    char n[32];
+
+    if (!s->slots)
+        return row;
+    l = start_line(f, row, "syscalls");
+    cells_add(&l, FRAME_STRONG, "%s done", text_count(n, sizeof(n), (double)s->completed));
+    if (isfinite(s->completed_per_s))
+        cells_add(&l, FRAME_STRONG, "%s/s", text_count(n, sizeof(n), s->completed_per_s));
+    if (isfinite(s->bytes_per_s) && s->bytes_per_s > 0)
+        cells_add(&l, FRAME_PLAIN, "%sB/s", text_count(n, sizeof(n), s->bytes_per_s));
+    if (s->failed)
+        cells_add(&l, s->refused ? FRAME_BAD : FRAME_PLAIN, "%s failed",
+                  text_count(n, sizeof(n), (double)s->failed));
+    if (isfinite(s->p50_ns)) {
+        cells_add(&l, FRAME_PLAIN, "p50 %s", text_duration(n, sizeof(n), s->p50_ns));
+        cells_add(&l, FRAME_PLAIN, "p99 %s", text_duration(n, sizeof(n), s->p99_ns));
+    }
+    cells_add(&l, s->pending ? FRAME_WARN : FRAME_DIM, "%u pending", s->pending);
+    if (s->pending)
+        cells_add(&l, FRAME_WARN, "%s of handle %d for %s", model_syscall_name(s->oldest.call),
+                  s->oldest.handle, text_duration(n, sizeof(n), (double)s->oldest.age_ns));
+    return row + 1;
+}
+
 /* Tasks per second, newest at the right. */
 static void draw_rate(struct frame *f, int row, int rows, const struct model *m)
 {
@@ -124,6 +154,7 @@ void overview_draw(struct frame *f, int row, int bottom, const struct model *m)
     row = draw_tasks(f, row, m);
     row = draw_workers(f, row, m);
     row = draw_trace(f, row, m);
+    row = draw_syscalls(f, row, m);
     row += roomy;
     if (m->queues) {
         bool heading = f->height >= 14;
