@@ -272,6 +272,8 @@ static void bury(struct server *s)
 
 void grosr_proxy_check(struct grosr_proxy *p)
 {
+    bool replaced = false, failed = false;
+
     if (dev_load_relaxed(&p->stopping))
         return;
     for (uint32_t i = 0; i < p->options.threads; i++) {
@@ -280,11 +282,12 @@ void grosr_proxy_check(struct grosr_proxy *p)
             continue;
         if (s->started)
             bury(s);
-        if (start_server(s)) /* calls end, one way or the other; again with the next check */
-            sys_store_relaxed(&p->m.words->closed, 1u);
-        else
-            sys_store_relaxed(&p->m.words->closed, 0u);
+        replaced = true;
+        failed |= start_server(s) != 0;
     }
+    if (replaced) /* where there is no thread for a port, its calls end with -EIO, until the next check has
+                     one */
+        sys_store_relaxed(&p->m.words->closed, (uint32_t)failed);
     pool_check(p);
 }
 
