@@ -221,7 +221,9 @@ struct grosr_program {
  * set on success, NULL otherwise, and belongs to the caller until grosr_close(). -ENODEV: no such device, or
  * the program was not built for it; -EINVAL: an option out of range, longer than it may be or NULL, a program
  * whose functions are, or one that was compiled with other headers than the library; -ECHILD: the collector
- * ended before it attached; -ETIMEDOUT: it did not attach in time; -ENOMEM; -ENOSPC: /dev/shm is full; -EIO:
+ * ended before it attached; -ETIMEDOUT: it did not attach in time; -ENOMEM; -ENOSPC: /dev/shm is full; for
+ * system calls -ENOENT and others, the root directory cannot be opened, -ENOSYS, the kernel has no openat2(),
+ * -ENOTSUP, there is no sandbox; -EIO:
  * the device failed or does not start the kernel.
  */
 int grosr_open(grosr **runtime, const struct grosr_options *options);

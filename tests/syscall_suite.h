@@ -138,6 +138,48 @@ static inline void suite_fill(unsigned char *to, size_t bytes, uint64_t seed)
         to[i] = (unsigned char)(tap_random(&seed) >> 32);
 }
 
+/* ---- opening ---- */
+
+static inline void suite_refused(const char *device, struct grosr_syscalls syscalls, int err,
+                                 const char *what)
+{
+    struct grosr_options o = suite_options(device);
+    grosr *rt;
+
+    o.workers = 1;
+    o.syscalls = &syscalls;
+    is(grosr_open(&rt, &o), -err, "%s: %s", what, grosr_error());
+    ok(rt == NULL, "no runtime");
+    grosr_close(rt);
+}
+
+static inline void suite_bad_syscalls(const char *device)
+{
+    struct grosr_options o = suite_options(device);
+    struct grosr_mailbox mailbox;
+    grosr *rt;
+
+    suite_refused(device, (struct grosr_syscalls){.root = NULL}, EINVAL, "no root directory");
+    suite_refused(device, (struct grosr_syscalls){.root = "/dev/shm/none"}, ENOENT, "one that is not there");
+    suite_refused(device, (struct grosr_syscalls){.root = "/dev/null"}, ENOTDIR, "one that is none");
+    suite_refused(device, (struct grosr_syscalls){.root = "/", .ports = 1}, EINVAL, "one port");
+    suite_refused(device, (struct grosr_syscalls){.root = "/", .ports = 1025}, EINVAL, "too many");
+    suite_refused(device, (struct grosr_syscalls){.root = "/", .staging_bytes = 20000}, EINVAL, "odd memory");
+    suite_refused(device, (struct grosr_syscalls){.root = "/", .handles = 4097}, EINVAL, "too many handles");
+    suite_refused(device, (struct grosr_syscalls){.root = "/", .proxies = 17}, EINVAL, "too many proxies");
+    o.workers = 1;
+    rt = suite_open(&o);
+    is(grosr_mailbox(rt, &mailbox), -ENOENT, "a runtime without system calls has no mailbox");
+    grosr_close(rt);
+    struct grosr_syscalls some = {.root = "/"};
+    o.syscalls = &some;
+    rt = suite_open(&o);
+    is(grosr_mailbox(rt, NULL), -EINVAL, "one that has needs a place for it");
+    is(grosr_mailbox(rt, &mailbox), 0, "which is filled");
+    ok(mailbox.ports == 64 && mailbox.staging_bytes == 262144, "with the defaults");
+    grosr_close(rt);
+}
+
 /* ---- one of each ---- */
 
 static inline void suite_each_call(const char *device)

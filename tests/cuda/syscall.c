@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 
     if (!strcmp(device, "cuda") && grosr_cuda_absent())
         skip_all(grosr_cuda_absent());
+    suite_bad_syscalls(device);
     suite_each_call(device);
     suite_confined(device);
     suite_fifo(device);

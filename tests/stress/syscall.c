@@ -6,6 +6,7 @@
 
 int main(void)
 {
+    suite_bad_syscalls("host");
     suite_each_call("host");
     for (uint64_t seed = 1; seed <= suite_amount("host", 4, 2); seed++)
         suite_posix("host", suite_amount("host", 2500, 60), seed);
