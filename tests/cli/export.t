@@ -204,7 +204,8 @@ sub compare
                   "$kind->[0]: as $kind->[1] has it");
     }
     is_deeply(sorted(map { [$_->{time}] } @{$found->{counters}}), sorted(map { [$_->{time}] } sql($trace,
-              'SELECT time FROM GROSR_QUEUE_SAMPLE UNION ALL SELECT host FROM GROSR_CLOCK')), 'counters: all samples');
+              'SELECT time FROM GROSR_QUEUE_SAMPLE UNION ALL SELECT host FROM GROSR_CLOCK UNION ALL ' .
+              'SELECT time FROM fragmentation, (VALUES (1), (2), (3), (4), (5))')), 'counters: all samples');
     is(scalar(of_category($found, 'event')), value($trace, 'SELECT count(*) FROM GROSR_INSTANT'), 'instants: all');
     my $enqueued = 0;
     $enqueued += $_->{arguments}{tasks} for of_category($found, 'enqueue');
