@@ -52,6 +52,12 @@ SELECT start, end, 'hold ' || export_resource(resource, resource_name) AS name, 
 FROM holds
 WHERE start IS NOT NULL;
 
+CREATE TEMP VIEW export_syscalls AS  -- b: the port
+SELECT coalesce(start, served) AS start, end, call AS name, session AS a, slot AS b, NULL AS c, NULL AS d, NULL AS flow,
+       0 AS role, worker, task, handle, bytes, result, request_ns, served_ns, reply_ns
+FROM syscalls
+WHERE coalesce(start, served) IS NOT NULL;
+
 CREATE TEMP VIEW export_ends AS      -- ends whose start was not recorded; b: the worker
 SELECT end AS start, end, coalesce(function, 'task') || ' ended' AS name, session AS a, worker AS b, NULL AS c, NULL AS d,
        NULL AS flow, 0 AS role, task, status, next, 'not recorded' AS start_time

@@ -233,17 +233,19 @@ CREATE TABLE GROSR_LAUNCHES (        -- what traced processes launched, and what
     PRIMARY KEY (session, kind)
 ) WITHOUT ROWID;
 
-CREATE TABLE GROSR_SYSCALL (         -- one row a call of the operating system by a task, through the syscall proxy
-    worker  INTEGER,
+CREATE TABLE GROSR_SYSCALL (         -- one row a call of the operating system by device code, through the syscall proxy
+    worker  INTEGER,                 -- NULL: another kernel of the program
     task    INTEGER,                 -- that made the call
-    slot    INTEGER,                 -- of the mailbox
+    slot    INTEGER,                 -- the port of the mailbox
     nameId  INTEGER NOT NULL,        -- StringIds.id: 'read', 'write', ...
     start   INTEGER,                 -- when the worker made the request
-    served  INTEGER,                 -- when the proxy started it
+    served  INTEGER,                 -- when the proxy saw it
     replied INTEGER,                 -- when the proxy had finished
     end     INTEGER,                 -- when the worker had the reply; NULL: it had not
-    bytes   INTEGER,                 -- transferred
-    result  INTEGER                  -- of the system call; a negative errno if it failed; NULL: not known
+    bytes   INTEGER,                 -- transferred; NULL: it is no call that transfers any
+    result  INTEGER,                 -- of the system call; a negative errno if it failed; NULL: not known
+    handle  INTEGER,                 -- the proxy's own number of the file, or of the directory of its path; -1: none
+    session INTEGER NOT NULL
 );
 
 CREATE TABLE GROSR_HEAP (            -- GPU memory allocators, with their latest counters

@@ -68,8 +68,9 @@ JOIN GROSR_SESSION s ON s.session = w.session;
 
 -- One row per system call.
 CREATE VIEW syscalls AS
-SELECT n.value AS call, s.worker, w.sm, s.task, s.slot, s.start, s.served, s.replied, s.end,
-       s.end - s.start AS duration_ns, s.replied - s.served AS served_ns, s.bytes, s.result, w.session
+SELECT n.value AS call, s.worker, w.sm, s.task, s.slot, s.handle, s.start, s.served, s.replied, s.end,
+       s.end - s.start AS duration_ns, s.served - s.start AS request_ns, s.replied - s.served AS served_ns,
+       s.end - s.replied AS reply_ns, s.bytes, s.result, s.session
 FROM GROSR_SYSCALL s
 LEFT JOIN StringIds n ON n.id = s.nameId
 LEFT JOIN GROSR_WORKER w ON w.worker = s.worker;
@@ -262,7 +263,8 @@ SELECT i.time, CAST(NULL AS INTEGER), NULL, 'instant', CAST(coalesce(n.text, k.n
 FROM GROSR_INSTANT i LEFT JOIN GROSR_EVENT_KIND k ON k.kind = i.kind LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
 LEFT JOIN GROSR_NAME n ON k.name = 'instant' AND n.name = (i.payload >> 40) + 65536 * (i.session - 1)
 UNION ALL
-SELECT c.start, c.end, c.end - c.start, 'syscall', CAST(n.value AS TEXT), 'worker ' || c.worker, w.sm, w.session
+SELECT c.start, c.end, c.end - c.start, 'syscall', CAST(n.value AS TEXT), coalesce('worker ' || c.worker, 'port ' || c.slot),
+       w.sm, c.session
 FROM GROSR_SYSCALL c LEFT JOIN StringIds n ON n.id = c.nameId LEFT JOIN GROSR_WORKER w ON w.worker = c.worker
 UNION ALL
 SELECT e.time, CAST(NULL AS INTEGER), NULL, 'heap error',

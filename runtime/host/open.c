@@ -24,6 +24,7 @@
 #define WORKERS_PER_PORT   4u /* of a GPU, at least: a worker that polls a port sees other work later */
 #define FRAMES_PER_WORKER  2048u
 #define FRAMES_MIN         (1u << 18) /* a few workers run the same trees as many */
+#define CALL_STREAM_BYTES  (4u << 20) /* for records of system calls: about 50,000 packets */
 #define NAME_BYTES         64u        /* of a program, as in the session's header */
 #define SPINS_BEFORE_YIELD 20000u     /* on a GPU the answer is a few us away */
 
@@ -202,6 +203,8 @@ static int create_session(grosr *rt, const struct grosr_options *o, const struct
         .heaps = o->heap_bytes != GROSR_HEAP_NONE,
         .mailbox_ports = syscalls->ports,
         .mailbox_bytes = syscalls->ports ? grosr_mailbox_table_bytes(syscalls->ports) : 0,
+        .streams = syscalls->ports ? 1 : 0,
+        .stream_bytes = CALL_STREAM_BYTES,
     };
     err = grosr_session_create(&rt->session, &s);
     free(names);

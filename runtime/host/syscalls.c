@@ -114,6 +114,7 @@ int grosr_syscalls_start(grosr *rt, const struct grosr_syscalls *o)
         .without_uring = o->without_uring,
         .log = o->log,
         .log_arg = o->log_arg,
+        .session = rt->session,
     };
 
     return grosr_proxy_start(&rt->proxy, &options);

@@ -31,7 +31,7 @@
 #define URING_BYTES   131072u /* a longer read or write is copied by a thread of its own */
 #define URING_BATCH   4u      /* reads and writes that came together and are submitted together */
 
-/* ---- latencies ---- */
+/* ---- latencies, and the trace ---- */
 
 static uint32_t latency_bucket(uint64_t ns)
 {
@@ -45,16 +45,22 @@ static uint32_t latency_bucket(uint64_t ns)
     return k < GROSR_LATENCIES ? k : GROSR_LATENCIES - 1;
 }
 
-/* Counts the latency of the port's last packet, once the device has resumed. */
-static void note_latency(const struct grosr_proxy *p, uint32_t index, struct port *port)
+/* Counts the latency of the port's last packet and records it, once the device has resumed. `last`: its times
+ * are overwritten next, whether it has or not. */
+static void note_packet(struct grosr_proxy *p, uint32_t index, struct port *port, bool last)
 {
-    uint64_t resumed;
+    uint64_t resumed_ns;
+    bool resumed = grosr_port_resumed(&p->m, index, port->sequence, &resumed_ns);
 
-    if (!grosr_port_resumed(&p->m, index, port->sequence, &resumed))
+    if (!port->unnoted || (!resumed && !last))
         return;
     port->unnoted = false;
-    uint64_t ns = (resumed - port->packet.issued_ns) & GROSR_TIME_MASK;
-    dev_add_relaxed(&p->m.words->latency[latency_bucket(ns)], UINT64_C(1));
+    if (resumed) {
+        uint64_t ns = (resumed_ns - port->packet.issued_ns) & GROSR_TIME_MASK;
+        dev_add_relaxed(&p->m.words->latency[latency_bucket(ns)], UINT64_C(1));
+    }
+    if (port->seen_ns)
+        trace_packet(p, index, port, resumed ? resumed_ns : 0);
 }
 
 /* ---- requests ---- */
@@ -109,20 +115,22 @@ static bool take_packet(struct grosr_proxy *p, uint32_t index, struct port *port
     uint64_t sequence = port->sequence + 1;
     uint32_t count = packet.count > GROSR_PACKET_MAX ? GROSR_PACKET_MAX : packet.count;
 
+    note_packet(p, index, port, true);
     for (uint32_t i = 0; i < count; i++)
         if (!grosr_port_request(&p->m, index, sequence, i, &port->call[i].request))
             return false;
     if (packet.count == 0 || packet.count > GROSR_PACKET_MAX)
         dev_add_relaxed(&p->m.words->refused, UINT64_C(1));
     packet.count = count;
-    if (port->unnoted)
-        note_latency(p, index, port);
     grosr_port_refresh(&p->m, index, sequence);
     port->packet = packet;
     port->sequence = sequence;
     port->unnoted = true;
-    for (uint32_t i = 0; i < count; i++)
+    port->seen_ns = trace_wanted(p) ? grosr_host_clock_ns() : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        port->call[i].done_ns = 0;
         dev_store_relaxed(&port->call[i].state, (uint32_t)CALL_TAKEN);
+    }
     dev_store_relaxed(&port->left, count);
     return true;
 }
@@ -138,8 +146,7 @@ static bool serve_port(struct server *s, uint32_t index)
     if (dev_load_acquire(&port->left))
         return false;
     if (!grosr_port_rung(&p->m, index, port->sequence + 1, &packet)) {
-        if (port->unnoted)
-            note_latency(p, index, port);
+        note_packet(p, index, port, false);
         return false;
     }
     if (!take_packet(p, index, port, packet))
@@ -397,6 +404,7 @@ int grosr_proxy_start(struct grosr_proxy **out, const struct grosr_proxy_options
         return grosr_fail(ENOMEM, "out of memory");
     p->options = *options;
     p->m = options->mailbox;
+    trace_open(p);
     p->root = p->stop_event = -1;
     err = options->sandbox ? probe_sandbox() : 0;
     if (!err && !(err = open_root(p, options->root)))
@@ -427,6 +435,8 @@ void grosr_proxy_stop(struct grosr_proxy *p, uint64_t missing)
         if (p->server[i].started)
             pthread_join(p->server[i].thread, NULL);
     pool_close(p);
+    for (uint32_t i = 0; i < p->m.ports; i++)
+        note_packet(p, i, &p->port[i], true);
     log_close(p, missing);
     free_all(p);
 }

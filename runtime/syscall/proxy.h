@@ -14,6 +14,8 @@
 
 #include "mailbox.h"
 
+#include "../../tracer/session/session.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,6 +34,8 @@ struct grosr_proxy_options {
     /* Where a log line goes, with its newline; any one thread at a time. NULL: to standard error. */
     void (*log)(void *arg, const char *line, size_t bytes);
     void *log_arg;
+    /* Whose first stream gets a record of each packet, when it is traced. NULL: none. */
+    const struct grosr_session *session;
 };
 
 /* -ENOENT, ...: the root directory cannot be opened; -ENOSYS: the kernel has no openat2(); -ENOTSUP: no

@@ -3,6 +3,8 @@
  */
 #include "proxy_parts.h"
 
+#include "../../tracer/base/host_clock.h"
+
 void proxy_answer(struct grosr_proxy *p, struct call *c, int64_t result)
 {
     struct port *port = &p->port[c->port];
@@ -11,6 +13,7 @@ void proxy_answer(struct grosr_proxy *p, struct call *c, int64_t result)
     const struct grosr_mailbox *m = &p->m;
 
     c->result = result;
+    c->done_ns = port->seen_ns ? grosr_host_clock_ns() : 0;
     dev_add_relaxed(&m->words->completed, UINT64_C(1));
     if (result < 0)
         dev_add_relaxed(&m->words->failed, UINT64_C(1));

@@ -7,6 +7,7 @@
  *     proxy_uring     file I/O by io_uring; or proxy_uring_none
  *     proxy_sync      file I/O by the calling thread
  *     proxy_answer    answering a request
+ *     proxy_trace     packets into the trace
  *     proxy_log, sandbox
  *     handles, paths
  *
@@ -19,6 +20,8 @@
 
 #include "handles.h"
 #include "proxy.h"
+
+#include "../../tracer/session/stream.h"
 
 #include <pthread.h>
 
@@ -34,6 +37,7 @@ struct collected {
 struct call {
     struct grosr_request request;
     int64_t result;
+    uint64_t done_ns; /* when it was answered, if the packet is traced; 0: it was not */
     uint32_t port, slot;
     dev32 state;                /* CALL_*; read by the thread that replaces a dead one */
     struct collected collected; /* of the packets so far: of the port's owner on the device */
@@ -44,9 +48,9 @@ struct call {
 struct port {
     uint64_t sequence; /* of the packet in hand, or of the one before */
     struct grosr_packet packet;
-    uint64_t seen_ns;
-    dev32 left;   /* requests not answered */
-    bool unnoted; /* the packet's latency is not counted yet */
+    uint64_t seen_ns; /* when it was taken, if it is traced; 0: it is not */
+    dev32 left;       /* requests not answered */
+    bool unnoted;     /* the packet's latency is not counted yet, and it is not in the trace */
     struct call call[GROSR_PACKET_MAX];
 };
 
@@ -103,6 +107,7 @@ struct grosr_proxy {
     struct server *server;
     struct pool pool;
     struct log *log;
+    struct grosr_stream_writer trace; /* if options.session has a stream */
 };
 
 /* In place of a result: the call may block, and is to be made by the pool. */
@@ -114,6 +119,16 @@ struct grosr_proxy {
 
 /* Answers a request. The call must not be touched afterwards. */
 void proxy_answer(struct grosr_proxy *proxy, struct call *call, int64_t result);
+
+/* ---- proxy_trace.c ---- */
+
+void trace_open(struct grosr_proxy *proxy);
+
+/* Whether packets are recorded now: somebody collects them, at a level that has spans. */
+bool trace_wanted(const struct grosr_proxy *proxy);
+
+/* Records the port's packet, whose seen_ns is set; resumed_ns 0: when its caller resumed is not known. */
+void trace_packet(struct grosr_proxy *proxy, uint32_t index, const struct port *port, uint64_t resumed_ns);
 
 /* ---- proxy_sync.c ---- */
 

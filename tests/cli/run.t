@@ -258,6 +258,22 @@ for my $bad (["$dir/none", qr/none': No such file/], [$dir, qr/not a regular fil
     like($run->{stderr}, $bad->[1], 'with a reason');
     no_segments($run, 'and leaves no segment');
 }
+# Each call of a recorded run is in the trace, with its times in order and the bytes that it moved.
+$run = grosr('run', 'read', '--file', "$dir/file", '--tasks', 300, '-o', "$dir/read.db", @host);
+is($run->{code}, 0, 'read: recorded') or diag($run->{stderr});
+is(value("$dir/read.db", q{SELECT group_concat(call || ' ' || n) FROM (SELECT call, count(*) AS n FROM syscalls GROUP BY call)}),
+   'close 1,openat 1,pread 298', 'read: a row for each call');
+is(value("$dir/read.db", q{SELECT count(*) FROM syscalls WHERE start <= served AND served <= replied AND replied <= end
+       AND slot < 64 AND session = 1 AND task IS NOT NULL AND worker IS NOT NULL AND result >= 0}), 300, 'read: its times are in order');
+is(value("$dir/read.db", q{SELECT count(*) FROM syscalls c JOIN tasks t ON t.task = c.task WHERE t.start <= c.start AND c.end <= t.end}),
+   300, 'read: each is inside of its task');
+is(value("$dir/read.db", q{SELECT count(DISTINCT handle) FROM syscalls WHERE call IN ('pread', 'close')}), 1, 'read: of one handle');
+is(value("$dir/read.db", q{SELECT max(bytes) FROM syscalls WHERE call = 'pread'}), 16384, 'read: a chunk each');
+is(value("$dir/read.db", q{SELECT written = read AND dropped = 0 FROM GROSR_STREAM}), 1, 'read: no record was lost');
+like(grosr('export', "$dir/read.db", '--format', 'chrome')->{stdout}, qr/"system calls, port \d+"/, 'read: a track for a port');
+$run = grosr('run', 'read', '--tasks', 100, '--level', 'counters', '-o', "$dir/read.db", @host);
+is($run->{code} . ' ' . value("$dir/read.db", 'SELECT count(*) FROM syscalls'), '0 0', 'read: no rows below the level spans');
+
 for my $option (['--file', 'x'], ['--sandbox']) {
     $run = grosr('run', 'arith', @$option, @host);
     is($run->{code}, 2, "$option->[0] is for `read`");

@@ -216,7 +216,10 @@ __global__ void k_take(const __grid_constant__ test_heap t, uint32_t **blocks, u
         mine &= ~3u;
         blocks[i] = adopt(t, (uint32_t *)grosr_heap_calloc(u, mine / 4, 4), mine, i + 1);
     } else {
-        blocks[i] = adopt(t, (uint32_t *)grosr_heap_aligned_alloc(u, 64, mine), mine, i + 1);
+        uint32_t *p = (uint32_t *)grosr_heap_aligned_alloc(u, 64, mine); /* to 64, whatever the size */
+        if ((uintptr_t)p % 64)
+            found(&t.found->unaligned);
+        blocks[i] = adopt(t, p, mine, i + 1, true);
     }
 }
 

@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct grosr_session session;
     struct grosr_records *records;
     struct grosr_bases bases;
+    struct grosr_clock clock = {.is_host = true};
 
     if (size == 0)
         return 0;
@@ -44,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     session.header.streams = STREAMS;
     session.header.start_mono_ns = 1000;
     if (grosr_store_add_session(store, &session, &bases) ||
-        grosr_records_create(&records, &session, &bases, store))
+        grosr_records_create(&records, &session, &bases, &clock, store))
         abort();
     add(records, 0, data + 1, first);
     grosr_records_tick(records, 5000000000u);

@@ -289,6 +289,13 @@ static void records(void)
     nvtx_end(GROSR_RECORD_NVTX_END, 4400);
     nvtx_end(GROSR_RECORD_NVTX_END, 4500); /* before its beginning */
     nvtx(GROSR_RECORD_NVTX_START, 4450, GROSR_NVTX_NONE, "late");
+    struct {
+        struct grosr_record_syscalls packet;
+        struct grosr_record_syscall call[2];
+    } calls = {{.issued_ns = 5000, .resumed_ns = 5900, .seen_ns = 5300, .port = 3, .count = 2},
+               {{.task = 1, .done_ns = 5500, .result = 64, .handle = 5, .call = 6},
+                {.task = 2, .done_ns = 5600, .result = -9, .handle = 6, .call = 4}}};
+    record(GROSR_RECORD_SYSCALLS, &calls, sizeof(calls), "");
     save("records/each", stream, stream_bytes);
 }
 

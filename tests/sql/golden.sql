@@ -84,7 +84,12 @@ INSERT INTO GROSR_RANGE VALUES (0, 0, 210, 290, 7), (1, 0, 300, NULL, NULL);
 INSERT INTO GROSR_COUNTER VALUES (210, 1, NULL, 40), (290, 1, NULL, 60), (220, 2, 0, 3);
 INSERT INTO GROSR_NOTE VALUES (50, 2, 'cupti', 'forever withholds the records of other kernels');
 
-INSERT INTO GROSR_SYSCALL VALUES (0, 0, 3, 13, 220, 230, 260, 280, 4096, 4096), (1, 3, 4, 13, 300, 310, NULL, NULL, NULL, NULL);
+-- System calls of session 1: a read, one that was never answered, a write of another kernel and a refused one.
+INSERT INTO StringIds VALUES (900, 'pwrite');
+INSERT INTO GROSR_SYSCALL VALUES (0, 0, 3, 13, 220, 230, 260, 280, 4096, 4096, 5, 1),
+                                 (1, 3, 4, 13, 300, 310, NULL, NULL, NULL, NULL, 5, 1),
+                                 (NULL, NULL, 6, 900, 5100, 5150, 5250, 5300, 512, 512, 6, 1),
+                                 (NULL, NULL, 6, 900, 5400, 5410, 5420, 5500, 0, -9, 7, 1);
 
 -- The heap of session 1: an arena of 16 chunks of 64 KiB. Class 3 has slots of 64 bytes; class 0 was never used.
 INSERT INTO GROSR_HEAP VALUES (0, 1, 4900, 1048576, 65536, 0, 6, 0, 1, 1, 0, 2, 1, 0, 3);

@@ -14,6 +14,7 @@ struct bench {
     struct grosr_session *session;
     struct grosr_store *store;
     struct grosr_bases bases;
+    struct grosr_clock clock;
     struct grosr_records *records;
 };
 
@@ -28,9 +29,10 @@ static void open_bench(struct bench *b)
                                       .streams = 2,
                                       .stream_bytes = 4096};
 
+    b->clock = (struct grosr_clock){.is_host = true};
     if (grosr_session_create(&b->session, &o) || grosr_store_create(&b->store, path) ||
         grosr_store_add_session(b->store, b->session, &b->bases) ||
-        grosr_records_create(&b->records, b->session, &b->bases, b->store)) {
+        grosr_records_create(&b->records, b->session, &b->bases, &b->clock, b->store)) {
         printf("Bail out! %s\n", grosr_error());
         exit(1);
     }
@@ -349,6 +351,64 @@ static void gpus(void)
        1, "each process's numbers lead to the right one");
 }
 
+/* A packet of `count` calls, the record of which has `bytes` bytes of them. */
+static void add_packet(struct bench *b, uint16_t worker, uint16_t count, size_t bytes,
+                       const struct grosr_record_syscall *calls)
+{
+    uint64_t origin = (uint64_t)b->bases.origin_ns;
+    struct {
+        struct grosr_record_syscalls packet;
+        struct grosr_record_syscall call[4];
+    } r = {.packet = {.head = {0, GROSR_RECORD_SYSCALLS},
+                      .issued_ns = (origin + 100) & GROSR_TIME_MASK,
+                      .resumed_ns = (origin + 900) & GROSR_TIME_MASK,
+                      .seen_ns = origin + 300,
+                      .port = 7,
+                      .worker = worker,
+                      .count = count}};
+
+    memcpy(r.call, calls, bytes);
+    add(b, 0, &r, sizeof(r.packet) + bytes, "");
+}
+
+static void syscalls(void)
+{
+    struct bench b;
+
+    open_bench(&b);
+    uint64_t origin = (uint64_t)b.bases.origin_ns;
+    const struct grosr_record_syscall calls[] = {
+        {.task = 5, .done_ns = origin + 700, .result = 4096, .handle = 3, .call = 6},
+        {.task = 6, .done_ns = origin + 800, .result = -9, .handle = -2, .call = 7},
+        {.task = 7, .call = 2},                          /* not answered */
+        {.task = 8, .done_ns = origin + 800, .call = 0}, /* no call */
+    };
+    add_packet(&b, GROSR_RECORD_NO_WORKER, 4, sizeof(calls), calls);
+    add_packet(&b, GROSR_RECORD_NO_WORKER, 4, sizeof(calls[0]), calls); /* too short */
+    add_packet(&b, GROSR_RECORD_NO_WORKER, UINT16_MAX, sizeof(calls), calls);
+    add_packet(&b, 0, 1, sizeof(calls[0]), calls); /* the session has no workers */
+    const struct grosr_record_syscall strange = {.done_ns = origin + 800, .result = -38, .call = 255};
+    add_packet(&b, GROSR_RECORD_NO_WORKER, 1, sizeof(strange), &strange);
+    close_bench(&b);
+    is(ask("SELECT count(*) FROM GROSR_SYSCALL"), 4, "a row for each call of a whole packet");
+    is(ask("SELECT count(*) FROM syscalls WHERE call = 'pread' AND slot = 7 AND handle = 3 AND start = 100 "
+           "AND served = 300"
+           " AND replied = 700 AND end = 900 AND bytes = 4096 AND result = 4096 AND worker IS NULL AND task "
+           "IS NULL"),
+       1, "with its four times");
+    is(ask("SELECT count(*) FROM syscalls WHERE call = 'pwrite' AND bytes = 0 AND result = -9 AND session = "
+           "1"),
+       1, "a failure moves no bytes");
+    is(ask("SELECT count(*) FROM syscalls WHERE call = 'openat' AND start = 100 AND replied IS NULL AND end "
+           "IS NULL"
+           " AND result IS NULL"),
+       1, "a call that was not answered has no result");
+    is(ask("SELECT count(*) FROM syscalls WHERE call = 'unknown' AND result = -38 AND bytes IS NULL"), 1,
+       "a call that does not exist has a row");
+    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '3 damaged%'"), 1,
+       "what is damaged is counted");
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -361,6 +421,7 @@ int main(void)
     cuda_ends();
     cuda_damaged();
     gpus();
+    syscalls();
     unlink(path);
     return tap_done();
 }

@@ -332,7 +332,7 @@ int grosr_source_create_writers(struct grosr_source *s, struct grosr_store *stor
     int err = grosr_rows_create(&s->rows, s->session, &s->bases, &s->clock, store);
 
     if (!err && s->session->header.streams)
-        err = grosr_records_create(&s->records, s->session, &s->bases, store);
+        err = grosr_records_create(&s->records, s->session, &s->bases, &s->clock, store);
     if (!err && s->records) {
         grosr_records_warn(s->records, s->warned);
         err = grosr_pending_rows_create(&s->pending, s->session, &s->bases, store, s->records);

@@ -5,6 +5,7 @@
  *       session N            a group: a runtime or an instrumented kernel
  *         host, host: waits  submissions; waits of its threads
  *         notes, counters
+ *         system calls, port N
  *         SM N               a group
  *           worker N         runs, waits, idle times, ranges; what happened at a point in time
  *             holds, further lanes, slices whose end was lost
@@ -91,6 +92,7 @@ enum {
     RANK_HOST_WAITS,
     RANK_HOST_UNENDED,
     RANK_NOTES,
+    RANK_SYSCALLS,
     RANK_CLOCK,
     RANK_QUEUES,
     RANK_HEAPS,
@@ -169,6 +171,20 @@ struct grosr_export_lanes *grosr_place_plain(struct grosr_walk *w, enum grosr_ex
         return lanes;
     parent = what == GROSR_AT_NVTX_RANGES ? process_track(w, a) : session_track(w, a);
     return parent ? add_track(w, &key, parent, &track) : NULL;
+}
+
+struct grosr_export_lanes *grosr_place_port(struct grosr_walk *w, int64_t session, int64_t port)
+{
+    const struct grosr_export_key key = {GROSR_AT_SYSCALLS, session, port, 0, 0};
+    struct grosr_export_lanes *lanes = grosr_export_find(w->tracks, &key), *parent;
+    struct grosr_export_track track = {.kind = GROSR_EXPORT_TRACK, .rank = RANK_SYSCALLS};
+    char name[64];
+
+    if (lanes || !(parent = session_track(w, session)))
+        return lanes;
+    snprintf(name, sizeof(name), "system calls, port %" PRId64, port);
+    track.name = name;
+    return add_track(w, &key, parent, &track);
 }
 
 struct grosr_export_lanes *grosr_place_thread(struct grosr_walk *w, int64_t pid, int64_t thread)

@@ -250,6 +250,11 @@ static void emit_thread_instant(struct grosr_walk *w, struct grosr_export_view *
         e);
 }
 
+static void emit_port_slice(struct grosr_walk *w, struct grosr_export_view *s)
+{
+    put_slice(w, s, grosr_place_port(w, session_of(s), grosr_column(s->rows, GROSR_COLUMN_B)));
+}
+
 static void emit_process_slice(struct grosr_walk *w, struct grosr_export_view *s)
 {
     put_slice(w, s, grosr_place_plain(w, s->what, grosr_column(s->rows, GROSR_COLUMN_A)));
@@ -278,6 +283,7 @@ const struct grosr_export_view grosr_export_views[GROSR_EXPORT_VIEWS] = {
     {.view = "idle", .category = "idle", .emit = emit_worker_slice, .what = GROSR_AT_WORKER},
     {.view = "ranges", .category = "range", .emit = emit_worker_slice, .what = GROSR_AT_WORKER},
     {.view = "holds", .category = "hold", .emit = emit_worker_slice, .what = GROSR_AT_HOLDS},
+    {.view = "syscalls", .category = "syscall", .emit = emit_port_slice, .what = GROSR_AT_SYSCALLS},
     {.view = "ends", .category = "end", .emit = emit_worker_instant, .what = GROSR_AT_WORKER},
     {.view = "instants", .category = "event", .emit = emit_payload, .what = GROSR_AT_WORKER},
     {.view = "heap_errors", .category = "memory", .emit = emit_worker_instant, .what = GROSR_AT_WORKER},

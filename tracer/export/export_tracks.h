@@ -27,6 +27,7 @@ enum grosr_export_what {
     GROSR_AT_COUNTER,      /* a: session, b: name, c: worker */
     GROSR_AT_HEAP,         /* a: session, b: heap, c: which of its values */
     GROSR_AT_CLOCK,        /* a: session */
+    GROSR_AT_SYSCALLS,     /* a: session, b: port */
     GROSR_AT_THREAD,       /* a: pid, b: thread */
     GROSR_AT_NVTX_RANGES,  /* a: pid */
     GROSR_AT_GPU,          /* a: pid, b: device */

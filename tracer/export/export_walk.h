@@ -28,7 +28,7 @@ enum grosr_export_column {
     GROSR_COLUMNS
 };
 
-#define GROSR_EXPORT_VIEWS 23
+#define GROSR_EXPORT_VIEWS 24
 
 struct grosr_walk;
 
@@ -104,6 +104,7 @@ void grosr_place_workers(struct grosr_walk *w);
 struct grosr_export_lanes *grosr_place_worker(struct grosr_walk *w, enum grosr_export_what what,
                                               int64_t worker);
 struct grosr_export_lanes *grosr_place_plain(struct grosr_walk *w, enum grosr_export_what what, int64_t a);
+struct grosr_export_lanes *grosr_place_port(struct grosr_walk *w, int64_t session, int64_t port);
 struct grosr_export_lanes *grosr_place_thread(struct grosr_walk *w, int64_t pid, int64_t thread);
 struct grosr_export_lanes *grosr_place_gpu(struct grosr_walk *w, const struct grosr_export_key *key);
 struct grosr_export_lanes *grosr_place_counter(struct grosr_walk *w, const struct grosr_export_view *s,

@@ -1,7 +1,7 @@
 /*
  * Records into rows (records.h): each record is checked for its size and dispatched by its kind. Strings,
- * names and notes are handled here, the rest in records_nvtx.c and records_cuda.c, which do not depend on
- * each other.
+ * names and notes are handled here, the rest in records_nvtx.c, records_cuda.c and records_syscall.c, which
+ * do not depend on each other.
  */
 #include "records_parts.h"
 
@@ -114,6 +114,8 @@ static int add_record(struct grosr_records *r, uint32_t stream, const unsigned c
     case GROSR_RECORD_NVTX_START:
     case GROSR_RECORD_NVTX_END:
         return grosr_records_add_nvtx(r, stream, at, kind, bytes);
+    case GROSR_RECORD_SYSCALLS:
+        return grosr_records_add_syscalls(r, at, bytes);
     default: /* of CUDA, or of a later version */
         return grosr_records_add_cuda(r, stream, at, kind, bytes);
     }
@@ -122,7 +124,8 @@ static int add_record(struct grosr_records *r, uint32_t stream, const unsigned c
 }
 
 int grosr_records_create(struct grosr_records **out, const struct grosr_session *session,
-                         const struct grosr_bases *bases, struct grosr_store *store)
+                         const struct grosr_bases *bases, struct grosr_clock *clock,
+                         struct grosr_store *store)
 {
     struct grosr_records *r = (struct grosr_records *)calloc(1, sizeof(*r));
 
@@ -137,9 +140,11 @@ int grosr_records_create(struct grosr_records **out, const struct grosr_session 
     }
     r->store = store;
     r->bases = *bases;
+    r->clock = clock;
     r->latest_ns = session->header.start_mono_ns;
     r->pid = session->header.pid;
     r->streams = session->header.streams;
+    r->workers = session->header.workers;
     *out = r;
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * Records into rows: what the injected library records of a process (record.h) becomes the tables that an
- * export of Nsight Systems has (schema/tables.sql).
+ * export of Nsight Systems has, and what a runtime's proxy records, GROSR_SYSCALL (schema/tables.sql).
  *
  * A range that has ended is a row at once; one that is still open becomes a row, with `end` NULL, when it has
  * been open for a second, and that row is completed when it ends. So a file that is being written shows what
@@ -12,13 +12,16 @@
 #ifndef GROSR_RECORDS_H
 #define GROSR_RECORDS_H
 
+#include "../clock/clock.h"
 #include "../store/store.h"
 
 struct grosr_records;
 
-/* For the records of one session. All calls from one thread; 0 or what the store says. */
+/* For the records of one session. `clock`: of its device, as long as the records. All calls from one thread;
+ * 0 or what the store says. */
 int grosr_records_create(struct grosr_records **records, const struct grosr_session *session,
-                         const struct grosr_bases *bases, struct grosr_store *store);
+                         const struct grosr_bases *bases, struct grosr_clock *clock,
+                         struct grosr_store *store);
 
 /* `warned` gets notes on limits of the tracing as diagnostic messages, on the caller's thread. */
 void grosr_records_warn(struct grosr_records *records, void (*warned)(const char *text));

@@ -1,6 +1,6 @@
 /*
- * What the files that turn records into rows share: records.c calls records_nvtx.c and records_cuda.c, and
- * all of them call records_parts.c. Nobody else includes this.
+ * What the files that turn records into rows share: records.c calls records_nvtx.c, records_cuda.c and
+ * records_syscall.c, and all of them call records_parts.c. Nobody else includes this.
  */
 #ifndef GROSR_RECORDS_PARTS_H
 #define GROSR_RECORDS_PARTS_H
@@ -30,14 +30,16 @@ struct grosr_records_cuda;
 struct grosr_records {
     struct grosr_store *store;
     struct grosr_bases bases;
+    struct grosr_clock *clock;
     void (*warned)(const char *text); /* may be NULL */
-    uint32_t pid, streams;
+    uint32_t pid, streams, workers;
     bool reports_gpu;
     struct grosr_records_strings *strings; /* of each stream */
     uint64_t damaged;                      /* records skipped */
     uint64_t latest_ns;                    /* the latest time in a record */
     struct grosr_records_nvtx *nvtx;
     struct grosr_records_cuda *cuda;
+    int64_t syscall_name[256]; /* StringIds.id; 0: not yet there */
 };
 
 static inline struct grosr_value grosr_integer(int64_t x)
@@ -124,5 +126,10 @@ void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpo
 int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *checkpoint);
 
 void grosr_records_free_cuda(struct grosr_records *r);
+
+/* ---- system calls ---- */
+
+/* Rows of a GROSR_RECORD_SYSCALLS record. Damaged ones are counted and skipped. */
+int grosr_records_add_syscalls(struct grosr_records *r, const unsigned char *at, uint32_t bytes);
 
 #endif

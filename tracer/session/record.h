@@ -46,6 +46,7 @@ enum grosr_record_kind {
     GROSR_RECORD_CUDA_DEVICE,  /* struct grosr_record_cuda_device */
     GROSR_RECORD_CUDA_CONTEXT, /* struct grosr_record_cuda_context */
     GROSR_RECORD_TEXT_PART,    /* struct grosr_record_part: of a string that later records name */
+    GROSR_RECORD_SYSCALLS,     /* struct grosr_record_syscalls: a packet of system calls of device code */
 };
 
 struct grosr_record {
@@ -191,6 +192,29 @@ struct grosr_record_cuda_context {
     uint32_t context, device, null_stream, unused;
 };
 
+/* One of the calls of a packet. */
+struct grosr_record_syscall {
+    uint64_t task;    /* that made it; of a packet that is no worker's: 0 */
+    uint64_t done_ns; /* when it was answered; 0: it was not, and there is no result */
+    int64_t result;
+    int32_t handle;
+    uint32_t call; /* schema/events.def */
+};
+
+#define GROSR_RECORD_NO_WORKER 0xffffu
+
+struct grosr_record_syscalls {
+    struct grosr_record head;
+    uint64_t issued_ns, resumed_ns; /* low 48 bits of the device's time; resumed_ns 0: not known */
+    uint64_t seen_ns;               /* when the host took the packet */
+    uint32_t port;
+    uint16_t worker; /* GROSR_RECORD_NO_WORKER: another kernel of the program */
+    uint16_t count;
+    /* struct grosr_record_syscall[count] */
+};
+
+static_assert(sizeof(struct grosr_record_syscall) == 32 && sizeof(struct grosr_record_syscalls) == 40,
+              "system calls");
 static_assert(sizeof(struct grosr_record_cuda_call) == 48, "call");
 static_assert(sizeof(struct grosr_record_cuda_kernel) == 120, "kernel");
 static_assert(sizeof(struct grosr_record_cuda_op) == 72, "memcpy, memset, synchronization");

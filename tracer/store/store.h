@@ -33,6 +33,8 @@ enum grosr_table {
     GROSR_TABLE_RANGE,   /* worker, name, start, end, value */
     GROSR_TABLE_COUNTER, /* time, name, worker, value */
     GROSR_TABLE_HOLD,    /* worker, resource, index, start, end */
+    /* worker, task, slot, name, start, served, replied, end, bytes, result, handle, session */
+    GROSR_TABLE_SYSCALL,
     /* time, session, kind, offset, bytes, class, worker, function, task */
     GROSR_TABLE_HEAP_EVENT,
     GROSR_TABLE_HEAP_ERROR, /* time, session, kind, value, worker, function, task */

@@ -33,6 +33,7 @@ static const struct {
     [GROSR_TABLE_RANGE] = {"GROSR_RANGE", 5, false},
     [GROSR_TABLE_COUNTER] = {"GROSR_COUNTER", 4, false},
     [GROSR_TABLE_HOLD] = {"GROSR_HOLD", 5, false},
+    [GROSR_TABLE_SYSCALL] = {"GROSR_SYSCALL", 12, false},
     [GROSR_TABLE_HEAP_EVENT] = {"GROSR_HEAP_EVENT", 9, false},
     [GROSR_TABLE_HEAP_ERROR] = {"GROSR_HEAP_ERROR", 7, false},
     [GROSR_TABLE_HEAP_SAMPLE] = {"GROSR_HEAP_SAMPLE", 14, false},

@@ -21,6 +21,7 @@ static const struct {
     {"GROSR_HEAP_SAMPLE", "time"},
     {"GROSR_HEAP_CLASS_SAMPLE", "time"},
     {"GROSR_CLOCK", "host_after"},
+    {"GROSR_SYSCALL", "coalesce(end, replied, served)"},
     {"NVTX_EVENTS", "CASE eventType WHEN 34 THEN start ELSE end END"}, /* 34: a mark */
     {"CUPTI_ACTIVITY_KIND_KERNEL", "end"},
     {"CUPTI_ACTIVITY_KIND_MEMCPY", "end"},
