@@ -401,6 +401,7 @@ static void garbage(void)
     char file[] = "/tmp/grosr-outstanding-db-XXXXXX";
     struct grosr_store *store;
     struct grosr_bases bases;
+    struct grosr_clock clock = {.is_host = true};
     struct grosr_records *records;
     struct grosr_pending_rows *rows;
     uint64_t random = 5;
@@ -409,7 +410,7 @@ static void garbage(void)
     close(mkstemp(file));
     unlink(file);
     if (grosr_store_create(&store, file) || grosr_store_add_session(store, s, &bases) ||
-        grosr_records_create(&records, s, &bases, store) ||
+        grosr_records_create(&records, s, &bases, &clock, store) ||
         grosr_pending_rows_create(&rows, s, &bases, store, records)) {
         printf("Bail out! %s\n", grosr_error());
         exit(1);
