@@ -112,6 +112,7 @@ for my $kind ('run', 'run -o', 'record') {
 # ---- a segment that is truncated under its readers ----
 
 for my $bytes (0, 4096, 300000) {
+    unlink("$dir/cut.db");    # or the one before is what is looked at
     my $run = live();
     my $path = "/dev/shm/grosr.$run->{pid}.0";
     my $top = start($GROSR, 'top', $run->{pid}, '--json', '--interval', '0.05');
