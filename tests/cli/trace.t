@@ -97,7 +97,8 @@ is(value($db, 'SELECT sum(written) FROM GROSR_RING'), 0, 'has no event');
 # ---- while it runs ----
 
 my $p = start('nice', '-n', 10, $pipe, 0);
-ok(until_true(sub { segments($p->{pid}) && grosr('info')->{stdout} =~ /\b$p->{pid}\b/ }), 'a kernel without end');
+ok(until_true(sub { segments($p->{pid}) && grosr('top', $p->{pid}, '--once')->{code} == 0 }) &&
+   grosr('info')->{stdout} =~ /\b$p->{pid}\b/, 'a kernel without end');
 my $top = json_of(grosr('top', $p->{pid}, '--once', '--json'));
 is($top->{session}{pid}, $p->{pid}, '`top` has it');
 ok(until_true(sub { json_of(grosr('top', $p->{pid}, '--once', '--json'))->{trace}{written} > 16 * 8192 }),
