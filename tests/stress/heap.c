@@ -62,12 +62,14 @@ static void require(bool condition, const char *what)
 /* Holds a thread now and then, for a random while. */
 static void hold(const char *point)
 {
-    static _Thread_local uint64_t seed;
+    static _Thread_local dev64 seed; /* lanes may share their thread */
+    uint64_t mine = dev_load_relaxed(&seed), x;
 
     (void)point;
-    if (!seed)
-        seed = now_ns() | 1;
-    uint64_t x = tap_random(&seed) >> 20;
+    if (!mine)
+        mine = now_ns() | 1;
+    x = tap_random(&mine) >> 20;
+    dev_store_relaxed(&seed, mine);
     if (x % 1024 == 0) {
         struct timespec t = {0, (long)(x >> 10) % 30000};
         nanosleep(&t, NULL);
@@ -256,12 +258,15 @@ static void churn(uint64_t *seed)
 /* Each thread allocates until there is no more, and frees what it has; again and again, while others do. */
 static void exhaust(uint64_t *seed)
 {
-    static _Thread_local struct owned own[4096];
+    enum { MOST = 4096 };
+    struct owned *own =
+        (struct owned *)calloc(MOST, sizeof(*own)); /* a lane's: lanes may share their thread */
 
-    while (now_ns() < ends_ns) {
+    require(own != NULL, "out of memory");
+    while (own && now_ns() < ends_ns) {
         uint64_t x = tap_random(seed);
         uint32_t n = 0, failed = 0;
-        for (; n < 4096 && failed < 3; n++)
+        for (; n < MOST && failed < 3; n++)
             if (!take(&own[n], x % 4 ? tap_random(seed) : x)) {
                 failed++;
                 n--;
@@ -272,6 +277,7 @@ static void exhaust(uint64_t *seed)
             own[at] = own[i - 1];
         }
     }
+    free(own);
 }
 
 /* All allocate one size until there is no more, once. Each block has the one before in it. */
@@ -279,6 +285,7 @@ static void fill_all(uint64_t *seed)
 {
     void **last = NULL, **p;
     uint64_t n = 0;
+    uint32_t step = 0;
 
     (void)seed;
     while ((p = (void **)grosr_heap_malloc(f.me, part->size_max))) {
@@ -289,7 +296,7 @@ static void fill_all(uint64_t *seed)
     dev_count(&filled, n);
     dev_count(&full, 1);
     while (dev_load_relaxed(&full) % (WARPS * GROSR_LANES))
-        sched_yield();
+        dev_backoff(&step); /* other lanes of the warp run meanwhile */
     for (; last; last = p) {
         p = (void **)*last;
         require(grosr_heap_free(f.me, last) == 0, "a block cannot be freed");

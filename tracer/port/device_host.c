@@ -127,15 +127,16 @@ uint32_t dev_sm(void)
     return self ? self->sm : 0;
 }
 
-/* Any thread, not only those of warps: their number in the order in which they first ask. */
+/* Any thread, not only those of warps: their number in the order in which they first ask. The lanes of a warp
+ * share it, which are contexts of one thread. */
 uint32_t dev_spread(void)
 {
     static dev32 threads;
-    static __thread uint32_t number; /* + 1 */
+    static _Thread_local dev32 number; /* + 1 */
 
-    if (!number)
-        number = dev_add_relaxed(&threads, 1) + 1;
-    return number - 1;
+    if (!dev_load_relaxed(&number))
+        dev_store_relaxed(&number, dev_add_relaxed(&threads, 1) + 1);
+    return dev_load_relaxed(&number) - 1;
 }
 
 #if GROSR_HOST_LANES == 1
