@@ -403,7 +403,8 @@ static uint32_t choose(struct grosr_pending_rows *p, uint64_t now_ns, uint64_t m
 {
     uint32_t n = 0, launches = 0;
 
-    qsort(p->found, p->count, sizeof(*p->found), compare_need);
+    if (p->count)
+        qsort(p->found, p->count, sizeof(*p->found), compare_need);
     for (uint32_t i = 0; i < p->count && launches < max; i++) {
         const struct found *f = &p->found[i];
         if (f->type == FOUND_LAUNCH && (f->launch.ended || is_young(f->launch.issued_ns, now_ns, min_age_ns)))
