@@ -145,6 +145,7 @@ static void poll(void)
     cuEventRecord(event, NULL);
     while (!ended && cuEventQuery(event) == CUDA_ERROR_NOT_READY)
         usleep(1000);
+    cuEventDestroy(event);
 }
 
 static void graph(void)
