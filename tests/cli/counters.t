@@ -56,7 +56,7 @@ integrity($db, 'the file is sound');
 # ---- in a timeline ----
 
 $r = grosr('export', $db, '--format', 'chrome');
-my %tracks = map { $_->{name} => 1 } grep { $_->{ph} eq 'C' && $_->{name} =~ /^GPU/ } @{json_of($r)->{traceEvents} || []};
+my %tracks = map { $_->{name} => 1 } grep { $_->{ph} eq 'C' && $_->{name} =~ /^GPU \d/ } @{json_of($r)->{traceEvents} || []};
 is(join('; ', sort keys %tracks), join('; ', sort((map { "GPU 0 $_" } @values), map { "GPU 1 $_" } grep { !/^thr/ } @values)),
    'each is a counter of its own when it is exported');
 
