@@ -117,7 +117,7 @@ static int create_indexes(struct grosr_store *s, grosr_store_progress *progress,
     uint64_t done = 0, all = more;
     int err = 0;
 
-    for (const char *at = sql; (at = strstr(at, "CREATE INDEX")) != NULL; at++)
+    for (const char *at = sql; (at = strchr(at, ';')) != NULL; at++)
         all++;
     while (!err && *sql) {
         sqlite3_stmt *statement;

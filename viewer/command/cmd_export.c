@@ -7,6 +7,7 @@
  */
 #include "commands.h"
 #include "../cli/output.h"
+#include "../cli/progress.h"
 #include "../show/query.h"
 #include "../../tracer/export/export.h"
 #include "../../tracer/store/store.h"
@@ -111,19 +112,7 @@ static int close_output(const char *path, int code)
 
 static void show_progress(uint64_t done, uint64_t all)
 {
-    static int shown = -1;
-    char bar[41];
-    int percent = all ? (int)(done * 100 / all) : 100;
-    size_t filled = (sizeof(bar) - 1) * (size_t)percent / 100;
-
-    if (done < all && percent == shown)
-        return;
-    shown = percent;
-    memset(bar, ' ', sizeof(bar) - 1);
-    memset(bar, '#', filled);
-    bar[sizeof(bar) - 1] = 0;
-    fprintf(stderr, "\rexporting [%s] %3d%%%s", bar, percent, done == all ? "\r\033[K" : "");
-    fflush(stderr);
+    progress_show("exporting", done, all);
 }
 
 /* For count_row(), a callback without an argument for its caller. */

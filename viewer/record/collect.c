@@ -1,5 +1,6 @@
 #include "collect.h"
 
+#include "../cli/progress.h"
 #include "../cli/say.h"
 #include "../cli/signals.h"
 #include "../../tracer/base/error.h"
@@ -17,19 +18,6 @@ static void on_give_up(int signal)
 {
     (void)signal;
     give_up = 1;
-}
-
-static void show_progress(const char *what, uint64_t done, uint64_t all)
-{
-    char bar[41];
-    size_t filled = all ? (size_t)(done * (sizeof(bar) - 1) / all) : 0;
-
-    memset(bar, ' ', sizeof(bar) - 1);
-    memset(bar, '#', filled);
-    bar[sizeof(bar) - 1] = 0;
-    fprintf(stderr, "\r%s [%s] %3d%%%s", what, bar, all ? (int)(done * 100 / all) : 0,
-            done == all ? "\r\033[K" : "");
-    fflush(stderr);
 }
 
 /* For say_failed(), a callback without an argument for its caller. */
@@ -60,7 +48,7 @@ int collect_session(struct grosr_collect_options options, struct grosr_collect_r
 
     options.warned = say_warning;
     options.failed = say_failed;
-    options.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
+    options.progress = isatty(STDERR_FILENO) ? progress_show : NULL;
     current.path = options.path;
     current.stop = stop_on_failure;
     current.said = false;
