@@ -1,0 +1,81 @@
+/*
+ * Findings: what a diagnosis says. Each names one cause with those concerned, since when, the evidence, and
+ * what to do. They are made from a solved graph (graph.h), and by sources that see a cause which is no graph:
+ * progress far below capacity, a slow lock, nothing to do.
+ *
+ * The verdict is the worst of the findings: deadlock, stalled, slow; without any, idle or healthy, as the
+ * source says. A finding that is not older than the threshold is left out. Nobody is blamed without evidence:
+ * a finding whose last link cannot be seen (GROSR_STUCK_UNSEEN) is a remark, which changes no verdict.
+ */
+#ifndef GROSR_FINDINGS_H
+#define GROSR_FINDINGS_H
+
+#include "graph.h"
+
+#include <stddef.h>
+
+enum grosr_verdict {
+    GROSR_VERDICT_HEALTHY,
+    GROSR_VERDICT_IDLE,
+    GROSR_VERDICT_SLOW,
+    GROSR_VERDICT_STALLED,
+    GROSR_VERDICT_DEADLOCK,
+};
+
+/* "healthy", "idle", "slow", "stalled", "deadlock". */
+const char *grosr_verdict_name(enum grosr_verdict verdict);
+
+struct grosr_finding {
+    enum grosr_verdict verdict; /* what it makes of the whole; HEALTHY: a remark */
+    char *kind;        /* one word of the list in grosr-diagnose(1): "lock_cycle", "dead_proxy", ... */
+    char *summary;     /* one sentence */
+    char *evidence;    /* lines, each a fact that was read */
+    char *advice;      /* what cures it; "" if nothing is known */
+    uint64_t since_ns; /* for how long it had been so when it was looked at; 0: not known */
+
+    /* Names, as the graph has them. */
+    char **worker; /* all actors concerned, the word of JSON is `workers` */
+    uint32_t workers;
+    char **resource;
+    uint32_t resources;
+    char **cycle; /* actor, resource, actor, ...; empty if it is no cycle */
+    uint32_t cycles;
+};
+
+struct grosr_findings {
+    enum grosr_verdict verdict;
+    struct grosr_finding *finding; /* the worst first, then the oldest */
+    uint32_t findings;
+    char *source; /* "process 4711, session 0 (host, arith)": what was looked at */
+    uint64_t threshold_ns;
+    enum grosr_verdict otherwise; /* HEALTHY or IDLE: the verdict if no finding decides it */
+    char *state; /* one sentence of what goes on, whatever the verdict: "2 workers run tasks; ..." */
+};
+
+void grosr_findings_init(struct grosr_findings *findings, uint64_t threshold_ns);
+void grosr_findings_free(struct grosr_findings *findings);
+
+/*
+ * Adds a finding with the texts, which are copied; lists are empty and can be filled by the functions below.
+ * NULL: out of memory, which grosr_findings_settle() reports.
+ */
+struct grosr_finding *grosr_findings_add(struct grosr_findings *findings, enum grosr_verdict verdict,
+                                         const char *kind, uint64_t since_ns, const char *summary,
+                                         const char *advice);
+/* Printed after the text so far, each a line. NULL findings are allowed. */
+void grosr_finding_evidence(struct grosr_findings *findings, struct grosr_finding *finding,
+                            const char *format, ...) __attribute__((format(printf, 3, 4)));
+void grosr_finding_worker(struct grosr_findings *findings, struct grosr_finding *finding, const char *name);
+void grosr_finding_resource(struct grosr_findings *findings, struct grosr_finding *finding, const char *name);
+
+/* Adds a finding for each stuck set of the graph that is older than the threshold at `now`. */
+void grosr_findings_from_graph(struct grosr_findings *findings, const struct grosr_graph *graph,
+                               const struct grosr_solution *solution, uint64_t now);
+
+/* Takes over the findings of `from`, which is empty afterwards: several sessions make one diagnosis. */
+void grosr_findings_merge(struct grosr_findings *findings, struct grosr_findings *from);
+
+/* Orders them and sets the verdict. -ENOMEM if a part of them could not be kept. */
+int grosr_findings_settle(struct grosr_findings *findings);
+
+#endif
