@@ -13,6 +13,7 @@ struct grosr_workload_options {
     double seconds;                    /* repeat for so long; 0: once */
     const volatile sig_atomic_t *stop; /* nonzero: give up */
     const char *file;                  /* for `read`; NULL: one that it makes */
+    uint64_t rate;                     /* tasks a second that are submitted at most; 0: as fast as they run */
 };
 
 /*

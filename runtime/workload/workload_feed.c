@@ -4,6 +4,7 @@
  */
 #include "workload.h"
 
+#include "../../tracer/base/time_limits.h"
 #include "../../tracer/clock/clock.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void grosr_workload_error(struct grosr_workload_result *r, const char *format, ...)
 {
@@ -38,6 +40,32 @@ bool grosr_feed_check(const struct grosr_feed_batch *batch, uint32_t k, uint64_t
     return false;
 }
 
+#define PACE_BATCHES  50u /* a second, of a workload whose rate is limited */
+#define PACE_SLICE_NS (20 * GROSR_MS)
+
+/*
+ * Waits until the tasks so far are due at the rate that is asked for, while their results are delivered.
+ * -ETIMEDOUT: the workload's seconds are over; -ECANCELED: it is to stop.
+ */
+static int pace(grosr *rt, const struct grosr_workload_options *o, uint64_t start_ns,
+                const struct grosr_workload_result *r)
+{
+    uint64_t due_ns = start_ns + (uint64_t)((double)r->tasks * 1e9 / (double)o->rate), now_ns;
+    uint64_t end_ns = o->seconds > 0 ? start_ns + (uint64_t)(o->seconds * 1e9) : UINT64_MAX;
+
+    while ((now_ns = grosr_host_clock_ns()) < due_ns && now_ns < end_ns) {
+        uint64_t left_ns = (due_ns < end_ns ? due_ns : end_ns) - now_ns;
+        struct timespec slice = {0, (long)(left_ns < PACE_SLICE_NS ? left_ns : PACE_SLICE_NS)};
+        int err = grosr_drain(rt, 0);
+        if (*o->stop)
+            return -ECANCELED;
+        if (err && err != -ETIMEDOUT)
+            return err;
+        nanosleep(&slice, NULL);
+    }
+    return now_ns < end_ns ? 0 : -ETIMEDOUT;
+}
+
 /* Waits for a batch and checks it. */
 static int collect(grosr *rt, const struct grosr_feed *feed, const struct grosr_feed_batch *batch,
                    struct grosr_workload_result *r)
@@ -50,9 +78,11 @@ static int collect(grosr *rt, const struct grosr_feed *feed, const struct grosr_
 }
 
 static int round_of(grosr *rt, const struct grosr_workload_options *o, const struct grosr_feed *feed,
-                    struct grosr_feed_batch *window, uint64_t *submitted, struct grosr_workload_result *r)
+                    struct grosr_feed_batch *window, uint64_t start_ns, uint64_t *submitted,
+                    struct grosr_workload_result *r)
 {
     uint64_t end = r->tasks + o->tasks, turn = 0;
+    uint64_t at_once = !o->rate ? UINT64_MAX : o->rate < PACE_BATCHES ? 1 : o->rate / PACE_BATCHES;
     int err = 0;
 
     for (uint32_t i = 0; i < feed->window; i++)
@@ -62,12 +92,16 @@ static int round_of(grosr *rt, const struct grosr_workload_options *o, const str
         if ((err = collect(rt, feed, b, r)))
             break;
         b->count = 0;
+        if (o->rate && (err = pace(rt, o, start_ns, r))) {
+            err = err == -ETIMEDOUT ? 0 : err;
+            break;
+        }
         if (*o->stop)
             return -ECANCELED;
         if (r->tasks >= end) /* what has been collected had run more tasks than it was to */
             break;
         b->from = *submitted;
-        feed->make(feed->state, b, end - r->tasks, r);
+        feed->make(feed->state, b, end - r->tasks < at_once ? end - r->tasks : at_once, r);
         if ((err = grosr_submit(rt, b->tasks, b->count, b->results, &b->first)))
             break;
         *submitted += b->count;
@@ -96,7 +130,7 @@ int grosr_feed(grosr *rt, const struct grosr_workload_options *o, const struct g
         window[i].results = result + (size_t)i * feed->batch;
     }
     while (!err) {
-        err = round_of(rt, o, feed, window, &submitted, r);
+        err = round_of(rt, o, feed, window, start, &submitted, r);
         r->elapsed_ns = grosr_host_clock_ns() - start;
         if ((double)r->elapsed_ns >= o->seconds * 1e9)
             break;

@@ -178,7 +178,8 @@ sub children
 sub live
 {
     my @arguments = @_;
-    my $p = start($GROSR, 'run', 'arith', '--device', 'host', '--seconds', '600', @arguments);
+    my @rate = (grep { $_ eq '--rate' } @arguments) ? () : ('--rate', 100000);    # enough to see, little enough for two processors
+    my $p = start($GROSR, 'run', 'arith', '--device', 'host', '--seconds', '600', @rate, @arguments);
     my $open = until_true(sub {
         return 'ended' if ended($p);
         my $info = run_it($POLLED, 'info', '--json');

@@ -18,7 +18,7 @@ my $rows = 'SELECT count(*) FROM tasks';
 sub traced
 {
     my ($db, @more) = @_;
-    my $p = start($GROSR, @arith, '--seconds', '600', '--ring', '1024', '-o', $db, @more);
+    my $p = start($GROSR, @arith, '--seconds', '600', '--rate', '100000', '--ring', '1024', '-o', $db, @more);
     my $own = "SELECT (SELECT count(*) FROM tasks) * (SELECT pid = $p->{pid} FROM GROSR_SESSION)";
     my $began = until_true(sub { (peek($db, $own) || 0) > 1000 || ended($p) });
     ok($began && !ended($p), 'a traced run is going on') or diag($p->{stderr} // 'no task arrived');
@@ -232,7 +232,7 @@ for my $signal (qw(INT TERM)) {
 }
 {
     my $db = "$dir/record.db";
-    my $p = start($GROSR, 'record', '-o', $db, '--', $GROSR, @arith, '--seconds', '600', '--ring', '1024');
+    my $p = start($GROSR, 'record', '-o', $db, '--', $GROSR, @arith, '--seconds', '600', '--rate', '100000', '--ring', '1024');
     ok(until_true(sub { (peek($db, $rows) || 0) > 1000 }), '`record` is recording');
     my $program = until_true(sub { peek($db, 'SELECT pid FROM GROSR_SESSION') });
     kill('TERM', $p->{pid});

@@ -12,7 +12,7 @@ use Time::HiRes qw(sleep);
 my $dir = scratch();
 # What the caller ignores, nohup's SIGHUP, would be ignored by the commands too.
 $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP QUIT);
-my @arith = ('arith', '--device', 'host', '--seconds', '600');
+my @arith = ('arith', '--device', 'host', '--seconds', '600', '--rate', '100000');
 my $verdict = 'SELECT verdict FROM trace_health WHERE ring IS NULL';
 my $rows = 'SELECT count(*) FROM GROSR_TASK';
 

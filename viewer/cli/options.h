@@ -39,6 +39,7 @@ struct grosr_arguments {
     enum grosr_overflow overflow; /* --overflow drop|overwrite|block; default AUTO */
     const char *file;             /* --file FILE; NULL: not given */
     bool sandbox;                 /* --sandbox */
+    uint64_t rate;                /* --rate N, tasks a second; 0: not given */
     double seconds;               /* --seconds S: repeat the workload for S seconds; 0: once */
     bool list;                    /* --list */
     const char *attach;           /* --attach PID[.INDEX], checked; NULL: not given */
@@ -71,6 +72,7 @@ enum option_id {
     OPTION_REPETITIONS,
     OPTION_PLOT,
     OPTION_SECONDS,
+    OPTION_RATE,
     OPTION_FILE,
     OPTION_SANDBOX,
     OPTION_WORKERS,

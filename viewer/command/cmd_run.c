@@ -168,7 +168,7 @@ static void print_text(const struct grosr_workload *w, const struct grosr_argume
 static int run_open(const struct grosr_workload *w, const struct grosr_arguments *a, grosr *rt,
                     pid_t collector)
 {
-    struct grosr_workload_options options = {a->tasks ? a->tasks : DEFAULT_TASKS, a->seconds, &stop, a->file};
+    struct grosr_workload_options options = {a->tasks ? a->tasks : DEFAULT_TASKS, a->seconds, &stop, a->file, a->rate};
     struct grosr_workload_result result;
     struct grosr_ring_counts trace;
     const struct grosr_session *session = grosr_runtime_session(rt);
