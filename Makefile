@@ -21,7 +21,8 @@ say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' $(1) $(2))
 
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc)))
 NVCC      := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/bin/nvcc))
-CUDA_ARCHS ?= 75 80 86 89 90
+# Machine code runs on later GPUs of the same major version: that for 80 on 86, 87 and 89 too.
+CUDA_ARCHS ?= 75 80 90
 CUDA_PTX   ?= 90
 
 VARIANT_release := -O2 -g

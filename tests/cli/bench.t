@@ -151,7 +151,8 @@ SKIP: {
         (map { "$_/python3" } split(/:/, $ENV{PATH})), '/usr/bin/python3';
     skip('matplotlib is not installed', 1) unless $python;
 
-    for my $name (@names) {
+    # A script draws them, to which it is all the same how the command was compiled.
+    for my $name ($GROSR =~ /asan/ ? $names[0] : @names) {
         my $r = run_it($python, "$ROOT/tests/bench/plot.py", '-o', "$dir/$name.svg", '-o', "$dir/$name.png", "$dir/$name.json");
         is($r->{code}, 0, "$name is drawn") or diag($r->{stderr});
         my $svg = slurp("$dir/$name.svg") // '';

@@ -21,7 +21,7 @@ sub sampled
 {
     my ($env, @arguments) = @_;
     return grosr({env => {LD_LIBRARY_PATH => $double, %$env}}, 'run', 'arith', '--device', 'host', '--level', 'counters',
-                 '-o', $db, @arguments);
+                 '--rate', 100000, '-o', $db, @arguments);
 }
 sub counted { return value($db, 'SELECT count(*) FROM GROSR_COUNTER') }
 sub notes { return join('|', map { $_->{text} } sql($db, q{SELECT text FROM GROSR_NOTE WHERE topic = 'counters'})) }
@@ -91,7 +91,7 @@ SKIP: {
     for my $alone (1, 0) {
         $r = $alone ? sampled(\%clock, '--seconds', '1', '--counters', 'pm')
                     : grosr({env => \%clock}, 'record', '--level', 'counters', '--counters', 'pm', '-o', $db, '--', $GROSR, 'run',
-                            'arith', '--device', 'host', '--seconds', '1');
+                            'arith', '--device', 'host', '--seconds', '1', '--rate', 100000);
         is("$r->{code}|$r->{stderr}", '0|', $alone ? 'with the GPU\'s clock' : 'with that of a later session');
         is(value($db, 'SELECT device FROM GROSR_SESSION WHERE session = 1'), $alone ? 'host' : 'process', 'of this one');
         my ($placed, $bound) = notes() =~ /(\d+) values of SMs have their times from a session's clock, within ([\d.]+) us/;
