@@ -10,6 +10,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -564,6 +567,86 @@ static inline void suite_confined(const char *device)
     is(suite_on(&s, GROSR_SYS_WRITE, h, s.own_at, 10, 0), -EBADF, "and writes nothing");
     suite_end(&s);
     suite_remove_tree(outside);
+}
+
+/* ---- a disk that is full, and names that change meanwhile ---- */
+
+/* What fits is written and counted; then ENOSPC, which others do not feel, until something is removed. */
+static inline void suite_disk_full(const char *device)
+{
+    struct suite s = {.syscalls = {.writable = true}};
+    const int64_t all = SUITE_BUFFER;
+
+    suite_directory(s.root);
+    /* In a mount namespace of this thread's, which those that the runtime starts inherit. */
+    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", s.root, "tmpfs", 0, "size=256k")) {
+        ok(true, "a full disk # SKIP no file system can be mounted: %s", strerror(errno));
+        suite_remove_tree(s.root);
+        return;
+    }
+    suite_begin(&s, device, 2);
+    suite_fill(s.shared, SUITE_BUFFER, 7);
+    int64_t h = suite_open_file(&s, "full", O_RDWR | O_CREAT, 0600);
+    int64_t fit = suite_on(&s, GROSR_SYS_PWRITE, h, s.shared_at, (uint64_t)all, 0);
+    ok(fit > 0 && fit < all, "a write of 1 MiB into 256 KiB: %lld bytes were written", (long long)fit);
+    is(suite_on(&s, GROSR_SYS_PWRITE, h, s.shared_at, 65536, fit), -ENOSPC, "then the disk is full");
+    is(suite_on(&s, GROSR_SYS_WRITE, h, s.shared_at, 16, 0), 16, "what is there can be replaced");
+    is(suite_on(&s, GROSR_SYS_PREAD, h, s.own_at, (uint64_t)all, 0), fit, "and read, all of it");
+    static unsigned char back[SUITE_BUFFER];
+    grosr_device_read(s.rt, back, 0, sizeof(back));
+    ok(fit > 0 && !memcmp(back, s.shared, (size_t)fit), "with the right bytes");
+    is(suite_on(&s, GROSR_SYS_FTRUNCATE, h, 0, 0, 1000), 0, "it becomes shorter");
+    is(suite_on(&s, GROSR_SYS_PWRITE, h, s.shared_at, 65536, 0), 65536, "and there is room again");
+    is(suite_on(&s, GROSR_SYS_CLOSE, h, 0, 0, 0), 0, "it is closed");
+    is(grosr_close(s.rt), 0, "the runtime is closed");
+    is(umount2(s.root, MNT_DETACH), 0, "the file system goes");
+    suite_remove_tree(s.root);
+}
+
+struct suite_renames {
+    const char *root;
+    dev32 stop;
+};
+
+static inline void *suite_rename(void *arg)
+{
+    struct suite_renames *r = (struct suite_renames *)arg;
+    char from[96], to[96];
+
+    snprintf(from, sizeof(from), "%s/moving", r->root);
+    snprintf(to, sizeof(to), "%s/moved", r->root);
+    while (!dev_load_relaxed(&r->stop)) {
+        rename(from, to);
+        rename(to, from);
+    }
+    return NULL;
+}
+
+/* `..` in a path makes openat2 give up with EAGAIN when anything on the machine is renamed: it is tried
+ * again. */
+static inline void suite_renames(const char *device)
+{
+    struct suite s = {.syscalls = {.writable = true}};
+    struct suite_renames r = {.root = s.root};
+    pthread_t thread;
+    char path[96];
+    uint32_t wrong = 0;
+
+    suite_begin(&s, device, 2);
+    snprintf(path, sizeof(path), "%s/in", s.root);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/moving", s.root);
+    mkdir(path, 0700);
+    is(pthread_create(&thread, NULL, suite_rename, &r), 0, "a thread that renames");
+    for (uint32_t i = 0; i < suite_amount(device, 1000, 30); i++) {
+        int64_t h = suite_open_file(&s, "in/../in/../in", O_RDONLY | O_DIRECTORY, 0);
+        wrong += h < 0 || suite_on(&s, GROSR_SYS_CLOSE, h, 0, 0, 0) != 0;
+    }
+    dev_store_relaxed(&r.stop, 1u);
+    pthread_join(thread, NULL);
+    is(wrong, 0, "every open with `..` succeeds meanwhile");
+    suite_end(&s);
 }
 
 /* A noop, while a task before it has not ended, so that results are not delivered: whether it is done in

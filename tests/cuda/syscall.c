@@ -17,6 +17,8 @@ int main(int argc, char **argv)
     suite_each_call(device);
     suite_confined(device);
     suite_fifo(device);
+    suite_renames(device);
+    suite_disk_full(device);
     suite_posix(device, 1000, 1);
     suite_crowd(device, 2, 1, 8);
     suite_appends(device, 3);

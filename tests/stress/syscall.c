@@ -15,5 +15,7 @@ int main(void)
     suite_appends("host", suite_amount("host", 6, 1));
     suite_confined("host");
     suite_fifo("host");
+    suite_renames("host");
+    suite_disk_full("host");
     return tap_done();
 }
