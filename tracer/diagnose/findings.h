@@ -50,32 +50,54 @@ struct grosr_findings {
     uint64_t threshold_ns;
     enum grosr_verdict otherwise; /* HEALTHY or IDLE: the verdict if no finding decides it */
     char *state; /* one sentence of what goes on, whatever the verdict: "2 workers run tasks; ..." */
+    int error;   /* the first failure, which grosr_findings_settle() reports */
 };
+
+/* The kinds of findings.def, which the manual explains. */
+struct grosr_finding_kind {
+    const char *kind;
+    enum grosr_verdict verdict;
+    const char *text; /* what it is, in one line */
+    const char *advice;
+};
+
+const struct grosr_finding_kind *grosr_finding_kinds(uint32_t *count);
+
+/* The kind with that verdict, or with any if it has no such entry; NULL: it is none of the list. */
+const struct grosr_finding_kind *grosr_finding_kind_find(const char *kind, enum grosr_verdict verdict);
 
 void grosr_findings_init(struct grosr_findings *findings, uint64_t threshold_ns);
 void grosr_findings_free(struct grosr_findings *findings);
 
 /*
  * Adds a finding with the texts, which are copied; lists are empty and can be filled by the functions below.
- * NULL: out of memory, which grosr_findings_settle() reports.
+ * Advice NULL: what findings.def has for the kind. The result is valid until the next one is added. NULL: out
+ * of memory, which grosr_findings_settle() reports; the functions below then do nothing.
  */
 struct grosr_finding *grosr_findings_add(struct grosr_findings *findings, enum grosr_verdict verdict,
                                          const char *kind, uint64_t since_ns, const char *summary,
                                          const char *advice);
-/* Printed after the text so far, each a line. NULL findings are allowed. */
+/* Appends a line. */
 void grosr_finding_evidence(struct grosr_findings *findings, struct grosr_finding *finding,
                             const char *format, ...) __attribute__((format(printf, 3, 4)));
 void grosr_finding_worker(struct grosr_findings *findings, struct grosr_finding *finding, const char *name);
 void grosr_finding_resource(struct grosr_findings *findings, struct grosr_finding *finding, const char *name);
+void grosr_finding_cycle(struct grosr_findings *findings, struct grosr_finding *finding, const char *name);
 
-/* Adds a finding for each stuck set of the graph that is older than the threshold at `now`. */
+/*
+ * Adds findings for the stuck sets of the graph that have stood at `now` for the threshold or longer, or for
+ * an unknown time. Sets of one cause are one finding: actors starved each by a resource of its own, of the
+ * same kind and name, or a resource that several actors feed who cannot be seen into. Of those who are
+ * starved, each one counts that has waited that long, whoever came since.
+ */
 void grosr_findings_from_graph(struct grosr_findings *findings, const struct grosr_graph *graph,
                                const struct grosr_solution *solution, uint64_t now);
 
 /* Takes over the findings of `from`, which is empty afterwards: several sessions make one diagnosis. */
 void grosr_findings_merge(struct grosr_findings *findings, struct grosr_findings *from);
 
-/* Orders them and sets the verdict. -ENOMEM if a part of them could not be kept. */
+/* Leaves out those younger than the threshold, orders the others, and sets the verdict. -ENOMEM if a part of
+   them could not be kept. */
 int grosr_findings_settle(struct grosr_findings *findings);
 
 #endif

@@ -6,17 +6,19 @@
  * Two kinds of nodes. An ACTOR does something: a worker, a host thread, a kernel, a copy in a stream, a host
  * function, the system call proxy. A RESOURCE is what actors wait for. Edges:
  *
- *     wait   actor -> resource    the actor does not continue before it has `units` of the resource. All
- * waits of an actor must be satisfied; of those with the same group other than 0, one is enough hold resource
- * -> actor    the actor has `units` of a resource that can be given back (a lock, a port, a slab) feed
- * resource -> actor    the actor could supply the resource (a producer of tasks, the proxy that replies, the
- *                                 kernel whose end a stream or a call waits for)
+ *   - wait, from an actor to a resource: the actor does not continue before it has `units` of the resource.
+ * All waits of an actor must be satisfied; of those with the same group other than 0, one is enough.
+ *   - hold, from a resource to an actor: the actor has `units` of a resource that can be given back (a lock,
+ * a port, a slab). Several holds of the same two nodes are added up.
+ *   - feed, from a resource to an actor: the actor could supply the resource, in any number (a producer of
+ * tasks, the proxy that replies, the kernel whose end a stream or a call waits for).
  *
  * Reduction (Holt, "Some Deadlock Properties of Computer Systems", ACM Computing Surveys 4(3), 1972, for
  * general resource systems with reusable and consumable resources): an actor that is able to run will in time
  * give back all that it holds and supply all that it feeds; so whoever waits for no more than that is able
  * too. Repeated until nothing changes, whoever is left can never continue, by what the graph knows. A
- * resource without units, holders and feeders that can still act satisfies nobody.
+ * resource without units, holders and feeders that can still act satisfies nobody. Free units are not used up
+ * by those who take them: nobody is called stuck who could continue in some order of events.
  *
  * Of the actors left, those of a strongly connected component with a cycle are DEADLOCKED; those whose waits
  * end at a resource that nobody left can supply are STARVED by it; all others that are left are BEHIND one of
@@ -134,12 +136,14 @@ struct grosr_stuck_set {
     uint32_t actors;
     uint32_t *resource; /* that they wait for; STARVED: the one that nobody supplies, first */
     uint32_t resources;
-    uint32_t *cycle; /* DEADLOCKED: a shortest cycle, actor, resource, actor, ..., without the first again;
-                        else NULL */
+    uint32_t *cycle; /* DEADLOCKED: a shortest cycle (of the first found, in a component of many thousands),
+                        actor, resource, actor, ..., without the first again; else NULL */
     uint32_t cycle_length;
     uint32_t *behind; /* actors that wait for these, at last */
     uint32_t behinds;
-    uint64_t since; /* the earliest time from which on all of them had waited; 0: not known */
+    uint64_t since; /* the earliest time from which on all of them had waited: the latest begin of their waits
+                       for these resources (of the actor's state, where the wait's own is not known), of those
+                       that are known; 0: none is */
 };
 
 struct grosr_solution {

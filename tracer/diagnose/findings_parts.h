@@ -1,0 +1,52 @@
+/*
+ * What the files that make findings of a graph share (findings.h).
+ */
+#ifndef GROSR_FINDINGS_PARTS_H
+#define GROSR_FINDINGS_PARTS_H
+
+#include "findings.h"
+
+#include <stdio.h>
+
+/* What findings are made of, and where they go. */
+struct finding_writer {
+    struct grosr_findings *findings;
+    const struct grosr_graph *graph;
+    const struct grosr_solution *solution;
+    uint64_t now;
+};
+
+/* A text being written. */
+struct finding_text {
+    FILE *file;
+    char *bytes;
+    size_t length;
+};
+
+/* The kind of a deadlocked set, and of those who wait for a resource that nobody supplies. */
+const char *grosr_deadlock_kind(const struct grosr_graph *graph, const struct grosr_stuck_set *set);
+const char *grosr_starved_kind(const struct grosr_graph *graph, uint32_t resource);
+
+/* How the graph names a node. */
+typedef const char *node_text(const struct finding_writer *w, uint32_t node);
+node_text grosr_text_actor, grosr_text_resource;
+
+/* What is done to a resource to supply it: "which X could ..."; NULL: whoever waits for it is behind X. */
+const char *grosr_supply_verb(enum grosr_graph_resource kind);
+const char *grosr_hold_verb(enum grosr_graph_resource kind);
+
+void grosr_say(struct finding_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void grosr_say_duration(struct finding_text *t, uint64_t ns);
+
+/* "a", "a and b", "a, b and c", "a, b, c and 61 more". */
+void grosr_say_names(struct finding_text *t, const struct finding_writer *w, node_text *text,
+                     const uint32_t *node, uint32_t nodes);
+
+/* "worker 0 and worker 1", "64 workers (worker 0, worker 1, worker 2 and 61 more)". */
+void grosr_say_actors(struct finding_text *t, const struct finding_writer *w, const uint32_t *actor,
+                      uint32_t actors);
+
+/* The text, which is the caller's; NULL: out of memory, which is noted. */
+char *grosr_text_finish(const struct finding_writer *w, struct finding_text *t);
+
+#endif
