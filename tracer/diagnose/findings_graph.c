@@ -175,9 +175,9 @@ static void list_gone(const struct finding_writer *w, struct cause *c)
 
 static void say_wait(struct finding_text *t, const struct finding_writer *w, const struct cause *c)
 {
-    grosr_say_actors(t, w, c->actors.at, c->actors.count);
-    grosr_say(t, c->actors.count == 1 ? " waits for " : " wait for ");
-    grosr_say_names(t, w, grosr_text_resource, c->resources.at, c->resources.count);
+    grosr_finding_say_actors(t, w, c->actors.at, c->actors.count);
+    grosr_finding_say(t, c->actors.count == 1 ? " waits for " : " wait for ");
+    grosr_finding_say_names(t, w, grosr_text_resource, c->resources.at, c->resources.count);
 }
 
 /* The evidence about a node: what it reads, and the facts that were noted of it. */
@@ -195,8 +195,9 @@ static void add_since(const struct finding_writer *w, struct grosr_finding *f, u
 
     if (!since)
         return;
-    grosr_say(&t, "%s has %s %s for ", grosr_text_actor(w, actor), verb, grosr_text_resource(w, resource));
-    grosr_say_duration(&t, age_of(w, since));
+    grosr_finding_say(&t, "%s has %s %s for ", grosr_text_actor(w, actor), verb,
+                      grosr_text_resource(w, resource));
+    grosr_finding_say_duration(&t, age_of(w, since));
     line = grosr_text_finish(w, &t);
     if (line)
         grosr_finding_evidence(w->findings, f, "%s", line);
@@ -258,11 +259,11 @@ static void say_link(struct finding_text *t, const struct finding_writer *w, uin
     for (uint32_t i = 0; !holds && i < r.holds; i++)
         holds = r.hold[i].actor == next;
     if (holds)
-        grosr_say(t, ", which %s %s%s", name, grosr_hold_verb(r.kind), itself ? " itself" : "");
+        grosr_finding_say(t, ", which %s %s%s", name, grosr_hold_verb(r.kind), itself ? " itself" : "");
     else if (verb)
-        grosr_say(t, ", which %s%s could %s", itself ? "only " : "", name, verb);
+        grosr_finding_say(t, ", which %s%s could %s", itself ? "only " : "", name, verb);
     else
-        grosr_say(t, ", behind %s", itself ? "itself" : name);
+        grosr_finding_say(t, ", behind %s", itself ? "itself" : name);
 }
 
 static void say_cycle(struct finding_text *t, const struct finding_writer *w,
@@ -271,12 +272,12 @@ static void say_cycle(struct finding_text *t, const struct finding_writer *w,
     for (uint32_t i = 0; i < set->cycle_length; i += 2) {
         uint32_t actor = set->cycle[i], next = set->cycle[(i + 2) % set->cycle_length];
         if (i == 2 * MAX_HOPS) {
-            grosr_say(t, "; and so on through %" PRIu32 " more, back to %s", (set->cycle_length - i) / 2,
-                      grosr_text_actor(w, set->cycle[0]));
+            grosr_finding_say(t, "; and so on through %" PRIu32 " more, back to %s",
+                              (set->cycle_length - i) / 2, grosr_text_actor(w, set->cycle[0]));
             return;
         }
-        grosr_say(t, "%s%s waits for %s", i ? "; " : "", grosr_text_actor(w, actor),
-                  grosr_text_resource(w, set->cycle[i + 1]));
+        grosr_finding_say(t, "%s%s waits for %s", i ? "; " : "", grosr_text_actor(w, actor),
+                          grosr_text_resource(w, set->cycle[i + 1]));
         say_link(t, w, set->cycle[i + 1], next, actor == next);
     }
 }
@@ -289,12 +290,12 @@ static void say_knot(struct finding_text *t, const struct finding_writer *w, con
 
     say_wait(t, w, c);
     if (r.holds && r.kind != GROSR_WANTED_QUEUE_ROOM)
-        grosr_say(t, ", which only they %s",
-                  r.kind == GROSR_WANTED_SM_ROOM || r.kind == GROSR_WANTED_PORT ? "occupy" : "hold");
+        grosr_finding_say(t, ", which only they %s",
+                          r.kind == GROSR_WANTED_SM_ROOM || r.kind == GROSR_WANTED_PORT ? "occupy" : "hold");
     else if (verb)
-        grosr_say(t, ", which only they could %s", verb);
+        grosr_finding_say(t, ", which only they could %s", verb);
     else
-        grosr_say(t, ", behind each other");
+        grosr_finding_say(t, ", behind each other");
 }
 
 /* The waits of the set's actors for its resources, from one of its actors on, of whatever age. */
@@ -361,15 +362,15 @@ static void say_starved(struct finding_text *t, const struct finding_writer *w, 
 
     say_wait(t, w, c);
     if (!c->others.count) {
-        grosr_say(t, ", which nobody is left to %s", verb ? verb : "bring about");
+        grosr_finding_say(t, ", which nobody is left to %s", verb ? verb : "bring about");
         return;
     }
-    grosr_say(t, c->held || verb ? ", which " : ", behind ");
-    grosr_say_names(t, w, grosr_text_actor, c->others.at, c->others.count);
+    grosr_finding_say(t, c->held || verb ? ", which " : ", behind ");
+    grosr_finding_say_names(t, w, grosr_text_actor, c->others.at, c->others.count);
     if (!c->held && verb)
-        grosr_say(t, " would have to %s", verb);
-    grosr_say(t, c->held ? " held and did not give back; " : "; ");
-    grosr_say(t, c->others.count == 1 ? "it has ended" : "they have ended");
+        grosr_finding_say(t, " would have to %s", verb);
+    grosr_finding_say(t, c->held ? " held and did not give back; " : "; ");
+    grosr_finding_say(t, c->others.count == 1 ? "it has ended" : "they have ended");
 }
 
 /* The set, and those after it that are like it, which are done then. */
@@ -416,9 +417,9 @@ static void add_unseen(const struct finding_writer *w, uint32_t first, bool *don
     if (c.waiters && !w->findings->error) {
         say_wait(&t, w, &c);
         say_link(&t, w, resource, c.others.at[0], false);
-        grosr_say(&t, "; what ");
-        grosr_say_names(&t, w, grosr_text_actor, c.others.at, c.others.count);
-        grosr_say(&t, c.others.count == 1 ? " does cannot be seen" : " do cannot be seen");
+        grosr_finding_say(&t, "; what ");
+        grosr_finding_say_names(&t, w, grosr_text_actor, c.others.at, c.others.count);
+        grosr_finding_say(&t, c.others.count == 1 ? " does cannot be seen" : " do cannot be seen");
         add(w, GROSR_VERDICT_HEALTHY, "waits_for_unseen", c.oldest, &t, &c);
     }
     free_cause(&c);

@@ -35,16 +35,16 @@ node_text grosr_text_actor, grosr_text_resource;
 const char *grosr_supply_verb(enum grosr_graph_resource kind);
 const char *grosr_hold_verb(enum grosr_graph_resource kind);
 
-void grosr_say(struct finding_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void grosr_say_duration(struct finding_text *t, uint64_t ns);
+void grosr_finding_say(struct finding_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void grosr_finding_say_duration(struct finding_text *t, uint64_t ns);
 
 /* "a", "a and b", "a, b and c", "a, b, c and 61 more". */
-void grosr_say_names(struct finding_text *t, const struct finding_writer *w, node_text *text,
-                     const uint32_t *node, uint32_t nodes);
+void grosr_finding_say_names(struct finding_text *t, const struct finding_writer *w, node_text *text,
+                             const uint32_t *node, uint32_t nodes);
 
 /* "worker 0 and worker 1", "64 workers (worker 0, worker 1, worker 2 and 61 more)". */
-void grosr_say_actors(struct finding_text *t, const struct finding_writer *w, const uint32_t *actor,
-                      uint32_t actors);
+void grosr_finding_say_actors(struct finding_text *t, const struct finding_writer *w, const uint32_t *actor,
+                              uint32_t actors);
 
 /* The text, which is the caller's; NULL: out of memory, which is noted. */
 char *grosr_text_finish(const struct finding_writer *w, struct finding_text *t);

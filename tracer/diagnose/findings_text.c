@@ -74,7 +74,7 @@ const char *grosr_hold_verb(enum grosr_graph_resource kind)
     return kind == GROSR_WANTED_SM_ROOM || kind == GROSR_WANTED_PORT ? "occupies" : "holds";
 }
 
-void grosr_say(struct finding_text *t, const char *format, ...)
+void grosr_finding_say(struct finding_text *t, const char *format, ...)
 {
     va_list args;
 
@@ -95,31 +95,31 @@ char *grosr_text_finish(const struct finding_writer *w, struct finding_text *t)
     return t->bytes;
 }
 
-void grosr_say_duration(struct finding_text *t, uint64_t ns)
+void grosr_finding_say_duration(struct finding_text *t, uint64_t ns)
 {
     if (ns >= 10000000000u)
-        grosr_say(t, "%.0f s", (double)ns / 1e9);
+        grosr_finding_say(t, "%.0f s", (double)ns / 1e9);
     else if (ns >= 1000000000u)
-        grosr_say(t, "%.1f s", (double)ns / 1e9);
+        grosr_finding_say(t, "%.1f s", (double)ns / 1e9);
     else
-        grosr_say(t, "%.0f ms", (double)ns / 1e6);
+        grosr_finding_say(t, "%.0f ms", (double)ns / 1e6);
 }
 
 /* "a", "a and b", "a, b and c", "a, b, c and 61 more". */
-void grosr_say_names(struct finding_text *t, const struct finding_writer *w, node_text *text,
-                     const uint32_t *node, uint32_t nodes)
+void grosr_finding_say_names(struct finding_text *t, const struct finding_writer *w, node_text *text,
+                             const uint32_t *node, uint32_t nodes)
 {
     uint32_t shown = nodes > MAX_NAMES ? MAX_NAMES : nodes;
 
     for (uint32_t i = 0; i < shown; i++)
-        grosr_say(t, "%s%s", !i ? "" : i + 1 == nodes ? " and " : ", ", text(w, node[i]));
+        grosr_finding_say(t, "%s%s", !i ? "" : i + 1 == nodes ? " and " : ", ", text(w, node[i]));
     if (nodes > shown)
-        grosr_say(t, " and %" PRIu32 " more", nodes - shown);
+        grosr_finding_say(t, " and %" PRIu32 " more", nodes - shown);
 }
 
 /* "64 workers (worker 0, worker 1, worker 2 and 61 more)". */
-void grosr_say_actors(struct finding_text *t, const struct finding_writer *w, const uint32_t *actor,
-                      uint32_t actors)
+void grosr_finding_say_actors(struct finding_text *t, const struct finding_writer *w, const uint32_t *actor,
+                              uint32_t actors)
 {
     enum grosr_actor_kind kind = grosr_graph_actor_view(w->graph, actor[0]).kind;
     bool counted = actors > MAX_NAMES, same = true;
@@ -127,7 +127,7 @@ void grosr_say_actors(struct finding_text *t, const struct finding_writer *w, co
     for (uint32_t i = 1; same && i < actors; i++)
         same = grosr_graph_actor_view(w->graph, actor[i]).kind == kind;
     if (counted)
-        grosr_say(t, "%" PRIu32 " %s (", actors, same ? plural(kind) : "actors");
-    grosr_say_names(t, w, grosr_text_actor, actor, actors);
-    grosr_say(t, "%s", counted ? ")" : "");
+        grosr_finding_say(t, "%" PRIu32 " %s (", actors, same ? plural(kind) : "actors");
+    grosr_finding_say_names(t, w, grosr_text_actor, actor, actors);
+    grosr_finding_say(t, "%s", counted ? ")" : "");
 }
