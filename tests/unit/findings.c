@@ -252,7 +252,7 @@ static void test_starved(void)
 {
     static const struct {
         enum grosr_graph_resource resource;
-        enum grosr_actor_kind held_by, fed_by; /* who has ended; 0: nobody */
+        int held_by, fed_by; /* who has ended; 0: nobody */
         const char *kind, *summary;
     } cases[] = {
         {GROSR_WANTED_NAMED, 0, 0, "lost_wakeup",
@@ -289,12 +289,13 @@ static void test_starved(void)
         begin();
         waits(worker(0), thing(cases[i].resource, 1), 3);
         if (cases[i].held_by) {
-            holds(actor(cases[i].held_by, 5), thing(cases[i].resource, 1));
-            gone(actor(cases[i].held_by, 5));
+            holds(actor((enum grosr_actor_kind)cases[i].held_by, 5), thing(cases[i].resource, 1));
+            gone(actor((enum grosr_actor_kind)cases[i].held_by, 5));
         }
         if (cases[i].fed_by) {
-            grosr_graph_feed(graph, actor(cases[i].fed_by, 5), thing(cases[i].resource, 1));
-            gone(actor(cases[i].fed_by, 5));
+            grosr_graph_feed(graph, actor((enum grosr_actor_kind)cases[i].fed_by, 5),
+                             thing(cases[i].resource, 1));
+            gone(actor((enum grosr_actor_kind)cases[i].fed_by, 5));
         }
         diagnose();
         ok(found(GROSR_VERDICT_STALLED, cases[i].kind, cases[i].summary), "%s%s%s is %s",
