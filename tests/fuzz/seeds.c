@@ -131,6 +131,7 @@ static void make(unsigned events, bool host_clock, unsigned queues, unsigned str
     sys_store_relaxed(&name[1].space, (uint32_t)GROSR_NAME_QUEUE);
     snprintf(name[1].text, sizeof(name[1].text), "q");
     take(&h->workers_at, WORKERS * sizeof(struct grosr_worker_entry));
+    take(&h->waits_at, WORKERS * sizeof(struct grosr_wait_entry));
     struct grosr_ring *ring = (struct grosr_ring *)take(&h->rings_at, (WORKERS + 1) * sizeof(*ring));
     struct grosr_queue_entry *queue =
         (struct grosr_queue_entry *)take(&h->queues_at, queues * sizeof(*queue));

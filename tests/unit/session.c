@@ -226,6 +226,7 @@ static void overlaps(void)
        "or one over another's end");
     is(open_moved(good, size, ring, h->workers_at), -EPROTO, "nor a ring over the workers");
     is(open_moved(good, size, ring, 0), -EPROTO, "or over the header");
+    is(open_moved(good, size, ring, h->waits_at), -EPROTO, "or over their waits");
     is(open_moved(good, size, queue, first), -EPROTO, "nor a queue's ports over a ring");
     is(open_moved(good, size, offsetof(struct grosr_session_header, snapshots_at), h->names_at), -EPROTO,
        "nor a table over another");

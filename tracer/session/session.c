@@ -133,6 +133,11 @@ struct grosr_worker_entry *grosr_session_worker(const struct grosr_session *s, u
     return (struct grosr_worker_entry *)(void *)(s->base + s->header.workers_at) + worker;
 }
 
+struct grosr_wait_entry *grosr_session_wait(const struct grosr_session *s, uint32_t worker)
+{
+    return (struct grosr_wait_entry *)(void *)(s->base + s->header.waits_at) + worker;
+}
+
 struct grosr_ring *grosr_session_ring(const struct grosr_session *s, uint32_t ring)
 {
     return (struct grosr_ring *)(void *)(s->base + s->header.rings_at) + ring;

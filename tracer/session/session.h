@@ -7,6 +7,7 @@
  *     offset 0   struct grosr_session_header
  *     names_at      struct grosr_name[names]            what task functions, queues, ranges, ... are called
  *     workers_at    struct grosr_worker_entry[workers]  one a persistent warp
+ *     waits_at      struct grosr_wait_entry[workers]    what a worker's bounded wait is for (wait_facts.h)
  *     rings_at      struct grosr_ring[rings]            ring directory; the last ring is the host's
  *     queues_at     struct grosr_queue_entry[queues]
  *     snapshots_at  struct grosr_snapshot[snapshots]    clock calibration, a ring of its own
@@ -30,7 +31,7 @@
 #include "gpu.h"
 
 #define GROSR_SESSION_MAGIC UINT64_C(0x00524753534f5247) /* "GROSSGR\0" in memory */
-#define GROSR_SESSION_ABI   4u
+#define GROSR_SESSION_ABI   5u
 
 #define GROSR_MAX_WORKERS 4096u /* a spawned task's number names its spawner in 12 bits */
 #define GROSR_RING_MIN    8u
@@ -101,6 +102,7 @@ struct grosr_session_header {
     uint64_t heaps_at;
     uint32_t mailbox_ports; /* 0: the runtime has no system calls */
     uint64_t mailbox_at, mailbox_bytes;
+    uint64_t waits_at;
 
     /* What a traced process is in (outstanding.h); none of it in other sessions. */
     uint32_t call_slots, launch_slots, cuda_streams;
@@ -111,6 +113,10 @@ struct grosr_session_header {
     alignas(128) sys32 stop; /* 1: workers finish the tasks in hand and return */
     sys32 level;             /* enum grosr_level */
     sys64 ping;              /* clock calibration request number */
+
+    /* Of bounded waits of instrumented kernels (grosr_trace.h): written by the process. */
+    sys64 wait_report_ns; /* after which a wait is reported */
+    sys64 wait_timeout;   /* ns << GROSR_WAIT_ACTION_BITS | enum grosr_wait_action */
 
     /* Written by the device's service warp. */
     alignas(128) sys128 pong; /* lo: lap | device time, low 56 bits; hi: lap | the ping's number */
@@ -132,6 +138,59 @@ struct grosr_worker_entry {
     sys128 spawns;             /* lo: tasks spawned; hi: of its tasks, those given to the shared rings */
     sys32 sm;                  /* the SM it runs on + 1; 0: has not started */
 };
+
+enum grosr_wait_kind {
+    GROSR_WAIT_WORD = 1,
+    GROSR_WAIT_LOCK,     /* struct grosr_lock */
+    GROSR_WAIT_MBARRIER, /* a phase of a barrier in shared memory */
+    GROSR_WAIT_BARRIER,  /* struct grosr_barrier */
+};
+
+/* What a word has to be; all are unsigned comparisons. */
+enum grosr_wait_until {
+    GROSR_EQUAL = 1,
+    GROSR_NOT_EQUAL,
+    GROSR_AT_LEAST,
+};
+
+/* What becomes of a wait when its time is over. */
+enum grosr_wait_action {
+    GROSR_WAIT_CONTINUE,
+    GROSR_WAIT_FAIL, /* it returns GROSR_WAIT_TIMED_OUT */
+    GROSR_WAIT_TRAP, /* the kernel ends with an error; the host device's process is aborted */
+};
+
+#define GROSR_WAIT_ACTION_BITS 2
+
+/*
+ * What a worker waits for, once a bounded wait of it has been reported. It belongs to the state word whose
+ * time and index it repeats, so that nothing has to be cleared when the wait ends.
+ *
+ *     stated    63..60   59..56   55..48   47..0
+ *               flags    until    kind     time in the state word
+ *     resource  63..48       47..0
+ *               holder + 1   index in the state word: name << 32 | which
+ */
+struct grosr_wait_entry {
+    /* Written by the worker. */
+    alignas(64) sys64 sequence; /* odd: the rest is being replaced; 0: there is nothing yet */
+    sys64 stated, resource;
+    sys64 address; /* of the word, lock or barrier; in shared memory: the offset in it */
+    sys64 wanted;  /* of a barrier: arrivals expected; of an mbarrier: the phase's parity */
+    sys64 seen;    /* the word, the lock's word, the arrivals; of an mbarrier: nothing */
+    sys64 since;   /* device time when the wait began */
+    sys64 updated; /* device time of `seen` */
+};
+
+#define GROSR_WAIT_KIND_SHIFT   48
+#define GROSR_WAIT_UNTIL_SHIFT  56
+#define GROSR_WAIT_WIDE         (UINT64_C(1) << 60) /* a word of 64 bits */
+#define GROSR_WAIT_SYSTEM       (UINT64_C(1) << 61) /* in memory that the CPU shares */
+#define GROSR_WAIT_HOLDER_SHIFT 48
+
+/* The word of a struct grosr_lock: 0 while it is free, else its holder and the device time since when. */
+#define GROSR_LOCK_HOLDER_SHIFT 48
+#define GROSR_LOCK_UNKNOWN      0xffffu /* in the place of a holder's number + 1: one that is not recorded */
 
 struct grosr_ring {
     /* Constant. */
@@ -196,6 +255,8 @@ struct grosr_snapshot {
 static_assert(sizeof(struct grosr_session_header) % 128 == 0, "header ends on a line");
 static_assert(sizeof(struct grosr_name) == 64, "half a line");
 static_assert(sizeof(struct grosr_worker_entry) == 128, "one worker, one line");
+static_assert(sizeof(struct grosr_wait_entry) == 64, "half a line");
+static_assert(GROSR_MAX_WORKERS < GROSR_LOCK_UNKNOWN, "a worker's number + 1 has 16 bits");
 static_assert(GROSR_MAX_WORKERS <= 1u << GROSR_TASK_SPAWNER_BITS, "every worker may spawn");
 static_assert(sizeof(struct grosr_ring) == 256, "constant, writer's and reader's parts");
 static_assert(sizeof(struct grosr_queue_entry) == 128, "constant and host's parts");
@@ -329,6 +390,7 @@ int grosr_session_list(struct grosr_session_id **ids);
 /* The live header in the mapping, for the words that change. */
 struct grosr_session_header *grosr_session_live(const struct grosr_session *session);
 struct grosr_worker_entry *grosr_session_worker(const struct grosr_session *session, uint32_t worker);
+struct grosr_wait_entry *grosr_session_wait(const struct grosr_session *session, uint32_t worker);
 struct grosr_ring *grosr_session_ring(const struct grosr_session *session, uint32_t ring);
 struct grosr_queue_entry *grosr_session_queue(const struct grosr_session *session, uint32_t queue);
 struct grosr_stream *grosr_session_stream(const struct grosr_session *session, uint32_t stream);

@@ -62,6 +62,7 @@ static uint64_t lay_out(struct grosr_session_header *h, const struct grosr_sessi
     h->text_bytes = o->text_bytes;
     h->names_at = reserve(&end, h->names, sizeof(struct grosr_name));
     h->workers_at = reserve(&end, h->workers, sizeof(struct grosr_worker_entry));
+    h->waits_at = reserve(&end, h->workers, sizeof(struct grosr_wait_entry));
     h->rings_at = reserve(&end, h->rings, sizeof(struct grosr_ring));
     h->queues_at = reserve(&end, h->queues, sizeof(struct grosr_queue_entry));
     h->snapshots_at = reserve(&end, h->snapshots, sizeof(struct grosr_snapshot));

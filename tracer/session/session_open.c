@@ -40,6 +40,7 @@ static bool valid_header(const struct grosr_session_header *h, uint64_t bytes)
         return false;
     return fits(bytes, h->names_at, h->names, sizeof(struct grosr_name)) &&
            fits(bytes, h->workers_at, h->workers, sizeof(struct grosr_worker_entry)) &&
+           fits(bytes, h->waits_at, h->workers, sizeof(struct grosr_wait_entry)) &&
            fits(bytes, h->rings_at, h->rings, sizeof(struct grosr_ring)) &&
            fits(bytes, h->queues_at, h->queues, sizeof(struct grosr_queue_entry)) &&
            fits(bytes, h->snapshots_at, h->snapshots, sizeof(struct grosr_snapshot)) &&
@@ -97,7 +98,7 @@ static int compare_extents(const void *a, const void *b)
 static int is_disjoint(const struct grosr_session *s)
 {
     const struct grosr_session_header *h = &s->header;
-    size_t room = 14 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
+    size_t room = 15 + h->rings + 2 * (size_t)h->queues + h->streams, n = 0;
     struct extent *e = (struct extent *)calloc(room, sizeof(*e));
     int disjoint = 1;
 
@@ -109,6 +110,7 @@ static int is_disjoint(const struct grosr_session *s)
         {0, sizeof(*h)},
         {h->names_at, h->names * sizeof(struct grosr_name)},
         {h->workers_at, h->workers * sizeof(struct grosr_worker_entry)},
+        {h->waits_at, h->workers * sizeof(struct grosr_wait_entry)},
         {h->rings_at, h->rings * sizeof(struct grosr_ring)},
         {h->queues_at, h->queues * sizeof(struct grosr_queue_entry)},
         {h->snapshots_at, h->snapshots * sizeof(struct grosr_snapshot)},
