@@ -344,7 +344,8 @@ HEADERS := runtime/grosr.h runtime/tasks.h $(wildcard runtime/kernel/*.h runtime
            $(addprefix tracer/,base/error.h port/device.h port/device_cuda.h port/device_host.h \
              clock/clock_answer.h session/emit.h session/event.h session/gpu.h session/heap_counters.h \
              session/recorder.h session/session.h \
-             instrument/grosr_trace.h instrument/trace_device.h instrument/trace_disabled.h) schema/events.def
+             instrument/grosr_trace.h instrument/trace_device.h instrument/trace_disabled.h \
+             $(addprefix instrument/trace_,wait.h wait_loops.h wait_report.h)) schema/events.def
 # <grosr/trace.h> for tracer/instrument/grosr_trace.h, and so on.
 ENTRANCES := grosr:runtime/grosr.h alloc:runtime/alloc/alloc.h task:runtime/kernel/task_heap.h \
              program:runtime/kernel/program.h trace:tracer/instrument/grosr_trace.h

@@ -15,6 +15,7 @@ my $folder = tempdir('grosr-headers-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 # Parts of device.h, program.h and grosr_trace.h, which choose between them.
 my %part = map { $_ => 1 } qw(tracer/port/device_cuda.h tracer/port/device_host.h tracer/instrument/trace_disabled.h
+                              tracer/instrument/trace_wait_loops.h
                               runtime/kernel/program_cuda.h runtime/kernel/program_host.h);
 # They are told what a list of task functions is.
 my %listed = map { ("runtime/kernel/$_.h" => 1) } qw(dispatch worker completion run find scheduler program);

@@ -77,10 +77,21 @@
  * drift: 20 us for each second that it runs (measured on an H100).
  *
  *
+ * Waits that know what they wait for. In place of a loop of your own between grosr_wait_begin() and
+ * grosr_wait_end(), trace_wait_loops.h has waits for a word, an mbarrier, a lock and a barrier of the grid:
+ *
+ *             grosr_wait_word32(&t, GROSR_BY_WARP, SLOT_FULL, i, &pipe->slot[i].full, GROSR_EQUAL, 1);
+ *
+ * They cost what a poll costs, poll as grosr_poll() does, and are in the trace only if they last: then the
+ * session says where they look, what they want and see, and who holds what they wait for, for whoever asks
+ * why a kernel hangs. The host sets after how long; and whether a wait that lasts too long fails, or traps.
+ *
+ *
  * Compiled out. With GROSR_TRACE_DISABLED defined before this header, all of it vanishes: the machine code is
  * byte for byte that of a source which never had it, and the host's calls do nothing. Those in kernels are
- * macros then, whose arguments are not evaluated. What is a parameter, an argument or a statement only for
- * tracing's sake goes in GROSR_TRACED() and GROSR_TRACE_ONLY().
+ * macros then, whose arguments are not evaluated; of bounded waits the plain loops are left. What is a
+ * parameter, an argument or a statement only for tracing's sake goes in GROSR_TRACED() and
+ * GROSR_TRACE_ONLY().
  */
 #ifndef GROSR_TRACE_H
 #define GROSR_TRACE_H
@@ -108,11 +119,17 @@ struct grosr_trace_options {
      * record` already: none is started. */
     const char *file;
     const char *recorder; /* the grosr command; NULL: as PATH has it */
+
+    /* Bounded waits (trace_wait_loops.h): reported after so long, and for how long they may last;
+     * wait_timeout_ns counts with GROSR_WAIT_FAIL and GROSR_WAIT_TRAP. */
+    uint64_t wait_report_ns, wait_timeout_ns;
+    enum grosr_wait_action wait_action;
 };
 
-#define GROSR_TRACE_OPTIONS_DEFAULT                                                       \
-    {                                                                                     \
-        NULL, NULL, 64, 8192, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, NULL, 0, NULL, NULL \
+#define GROSR_TRACE_OPTIONS_DEFAULT                                                                     \
+    {                                                                                                   \
+        NULL, NULL, 64, 8192, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, NULL, 0, NULL, NULL, 10000000, 0, \
+            GROSR_WAIT_CONTINUE                                                                         \
     }
 
 /* Names that grosr_trace_name() can give beyond options.names. */
@@ -121,6 +138,7 @@ struct grosr_trace_options {
 #ifndef GROSR_TRACE_DISABLED
 
 #include "trace_device.h"
+#include "trace_wait_report.h"
 
 /* ---- on the host ---- */
 
@@ -162,6 +180,16 @@ struct grosr_trace_handle grosr_trace_handle(const struct grosr_tracing *tracing
 
 /* Any thread, also while kernels run. */
 int grosr_trace_set_level(struct grosr_tracing *tracing, enum grosr_level level);
+
+/*
+ * Of bounded waits, from any thread, also while kernels run and wait: they hear of it within a millisecond.
+ * After how long they are reported; how long they may last, and what becomes of them then; and that they all
+ * end now, and those that begin later, with GROSR_WAIT_STOPPED, or, with false, no more.
+ */
+int grosr_trace_set_wait_report(struct grosr_tracing *tracing, uint64_t report_ns);
+int grosr_trace_set_wait_timeout(struct grosr_tracing *tracing, uint64_t timeout_ns,
+                                 enum grosr_wait_action action);
+int grosr_trace_stop_waits(struct grosr_tracing *tracing, bool stop);
 
 /* The session, valid until grosr_trace_close(); NULL after it. */
 const struct grosr_session *grosr_trace_session(const struct grosr_tracing *tracing);
@@ -229,7 +257,7 @@ GROSR_DEVICE void grosr_poll(struct grosr_tracer *t)
     if (!t->alone)
         level = dev_shfl32(level, 0);
     if (level != t->emit.level)
-        grosr_trace_set(t, level);
+        grosr_trace_set(t, level, dev_clock_ns());
 }
 
 /* A range of that name begins, and the innermost one of it ends. Ranges of one recorder may nest. `value` is
@@ -292,6 +320,13 @@ GROSR_DEVICE void grosr_release(struct grosr_tracer *t, uint32_t name, uint32_t 
         grosr_trace_event(t, GROSR_EV_RELEASE, grosr_payload_resource(name, which), dev_clock_ns());
 }
 
+/* How long this recorder's bounded waits may last, and what becomes of them then, whatever the host sets. */
+GROSR_DEVICE void grosr_wait_set_timeout(struct grosr_tracer *t, uint64_t timeout_ns,
+                                         enum grosr_wait_action action)
+{
+    t->memory->wait.timeout = grosr_wait_timeout_word(timeout_ns, (uint32_t)action);
+}
+
 /* Gives the ring back. Nothing is recorded afterwards. */
 GROSR_DEVICE void grosr_trace_end(struct grosr_tracer *t)
 {
@@ -320,5 +355,7 @@ GROSR_DEVICE void grosr_trace_end(struct grosr_tracer *t)
 #include "trace_disabled.h"
 
 #endif
+
+#include "trace_wait_loops.h"
 
 #endif

@@ -201,6 +201,9 @@ static int check(const struct grosr_trace_options *o, const char *device, uint32
         return grosr_fail(EINVAL, "there is no trace level %d", (int)o->level);
     if ((uint32_t)o->overflow > GROSR_OVERFLOW_BLOCK)
         return grosr_fail(EINVAL, "there is no overflow policy %d", (int)o->overflow);
+    if ((uint32_t)o->wait_action > GROSR_WAIT_TRAP)
+        return grosr_fail(EINVAL, "there is no action %d for a wait that lasts too long",
+                          (int)o->wait_action);
     return check_names(o);
 }
 
@@ -225,6 +228,12 @@ static int create_session(struct grosr_tracing *t, const struct grosr_trace_opti
     };
     int err = grosr_session_create(&t->session, &s);
 
+    if (!err) {
+        struct grosr_session_header *h = grosr_session_live(t->session);
+        sys_store_relaxed(&h->wait_report_ns, o->wait_report_ns);
+        sys_store_relaxed(&h->wait_timeout,
+                          grosr_wait_timeout_word(o->wait_timeout_ns, (uint32_t)o->wait_action));
+    }
     for (; !err && t->names < o->name_count; t->names++)
         err = grosr_session_add_name(t->session, GROSR_NAME_USER, t->names, o->names[t->names], NULL);
     return err;
@@ -233,10 +242,14 @@ static int create_session(struct grosr_tracing *t, const struct grosr_trace_opti
 /* Memory that the device shares, and the handle. */
 static int prepare(struct grosr_tracing *t, uint32_t rings)
 {
-    struct grosr_trace_control first = {{0}, {0}, {0}, {0}, {0}}, *control = NULL;
+    struct grosr_session_header *h = grosr_session_live(t->session);
+    struct grosr_trace_control first, *control = NULL;
     int err = 0;
 
-    dev_store_relaxed(&first.word, (uint64_t)sys_load_relaxed(&grosr_session_live(t->session)->level));
+    memset(&first, 0, sizeof(first));
+    dev_store_relaxed(&first.word, (uint64_t)sys_load_relaxed(&h->level));
+    dev_store_relaxed(&first.wait_report_ns, sys_load_relaxed(&h->wait_report_ns));
+    dev_store_relaxed(&first.wait_timeout, sys_load_relaxed(&h->wait_timeout));
     t->handle.rings = rings;
     if (t->cuda) {
         err = grosr_trace_cuda_control(t->cuda, &first, control_bytes(t), &control);
@@ -404,6 +417,43 @@ int grosr_trace_set_level(struct grosr_tracing *t, enum grosr_level level)
         sys_store_relaxed(&grosr_session_live(t->session)->level, (uint32_t)level);
     pthread_mutex_unlock(&t->lock);
     return err;
+}
+
+int grosr_trace_set_wait_report(struct grosr_tracing *t, uint64_t report_ns)
+{
+    int err = lock(t);
+
+    if (err)
+        return err;
+    sys_store_relaxed(&grosr_session_live(t->session)->wait_report_ns, report_ns);
+    pthread_mutex_unlock(&t->lock);
+    return 0;
+}
+
+int grosr_trace_set_wait_timeout(struct grosr_tracing *t, uint64_t timeout_ns, enum grosr_wait_action action)
+{
+    int err = lock(t);
+
+    if (err)
+        return err;
+    if ((uint32_t)action > GROSR_WAIT_TRAP)
+        err = grosr_fail(EINVAL, "there is no action %d for a wait that lasts too long", (int)action);
+    else
+        sys_store_relaxed(&grosr_session_live(t->session)->wait_timeout,
+                          grosr_wait_timeout_word(timeout_ns, (uint32_t)action));
+    pthread_mutex_unlock(&t->lock);
+    return err;
+}
+
+int grosr_trace_stop_waits(struct grosr_tracing *t, bool stop)
+{
+    int err = lock(t);
+
+    if (err)
+        return err;
+    sys_store_relaxed(&grosr_session_live(t->session)->stop, (uint32_t)stop);
+    pthread_mutex_unlock(&t->lock);
+    return 0;
 }
 
 const struct grosr_session *grosr_trace_session(const struct grosr_tracing *t)

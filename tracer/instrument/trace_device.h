@@ -8,7 +8,8 @@
  * The second one records nothing, and is counted.
  *
  * Nobody here is a service warp. In its place any warp that polls looks at the session across PCIe when the
- * time of the last look is over: it puts the level where the others find it and answers clock pings. `word`
+ * time of the last look is over: it puts the level, and what the host has set for bounded waits, where the
+ * others find it, and answers clock pings. `word`
  * tells when the time is over, and is moved on by whoever looks, so that one at a time does.
  *
  * A recorder is several lanes' or one lane's, `alone` in what follows, which meets no collective. `lead` is
@@ -35,13 +36,17 @@
 /* In `lap`, of which every 256th is 0. */
 #define GROSR_TRACE_WRITTEN 1u
 
-/* In device memory; but for `word`, zero at first. */
+/* In device memory; but for `word` and those of waits, zero at first. */
 struct grosr_trace_control {
     alignas(64) dev64 word; /* device time of the next look at the session << 2 | level */
     dev64 answered;         /* the latest ping; whoever looks reads and writes it */
     dev64 turn;             /* of the rings, for GROSR_ANY_RING */
     dev64 recorders;        /* that have a ring or look for one */
     dev64 refused;          /* warps that got no ring */
+
+    /* Of bounded waits, as in the session's header; whoever looks writes them. */
+    dev64 wait_report_ns, wait_timeout;
+    dev32 stop; /* 1: waits end */
 };
 
 /* Behind it, one a ring; but for `taken`, written by the warp that has the ring. */
@@ -61,11 +66,26 @@ struct grosr_trace_handle {
     uint32_t rings;
 };
 
+/* The bounded wait under way, off its fast path, and how long one may last. The lead's is right. */
+struct grosr_trace_wait {
+    uint64_t since;
+    uint64_t began;   /* as since, or when a level came into force after it */
+    uint64_t looked;  /* for the level */
+    uint64_t at;      /* time of the events that the latest look asks for */
+    uint64_t stated;  /* time in the state word; 0: the wait has not been reported */
+    uint64_t seen;    /* in the session, and */
+    uint64_t updated; /* when it was written there */
+    uint64_t timeout; /* as in the session's header; GROSR_WAIT_AS_HOST */
+};
+
+#define GROSR_WAIT_AS_HOST UINT64_MAX
+
 /* A recorder's part off the fast path. Its address is taken: beside the tracer, not in it (emit.h). */
 struct grosr_trace_memory {
     struct grosr_emit_ring ring;
-    struct grosr_trace_control *control;
-    uint32_t index; /* of the ring; GROSR_NO_RING: none, the level stays OFF */
+    struct grosr_trace_control *control; /* NULL: there is no session */
+    uint32_t index;                      /* of the ring; GROSR_NO_RING: none, the level stays OFF */
+    struct grosr_trace_wait wait;
 };
 
 struct grosr_tracer {
@@ -127,6 +147,12 @@ GROSR_DEVICE_COLD uint32_t grosr_trace_look(struct grosr_trace_control *control,
         return level;
     uint64_t answered = dev_load_relaxed(&control->answered);
     level = sys_load_relaxed(&session->level);
+    uint32_t stop = sys_load_relaxed(&session->stop);
+    uint64_t report = sys_load_relaxed(&session->wait_report_ns);
+    uint64_t timeout = sys_load_relaxed(&session->wait_timeout);
+    dev_store_relaxed(&control->stop, stop);
+    dev_store_relaxed(&control->wait_report_ns, report);
+    dev_store_relaxed(&control->wait_timeout, timeout);
     level = level < GROSR_LEVEL_FULL ? level : (uint32_t)GROSR_LEVEL_FULL;
     if (sys_load_relaxed(&session->ping) != answered) {
         answered = grosr_trace_answer(session, answered, GROSR_TRACE_ANSWER_NS, GROSR_TRACE_ANSWERS);
@@ -235,32 +261,38 @@ GROSR_DEVICE void grosr_trace_event(struct grosr_tracer *t, uint32_t kind, uint6
         e->at = grosr_emit_slow_alone(e->ring, e->at);
 }
 
-/* An event that changes the worker's state: into the state word, and into the ring at SPANS. */
-GROSR_DEVICE void grosr_trace_state(struct grosr_tracer *t, uint32_t kind, uint64_t payload)
+/* An event that changes the worker's state, at time_ns: into the state word, and into the ring at SPANS. */
+GROSR_DEVICE void grosr_trace_state_at(struct grosr_tracer *t, uint32_t kind, uint64_t payload,
+                                       uint64_t time_ns)
 {
     if (t->emit.level < GROSR_LEVEL_COUNTERS)
         return;
-    uint64_t now = dev_clock_ns();
     t->sequence += GROSR_EMIT_LAP;
-    struct grosr_pair s = grosr_event_pack((uint64_t)t->sequence << 32, kind, now, payload);
+    struct grosr_pair s = grosr_event_pack((uint64_t)t->sequence << 32, kind, time_ns, payload);
     sys_store_pair_if(&t->entry->state, grosr_trace_lead(t), s.lo, s.hi);
     if (t->emit.level >= GROSR_LEVEL_SPANS)
-        grosr_trace_event(t, kind, payload, now);
+        grosr_trace_event(t, kind, payload, time_ns);
+}
+
+GROSR_DEVICE void grosr_trace_state(struct grosr_tracer *t, uint32_t kind, uint64_t payload)
+{
+    if (t->emit.level >= GROSR_LEVEL_COUNTERS)
+        grosr_trace_state_at(t, kind, payload, dev_clock_ns());
 }
 
 /* A wait that continues ends under the old level and begins again under the new one, which may be the first
  * to tell of it. */
-GROSR_DEVICE void grosr_trace_set(struct grosr_tracer *t, uint32_t level)
+GROSR_DEVICE void grosr_trace_set(struct grosr_tracer *t, uint32_t level, uint64_t time_ns)
 {
     if (t->waiting)
-        grosr_trace_state(t, GROSR_EV_WAIT_END, t->waiting);
+        grosr_trace_state_at(t, GROSR_EV_WAIT_END, t->waiting, time_ns);
     if (t->emit.level < level)
         t->emit.level = level;
     if (t->emit.level >= GROSR_LEVEL_SPANS)
-        grosr_trace_event(t, GROSR_EV_LEVEL, level, dev_clock_ns());
+        grosr_trace_event(t, GROSR_EV_LEVEL, level, time_ns);
     t->emit.level = level;
     if (t->waiting)
-        grosr_trace_state(t, GROSR_EV_WAIT_BEGIN, t->waiting);
+        grosr_trace_state_at(t, GROSR_EV_WAIT_BEGIN, t->waiting, time_ns);
 }
 
 /* `memory` lives as long as the tracer. A collective, unless `alone`. */
@@ -279,6 +311,9 @@ GROSR_DEVICE void grosr_trace_begin(struct grosr_tracer *t, struct grosr_trace_m
     t->waiting = 0;
     t->alone = alone;
     memory->index = GROSR_NO_RING;
+    memory->control = handle->control;
+    memory->ring.session = handle->trace.header;
+    memory->wait.timeout = GROSR_WAIT_AS_HOST;
     t->polled_ns = dev_clock_ns();
     if (!handle->control)
         return;
@@ -294,7 +329,6 @@ GROSR_DEVICE void grosr_trace_begin(struct grosr_tracer *t, struct grosr_trace_m
     if (index == GROSR_NO_RING)
         return;
     memory->index = index;
-    memory->control = handle->control;
     grosr_emit_open(&t->emit, &memory->ring, &handle->trace, index);
     grosr_trace_restore(&t->emit, &memory->ring, grosr_trace_slots(handle->control) + index);
     t->sequence = dev_load_relaxed(&grosr_trace_slots(handle->control)[index].sequence);

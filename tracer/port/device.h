@@ -83,6 +83,13 @@
  *   dev_group_or64(g, x)       all bits that are set in some x of the group
  *   dev_group_meet(g)          what lanes of the group wrote before is visible to its others after
  *
+ * Mbarriers, the barriers of shared memory in phases (sm_80 and later; GROSR_DEVICE_HAS_MBARRIER). On the
+ * host an mbarrier is a word that counts the phases which have been completed:
+ *
+ *   done = dev_mbarrier_try(p, parity)   whether the phase of that parity, the latest or the one under way,
+ * has been completed, with acquire; on sm_90 and later it waits a microsecond dev_mbarrier_address(p) its
+ * offset in shared memory; on the host its address
+ *
  * Numbers:
  *
  *   dev_popc32(m)  dev_popc64(m)                      bits set
@@ -111,6 +118,7 @@
  *                              it waited for); on the host it yields first and sleeps later
  *   dev_backoff_is_deep(step)  whether it has reached its longest wait
  *   dev_poll_pause(&step)      between polls of words across PCIe: nothing on CUDA, a back-off on the host
+ *   dev_trap()                 ends the kernel with an error; on the host, aborts the process
  *   dev_sm()                   the SM that the calling warp runs on
  *   dev_spread()               a number that differs between warps which run at the same time, as far as can
  *                              be: to spread them over counters or queues

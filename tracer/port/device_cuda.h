@@ -548,6 +548,41 @@ GROSR_DEVICE bool dev_backoff_is_deep(uint32_t step)
     return step >= GROSR_BACKOFF_DEEP;
 }
 
+GROSR_DEVICE void dev_trap(void)
+{
+    asm volatile("trap;");
+}
+
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+#define GROSR_DEVICE_HAS_MBARRIER 1
+
+GROSR_DEVICE bool dev_mbarrier_try(const uint64_t *p, uint32_t parity)
+{
+    uint32_t done;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#define GROSR_MBARRIER "mbarrier.test_wait.parity.shared.b64 q, [%1], %2;\n\t"
+#else
+#define GROSR_MBARRIER "mbarrier.try_wait.parity.shared.b64 q, [%1], %2, 1000;\n\t"
+#endif
+    asm volatile("{\n\t"
+                 ".reg .pred q;\n\t" GROSR_MBARRIER "selp.u32 %0, 1, 0, q;\n\t"
+                 "}"
+                 : "=r"(done)
+                 : "r"((uint32_t)__cvta_generic_to_shared(p)), "r"(parity)
+                 : "memory");
+#undef GROSR_MBARRIER
+    return done != 0;
+}
+#else
+#define GROSR_DEVICE_HAS_MBARRIER 0
+#endif
+
+/* What an onlooker knows an mbarrier by: its offset in shared memory. */
+GROSR_DEVICE uint64_t dev_mbarrier_address(const uint64_t *p)
+{
+    return (uint64_t)__cvta_generic_to_shared(p);
+}
+
 GROSR_DEVICE uint32_t dev_sm(void)
 {
     uint32_t sm;

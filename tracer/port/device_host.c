@@ -122,6 +122,11 @@ static uint32_t longer(uint32_t step)
     return step < BACKOFF_YIELDS + 5 ? step + 1 : step;
 }
 
+void dev_trap(void)
+{
+    abort();
+}
+
 uint32_t dev_sm(void)
 {
     return self ? self->sm : 0;

@@ -495,6 +495,20 @@ GROSR_DEVICE bool dev_backoff_is_deep(uint32_t step)
     return step >= 64;
 }
 
+void dev_trap(void) __attribute__((noreturn));
+
+#define GROSR_DEVICE_HAS_MBARRIER 1
+
+GROSR_DEVICE bool dev_mbarrier_try(const uint64_t *p, uint32_t parity)
+{
+    return (__atomic_load_n(p, __ATOMIC_ACQUIRE) & 1) != parity;
+}
+
+GROSR_DEVICE uint64_t dev_mbarrier_address(const uint64_t *p)
+{
+    return (uint64_t)(uintptr_t)p;
+}
+
 /* The SM that the calling warp stands for; set at its start. */
 uint32_t dev_sm(void);
 
