@@ -42,6 +42,7 @@ static void *housekeeper_main(void *arg)
 
     while (pause_for_period(k)) {
         uint64_t now = grosr_host_clock_ns();
+        sys_store_relaxed(&grosr_session_live(k->session)->heartbeat_ns, now);
         if (now - looked_ns >= COLLECTOR_NS) {
             looked_ns = now;
             look_after_collector(k->session);

@@ -164,6 +164,34 @@ void grosr_ring_rewind(struct grosr_ring_reader *r, const struct grosr_session *
     sys_store_relaxed(&r->ring->read_to, r->position);
 }
 
+uint32_t grosr_ring_latest(const struct grosr_session *s, uint32_t index, uint64_t from,
+                           struct grosr_pair *records, uint32_t max, uint64_t *end)
+{
+    uint64_t closed =
+        sys_load_acquire(&grosr_session_ring(s, index)->closed_at); /* as in grosr_ring_at_end() */
+    uint64_t last = closed ? closed - 1 : find_end(s, index);
+    struct grosr_ring_reader r = {.slots = slots_of(s, index), .capacity = s->ring[index].capacity};
+    int ahead;
+
+    *end = last;
+    if (max > r.capacity)
+        max = r.capacity;
+    r.position = last > max ? last - max : 0;
+    if (r.position < from)
+        r.position = from;
+    if (r.position >= last)
+        return 0;
+    max = (uint32_t)(last - r.position);
+    uint32_t n = copy(&r, records, max, &ahead);
+    for (int tries = 0; n < max && ahead && tries < TRIES; tries++) {
+        /* Overwritten meanwhile: those after the gap. */
+        r.position += n + 1;
+        max -= n + 1;
+        n = copy(&r, records, max, &ahead);
+    }
+    return n;
+}
+
 void grosr_ring_count(const struct grosr_session *s, uint32_t index, struct grosr_ring_counts *c)
 {
     const struct grosr_ring *ring = grosr_session_ring(s, index);

@@ -53,6 +53,14 @@ uint32_t grosr_ring_read(struct grosr_ring_reader *reader, struct grosr_pair *re
 bool grosr_ring_at_end(const struct grosr_ring_reader *reader);
 
 /*
+ * Copies the latest records that are in the ring, at most `max`, the oldest first, those from position `from`
+ * on. Nothing is written, so that a collector is not disturbed. Returns how many; *end: the position after
+ * the newest record. Fewer than there are, if the writer overwrites them meanwhile.
+ */
+uint32_t grosr_ring_latest(const struct grosr_session *session, uint32_t ring, uint64_t from,
+                           struct grosr_pair *records, uint32_t max, uint64_t *end);
+
+/*
  * The counters of a ring, from the segment alone: usable by any process at any time. While the writer runs,
  * `written` counts what a reader could find now.
  */

@@ -125,6 +125,7 @@ struct grosr_session_header {
     /* Written by the process. */
     alignas(128) sys32 state; /* enum grosr_session_state */
     sys64 snapshots_taken;    /* snapshots written so far; number n is at n % snapshots */
+    sys64 heartbeat_ns; /* CLOCK_MONOTONIC when the housekeeper last ran: about when a killed one died */
 
     /* Written by the collector; cleared by the process when it finds the collector dead. */
     alignas(128) sys32 collector_pid; /* 0: none attached */

@@ -50,6 +50,9 @@ struct grosr_arguments {
     double window;                /* --window S; 0: not given */
     double until_stall;           /* --until stall[:S]; 0: not given */
     const char *persistent;       /* --persistent REGEX; NULL: not given */
+    bool watch;                   /* --watch */
+    const char *on_stall;         /* --on-stall CMD; NULL: not given */
+    double threshold;             /* --threshold S; default 1 */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */
     enum grosr_format format;     /* --format table|csv|json; --json implies json */
@@ -91,6 +94,9 @@ enum option_id {
     OPTION_WINDOW,
     OPTION_UNTIL,
     OPTION_PERSISTENT,
+    OPTION_WATCH,
+    OPTION_ON_STALL,
+    OPTION_THRESHOLD,
     OPTION_ONCE,
     OPTION_INTERVAL,
     OPTION_FORMAT_ROWS,

@@ -67,6 +67,20 @@ static const struct command commands[] = {
         .run = cmd_top,
     },
     {
+        .name = "diagnose",
+        .usage = "[PID[.INDEX]|FILE]",
+        .summary = "name what is stuck, on what, and why",
+        .description =
+            "Says whether a process is healthy, idle, slow, stalled or deadlocked, what holds it up,\n"
+            "since when, and what to do. Exit code 3: a stall or a deadlock was found.",
+        .operands = "  PID        the process to look at; not needed if only one has a session\n"
+                    "  INDEX      which of its sessions, otherwise all\n"
+                    "  FILE       a session's file, which a dead process left\n",
+        .max_operands = 1,
+        .options = TAKES(THRESHOLD) | TAKES(WATCH) | TAKES(ON_STALL) | TAKES(JSON) | TAKES(COLOR),
+        .run = cmd_diagnose,
+    },
+    {
         .name = "query",
         .usage = "FILE [NAME|SQL]",
         .summary = "run a canned query or SQL on a trace",

@@ -22,6 +22,7 @@ int cmd_run(const struct grosr_arguments *arguments);
 int cmd_record(const struct grosr_arguments *arguments);
 int cmd_recover(const struct grosr_arguments *arguments);
 int cmd_top(const struct grosr_arguments *arguments);
+int cmd_diagnose(const struct grosr_arguments *arguments);
 int cmd_query(const struct grosr_arguments *arguments);
 int cmd_info(const struct grosr_arguments *arguments);
 int cmd_bench(const struct grosr_arguments *arguments);

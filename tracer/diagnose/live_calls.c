@@ -1,0 +1,223 @@
+/*
+ * System calls in the graph: who waits for a reply, and what the proxy does instead of giving it (live.h).
+ *
+ * The proxy is the process's threads. What they are in is read from /proc, so that a call that waits for
+ * another process is told from a proxy that serves nobody. Where that may not be read, a call is only
+ * remarked on.
+ */
+#include "live_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+static const char *call_name(uint32_t call)
+{
+    switch (call) {
+#define GROSR_SYSCALL(id, NAME, name, text) \
+    case id:                                \
+        return #name;
+#include "../../schema/events.def"
+#undef GROSR_SYSCALL
+    default:
+        return "?";
+    }
+}
+
+enum {
+#define GROSR_SYSCALL(id, NAME, name, text) CALL_##NAME = id,
+#include "../../schema/events.def"
+#undef GROSR_SYSCALL
+};
+
+/* Where a call that is not answered is. */
+enum place {
+    PLACE_UNKNOWN,
+    PLACE_DISK,    /* in the host's kernel, or in io_uring: it will come back */
+    PLACE_SLEEPS,  /* a nanosleep whose time is not over */
+    PLACE_OUTSIDE, /* waits for another process: `thread` and `text` say where */
+    PLACE_NOWHERE, /* no thread of the process is in it */
+};
+
+static bool waits_otherwise(long call)
+{
+    return call == SYS_futex || call == SYS_nanosleep || call == SYS_clock_nanosleep || call == -1;
+}
+
+static bool moves_bytes(uint32_t call)
+{
+    return call == CALL_READ || call == CALL_WRITE || call == CALL_PREAD || call == CALL_PWRITE;
+}
+
+static enum place place_of(const struct grosr_live *live, const struct grosr_live_call *c, uint64_t age,
+                           const struct grosr_thread_fact **thread, char *text, size_t size)
+{
+    bool seen = false, busy = false;
+
+    if (c->call == CALL_NANOSLEEP && age < c->argument)
+        return PLACE_SLEEPS;
+    for (uint32_t i = 0; i < live->threads; i++) {
+        const struct grosr_thread_fact *t = &live->thread[i];
+        seen |= t->call >= 0;
+        if (t->quiet && t->fd >= 0 && moves_bytes(c->call) &&
+            grosr_process_describe_fd(live->session->header.pid, t->fd, text, size)) {
+            *thread = t;
+            return PLACE_OUTSIDE;
+        }
+        /* poll() belongs to the case above; a thread without a system call runs. */
+        busy |= t->state == 'D' || (t->quiet && !waits_otherwise(t->call));
+    }
+    if (busy)
+        return PLACE_DISK;
+    if (!seen || c->call == CALL_PREAD || c->call == CALL_PWRITE)
+        return PLACE_UNKNOWN;
+    return PLACE_NOWHERE;
+}
+
+/* The actor that has to reply, in the state that it is found in. */
+static void add_server(struct live_graph *g, const struct grosr_live_call *c, uint32_t reply, uint64_t since,
+                       uint64_t age)
+{
+    struct grosr_live *live = g->live;
+    const struct grosr_thread_fact *thread = NULL;
+    char text[LIVE_TEXT] = "", name[LIVE_TEXT + 64], seconds[32];
+    enum place place = PLACE_UNKNOWN;
+
+    if (live->dead || live->mailbox.closed) {
+        uint32_t proxy = grosr_graph_actor(g->graph, GROSR_ACTOR_PROXY, 0, "the proxy");
+        /* It had its chance: what was young when the process died would have been answered. */
+        if (g->still || live->mailbox.closed)
+            grosr_graph_set_state(g->graph, proxy, GROSR_ACTOR_GONE, 0);
+        grosr_graph_feed(g->graph, proxy, reply);
+        return;
+    }
+    if (age > g->findings->threshold_ns)
+        place = place_of(live, c, age, &thread, text, sizeof(text));
+    if (place == PLACE_OUTSIDE && g->still) {
+        snprintf(name, sizeof(name), "thread %" PRIu32 " of the proxy", thread->tid);
+        uint32_t actor = grosr_graph_actor(g->graph, GROSR_ACTOR_THREAD, thread->tid, name);
+        snprintf(name, sizeof(name), "%s of %s", call_name(c->call), text);
+        uint32_t call = grosr_graph_resource(g->graph, GROSR_WANTED_CALL, thread->tid, name);
+        snprintf(name, sizeof(name), "thread %" PRIu32 " is in %s, where it waits for another process%s%s%s",
+                 thread->tid, text, *thread->wchan ? " (" : "", thread->wchan, *thread->wchan ? ")" : "");
+        grosr_graph_resource_fact(g->graph, call, name);
+        grosr_graph_wait(g->graph, actor, call, 1, 0, since);
+        grosr_graph_feed(g->graph, actor, reply);
+        return;
+    }
+    uint32_t proxy =
+        grosr_graph_actor(g->graph, GROSR_ACTOR_PROXY, place == PLACE_NOWHERE,
+                          place == PLACE_NOWHERE ? "the proxy" : "the proxy, which serves a call");
+    if (place == PLACE_NOWHERE) {
+        grosr_graph_set_state(g->graph, proxy, GROSR_ACTOR_GONE, 0);
+        snprintf(name, sizeof(name),
+                 "none of the %" PRIu32 " threads of the process is in a system call that "
+                 "could be this one",
+                 live->threads);
+        grosr_graph_actor_fact(g->graph, proxy, name);
+    }
+    grosr_graph_feed(g->graph, proxy, reply);
+    if (place == PLACE_NOWHERE || age <= g->findings->threshold_ns)
+        return;
+    snprintf(name, sizeof(name), "a system call of the device has not been answered for %s",
+             live_seconds(seconds, sizeof(seconds), age));
+    struct grosr_finding *f = grosr_findings_add(
+        g->findings, GROSR_VERDICT_HEALTHY, "syscall_pending", age, name,
+        place == PLACE_SLEEPS ? "it sleeps for as long as its caller asked for"
+                              : "see what the handle is: a slow disk, a network file system, a FIFO");
+    grosr_finding_evidence(g->findings, f, "port %" PRIu32 ": %s of handle %" PRId32 ", task %" PRIu64 "%s%s",
+                           c->port, call_name(c->call), c->handle, c->task, *text ? "; " : "", text);
+}
+
+static uint32_t add_caller(struct live_graph *g, const struct grosr_live_call *c)
+{
+    char text[64];
+
+    if (c->suspended) {
+        snprintf(text, sizeof(text), "task %" PRIu64, c->task);
+        return grosr_graph_actor(g->graph, GROSR_ACTOR_TASK, c->task, text);
+    }
+    if (c->worker < g->live->session->header.workers)
+        return g->worker[c->worker];
+    snprintf(text, sizeof(text), "a warp of another kernel, in port %" PRIu32, c->port);
+    return grosr_graph_actor(g->graph, GROSR_ACTOR_WARP, c->port, text);
+}
+
+/* A worker that has gone on since waits for the reply no more: it began the call and will ask for it later.
+ */
+static bool is_in_call(const struct live_graph *g, const struct grosr_live_call *c)
+{
+    const struct live_worker *w;
+
+    if (c->suspended || c->worker >= g->live->session->header.workers)
+        return true;
+    w = &g->live->worker[c->worker];
+    return !w->known || (w->state.activity == GROSR_IN_TASK && w->state.task == c->task);
+}
+
+static void add_call(struct live_graph *g, const struct grosr_live_call *c)
+{
+    uint64_t since = live_host_time(g->live, c->issued);
+    uint64_t age = since && since < g->live->now_ns ? g->live->now_ns - since : 0;
+    char text[LIVE_TEXT];
+
+    if (!since) /* without a clock: nothing has moved at least since then */
+        age = g->still ? g->live->now_ns - live_still_since(g->live) : 0;
+    snprintf(text, sizeof(text), "the reply to %s in port %" PRIu32, call_name(c->call), c->port);
+    uint32_t reply = grosr_graph_resource(g->graph, GROSR_WANTED_REPLY, c->port, text);
+    snprintf(text, sizeof(text),
+             "port %" PRIu32 ": %s of handle %" PRId32 ", task %" PRIu64 ", %" PRIu32
+             " request%s not answered",
+             c->port, call_name(c->call), c->handle, c->task, c->requests, c->requests == 1 ? "" : "s");
+    grosr_graph_resource_fact(g->graph, reply, text);
+    add_server(g, c, reply, since, age);
+    if (is_in_call(g, c))
+        grosr_graph_wait(g->graph, add_caller(g, c), reply, 1, 0, since);
+}
+
+/*
+ * All ports are in use, and some by calls that were answered: those who could collect the answers hold the
+ * ports. If they stand still in their tasks, these wait for what nobody but they themselves give back.
+ */
+static void add_ports(struct live_graph *g)
+{
+    const struct grosr_live_mailbox *m = &g->live->mailbox;
+    uint32_t collected = 0;
+    char text[LIVE_TEXT];
+
+    for (uint32_t i = 0; i < m->calls; i++)
+        collected += m->call[i].requests == 0;
+    if (!g->still || !collected)
+        return;
+    uint32_t port = grosr_graph_resource(g->graph, GROSR_WANTED_PORT, 0, "a port for a system call");
+    uint32_t unused = g->live->session->header.mailbox_ports - m->calls;
+    snprintf(text, sizeof(text),
+             "%" PRIu32 " of %" PRIu32 " ports are in use, %" PRIu32
+             " of them by calls that were answered and whose answers nobody has collected",
+             m->calls, g->live->session->header.mailbox_ports, collected);
+    grosr_graph_resource_fact(g->graph, port, text);
+    /* An eighth of the ports is not for calls that are collected later (exchange.h). */
+    if (unused > g->live->session->header.mailbox_ports / 8 + 1)
+        return;
+    for (uint32_t i = 0; i < m->calls; i++) {
+        const struct grosr_live_call *c = &m->call[i];
+        if (c->requests || c->suspended || c->worker >= g->live->session->header.workers)
+            continue;
+        const struct live_worker *w = &g->live->worker[c->worker];
+        grosr_graph_hold(g->graph, g->worker[c->worker], port, 1, live_host_time(g->live, c->issued));
+        if (w->known && w->state.activity == GROSR_IN_TASK &&
+            grosr_graph_actor_view(g->graph, g->worker[c->worker]).state == GROSR_ACTOR_UNSEEN)
+            grosr_graph_wait(g->graph, g->worker[c->worker], port, 1, 0, w->quiet_ns);
+    }
+}
+
+void live_graph_calls(struct live_graph *g)
+{
+    const struct grosr_live_mailbox *m = &g->live->mailbox;
+
+    for (uint32_t i = 0; i < m->calls; i++)
+        if (m->call[i].requests)
+            add_call(g, &m->call[i]);
+    add_ports(g);
+}

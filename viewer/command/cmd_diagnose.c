@@ -1,0 +1,305 @@
+/*
+ * grosr diagnose: what is stuck, on what, held by whom, since when, and what to do. The sources are in
+ * tracer/diagnose; this file finds out which of them the operand means, and repeats the diagnosis of a live
+ * process (--watch).
+ */
+#include "commands.h"
+#include "../cli/output.h"
+#include "../cli/signals.h"
+#include "../cli/text.h"
+#include "../model/model_calls.h"
+#include "../model/target.h"
+#include "../show/findings.h"
+
+#include "../../tracer/base/error.h"
+#include "../../tracer/base/process.h"
+#include "../../tracer/diagnose/process_facts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WATCH_NS 50000000 /* between diagnoses */
+
+static volatile sig_atomic_t stop;
+
+static void on_stop(int signal_number)
+{
+    (void)signal_number;
+    stop = 1;
+}
+
+static bool wants_color(const struct grosr_arguments *a)
+{
+    return a->color == GROSR_COLOR_ALWAYS || (a->color == GROSR_COLOR_AUTO && isatty(STDOUT_FILENO) == 1);
+}
+
+static bool is_stuck(const struct grosr_findings *f)
+{
+    return f->verdict == GROSR_VERDICT_STALLED || f->verdict == GROSR_VERDICT_DEADLOCK;
+}
+
+static void begin(struct grosr_findings *f, const struct grosr_arguments *a)
+{
+    grosr_findings_init(f, (uint64_t)(a->threshold * 1e9));
+}
+
+/* ---- sessions ---- */
+
+/* Adds what one session says. */
+static int diagnose_session(const struct grosr_session *session, const struct grosr_arguments *a,
+                            struct grosr_findings *all)
+{
+    struct grosr_findings one;
+
+    begin(&one, a);
+    int err = grosr_diagnose_session(session, model_read_calls, &one);
+    if (!err)
+        grosr_findings_merge(all, &one);
+    grosr_findings_free(&one);
+    return err;
+}
+
+static int diagnose_list(const struct target_list *list, const struct grosr_arguments *a,
+                         struct grosr_findings *findings)
+{
+    int err = 0;
+
+    begin(findings, a);
+    for (uint32_t i = 0; !err && i < list->count; i++)
+        err = diagnose_session(list->session[i], a, findings);
+    return err ? err : grosr_findings_settle(findings);
+}
+
+/* ---- what is shown ---- */
+
+static void show(const struct grosr_findings *f, const struct grosr_arguments *a)
+{
+    if (a->json)
+        findings_write_json(f, stdout);
+    else
+        findings_print(f, stdout, wants_color(a));
+}
+
+/* Shows the diagnosis, or why there is none; frees it. The exit code. */
+static int finish(struct grosr_findings *f, int err, const struct grosr_arguments *a)
+{
+    int code = is_stuck(f) ? GROSR_EXIT_FINDING : GROSR_EXIT_OK;
+
+    if (!err)
+        show(f, a);
+    else
+        code = grosr_say(grosr_exit_code(err), "%s", grosr_error());
+    grosr_findings_free(f);
+    return output_end(code);
+}
+
+/* ---- watching ---- */
+
+/* Runs the command that the user gave for a stall; what becomes of it is reported and changes nothing. */
+static void run_command(const char *command, uint32_t pid, const struct grosr_findings *f)
+{
+    char number[16];
+    int status = 0;
+
+    snprintf(number, sizeof(number), "%" PRIu32, pid);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        signals_restore();
+        setenv("GROSR_PID", number, 1);
+        setenv("GROSR_VERDICT", grosr_verdict_name(f->verdict), 1);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (child < 0)
+        grosr_say(0, "cannot start the command of --on-stall: %s", strerror(errno));
+    else if (status)
+        grosr_say(0, "the command of --on-stall ended with %s %d", WIFEXITED(status) ? "exit code" : "signal",
+                  WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+static void show_change(const struct grosr_findings *f, const struct grosr_arguments *a)
+{
+    char when[16] = "", shown[1024];
+    time_t now = time(NULL);
+    struct tm local;
+
+    if (a->json || is_stuck(f)) {
+        show(f, a);
+    } else {
+        if (localtime_r(&now, &local))
+            strftime(when, sizeof(when), "%H:%M:%S", &local);
+        printf("%s %s: %s\n", when, grosr_verdict_name(f->verdict),
+               text_printable(shown, sizeof(shown), f->findings ? f->finding[0].summary : f->state));
+    }
+    fflush(stdout);
+}
+
+static bool any_runs(const struct target_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (grosr_session_alive(list->session[i]) &&
+            sys_load_relaxed(&grosr_session_live(list->session[i])->state) == GROSR_SESSION_OPEN)
+            return true;
+    return false;
+}
+
+/* Until a stall is found, the sessions end, or a signal asks for the end. */
+static int watch(const struct target_list *list, const struct grosr_arguments *a)
+{
+    const struct timespec pause = {0, WATCH_NS};
+    int verdict = -1, err = 0, code = GROSR_EXIT_OK;
+
+    signals_catch(on_stop);
+    while (!stop && !err && code == GROSR_EXIT_OK && any_runs(list) && !output_failed()) {
+        struct grosr_findings f;
+        err = diagnose_list(list, a, &f);
+        /* What was read while it ended is no diagnosis. */
+        if (!err && any_runs(list)) {
+            if ((int)f.verdict != verdict)
+                show_change(&f, a);
+            verdict = (int)f.verdict;
+            if (is_stuck(&f)) {
+                code = GROSR_EXIT_FINDING;
+                if (a->on_stall)
+                    run_command(a->on_stall, list->session[0]->header.pid, &f);
+            }
+        }
+        grosr_findings_free(&f);
+        if (code == GROSR_EXIT_OK)
+            nanosleep(&pause, NULL);
+    }
+    if (err)
+        return grosr_say(grosr_exit_code(err), "%s", grosr_error());
+    return output_end(code);
+}
+
+/* ---- operands ---- */
+
+/* A process that has no session: what can be known of it, and how to see more. */
+static int say_unseen(uint32_t pid)
+{
+    struct grosr_thread_fact thread[64];
+    uint32_t threads = grosr_process_threads(pid, thread, 64);
+    char shown[64];
+
+    if (!threads)
+        return grosr_say(GROSR_EXIT_FAILURE, "there is no process %" PRIu32 ", and it has left no session",
+                         pid);
+    for (uint32_t i = 0; i < threads; i++)
+        grosr_say(0, "thread %" PRIu32 " (%s): state %c%s%s", thread[i].tid,
+                  text_printable(shown, sizeof(shown), thread[i].name),
+                  thread[i].state ? thread[i].state : '?', *thread[i].wchan ? ", in " : "", thread[i].wchan);
+    return grosr_say(GROSR_EXIT_FAILURE,
+                     "process %" PRIu32 " has no GROSR session, so nothing can be seen of %s; start it as "
+                     "`grosr record -- CMD`, or with <grosr/trace.h> in its kernels",
+                     pid, grosr_process_maps(pid, "libcuda.so") ? "what it does with CUDA" : "its work");
+}
+
+/* The sessions of a process: those that run, or those that it left. */
+static int diagnose_process(uint32_t pid, uint32_t index, const struct grosr_arguments *a)
+{
+    struct target_list list;
+    struct grosr_findings f;
+    int code;
+
+    if (target_list(&list, pid, index, false))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    if (a->watch && list.count) {
+        code = watch(&list, a);
+        target_close(&list);
+        return code;
+    }
+    if (!list.count && !a->watch) {
+        target_close(&list);
+        if (target_list(&list, pid, index, true))
+            return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    }
+    if (!list.count) {
+        target_close(&list);
+        return say_unseen(pid);
+    }
+    int err = diagnose_list(&list, a, &f);
+    target_close(&list);
+    return finish(&f, err, a);
+}
+
+/* The only process that has a live session. */
+static int diagnose_only(const struct grosr_arguments *a)
+{
+    struct grosr_session *session;
+    int code = target_open(&session, NULL);
+
+    if (code)
+        return code;
+    uint32_t pid = session->header.pid;
+    grosr_session_close(session);
+    return diagnose_process(pid, TARGET_ANY, a);
+}
+
+static int diagnose_segment(const char *path, const struct grosr_arguments *a)
+{
+    struct grosr_session *session;
+    struct grosr_findings f;
+
+    if (grosr_session_open_copy(&session, path))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    begin(&f, a);
+    int err = diagnose_session(session, a, &f);
+    if (!err)
+        err = grosr_findings_settle(&f);
+    grosr_session_close(session);
+    return finish(&f, err, a);
+}
+
+/* What a file begins with. */
+static size_t read_magic(const char *path, char magic[16])
+{
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(magic, 1, 16, f) : 0;
+
+    if (f)
+        fclose(f);
+    return n;
+}
+
+static int diagnose_file(const char *path, const struct grosr_arguments *a)
+{
+    static const char folder[] = "/dev/shm/grosr.";
+    uint32_t pid, index;
+    char magic[16];
+
+    /* A segment in its place is its process's, which may still run. */
+    if (!strncmp(path, folder, strlen(folder)) && text_session(path + strlen(folder), &pid, &index))
+        return diagnose_process(pid, index, a);
+    if (a->watch)
+        return grosr_say(GROSR_EXIT_USAGE, "--watch needs a process, and '%s' is not its number", path);
+    errno = 0;
+    size_t n = read_magic(path, magic);
+    if (!n && errno)
+        return grosr_say(GROSR_EXIT_FAILURE, "cannot read %s: %s", path, strerror(errno));
+    return diagnose_segment(path, a);
+}
+
+int cmd_diagnose(const struct grosr_arguments *a)
+{
+    const char *operand = a->operands ? a->operand[0] : NULL;
+    uint32_t pid, index;
+
+    if (a->on_stall && !a->watch)
+        return grosr_say(GROSR_EXIT_USAGE, "--on-stall is for --watch");
+    grosr_session_guard();
+    output_begin();
+    if (!operand)
+        return diagnose_only(a);
+    if (text_session(operand, &pid, &index))
+        return diagnose_process(pid, index, a);
+    return diagnose_file(operand, a);
+}
