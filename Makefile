@@ -343,7 +343,7 @@ HEADERS := runtime/grosr.h runtime/tasks.h $(wildcard runtime/kernel/*.h runtime
            $(addprefix runtime/syscall/,mailbox.h exchange.h log_device.h syscall_device.h) \
            $(addprefix tracer/,base/error.h port/device.h port/device_cuda.h port/device_host.h \
              clock/clock_answer.h session/emit.h session/event.h session/gpu.h session/heap_counters.h \
-             session/recorder.h session/session.h \
+             session/lane_wait.h session/recorder.h session/session.h \
              instrument/grosr_trace.h instrument/trace_device.h instrument/trace_disabled.h \
              $(addprefix instrument/trace_,wait.h wait_loops.h wait_report.h)) schema/events.def
 # <grosr/trace.h> for tracer/instrument/grosr_trace.h, and so on.

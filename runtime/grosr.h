@@ -167,6 +167,10 @@ struct grosr_options {
     size_t heap_bytes;
     uint32_t heap_flags; /* GROSR_HEAP_DEBUG: red zones, poison, and a report of what was not freed */
     const struct grosr_syscalls *syscalls; /* what device code may ask the host for; NULL: nothing */
+
+    /* What tasks wait for, hold and report (task_wait.h): names[i], at most 47 bytes, is number i. */
+    const char *const *names;
+    uint32_t name_count; /* at most GROSR_NAMES_MAX - 1 */
 };
 
 #define GROSR_HEAP_NONE SIZE_MAX
@@ -174,7 +178,7 @@ struct grosr_options {
 #define GROSR_OPTIONS_DEFAULT                                                           \
     {                                                                                   \
         "auto", "", 0, 0, 65536, GROSR_LEVEL_SPANS, GROSR_OVERFLOW_AUTO, 0, 0, 0, 0, 0, \
-            GROSR_SHARING_ON_DEMAND, NULL, 0, 0, NULL                                   \
+            GROSR_SHARING_ON_DEMAND, NULL, 0, 0, NULL, NULL, 0                          \
     }
 
 /*

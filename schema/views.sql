@@ -28,7 +28,9 @@ LEFT JOIN GROSR_WORKER w ON w.worker = t.worker;
 
 -- One row per wait; worker NULL: a host thread. `state` as in `tasks`.
 CREATE VIEW waits AS
-SELECT w.worker, k.name AS resource, w."index", coalesce(q.name, n.text || ' ' || (w."index" & 4294967295)) AS resource_name,
+SELECT w.worker, k.name AS resource, w."index",
+       coalesce(q.name, n.text || ' ' || (w."index" & 4294967295), iif(k.name = 'syscall_reply', 'port ' || w."index", NULL))
+           AS resource_name,
        w.start, w.end, w.end - w.start AS wait_ns, w.session,
        CASE WHEN w.end IS NOT NULL THEN 'ended'
             WHEN NOT EXISTS (SELECT 1 FROM GROSR_META WHERE key = 'complete') THEN 'open'
@@ -45,7 +47,9 @@ LEFT JOIN GROSR_NAME n ON n.name = w."index" >> 32 AND k.name = 'named';
 -- One row per hold of a resource; the columns are those of `waits`. The joins too: with waits and holds in one helper view
 -- SQLite would read all of both where an index now gives the part that is asked for.
 CREATE VIEW holds AS
-SELECT h.worker, k.name AS resource, h."index", coalesce(q.name, n.text || ' ' || (h."index" & 4294967295)) AS resource_name,
+SELECT h.worker, k.name AS resource, h."index",
+       coalesce(q.name, n.text || ' ' || (h."index" & 4294967295), iif(k.name = 'syscall_port', 'port ' || h."index", NULL))
+           AS resource_name,
        h.start, h.end, h.end - h.start AS hold_ns, w.session
 FROM GROSR_HOLD h
 JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource

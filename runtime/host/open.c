@@ -43,6 +43,13 @@ static int check_options(const struct grosr_options *o)
         return grosr_fail(EINVAL, "there are no heap flags %#x", o->heap_flags);
     if ((uint32_t)o->sharing > GROSR_SHARING_ONE_QUEUE)
         return grosr_fail(EINVAL, "there is no way of sharing %d", (int)o->sharing);
+    if (o->name_count >= GROSR_NAMES_MAX)
+        return grosr_fail(EINVAL, "%u names are more than %u", o->name_count, GROSR_NAMES_MAX - 1);
+    if (o->name_count && !o->names)
+        return grosr_fail(EINVAL, "%u names, but their array is NULL", o->name_count);
+    for (uint32_t i = 0; i < o->name_count; i++)
+        if (!o->names[i] || strnlen(o->names[i], GROSR_NAME_BYTES) == GROSR_NAME_BYTES)
+            return grosr_fail(EINVAL, "name %u is %s", i, o->names[i] ? "longer than 47 bytes" : "NULL");
     return 0;
 }
 
@@ -198,6 +205,7 @@ static int create_session(grosr *rt, const struct grosr_options *o, const struct
         .level = o->level,
         .functions = names,
         .function_count = ids,
+        .names = o->name_count,
         .queues = &queue,
         .queue_count = 1,
         .heaps = o->heap_bytes != GROSR_HEAP_NONE,
@@ -208,6 +216,8 @@ static int create_session(grosr *rt, const struct grosr_options *o, const struct
     };
     err = grosr_session_create(&rt->session, &s);
     free(names);
+    for (uint32_t i = 0; !err && i < o->name_count; i++)
+        err = grosr_session_add_name(rt->session, GROSR_NAME_USER, i, o->names[i], NULL);
     return err;
 }
 

@@ -20,6 +20,7 @@
 #include "entry.h"
 
 #include "../alloc/heap_event.h"
+#include "../../tracer/session/lane_wait.h"
 
 #define GROSR_WINDOW         128u
 #define GROSR_DEQUE_CAPACITY 2048u /* entries; a power of two, at least 2 * WINDOW */
@@ -40,7 +41,8 @@ struct grosr_local {
     warp32 free_near;            /* entries of free_frame */
     warp32 free_far;             /* and of the worker's part of device memory */
     warp32 fresh_frames;         /* frames of the worker's own that have never been used; counts down */
-    struct grosr_heap_site heap; /* where the warp's heap events go */
+    struct grosr_heap_site heap;  /* where the warp's heap events go */
+    struct grosr_lane_site lanes; /* and what its lanes wait for and hold */
     uint64_t tasks, busy_ns, spawned, shared; /* the worker's counters; lane 0's */
     uint64_t what[GROSR_WINDOW], b[GROSR_WINDOW], whose[GROSR_WINDOW];
     uint32_t count[GROSR_WINDOW];

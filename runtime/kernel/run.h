@@ -7,20 +7,7 @@
 #define GROSR_RUN_H
 
 #include "completion.h"
-
-/* Whether the host's task above has been cancelled: its slot says so until the host has the result. */
-GROSR_DEVICE bool grosr_task_is_cancelled(const struct grosr_launch *launch, uint32_t parent, uint64_t number)
-{
-    const struct grosr_queue *q = &launch->queue;
-
-    while (parent) {
-        uint64_t whose = dev_load_relaxed(&launch->frame[parent & GROSR_FRAME_MAX].whose);
-        parent = (uint32_t)(whose >> GROSR_TASK_ID_BITS);
-        number = whose & GROSR_TASK_ID_MASK;
-    }
-    struct grosr_pair slot = sys_load_pair_relaxed(&q->tasks[number & ((1u << q->capacity_log2) - 1)]);
-    return (grosr_queue_middle16(slot) & 0x7fffu) == GROSR_FUNCTION_CANCELED;
-}
+#include "task_wait.h"
 
 /*
  * Waits a moment for something in the worker's inbox that can be run at once: at most one task a lane, none
@@ -95,6 +82,7 @@ GROSR_DEVICE uint64_t grosr_worker_record_begin(struct grosr_worker *w, uint32_t
     grosr_record_word(&w->recorder, dev_shfl32(kind, first), dev_shfl64(payload, first), start);
     if (emit->level >= GROSR_LEVEL_SPANS)
         grosr_emit_lanes(emit, has, kind, payload, start);
+    grosr_lane_begin(&w->deque.local->lanes, &w->recorder);
     return start;
 }
 
@@ -154,12 +142,14 @@ GROSR_DEVICE void grosr_worker_record_end(struct grosr_worker *w, bool has, bool
 {
     struct grosr_emitter *emit = &w->recorder.emit;
     struct grosr_heap_site *notes = &w->deque.local->heap;
-    bool escaped = spawned && dev_ballot(task->escaped);
+    bool escaped = spawned && dev_ballot(task->escaped), waited = false;
 
+    if (emit->level >= GROSR_LEVEL_COUNTERS && (waited = grosr_lane_used(&w->deque.local->lanes)))
+        grosr_lane_settle(&w->deque.local->lanes, &w->recorder, end);
     if (escaped)
         grosr_worker_record_spawns(w, start);
     if (emit->level >= GROSR_LEVEL_SPANS && dev_uniform(warp_load(&notes->noted)))
-        emit->at = grosr_worker_flush_notes(*emit, notes, start);
+        emit->at = grosr_worker_flush_notes(*emit, notes, waited ? end : start);
     if (spawned && !escaped)
         grosr_worker_record_spawns(w, end);
     if (emit->level >= GROSR_LEVEL_SPANS) {

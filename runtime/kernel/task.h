@@ -304,6 +304,7 @@ GROSR_DEVICE struct grosr_sys grosr_task_sys(const struct grosr_task_context *ta
     struct grosr_sys sys;
     sys.mailbox = &task->launch->mailbox;
     sys.who = (uint64_t)task->worker << GROSR_TASK_ID_BITS | (task->number & GROSR_TASK_ID_MASK);
+    sys.lanes = &task->deque.local->lanes;
     return sys;
 }
 

@@ -12,6 +12,7 @@
 #define GROSR_TASK_HEAP_H
 
 #include "task.h"
+#include "task_wait.h"
 
 #include "../alloc/alloc.h"
 

@@ -152,7 +152,7 @@ GROSR_DEVICE void grosr_worker_open_notes(struct grosr_worker *w)
         site->level = w->launch->heap_notes ? w->recorder.emit.level : (uint32_t)GROSR_LEVEL_OFF;
         site->worker = w->index;
     }
-    dev_syncwarp();
+    grosr_lane_open(&w->deque.local->lanes, &w->recorder);
 }
 
 /*

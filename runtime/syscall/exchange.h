@@ -14,12 +14,15 @@
 
 #include "mailbox.h"
 
+#include "../../tracer/session/lane_wait.h"
+
 #include <errno.h>
 
 /* Who calls: the mailbox, and worker:16 << 40 | task:40 for the trace. Passed by value. */
 struct grosr_sys {
     const struct grosr_mailbox *mailbox;
     uint64_t who;
+    struct grosr_lane_site *lanes; /* where waits are recorded; NULL: nowhere */
 };
 
 /* For a kernel that is not the runtime's, whose argument is the mailbox (grosr_mailbox()). */
@@ -28,6 +31,7 @@ GROSR_DEVICE struct grosr_sys grosr_sys_of(const struct grosr_mailbox *mailbox)
     struct grosr_sys sys;
     sys.mailbox = mailbox;
     sys.who = (uint64_t)GROSR_NO_WORKER << GROSR_TASK_ID_BITS;
+    sys.lanes = NULL;
     return sys;
 }
 
@@ -62,7 +66,9 @@ GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, u
 {
     const struct grosr_mailbox *m = sys.mailbox;
     uint32_t near = (uint32_t)(sys.who >> GROSR_TASK_ID_BITS), step = 0;
+    struct grosr_lane_wait waits;
 
+    grosr_lane_wait_init(&waits, sys.lanes, grosr_payload_wait(GROSR_RES_SYSCALL_PORT, 0));
     if (m->ports == 0)
         return -ENOSYS;
     near = (near == GROSR_NO_WORKER ? dev_sm() : near) + 7 * dev_lane();
@@ -76,6 +82,7 @@ GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, u
             dev_point("port.claimed");
             if (!(word & 1)) {
                 *sequence = word >> 1;
+                grosr_lane_wait_end(&waits);
                 return (int)port;
             }
         }
@@ -83,6 +90,7 @@ GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, u
             return -EAGAIN;
         if (dev_backoff_is_deep(step) && sys_load_relaxed(&m->words->closed))
             return -EIO;
+        grosr_lane_wait_lasts(&waits, dev_backoff_is_deep(step));
         dev_backoff(&step);
     }
 }
@@ -150,13 +158,19 @@ GROSR_DEVICE bool grosr_packet_poll(const struct grosr_mailbox *m, uint32_t port
 }
 
 /* Waits until all lanes of the group whose `used` is set have their replies. *closed: nobody answers any
- * more, and the result of those that have none is -EIO. A collective of the group. */
-GROSR_DEVICE int64_t grosr_packet_wait(const struct grosr_mailbox *m, uint32_t mask, uint32_t port,
-                                       uint64_t sequence, bool used, uint32_t slot, bool data, bool *closed)
+ * more, and the result of those that have none is -EIO. The first lane records the wait if it lasts, and,
+ * with `holds`, that it has the port until then. A collective of the group. */
+GROSR_DEVICE int64_t grosr_packet_wait(struct grosr_sys sys, uint32_t mask, uint32_t port, uint64_t sequence,
+                                       bool used, uint32_t slot, bool data, bool holds, bool *closed)
 {
+    const struct grosr_mailbox *m = sys.mailbox;
+    uint64_t held = grosr_payload_wait(GROSR_RES_SYSCALL_PORT, port);
+    bool leads = dev_lane() == dev_ffs32(mask) - 1, noted = false;
+    struct grosr_lane_wait waits;
     int64_t result = 0;
     uint32_t step = 0;
 
+    grosr_lane_wait_init(&waits, leads ? sys.lanes : NULL, grosr_payload_wait(GROSR_RES_SYSCALL_REPLY, port));
     while (dev_mask_ballot(mask, used)) {
         if (used && grosr_packet_poll(m, port, sequence, slot, data, &result))
             used = false;
@@ -168,8 +182,18 @@ GROSR_DEVICE int64_t grosr_packet_wait(const struct grosr_mailbox *m, uint32_t m
             }
             used = false;
         }
-        if (dev_mask_ballot(mask, used))
+        if (dev_mask_ballot(mask, used)) {
+            if (grosr_lane_wait_lasts(&waits, dev_backoff_is_deep(step)) && holds) {
+                grosr_lane_hold(sys.lanes, held);
+                noted = true;
+            }
             dev_backoff(&step);
+        }
+    }
+    if (!*closed) {
+        grosr_lane_wait_end(&waits);
+        if (noted)
+            grosr_lane_release(sys.lanes, held);
     }
     if (data) /* which lanes that have not waited help to copy */
         dev_mask_sync(mask);
@@ -196,7 +220,7 @@ GROSR_DEVICE_COLD int64_t grosr_call_plain(struct grosr_sys sys, uint32_t mask, 
         return port;
     grosr_packet_post(sys, mask, (uint32_t)port, sequence, has, slot, dev_popc32(callers), request, 0, false);
     int64_t result =
-        grosr_packet_wait(sys.mailbox, mask, (uint32_t)port, sequence, has, slot, false, &closed);
+        grosr_packet_wait(sys, mask, (uint32_t)port, sequence, has, slot, false, true, &closed);
     /* A port that is not answered is never used again: the host might still write to it. */
     if (!dev_mask_ballot(mask, closed) && dev_lane() == leader) {
         grosr_packet_resumed(sys.mailbox, (uint32_t)port, sequence);
@@ -356,8 +380,8 @@ GROSR_DEVICE void grosr_exchange_send(struct grosr_exchange *x)
 GROSR_DEVICE void grosr_exchange_receive(struct grosr_exchange *x)
 {
     bool closed = false;
-    int64_t answer = grosr_packet_wait(x->sys.mailbox, x->mask, (uint32_t)x->port, x->sequence, x->has,
-                                       x->slot, true, &closed);
+    int64_t answer = grosr_packet_wait(x->sys, x->mask, (uint32_t)x->port, x->sequence, x->has,
+                                       x->slot, true, !x->ends, &closed);
     uint64_t moved = answer < 0 ? 0 : (uint64_t)answer < x->sent ? (uint64_t)answer : x->sent;
 
     x->closed = closed;

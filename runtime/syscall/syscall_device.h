@@ -45,8 +45,16 @@
 
 #define GROSR_CALL_NOWAIT 1u
 
-/* A call under way: sequence << 12 | port, never 0. Whoever begins one waits for it: it keeps its port. */
+/* A call under way: sequence << 12 | port, never 0. Whoever begins one waits for it: it keeps its port. The
+ * highest bit: that the caller holds the port has been recorded. */
 typedef uint64_t grosr_pending;
+
+#define GROSR_PENDING_HELD (UINT64_C(1) << 63)
+
+GROSR_DEVICE uint64_t grosr_pending_sequence(grosr_pending call)
+{
+    return (call & ~GROSR_PENDING_HELD) >> 12;
+}
 
 GROSR_DEVICE_COLD int grosr_call_post(struct grosr_sys sys, struct grosr_request request, const void *from,
                                       uint32_t frame, uint32_t flags, grosr_pending *call)
@@ -59,6 +67,11 @@ GROSR_DEVICE_COLD int grosr_call_post(struct grosr_sys sys, struct grosr_request
     x.nowait = flags & GROSR_CALL_NOWAIT;
     int err = (int)grosr_exchange_run(&x);
     *call = x.sequence << 12 | (uint32_t)x.port;
+    /* A call that is a task's child is not its worker's to end. */
+    if (!err && !frame && grosr_lane_records(sys.lanes, GROSR_LEVEL_SPANS)) {
+        grosr_lane_hold(sys.lanes, grosr_payload_wait(GROSR_RES_SYSCALL_PORT, (uint32_t)x.port));
+        *call |= GROSR_PENDING_HELD;
+    }
     return err;
 }
 
@@ -75,7 +88,8 @@ GROSR_DEVICE int grosr_call_begin(struct grosr_sys sys, struct grosr_request req
 GROSR_DEVICE bool grosr_call_done(struct grosr_sys sys, grosr_pending call)
 {
     int64_t result;
-    return grosr_packet_poll(sys.mailbox, (uint32_t)call & 0xfffu, call >> 12, 0, false, &result) ||
+    return grosr_packet_poll(sys.mailbox, (uint32_t)call & 0xfffu, grosr_pending_sequence(call), 0, false,
+                             &result) ||
            sys_load_relaxed(&sys.mailbox->words->closed);
 }
 
@@ -90,11 +104,14 @@ GROSR_DEVICE_COLD int64_t grosr_call_end(struct grosr_sys sys, grosr_pending cal
                         to, bytes);
     x.ends = true;
     x.port = (int)((uint32_t)call & 0xfffu);
-    x.sequence = call >> 12;
+    x.sequence = grosr_pending_sequence(call);
     x.slot = 0;
     x.sent = bytes;
     x.whole = !to; /* the answer is that of a write, or no count */
-    return grosr_exchange_run(&x);
+    int64_t result = grosr_exchange_run(&x);
+    if (call & GROSR_PENDING_HELD)
+        grosr_lane_release(sys.lanes, grosr_payload_wait(GROSR_RES_SYSCALL_PORT, (uint32_t)x.port));
+    return result;
 }
 
 /* ---- requests, for asynchronous calls ---- */

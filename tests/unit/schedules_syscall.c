@@ -56,7 +56,7 @@ static void begin(void)
 
 static void caller(uint64_t who)
 {
-    struct grosr_sys sys = {&box, who << GROSR_TASK_ID_BITS};
+    struct grosr_sys sys = {&box, who << GROSR_TASK_ID_BITS, NULL};
 
     for (uint64_t i = 0; i < calls; i++) {
         uint64_t argument = who << 60 | i << 20 | 7;
@@ -80,7 +80,7 @@ static void second_caller(void)
 
 static void data_caller(uint64_t who)
 {
-    struct grosr_sys sys = {&box, who << GROSR_TASK_ID_BITS};
+    struct grosr_sys sys = {&box, who << GROSR_TASK_ID_BITS, NULL};
 
     for (uint64_t i = 0; i < calls; i++) {
         uint64_t sent[2] = {who << 60 | i, ~i}, got[2] = {0, 0};

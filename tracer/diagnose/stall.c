@@ -155,6 +155,27 @@ static void add_name(struct line *l, const struct grosr_session *session, uint32
     }
 }
 
+/* What a worker waits for that is no task. */
+static void add_resource(struct line *l, const struct grosr_session *session,
+                         const struct grosr_worker_state *wait)
+{
+    switch (wait->resource) {
+    case GROSR_RES_NAMED:
+        add_name(l, session, GROSR_NAME_USER, (uint32_t)(wait->index >> 32));
+        add(l, " %" PRIu32, (uint32_t)wait->index);
+        break;
+    case GROSR_RES_SYSCALL_PORT:
+        add(l, "a port for a system call");
+        break;
+    case GROSR_RES_SYSCALL_REPLY:
+        add(l, "the reply to the system call in port %" PRIu64, wait->index);
+        break;
+    default:
+        add(l, "room in queue %" PRIu64, wait->index);
+        break;
+    }
+}
+
 static void add_workers(struct line *l, uint32_t n, const char *one, const char *several)
 {
     add(l, "%s%" PRIu32 " %s", l->parts++ ? "; " : "", n, n == 1 ? one : several);
@@ -184,12 +205,7 @@ void grosr_stall_describe(const struct grosr_stall *stall, const struct grosr_se
     if (v.workers[GROSR_WAITING]) {
         add_workers(&l, v.workers[GROSR_WAITING], "worker waits", "workers wait");
         add(&l, ", worker %" PRIu32 " for ", v.wait_worker);
-        if (v.wait.resource == GROSR_RES_NAMED) {
-            add_name(&l, session, GROSR_NAME_USER, (uint32_t)(v.wait.index >> 32));
-            add(&l, " %" PRIu32, (uint32_t)v.wait.index);
-        } else {
-            add(&l, "room in queue %" PRIu64, v.wait.index);
-        }
+        add_resource(&l, session, &v.wait);
     }
     if (v.workers[GROSR_RUNNING])
         add_workers(&l, v.workers[GROSR_RUNNING], "worker is in code of its own",
