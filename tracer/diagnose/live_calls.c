@@ -144,16 +144,11 @@ static uint32_t add_caller(struct live_graph *g, const struct grosr_live_call *c
     return grosr_graph_actor(g->graph, GROSR_ACTOR_WARP, c->port, text);
 }
 
-/* A worker that has gone on since waits for the reply no more: it began the call and will ask for it later.
- */
-static bool is_in_call(const struct live_graph *g, const struct grosr_live_call *c)
+/* Whether the caller waits: a worker's state word says so (live_waits.c); it may also have begun a call that
+ * it will ask for later. */
+static bool waits_in_frame(const struct live_graph *g, const struct grosr_live_call *c)
 {
-    const struct live_worker *w;
-
-    if (c->suspended || c->worker >= g->live->session->header.workers)
-        return true;
-    w = &g->live->worker[c->worker];
-    return !w->known || (w->state.activity == GROSR_IN_TASK && w->state.task == c->task);
+    return c->suspended || c->worker >= g->live->session->header.workers;
 }
 
 static void add_call(struct live_graph *g, const struct grosr_live_call *c)
@@ -172,44 +167,43 @@ static void add_call(struct live_graph *g, const struct grosr_live_call *c)
              c->port, call_name(c->call), c->handle, c->task, c->requests, c->requests == 1 ? "" : "s");
     grosr_graph_resource_fact(g->graph, reply, text);
     add_server(g, c, reply, since, age);
-    if (is_in_call(g, c))
+    if (waits_in_frame(g, c))
         grosr_graph_wait(g->graph, add_caller(g, c), reply, 1, 0, since);
 }
 
-/*
- * All ports are in use, and some by calls that were answered: those who could collect the answers hold the
- * ports. If they stand still in their tasks, these wait for what nobody but they themselves give back.
- */
+static bool any_waits_for_port(const struct grosr_live *live)
+{
+    for (uint32_t i = 0; i < live->session->header.workers; i++) {
+        const struct live_worker *w = &live->worker[i];
+        if (w->known && w->state.activity == GROSR_WAITING && w->state.resource == GROSR_RES_SYSCALL_PORT)
+            return true;
+    }
+    return false;
+}
+
+/* Who has the ports that others wait for: those whose calls are not answered, or who have not collected the
+ * answers. */
 static void add_ports(struct live_graph *g)
 {
     const struct grosr_live_mailbox *m = &g->live->mailbox;
-    uint32_t collected = 0;
+    uint32_t answered = 0;
     char text[LIVE_TEXT];
 
-    for (uint32_t i = 0; i < m->calls; i++)
-        collected += m->call[i].requests == 0;
-    if (!g->still || !collected)
+    if (!any_waits_for_port(g->live))
         return;
     uint32_t port = grosr_graph_resource(g->graph, GROSR_WANTED_PORT, 0, "a port for a system call");
-    uint32_t unused = g->live->session->header.mailbox_ports - m->calls;
+    for (uint32_t i = 0; i < m->calls; i++) {
+        const struct grosr_live_call *c = &m->call[i];
+        answered += c->requests == 0;
+        grosr_graph_hold(g->graph, add_caller(g, c), port, 1, live_host_time(g->live, c->issued));
+    }
+    if (!m->calls)
+        grosr_graph_feed(g->graph, g->rest, port);
     snprintf(text, sizeof(text),
              "%" PRIu32 " of %" PRIu32 " ports are in use, %" PRIu32
              " of them by calls that were answered and whose answers nobody has collected",
-             m->calls, g->live->session->header.mailbox_ports, collected);
+             m->calls, g->live->session->header.mailbox_ports, answered);
     grosr_graph_resource_fact(g->graph, port, text);
-    /* An eighth of the ports is not for calls that are collected later (exchange.h). */
-    if (unused > g->live->session->header.mailbox_ports / 8 + 1)
-        return;
-    for (uint32_t i = 0; i < m->calls; i++) {
-        const struct grosr_live_call *c = &m->call[i];
-        if (c->requests || c->suspended || c->worker >= g->live->session->header.workers)
-            continue;
-        const struct live_worker *w = &g->live->worker[c->worker];
-        grosr_graph_hold(g->graph, g->worker[c->worker], port, 1, live_host_time(g->live, c->issued));
-        if (w->known && w->state.activity == GROSR_IN_TASK &&
-            grosr_graph_actor_view(g->graph, g->worker[c->worker]).state == GROSR_ACTOR_UNSEEN)
-            grosr_graph_wait(g->graph, g->worker[c->worker], port, 1, 0, w->quiet_ns);
-    }
 }
 
 void live_graph_calls(struct live_graph *g)

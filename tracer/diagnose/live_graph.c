@@ -77,77 +77,7 @@ static void add_rest(struct live_graph *g)
     grosr_graph_set_state(g->graph, g->rest, state, live_still_since(live));
 }
 
-/* ---- waits for named resources ---- */
-
-static enum grosr_graph_resource wanted(uint32_t resource)
-{
-    switch (resource) {
-    case GROSR_RES_QUEUE_NOT_FULL:
-        return GROSR_WANTED_QUEUE_ROOM;
-    case GROSR_RES_QUEUE_NOT_EMPTY:
-        return GROSR_WANTED_QUEUE_TASK;
-    default:
-        return GROSR_WANTED_NAMED;
-    }
-}
-
-/* Whether it waits for what others take away in any case, and so may yet supply something. */
-static bool waits_for_host(const struct live_worker *w)
-{
-    return w->known && w->state.activity == GROSR_WAITING && w->state.resource == GROSR_RES_QUEUE_NOT_FULL;
-}
-
-/* Who gives it back, or could supply it. */
-static void add_suppliers(struct live_graph *g, uint32_t resource, uint64_t payload)
-{
-    const struct grosr_live *live = g->live;
-    char text[LIVE_TEXT], age[32];
-    bool held = false;
-
-    for (uint32_t i = 0; i < g->holds->holds; i++) {
-        const struct live_hold *h = &g->holds->hold[i];
-        if (h->payload != payload || !h->count)
-            continue;
-        grosr_graph_hold(g->graph, g->worker[h->worker], resource, 1, h->since);
-        held = true;
-    }
-    if (held)
-        return;
-    if (live_holds_know(g->holds, payload))
-        grosr_graph_resource_fact(g->graph, resource,
-                                  "nobody holds it: it was released, and is still waited for");
-    for (uint32_t i = 0; i < live->session->header.workers; i++)
-        if (waits_for_host(&live->worker[i]))
-            grosr_graph_feed(g->graph, g->worker[i], resource);
-    if (grosr_graph_actor_view(g->graph, g->rest).state != GROSR_ACTOR_GONE) {
-        grosr_graph_feed(g->graph, g->rest, resource);
-        return;
-    }
-    live_seconds(age, sizeof(age), live_age(live, live_still_since(live)));
-    snprintf(text, sizeof(text), "nothing else in the session has moved for %s", age);
-    grosr_graph_resource_fact(g->graph, resource, text);
-}
-
-static void add_wait(struct live_graph *g, uint32_t index)
-{
-    const struct live_worker *w = &g->live->worker[index];
-    uint64_t payload = grosr_payload_wait(w->state.resource, w->state.index);
-    enum grosr_graph_resource kind = wanted(w->state.resource);
-    char text[LIVE_TEXT];
-    uint32_t before = grosr_graph_resources(g->graph), resource;
-
-    live_resource(g->live, w->state.resource, w->state.index, text, sizeof(text));
-    resource = grosr_graph_resource(g->graph, kind, w->state.index, text);
-    if (grosr_graph_resources(g->graph) != before) {
-        if (kind == GROSR_WANTED_NAMED)
-            add_suppliers(g, resource, payload);
-        else
-            for (uint32_t i = 0; i < g->live->session->header.workers; i++)
-                if (i != index && !waits_for_host(&g->live->worker[i]))
-                    grosr_graph_feed(g->graph, g->worker[i], resource);
-    }
-    grosr_graph_wait(g->graph, g->worker[index], resource, 1, 0, w->since_ns);
-}
+/* ---- the host and the heap ---- */
 
 /* The host thread that waits for room in the queue: every worker that could take a task can make some. */
 static void add_host(struct live_graph *g)
@@ -160,7 +90,7 @@ static void add_host(struct live_graph *g)
     uint32_t thread = grosr_graph_actor(g->graph, GROSR_ACTOR_THREAD, 0, "the host thread that submits");
     uint32_t room = grosr_graph_resource(g->graph, GROSR_WANTED_QUEUE_ROOM, 0, "room in queue 0");
     for (uint32_t i = 0; i < live->session->header.workers; i++)
-        if (live->worker[i].known && !waits_for_host(&live->worker[i]))
+        if (live->worker[i].known && live->worker[i].state.activity != GROSR_STOPPED)
             grosr_graph_feed(g->graph, g->worker[i], room);
     grosr_graph_wait(g->graph, thread, room, 1, 0, g->holds->host_waits_since);
     snprintf(text, sizeof(text),
@@ -168,8 +98,6 @@ static void add_host(struct live_graph *g)
              live->uncompleted);
     grosr_graph_resource_fact(g->graph, room, text);
 }
-
-/* ---- the heap ---- */
 
 /* Workers whose request for memory failed in the task that they are in, and who have asked again since, wait
  * for memory; so does each of them for what the others hold. */
@@ -243,12 +171,12 @@ static int build(struct live_graph *g)
     add_rest(g);
     if (work)
         g->findings->otherwise = GROSR_VERDICT_IDLE;
+    live_graph_calls(g);
     for (uint32_t i = 0; !work && i < live->session->header.workers; i++)
         if (live->worker[i].known && live->worker[i].state.activity == GROSR_WAITING)
-            add_wait(g, i);
+            live_graph_wait(g, i);
     add_host(g);
     add_memory(g);
-    live_graph_calls(g);
     return 0;
 }
 

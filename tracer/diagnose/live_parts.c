@@ -56,6 +56,12 @@ void live_resource(const struct grosr_live *live, uint32_t resource, uint64_t in
     case GROSR_RES_QUEUE_NOT_FULL:
         snprintf(text, size, "room in queue %llu", (unsigned long long)index);
         return;
+    case GROSR_RES_SYSCALL_PORT:
+        snprintf(text, size, "a port for a system call");
+        return;
+    case GROSR_RES_SYSCALL_REPLY:
+        snprintf(text, size, "the reply to the system call in port %llu", (unsigned long long)index);
+        return;
     case GROSR_RES_NAMED:
         name = grosr_session_name(live->session, GROSR_NAME_USER, (uint32_t)(index >> 32));
         if (name)

@@ -123,6 +123,9 @@ struct live_graph {
 };
 void live_graph_calls(struct live_graph *g);
 
+/* live_waits.c: what a WAITING worker waits for, after the calls. */
+void live_graph_wait(struct live_graph *g, uint32_t worker);
+
 /* live_remarks.c: what is no graph, once the graph has been built. */
 void live_remarks(struct live_graph *g);
 void live_remark_stopped(struct live_graph *g);

@@ -1,0 +1,173 @@
+/*
+ * Workers' waits in the graph, and who could end them: the holders that HOLD events name, what a bounded wait
+ * has noted of itself (wait_facts.h), or else the rest of the program (live.h).
+ */
+#include "live_parts.h"
+
+#include "../session/wait_facts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Whether it waits for what the host or its kernel gives, and so may yet supply something. */
+static bool waits_outside(const struct live_worker *w)
+{
+    return w->known && w->state.activity == GROSR_WAITING && w->state.resource != GROSR_RES_NAMED;
+}
+
+/* Nobody is known who could supply it. */
+static void add_unknown(struct live_graph *g, uint32_t resource)
+{
+    const struct grosr_live *live = g->live;
+    char text[LIVE_TEXT], age[32];
+
+    for (uint32_t i = 0; i < live->session->header.workers; i++)
+        if (waits_outside(&live->worker[i]))
+            grosr_graph_feed(g->graph, g->worker[i], resource);
+    if (grosr_graph_actor_view(g->graph, g->rest).state != GROSR_ACTOR_GONE) {
+        grosr_graph_feed(g->graph, g->rest, resource);
+        return;
+    }
+    live_seconds(age, sizeof(age), live_age(live, live_still_since(live)));
+    snprintf(text, sizeof(text), "nothing else in the session has moved for %s", age);
+    grosr_graph_resource_fact(g->graph, resource, text);
+}
+
+/* Who gives it back, or could supply it. */
+static void add_suppliers(struct live_graph *g, uint32_t resource, uint64_t payload)
+{
+    bool held = false;
+
+    for (uint32_t i = 0; i < g->holds->holds; i++) {
+        const struct live_hold *h = &g->holds->hold[i];
+        if (h->payload != payload || !h->count)
+            continue;
+        grosr_graph_hold(g->graph, g->worker[h->worker], resource, 1, h->since);
+        held = true;
+    }
+    if (held)
+        return;
+    if (live_holds_know(g->holds, payload))
+        grosr_graph_resource_fact(g->graph, resource,
+                                  "nobody holds it: it was released, and is still waited for");
+    add_unknown(g, resource);
+}
+
+/* ---- bounded waits ---- */
+
+static void add_lock(struct live_graph *g, const struct grosr_wait_facts *f, uint32_t resource)
+{
+    if (!f->held || f->holder == GROSR_WAIT_NOBODY)
+        add_unknown(g, resource);
+    else
+        grosr_graph_hold(g->graph, g->worker[f->holder], resource, 1,
+                         live_host_time(g->live, f->holder_since));
+}
+
+/*
+ * A barrier needs all who have not arrived, so the worker waits for the arrival of each. If some of those
+ * that it waits for have left, nobody supplies theirs. If more are missing than it waits for, they cannot be
+ * told from those that have no part in it.
+ */
+static void add_barrier(struct live_graph *g, uint32_t worker, const struct grosr_wait_facts *f,
+                        const char *name, const char *fact)
+{
+    uint32_t missing[64], n = grosr_wait_facts_missing(g->live->session, f, missing, 64);
+    uint64_t wanted = f->wanted > f->seen ? f->wanted - f->seen : 0;
+    char text[LIVE_TEXT + 64];
+    uint32_t resource;
+
+    for (uint32_t i = 0; n <= wanted && i < n && i < 64; i++) {
+        snprintf(text, sizeof(text), "worker %" PRIu32 " at %s", missing[i], name);
+        resource =
+            grosr_graph_resource(g->graph, GROSR_WANTED_BARRIER, f->address << 16 | (missing[i] + 1), text);
+        grosr_graph_feed(g->graph, g->worker[missing[i]], resource);
+        grosr_graph_wait(g->graph, g->worker[worker], resource, 1, 0, g->live->worker[worker].since_ns);
+    }
+    if (n == wanted && n)
+        return;
+    uint32_t before = grosr_graph_resources(g->graph);
+    resource = grosr_graph_resource(g->graph, GROSR_WANTED_BARRIER, f->address << 16, name);
+    if (grosr_graph_resources(g->graph) != before) {
+        grosr_graph_resource_fact(g->graph, resource, fact);
+        if (n > wanted)
+            add_unknown(g, resource);
+        else
+            grosr_graph_resource_fact(g->graph, resource, "the others have stopped, or have not begun");
+    }
+    grosr_graph_wait(g->graph, g->worker[worker], resource, 1, 0, g->live->worker[worker].since_ns);
+}
+
+/* What a bounded wait is for. False: this is none. */
+static bool add_bounded(struct live_graph *g, uint32_t worker, const char *name)
+{
+    static const enum grosr_graph_resource kinds[] = {
+        [GROSR_WAIT_WORD] = GROSR_WANTED_WORD,
+        [GROSR_WAIT_LOCK] = GROSR_WANTED_LOCK,
+        [GROSR_WAIT_MBARRIER] = GROSR_WANTED_BARRIER,
+    };
+    struct grosr_wait_facts f;
+    char fact[LIVE_TEXT];
+
+    if (!grosr_wait_facts_read(g->live->session, worker, &f))
+        return false;
+    grosr_wait_facts_describe(&f, fact, sizeof(fact));
+    if (f.kind == GROSR_WAIT_BARRIER) {
+        add_barrier(g, worker, &f, name, fact);
+        return true;
+    }
+    /* An address in shared memory is another one in each block: the worker's number tells them apart. */
+    uint64_t id = f.kind == GROSR_WAIT_MBARRIER ? (uint64_t)worker << 48 | f.address << 16 : f.address;
+    uint32_t before = grosr_graph_resources(g->graph);
+    uint32_t resource = grosr_graph_resource(g->graph, kinds[f.kind], id, name);
+    if (grosr_graph_resources(g->graph) != before) {
+        grosr_graph_resource_fact(g->graph, resource, fact);
+        if (f.kind == GROSR_WAIT_LOCK)
+            add_lock(g, &f, resource);
+        else
+            add_unknown(g, resource);
+    }
+    grosr_graph_wait(g->graph, g->worker[worker], resource, 1, 0, g->live->worker[worker].since_ns);
+    return true;
+}
+
+/* ---- all waits ---- */
+
+static enum grosr_graph_resource wanted(uint32_t resource)
+{
+    switch (resource) {
+    case GROSR_RES_QUEUE_NOT_FULL:
+        return GROSR_WANTED_QUEUE_ROOM;
+    case GROSR_RES_SYSCALL_PORT:
+        return GROSR_WANTED_PORT;
+    case GROSR_RES_SYSCALL_REPLY:
+        return GROSR_WANTED_REPLY;
+    default:
+        return GROSR_WANTED_NAMED;
+    }
+}
+
+void live_graph_wait(struct live_graph *g, uint32_t index)
+{
+    const struct live_worker *w = &g->live->worker[index];
+    enum grosr_graph_resource kind = wanted(w->state.resource);
+    char name[LIVE_TEXT];
+
+    live_resource(g->live, w->state.resource, w->state.index, name, sizeof(name));
+    if (kind == GROSR_WANTED_NAMED && add_bounded(g, index, name))
+        return;
+    uint32_t before = grosr_graph_resources(g->graph);
+    uint32_t resource = grosr_graph_resource(g->graph, kind, w->state.index, name);
+    if (grosr_graph_resources(g->graph) == before) {
+        /* Who supplies it has been said. */
+    } else if (kind == GROSR_WANTED_QUEUE_ROOM) {
+        for (uint32_t i = 0; i < g->live->session->header.workers; i++)
+            if (g->live->worker[i].known && g->live->worker[i].state.activity != GROSR_STOPPED)
+                grosr_graph_feed(g->graph, g->worker[i], resource);
+    } else if (kind == GROSR_WANTED_NAMED) {
+        add_suppliers(g, resource, grosr_payload_wait(w->state.resource, w->state.index));
+    } else {
+        grosr_graph_feed(g->graph, g->rest, resource); /* it has just been answered, or given back */
+    }
+    grosr_graph_wait(g->graph, g->worker[index], resource, 1, 0, w->since_ns);
+}
