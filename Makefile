@@ -87,7 +87,7 @@ FUZZED  := segment chunk records trace
 # What a fuzzed function takes from the viewer.
 FUZZED_trace := $(addprefix viewer/,show/query.c show/table.c cli/text.c show/json.c cli/output.c)
 
-FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel kernel_services kernel_calls bench)
+FATBINS := $(patsubst %,build/cuda/%.fatbin,clock kernel kernel_services kernel_calls kernel_stalls bench)
 FATBIN_OBJECTS := $(FATBINS:build/cuda/%.fatbin=$B/cuda/%_fatbin.o)
 BENCH_FATBIN := $B/cuda/bench_fatbin.o
 # Device code comes first: it takes longest.
@@ -168,7 +168,7 @@ $B/viewer/plot_script.o: $B/viewer/plot_script.c
 
 # Fatbins are the same in every variant. Where registers are spilled, the build fails, but where kernels call the allocator:
 # beside the scheduler, whose registers are saved around those calls, and where they are to leave room for more warps.
-SPILLS := $(addprefix build/cuda/,kernel_services.fatbin bench.fatbin)
+SPILLS := $(addprefix build/cuda/,kernel_services.fatbin kernel_stalls.fatbin bench.fatbin)
 vpath %.cu $(sort $(dir $(filter-out %/example/,$(wildcard tracer/*.cu tracer/*/*.cu runtime/*.cu runtime/*/*.cu))))
 $(FATBINS): build/cuda/%.fatbin: %.cu Makefile
 	@mkdir -p $(@D)

@@ -61,4 +61,31 @@
          "allocates a node of a tree of a levels, its address at b, and its children")                  \
     TASK(53, FOLD, fold, WRITES, "sums up the node at b and frees its children")
 
+/* Faults, for the workloads stall:NAME, and honest work that looks like one: of a program of their own. */
+#define GROSR_BUILT_IN_STALL_TASKS(TASK)                                                                \
+    TASK(60, STALL_START, stall_start, WRITES, "starts function a >> 16 on each of a & 0xffff workers") \
+    TASK(61, STALL_LOCKS, stall_locks, WRITES, "holds its own lock and wants the next one's")           \
+    TASK(62, STALL_RING, stall_ring, WRITES, "fills a bounded ring that only such tasks would empty")   \
+    TASK(63, STALL_CHILD, stall_child, WRITES,                                                          \
+         "waits in its lane for a child that only its worker can start")                                \
+    TASK(64, STALL_CHILD_RUNS, stall_child_runs, WRITES, "that child")                                  \
+    TASK(65, STALL_PORTS, stall_ports, WRITES, "keeps a port for a system call and wants another one")  \
+    TASK(66, STALL_MEMORY, stall_memory, WRITES, "allocates until nothing is left, and waits for more") \
+    TASK(67, STALL_CALL, stall_call, WRITES, "makes a system call")                                     \
+    TASK(68, STALL_READ, stall_read, WRITES, "reads from a FIFO")                                       \
+    TASK(69, STALL_WAKEUP, stall_wakeup, WRITES, "waits for a signal that came before")                 \
+    TASK(70, STALL_NEVER, stall_never, WRITES, "has a child that waits for a signal too many")          \
+    TASK(71, STALL_ENDLESS, stall_endless, WRITES, "computes without an end")                           \
+    TASK(72, STALL_BARRIER, stall_barrier, WRITES, "waits at a barrier, but for the last worker's")     \
+    TASK(73, STALL_ITEMS, stall_items, WRITES, "takes items of a producer that has ended")              \
+    TASK(74, STALL_RESULTS, stall_results, WRITES, "gives results to the host")                         \
+    TASK(75, STALL_HOT, stall_hot, WRITES, "works under one lock")                                      \
+    TASK(76, STALL_UNFAIR, stall_unfair, WRITES, "takes from a queue that hardly ever serves worker 0") \
+    TASK(77, STALL_INVERSION, stall_inversion, WRITES,                                                  \
+         "takes a lock and continues behind urgent tasks, or wants that lock")                          \
+    TASK(78, STALL_RELEASE, stall_release, WRITES, "releases it")                                       \
+    TASK(79, STALL_PIECE, stall_piece, WRITES, "works for b ns")                                        \
+    TASK(80, STALL_LONG, stall_long, WRITES, "works without an end, and reports progress")              \
+    TASK(81, STALL_BUSY, stall_busy, WRITES, "fills or empties a ring that is nearly full")
+
 #endif

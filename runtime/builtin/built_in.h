@@ -15,4 +15,7 @@ const struct grosr_program *grosr_built_in_services(void);
 /* The same for runtimes with system calls: with the functions that make them (GROSR_BUILT_IN_CALL_TASKS). */
 const struct grosr_program *grosr_built_in_calls(void);
 
+/* Those of the workloads stall:NAME alone (GROSR_BUILT_IN_STALL_TASKS). */
+const struct grosr_program *grosr_built_in_stalls(void);
+
 #endif

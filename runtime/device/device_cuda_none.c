@@ -23,6 +23,8 @@ extern const unsigned char grosr_kernel_services_fatbin[];
 const unsigned char grosr_kernel_services_fatbin[] = {0};
 extern const unsigned char grosr_kernel_calls_fatbin[];
 const unsigned char grosr_kernel_calls_fatbin[] = {0};
+extern const unsigned char grosr_kernel_stalls_fatbin[];
+const unsigned char grosr_kernel_stalls_fatbin[] = {0};
 
 static int none_open(struct grosr_device **device, uint32_t ordinal, const struct grosr_program *program,
                      struct grosr_device_info *info)

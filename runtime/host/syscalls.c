@@ -14,7 +14,6 @@
 #define PORTS         64u
 #define STAGING_BYTES (256u << 10)
 #define HANDLES       1024u
-#define PROXIES_MAX   16u
 #define COLLECT_BYTES (UINT64_C(1) << 28)
 #define SPIN_NS       200000u /* on a GPU, whose next call is a few microseconds away */
 
@@ -36,8 +35,8 @@ int grosr_syscalls_settle(struct grosr_syscalls *s, const struct grosr_syscalls 
                           GROSR_STAGING_STEP, GROSR_STAGING_MIN, GROSR_STAGING_MAX, s->staging_bytes);
     if (s->handles > GROSR_HANDLES_MAX)
         return grosr_fail(EINVAL, "at most %u handles, not %u", GROSR_HANDLES_MAX, s->handles);
-    if (s->proxies > PROXIES_MAX)
-        return grosr_fail(EINVAL, "at most %u proxies, not %u", PROXIES_MAX, s->proxies);
+    if (s->proxies > GROSR_PROXIES_MAX)
+        return grosr_fail(EINVAL, "at most %u proxies, not %u", GROSR_PROXIES_MAX, s->proxies);
     return 0;
 }
 

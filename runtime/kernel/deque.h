@@ -37,10 +37,10 @@ struct grosr_slot {
 /* A worker's memory that only its lanes share. */
 struct grosr_local {
     warp32 bottom, mid, top;
-    warp32 numbers;              /* tasks spawned, modulo 2^32 */
-    warp32 free_near;            /* entries of free_frame */
-    warp32 free_far;             /* and of the worker's part of device memory */
-    warp32 fresh_frames;         /* frames of the worker's own that have never been used; counts down */
+    warp32 numbers;               /* tasks spawned, modulo 2^32 */
+    warp32 free_near;             /* entries of free_frame */
+    warp32 free_far;              /* and of the worker's part of device memory */
+    warp32 fresh_frames;          /* frames of the worker's own that have never been used; counts down */
     struct grosr_heap_site heap;  /* where the warp's heap events go */
     struct grosr_lane_site lanes; /* and what its lanes wait for and hold */
     uint64_t tasks, busy_ns, spawned, shared; /* the worker's counters; lane 0's */

@@ -4,12 +4,12 @@
  *
  * A name is a number, and grosr_options.names says what it is called; `which` is one of several of that name.
  *
- *     struct grosr_await wait;                         struct grosr_lock *lock = &table->lock;
- *     int err = 0;                                     int err = grosr_lock_acquire(task, lock);
+ *     struct grosr_await wait;                         struct grosr_task_lock *lock = &table->lock;
+ *     int err = 0;                                     int err = grosr_task_lock_acquire(task, lock);
  *                                                      if (err)
  *     grosr_await_begin(&wait, task, SLOT, i);             return err;
  *     while (!err && !dev_load_acquire(&slot->full))   table->n++;
- *         err = grosr_await_more(&wait);               grosr_lock_release(task, lock);
+ *         err = grosr_await_more(&wait);               grosr_task_lock_release(task, lock);
  *     if (err)
  *         return err;
  *     grosr_await_end(&wait);
@@ -57,8 +57,8 @@ struct grosr_await {
     struct grosr_lane_wait wait;
 };
 
-GROSR_DEVICE void grosr_await_begin(struct grosr_await *w, const struct grosr_task_context *task, uint32_t name,
-                                    uint32_t which)
+GROSR_DEVICE void grosr_await_begin(struct grosr_await *w, const struct grosr_task_context *task,
+                                    uint32_t name, uint32_t which)
 {
     w->task = task;
     w->step = 0;
@@ -95,7 +95,7 @@ GROSR_DEVICE void grosr_hold_end(const struct grosr_task_context *task, uint32_t
  * A spin lock in device memory. Its name and `which` are the program's to set before it is used; all the
  * rest is 0 at first. `owner` and `since_ns` are for debuggers and core dumps: the holder writes them.
  */
-struct grosr_lock {
+struct grosr_task_lock {
     dev32 taken; /* 1: somebody holds it */
     uint32_t name, which;
     uint32_t unused;
@@ -104,12 +104,13 @@ struct grosr_lock {
 };
 
 /* 0 or ECANCELED. */
-GROSR_DEVICE_COLD int grosr_lock_acquire(const struct grosr_task_context *task, struct grosr_lock *lock)
+GROSR_DEVICE_COLD int grosr_task_lock_acquire(const struct grosr_task_context *task,
+                                              struct grosr_task_lock *lock)
 {
     struct grosr_await wait;
 
     grosr_await_begin(&wait, task, lock->name, lock->which);
-    /* Pairs with grosr_lock_release(). */
+    /* Pairs with grosr_task_lock_release(). */
     while (dev_load_relaxed(&lock->taken) || dev_cas_acquire(&lock->taken, 0u, 1u) != 0) {
         int err = grosr_await_more(&wait);
         if (err)
@@ -123,10 +124,11 @@ GROSR_DEVICE_COLD int grosr_lock_acquire(const struct grosr_task_context *task, 
     return 0;
 }
 
-GROSR_DEVICE_COLD void grosr_lock_release(const struct grosr_task_context *task, struct grosr_lock *lock)
+GROSR_DEVICE_COLD void grosr_task_lock_release(const struct grosr_task_context *task,
+                                               struct grosr_task_lock *lock)
 {
     grosr_hold_end(task, lock->name, lock->which);
-    dev_store_release(&lock->taken, 0u); /* pairs with grosr_lock_acquire() */
+    dev_store_release(&lock->taken, 0u); /* pairs with grosr_task_lock_acquire() */
 }
 
 /* A long task reports how far it is: the counter's new value, in the trace at level `spans`. */

@@ -49,6 +49,9 @@ GROSR_DEVICE struct grosr_request grosr_request_of(struct grosr_sys sys, enum gr
 
 /* ---- ports and packets ---- */
 
+/* How long a call still waits for a port when the runtime stops: the calls under way are answered. */
+#define GROSR_PORT_STOPPING_NS 100000000u
+
 /*
  * Ports that asynchronous calls leave alone: an eighth, one at least. Their ports come free when somebody
  * waits for the call, who may himself wait for a warp that is in a call: that one must find a port.
@@ -67,6 +70,7 @@ GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, u
     const struct grosr_mailbox *m = sys.mailbox;
     uint32_t near = (uint32_t)(sys.who >> GROSR_TASK_ID_BITS), step = 0;
     struct grosr_lane_wait waits;
+    uint64_t stopping_ns = 0;
 
     grosr_lane_wait_init(&waits, sys.lanes, grosr_payload_wait(GROSR_RES_SYSCALL_PORT, 0));
     if (m->ports == 0)
@@ -90,6 +94,11 @@ GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, u
             return -EAGAIN;
         if (dev_backoff_is_deep(step) && sys_load_relaxed(&m->words->closed))
             return -EIO;
+        if (dev_backoff_is_deep(step) && sys_load_relaxed(&m->words->stopping)) {
+            stopping_ns = stopping_ns ? stopping_ns : dev_clock_ns();
+            if (dev_clock_ns() - stopping_ns > GROSR_PORT_STOPPING_NS)
+                return -EIO;
+        }
         grosr_lane_wait_lasts(&waits, dev_backoff_is_deep(step));
         dev_backoff(&step);
     }
@@ -219,8 +228,7 @@ GROSR_DEVICE_COLD int64_t grosr_call_plain(struct grosr_sys sys, uint32_t mask, 
     if (port < 0)
         return port;
     grosr_packet_post(sys, mask, (uint32_t)port, sequence, has, slot, dev_popc32(callers), request, 0, false);
-    int64_t result =
-        grosr_packet_wait(sys, mask, (uint32_t)port, sequence, has, slot, false, true, &closed);
+    int64_t result = grosr_packet_wait(sys, mask, (uint32_t)port, sequence, has, slot, false, true, &closed);
     /* A port that is not answered is never used again: the host might still write to it. */
     if (!dev_mask_ballot(mask, closed) && dev_lane() == leader) {
         grosr_packet_resumed(sys.mailbox, (uint32_t)port, sequence);
@@ -380,8 +388,8 @@ GROSR_DEVICE void grosr_exchange_send(struct grosr_exchange *x)
 GROSR_DEVICE void grosr_exchange_receive(struct grosr_exchange *x)
 {
     bool closed = false;
-    int64_t answer = grosr_packet_wait(x->sys, x->mask, (uint32_t)x->port, x->sequence, x->has,
-                                       x->slot, true, !x->ends, &closed);
+    int64_t answer = grosr_packet_wait(x->sys, x->mask, (uint32_t)x->port, x->sequence, x->has, x->slot, true,
+                                       !x->ends, &closed);
     uint64_t moved = answer < 0 ? 0 : (uint64_t)answer < x->sent ? (uint64_t)answer : x->sent;
 
     x->closed = closed;

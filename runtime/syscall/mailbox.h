@@ -57,6 +57,8 @@
 #include "../../tracer/session/event.h"
 
 #define GROSR_PACKET_MAX        32u
+#define GROSR_PROXIES_MAX       16u
+#define GROSR_PORTS_PER_LINE    8u /* doorbells: line n of the ports is that of thread n % threads */
 #define GROSR_MAILBOX_PORTS_MAX 1024u
 #define GROSR_REFRESH           128u
 #define GROSR_STAGING_MIN       16384u /* bytes a port; a multiple of GROSR_STAGING_STEP */
@@ -134,6 +136,7 @@ struct grosr_dirent {
 
 struct grosr_mailbox_words {
     alignas(128) sys32 closed;    /* 1: nobody answers any more, every call ends with -EIO */
+    sys32 stopping;               /* 1: the runtime stops; who waits for a port gives up after a while */
     sys64 log_taken;              /* log records read */
     alignas(128) dev64 completed; /* requests answered */
     dev64 failed;                 /* of these, with an errno */
@@ -142,6 +145,9 @@ struct grosr_mailbox_words {
     dev64 handles;              /* open now */
     dev64 lines, missing_lines; /* of the log: written, and reported as missing */
     alignas(128) dev64 latency[GROSR_LATENCIES];
+    /* When each of the proxy's threads last looked for calls, CLOCK_MONOTONIC; 0: there is no such thread. A
+     * line of ports is looked at by one of them (GROSR_PORTS_PER_LINE). */
+    alignas(128) sys64 looked_ns[GROSR_PROXIES_MAX];
 };
 
 #define GROSR_LOG_BYTES     512u

@@ -210,9 +210,9 @@ static bool serve(struct server *s)
     struct grosr_proxy *p = s->proxy;
     bool any = false;
 
-    for (uint32_t first = s->index * PORTS_PER_LINE; first < p->m.ports;
-         first += p->options.threads * PORTS_PER_LINE)
-        for (uint32_t i = first; i < p->m.ports && i < first + PORTS_PER_LINE; i++)
+    for (uint32_t first = s->index * GROSR_PORTS_PER_LINE; first < p->m.ports;
+         first += p->options.threads * GROSR_PORTS_PER_LINE)
+        for (uint32_t i = first; i < p->m.ports && i < first + GROSR_PORTS_PER_LINE; i++)
             any |= serve_port(s, i);
     if (s->uring && uring_pending(s->uring))
         any |= serve_uring(s);
@@ -232,6 +232,7 @@ static void *server_main(void *arg)
         sandbox_enter();
     while (!dev_load_relaxed(&p->stopping)) {
         dev_point("proxy.serve");
+        sys_store_relaxed(&p->m.words->looked_ns[s->index], grosr_host_clock_ns());
         if (serve(s)) {
             step = 0;
             if (p->options.spin_ns)
@@ -269,7 +270,7 @@ static void bury(struct server *s)
     struct grosr_proxy *p = s->proxy;
 
     for (uint32_t i = 0; i < p->m.ports; i++) {
-        if (i / PORTS_PER_LINE % p->options.threads != s->index)
+        if (i / GROSR_PORTS_PER_LINE % p->options.threads != s->index)
             continue;
         for (uint32_t k = 0; k < GROSR_PACKET_MAX; k++)
             if (dev_load_relaxed(&p->port[i].call[k].state) == CALL_TAKEN)
@@ -303,6 +304,7 @@ void grosr_proxy_interrupt(struct grosr_proxy *p)
     uint64_t one = 1;
 
     dev_store_relaxed(&p->interrupted, 1u);
+    sys_store_relaxed(&p->m.words->stopping, 1u);
     if (write(p->stop_event, &one, sizeof(one)) < 0)
         return; /* its counter is full: the event is there */
 }
@@ -345,11 +347,11 @@ static int allocate(struct grosr_proxy *p)
         }
     for (uint32_t i = 0; i < threads; i++) {
         struct server *s = &p->server[i];
-        uint32_t lines = (ports + PORTS_PER_LINE - 1) / PORTS_PER_LINE;
+        uint32_t lines = (ports + GROSR_PORTS_PER_LINE - 1) / GROSR_PORTS_PER_LINE;
         s->proxy = p;
         s->index = i;
-        s->sleeper = (struct sleeper *)calloc((size_t)((lines + threads - 1) / threads) * PORTS_PER_LINE *
-                                                  GROSR_PACKET_MAX,
+        s->sleeper = (struct sleeper *)calloc((size_t)((lines + threads - 1) / threads) *
+                                                  GROSR_PORTS_PER_LINE * GROSR_PACKET_MAX,
                                               sizeof(*s->sleeper));
         if (!s->sleeper)
             return grosr_fail(ENOMEM, "out of memory");

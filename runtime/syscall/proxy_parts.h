@@ -73,9 +73,6 @@ struct pool {
 
 struct uring; /* proxy_uring.c */
 
-/* A thread that serves ports: those of groups of PORTS_PER_LINE doorbells, a line. */
-#define PORTS_PER_LINE 8u
-
 struct sleeper {
     struct call *call;
     uint64_t until_ns; /* CLOCK_MONOTONIC */

@@ -5,7 +5,19 @@
 
 #include "../builtin/built_in.h"
 #include "../builtin/functions.h"
+#include "../builtin/functions_stall.h"
 #include "../builtin/functions_syscall.h"
+
+/* A stall, described by its verdict and what it is. */
+#define STALL(stall, verdict, text)                     \
+    {.name = "stall:" #stall,                           \
+     .description = verdict ": " text,                  \
+     .shared_bytes = sizeof(struct grosr_stall_shared), \
+     .device_bytes = sizeof(struct grosr_stall),        \
+     .syscalls = true,                                  \
+     .program = grosr_built_in_stalls,                  \
+     .prepare = grosr_prepare_stall,                    \
+     .run = grosr_run_stall},
 
 const struct grosr_workload grosr_workloads[] = {
     {.name = "arith",
@@ -30,5 +42,5 @@ const struct grosr_workload grosr_workloads[] = {
      .worker_bytes = GROSR_READ_CHUNK,
      .syscalls = true,
      .run = grosr_run_read},
-    {.name = NULL},
+    GROSR_STALLS(STALL){.name = NULL},
 };

@@ -14,6 +14,7 @@ struct grosr_workload_options {
     const volatile sig_atomic_t *stop; /* nonzero: give up */
     const char *file;                  /* for `read`; NULL: one that it makes */
     uint64_t rate;                     /* tasks a second that are submitted at most; 0: as fast as they run */
+    const char *name;                  /* the workload's */
 };
 
 /*
@@ -37,6 +38,10 @@ struct grosr_workload {
     size_t worker_bytes;                          /* more device memory, for each worker there can be */
     bool syscalls;                                /* it makes system calls: below grosr_read_root() */
     const struct grosr_program *(*program)(void); /* NULL: the built-in one */
+
+    /* Sets more of the options, before grosr_open(); NULL: nothing. */
+    void (*prepare)(const char *name, const volatile sig_atomic_t *stop, struct grosr_options *options,
+                    struct grosr_syscalls *syscalls);
 
     /* 0 when it ran to its end, right or wrong; -ECANCELED: stopped; or the runtime's error. */
     int (*run)(grosr *runtime, const struct grosr_workload_options *options,
@@ -105,6 +110,37 @@ int grosr_run_churn(grosr *runtime, const struct grosr_workload_options *options
 
 int grosr_run_read(grosr *runtime, const struct grosr_workload_options *options,
                    struct grosr_workload_result *result);
+
+/* The collection of stalls: STALL(name, verdict, text), the verdict being the one that `grosr diagnose` must
+ * reach. */
+#define GROSR_STALLS(STALL)                                                                              \
+    STALL(ring, "deadlock", "every worker fills a bounded ring that only they would empty")              \
+    STALL(child, "deadlock", "every worker waits in its lane for a child that only it can start")        \
+    STALL(locks2, "deadlock", "two tasks hold a lock each and want the other's")                         \
+    STALL(locks3, "deadlock", "three locks in a cycle")                                                  \
+    STALL(ports, "deadlock", "every port for system calls is kept by a task that waits for another one") \
+    STALL(memory, "deadlock", "the heap is exhausted by tasks that wait for each other's memory")        \
+    STALL(proxy, "stalled", "system calls that the host's proxy does not answer")                        \
+    STALL(pipe, "stalled", "a read from an empty pipe")                                                  \
+    STALL(wakeup, "stalled", "a wake-up that came before the wait")                                      \
+    STALL(dependency, "stalled", "a child that waits for a signal too many")                             \
+    STALL(endless, "stalled", "a task that computes without an end and reports nothing")                 \
+    STALL(barrier, "stalled", "a barrier that one worker skips")                                         \
+    STALL(producer, "stalled", "consumers whose producer has ended")                                     \
+    STALL(consumer, "stalled", "results that the host no longer takes")                                  \
+    STALL(unfair, "slow", "a queue that hardly ever serves one worker")                                  \
+    STALL(hotlock, "slow", "all work is done under one lock")                                            \
+    STALL(inversion, "slow", "urgent tasks keep the holder of a lock from running")                      \
+    STALL(idle, "idle", "nothing to do")                                                                 \
+    STALL(long, "healthy", "a long task that reports its progress")                                      \
+    STALL(burst, "healthy", "as many tasks as there can be")                                             \
+    STALL(nearfull, "healthy", "a nearly full ring that moves")                                          \
+    STALL(disk, "healthy", "reads from something slow")
+
+int grosr_run_stall(grosr *runtime, const struct grosr_workload_options *options,
+                    struct grosr_workload_result *result);
+void grosr_prepare_stall(const char *name, const volatile sig_atomic_t *stop, struct grosr_options *options,
+                         struct grosr_syscalls *syscalls);
 
 /* The root directory of the workload `read`'s system calls: where its file is, or will be. Returns `root`. */
 const char *grosr_read_root(const char *file, char *root, size_t size);

@@ -27,7 +27,7 @@ sub none_has
 }
 
 my @entries = qw(tracer/instrument/clock.cu runtime/builtin/kernel.cu runtime/builtin/kernel_services.cu
-                 runtime/builtin/kernel_calls.cu
+                 runtime/builtin/kernel_calls.cu runtime/builtin/kernel_stalls.cu
                  runtime/bench/bench.cu runtime/kernel/program_cuda.h);
 my @layer = qw(tracer/port/device_cuda.h tracer/port/device_host.h tracer/port/device_host.c);
 none_has('compiler atomics: in the porting layer only',

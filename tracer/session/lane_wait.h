@@ -76,7 +76,8 @@ GROSR_DEVICE_COLD void grosr_lane_settle(struct grosr_lane_site *site, struct gr
                                          uint64_t time_ns)
 {
     uint32_t taken = warp_load(&site->taken), room = site->room;
-    uint32_t notes = taken > room ? taken - room : 0, kept = notes < GROSR_LANE_NOTES ? notes : GROSR_LANE_NOTES;
+    uint32_t notes = taken > room ? taken - room : 0,
+             kept = notes < GROSR_LANE_NOTES ? notes : GROSR_LANE_NOTES;
 
     r->sequence = warp_load(&site->sequence);
     r->emit.at.next += taken < room ? taken : room;

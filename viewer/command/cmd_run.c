@@ -47,7 +47,7 @@ static int list_workloads(bool as_json)
 
     if (!as_json) {
         for (const struct grosr_workload *w = grosr_workloads; w->name; w++)
-            printf("%-12s %s\n", w->name, w->description);
+            printf("%-16s %s\n", w->name, w->description);
         return output_end(GROSR_EXIT_OK);
     }
     json_begin(&j, stdout);
@@ -168,7 +168,12 @@ static void print_text(const struct grosr_workload *w, const struct grosr_argume
 static int run_open(const struct grosr_workload *w, const struct grosr_arguments *a, grosr *rt,
                     pid_t collector)
 {
-    struct grosr_workload_options options = {a->tasks ? a->tasks : DEFAULT_TASKS, a->seconds, &stop, a->file, a->rate};
+    struct grosr_workload_options options = {.tasks = a->tasks ? a->tasks : DEFAULT_TASKS,
+                                             .seconds = a->seconds,
+                                             .stop = &stop,
+                                             .file = a->file,
+                                             .rate = a->rate,
+                                             .name = w->name};
     struct grosr_workload_result result;
     struct grosr_ring_counts trace;
     const struct grosr_session *session = grosr_runtime_session(rt);
@@ -252,7 +257,7 @@ int cmd_run(const struct grosr_arguments *a)
     options.program = w->program ? w->program() : NULL;
     options.heap_bytes = (size_t)a->heap << 20;
     options.heap_flags = a->heap_debug ? GROSR_HEAP_DEBUG : 0;
-    if (a->file && !w->syscalls)
+    if (a->file && strcmp(w->name, "read"))
         return grosr_say(GROSR_EXIT_USAGE, "--file is for the workload `read`");
     if (a->sandbox && !w->syscalls)
         return grosr_say(GROSR_EXIT_USAGE, "--sandbox is for the workload `read`");
@@ -266,6 +271,8 @@ int cmd_run(const struct grosr_arguments *a)
     syscalls.sandbox = a->sandbox;
     if (w->syscalls)
         options.syscalls = &syscalls;
+    if (w->prepare)
+        w->prepare(w->name, &stop, &options, &syscalls);
     signals_catch(on_signal);
     if (a->output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a->output))

@@ -1,0 +1,285 @@
+/*
+ * The collection of stalls: `grosr run stall:NAME`. Each is a fault as programs have them, or honest work
+ * that looks like one, and says which verdict `grosr diagnose` must reach. The device's side is in
+ * functions_stall.h; here is what the host does beside it.
+ *
+ * A stall has no end of its own. It ends in order on SIGINT and SIGTERM, with the exit code of any run that
+ * was interrupted (1), and when options->seconds have passed, with 0; then nothing is checked. One that ends
+ * by itself is an error.
+ */
+#include "workload.h"
+
+#include "../builtin/built_in.h"
+#include "../builtin/functions_stall.h"
+
+#include "../../tracer/base/host_clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORKERS    4u
+#define LOOK_NS    20000000u /* between looks whether it is to end */
+#define HEAP_BYTES (4u << 20)
+#define PIECES     64u      /* submitted together */
+#define PIECE_NS   2000000u /* each takes */
+#define BYTE_NS    200000000u
+
+/* One run. */
+struct scene {
+    grosr *rt;
+    const struct stall *stall;
+    const struct grosr_workload_options *options;
+    struct grosr_workload_result *result;
+    struct grosr_stall_shared *shared;
+    uint32_t workers;
+    int fifo; /* -1: none */
+    bool started;
+    uint64_t next_ns;
+};
+
+struct stall {
+    const char *name;
+    uint16_t function; /* what each worker runs, if `runs` */
+    uint32_t workers;  /* at most so many of them; 0: all */
+    bool runs, fifo, memory, no_proxy;
+    int (*host)(struct scene *scene); /* what the host does, now and then; NULL: nothing */
+};
+
+/* ---- what the host does ---- */
+
+static struct grosr_result results[PIECES + 1];
+
+/* Takes some results, and then no more. */
+static int take_results(struct scene *s)
+{
+    uint64_t taken = sys_load_relaxed(&s->shared->taken), there = sys_load_relaxed(&s->shared->results);
+
+    if (taken < 1000)
+        sys_store_relaxed(&s->shared->taken, there);
+    return 0;
+}
+
+/* A byte now and then, as from a slow disk. */
+static int write_byte(struct scene *s)
+{
+    uint64_t now = grosr_host_clock_ns();
+
+    if (now < s->next_ns)
+        return 0;
+    s->next_ns = now + BYTE_NS;
+    return write(s->fifo, "x", 1) < 0 ? grosr_fail(errno, "cannot write to the FIFO: %s", strerror(errno))
+                                      : 0;
+}
+
+static int submit_pieces(struct scene *s, uint16_t flags)
+{
+    struct grosr_task task[PIECES];
+    uint64_t first;
+
+    for (uint32_t i = 0; i < PIECES; i++)
+        task[i] = (struct grosr_task){.function = GROSR_FN_STALL_PIECE, .flags = flags, .b = PIECE_NS};
+    int err = grosr_submit(s->rt, task, PIECES, results + 1, &first);
+    if (!err)
+        s->result->tasks += PIECES;
+    return err;
+}
+
+/* As many tasks as there can be. */
+static int submit_burst(struct scene *s)
+{
+    int err = grosr_wait(s->rt, s->result->tasks > PIECES ? s->result->tasks - PIECES : 0, LOOK_NS);
+
+    return err == -ETIMEDOUT ? 0 : err ? err : submit_pieces(s, 0);
+}
+
+/* Urgent tasks without an end, from when both of the others have the lock or want it. */
+static int submit_urgent(struct scene *s)
+{
+    uint32_t met, rung = 1;
+    int err = grosr_device_read(s->rt, &met, offsetof(struct grosr_stall, met), sizeof(met));
+
+    if (err || met < 2)
+        return err;
+    uint64_t now = grosr_host_clock_ns();
+    while (!err && s->next_ns <= now + 4 * LOOK_NS) {
+        err = submit_pieces(s, GROSR_TASK_HIGH);
+        s->next_ns = (s->next_ns > now ? s->next_ns : now) + PIECES * PIECE_NS / s->workers;
+    }
+    if (!err && !s->started)
+        err = grosr_device_write(s->rt, offsetof(struct grosr_stall, rung), &rung, sizeof(rung));
+    s->started = true;
+    return err;
+}
+
+/* ---- the collection ---- */
+
+#define RUNS(NAME) .function = GROSR_FN_STALL_##NAME, .runs = true
+
+static const struct stall stalls[] = {
+    {.name = "ring", RUNS(RING)},
+    {.name = "child", RUNS(CHILD)},
+    {.name = "locks2", RUNS(LOCKS), .workers = 2},
+    {.name = "locks3", RUNS(LOCKS), .workers = 3},
+    {.name = "ports", RUNS(PORTS)},
+    {.name = "memory", RUNS(MEMORY), .memory = true},
+    {.name = "proxy", RUNS(CALL), .no_proxy = true},
+    {.name = "pipe", RUNS(READ), .fifo = true},
+    {.name = "wakeup", RUNS(WAKEUP)},
+    {.name = "dependency", RUNS(NEVER)},
+    {.name = "endless", RUNS(ENDLESS)},
+    {.name = "barrier", RUNS(BARRIER)},
+    {.name = "producer", RUNS(ITEMS)},
+    {.name = "consumer", RUNS(RESULTS), .host = take_results},
+    {.name = "unfair", RUNS(UNFAIR)},
+    {.name = "hotlock", RUNS(HOT)},
+    {.name = "inversion", RUNS(INVERSION), .host = submit_urgent},
+    {.name = "idle"},
+    {.name = "long", RUNS(LONG)},
+    {.name = "burst", .host = submit_burst},
+    {.name = "nearfull", RUNS(BUSY)},
+    {.name = "disk", RUNS(READ), .fifo = true, .host = write_byte},
+};
+
+static const struct stall *stall_of(const char *workload)
+{
+    for (size_t i = 0; i < sizeof(stalls) / sizeof(stalls[0]); i++)
+        if (!strcmp(stalls[i].name, workload + strlen("stall:")))
+            return &stalls[i];
+    return NULL;
+}
+
+/* ---- a run ---- */
+
+static const volatile sig_atomic_t *held; /* the proxy's threads do nothing until it is set */
+static dev32 released;
+
+/* In the place of a proxy that hangs: our own answers, or is replaced. */
+static void hold_proxy(const char *point)
+{
+    const struct timespec pause = {0, 1000000};
+
+    while (!strcmp(point, "proxy.serve") && !dev_load_relaxed(&released) && !*held)
+        nanosleep(&pause, NULL);
+}
+
+static int make_fifo(struct scene *s)
+{
+    char root[256], path[512];
+    int n;
+
+    grosr_read_root(NULL, root, sizeof(root));
+    snprintf(s->shared->path, sizeof(s->shared->path), "grosr-stall-%d", (int)getpid());
+    n = snprintf(path, sizeof(path), "%s/%s", root, s->shared->path);
+    if (n < 0 || mkfifo(path, 0600))
+        return grosr_fail(errno, "cannot make a FIFO in '%s': %s", root, strerror(errno));
+    s->fifo = open(path, O_RDWR | O_CLOEXEC);
+    return s->fifo < 0 ? grosr_fail(errno, "cannot open '%s': %s", path, strerror(errno)) : 0;
+}
+
+static void remove_fifo(struct scene *s)
+{
+    char root[256], path[512];
+
+    if (s->fifo < 0)
+        return;
+    close(s->fifo);
+    snprintf(path, sizeof(path), "%s/%s", grosr_read_root(NULL, root, sizeof(root)), s->shared->path);
+    unlink(path);
+}
+
+/* Fills what tasks find in device memory, and starts them. */
+static int start(struct scene *s, uint64_t table, uint64_t shared)
+{
+    struct grosr_stall t = {.shared = shared};
+    uint32_t workers = s->stall->workers && s->stall->workers < s->workers ? s->stall->workers : s->workers;
+    struct grosr_task task = {
+        .function = GROSR_FN_STALL_START, .a = (uint32_t)s->stall->function << 16 | workers, .b = table};
+    uint64_t first;
+
+    for (uint32_t i = 0; i < GROSR_STALL_WORKERS; i++) {
+        t.lock[i].name = GROSR_STALL_LOCK;
+        t.lock[i].which = i;
+    }
+    int err = grosr_device_write(s->rt, 0, &t, sizeof(t));
+    if (!err)
+        err = grosr_submit(s->rt, &task, 1, results, &first);
+    if (!err)
+        s->result->tasks++;
+    return err;
+}
+
+/* Until it is to end. -ECANCELED; or an error. */
+static int stay(struct scene *s)
+{
+    const struct grosr_workload_options *o = s->options;
+    uint64_t end_ns = grosr_host_clock_ns() + (uint64_t)(o->seconds * 1e9);
+    const struct timespec pause = {0, LOOK_NS};
+    int err = 0;
+
+    while (!err && !*o->stop && (o->seconds == 0 || grosr_host_clock_ns() < end_ns)) {
+        if (s->stall->host)
+            err = s->stall->host(s);
+        if (err)
+            break;
+        if (!s->stall->runs)
+            nanosleep(&pause, NULL);
+        else if ((err = grosr_wait(s->rt, 1, LOOK_NS)) == -ETIMEDOUT)
+            err = 0;
+        else if (!err)
+            err = grosr_fail(EIO, "stall:%s ended by itself, with status %d", s->stall->name,
+                             results[0].status);
+    }
+    return err ? err : -ECANCELED;
+}
+
+int grosr_run_stall(grosr *rt, const struct grosr_workload_options *o, struct grosr_workload_result *r)
+{
+    uint64_t begin = grosr_host_clock_ns();
+    struct scene s = {.rt = rt, .stall = stall_of(o->name), .options = o, .result = r, .fifo = -1};
+    void *host, *shared, *table;
+    int err;
+
+    memset(r, 0, sizeof(*r));
+    s.workers = grosr_runtime_session(rt)->header.workers;
+    s.workers = s.workers < GROSR_STALL_WORKERS ? s.workers : GROSR_STALL_WORKERS;
+    if (!(err = grosr_shared(rt, &host, &shared)) && !(err = grosr_device_memory(rt, &table))) {
+        s.shared = (struct grosr_stall_shared *)host;
+        err = s.stall->fifo ? make_fifo(&s) : 0;
+        if (!err && s.stall->runs)
+            err = start(&s, (uint64_t)(uintptr_t)table, (uint64_t)(uintptr_t)shared);
+        if (!err)
+            err = stay(&s);
+    }
+    dev_store_relaxed(&released, 1u);
+    grosr_stop(rt);
+    grosr_finish(rt); /* which may still write to `results`, and reads from the FIFO until then */
+    remove_fifo(&s);
+    r->elapsed_ns = grosr_host_clock_ns() - begin;
+    return err;
+}
+
+void grosr_prepare_stall(const char *workload, const volatile sig_atomic_t *stop, struct grosr_options *o,
+                         struct grosr_syscalls *syscalls)
+{
+#define GROSR_STALL_NAME(NAME, text) [GROSR_STALL_##NAME] = (text),
+    static const char *const names[] = {GROSR_STALL_NAMES(GROSR_STALL_NAME)};
+#undef GROSR_STALL_NAME
+    const struct stall *stall = stall_of(workload);
+
+    o->names = names;
+    o->name_count = sizeof(names) / sizeof(names[0]);
+    o->workers = o->workers ? o->workers : WORKERS;
+    o->heap_bytes = stall->memory ? HEAP_BYTES : GROSR_HEAP_NONE;
+    /* One is not for calls that keep their port. */
+    syscalls->ports = (o->workers < GROSR_STALL_WORKERS ? o->workers : GROSR_STALL_WORKERS) + 1;
+    if (stall->no_proxy) {
+        held = stop;
+        dev_point_hook_fn = hold_proxy;
+    }
+}
