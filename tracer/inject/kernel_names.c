@@ -7,7 +7,8 @@
  * may have another name at that address.
  */
 #include "cuda_parts.h"
-#include "demangle.h"
+
+#include "../base/demangle.h"
 
 #include <dlfcn.h>
 #include <regex.h>
@@ -25,39 +26,6 @@ static regex_t persistent_names;
 static bool has_persistent_names;
 static char *(*demangle)(const char *, char *, size_t *, int *);
 
-/*
- * The name alone in a demangled signature: without what it returns, its scopes, template arguments and
- * parameters. "void at::native::add<4, float>(float*)": "add".
- */
-static void find_brief(const char *full, const char **at, size_t *bytes)
-{
-    static const char anonymous[] = "(anonymous namespace)", call[] = "operator()";
-    const char *start = full, *end = NULL;
-    int depth = 0;
-
-    for (const char *p = full; *p && !end; p++) {
-        if (!strncmp(p, anonymous, sizeof(anonymous) - 1)) {
-            p += sizeof(anonymous) - 2;
-        } else if (!depth && p == start && !strncmp(p, call, sizeof(call) - 1)) {
-            p += sizeof(call) - 2; /* its parameters come behind these */
-        } else if (*p == '<') {
-            if (!depth++ && p > start)
-                end = strstr(p, "(") ? end : p; /* "name<...>" without parameters */
-        } else if (*p == '>') {
-            depth -= depth > 0;
-        } else if (!depth && *p == '(') {
-            end = p;
-        } else if (!depth && (*p == ':' || *p == ' ')) {
-            start = p + 1;
-        }
-    }
-    end = end ? end : full + strlen(full);
-    const char *arguments = (const char *)memchr(start, '<', (size_t)(end - start));
-    end = arguments && arguments > start ? arguments : end;
-    *at = end > start ? start : full;
-    *bytes = end > start ? (size_t)(end - start) : strlen(full);
-}
-
 static bool is_persistent(const char *mangled, const char *full)
 {
     return strstr(mangled, OURS) ||
@@ -74,7 +42,7 @@ static char *demangle_any(const char *mangled)
     if (full && !failed)
         return full;
     free(full);
-    return inject_demangle(mangled);
+    return grosr_demangle(mangled);
 }
 
 static const struct kernel_name *find_name(const char *mangled)
@@ -91,7 +59,7 @@ static const struct kernel_name *find_name(const char *mangled)
         char *full = demangle_any(mangled);
         const char *text = full ? full : mangled, *brief;
         size_t bytes;
-        find_brief(text, &brief, &bytes);
+        grosr_demangled_brief(text, &brief, &bytes);
         n->mangled = s;
         n->full = inject_string(text, strlen(text));
         n->brief = inject_string(brief, bytes);

@@ -333,7 +333,7 @@ static const char *stack_end(void)
     return here - (here - (const char *)lowest) / 2;
 }
 
-char *inject_demangle(const char *mangled)
+char *grosr_demangle(const char *mangled)
 {
     struct parser d = {.parse_type = parse_type,
                        .parse_encoding = parse_encoding,
@@ -357,4 +357,33 @@ char *inject_demangle(const char *mangled)
         free(b);
     }
     return text;
+}
+
+void grosr_demangled_brief(const char *full, const char **at, size_t *bytes)
+{
+    static const char anonymous[] = "(anonymous namespace)", call[] = "operator()";
+    const char *start = full, *end = NULL;
+    int depth = 0;
+
+    for (const char *p = full; *p && !end; p++) {
+        if (!strncmp(p, anonymous, sizeof(anonymous) - 1)) {
+            p += sizeof(anonymous) - 2;
+        } else if (!depth && p == start && !strncmp(p, call, sizeof(call) - 1)) {
+            p += sizeof(call) - 2; /* its parameters come behind these */
+        } else if (*p == '<') {
+            if (!depth++ && p > start)
+                end = strstr(p, "(") ? end : p; /* "name<...>" without parameters */
+        } else if (*p == '>') {
+            depth -= depth > 0;
+        } else if (!depth && *p == '(') {
+            end = p;
+        } else if (!depth && (*p == ':' || *p == ' ')) {
+            start = p + 1;
+        }
+    }
+    end = end ? end : full + strlen(full);
+    const char *arguments = (const char *)memchr(start, '<', (size_t)(end - start));
+    end = arguments && arguments > start ? arguments : end;
+    *at = end > start ? start : full;
+    *bytes = end > start ? (size_t)(end - start) : strlen(full);
 }
