@@ -1,0 +1,60 @@
+/*
+ * What a GPU's machine code says about itself: the image of a module (cubin), as it is in a core dump, a fat
+ * binary or a file. Functions are its symbols; lines come from .debug_line, which nvcc writes with -lineinfo
+ * or -G, in DWARF 2 to 4 with NVIDIA's records of inlined calls; arguments from .nv.info. An image is not
+ * trusted: what is damaged in it is left out.
+ *
+ * Addresses: in a relocated image those of the GPU; in one that is not, sections begin at 0, and a function
+ * is found by its name. One thread; the image's bytes must stay as long as the cubin.
+ */
+#ifndef GROSR_CUBIN_H
+#define GROSR_CUBIN_H
+
+#include "elf_file.h"
+
+struct grosr_cubin;
+
+struct grosr_cubin_function {
+    const char *name; /* as the linker has it */
+    uint64_t address, bytes;
+    uint32_t section;
+    uint64_t offset; /* in its section */
+    bool is_kernel;
+};
+
+/* A source line. The next one up is the call of the function that was inlined there. */
+struct grosr_cubin_line {
+    const char *directory, *file; /* "" and "" if the table is damaged */
+    uint32_t line;
+    const char *function; /* the one inlined, as the linker has it; "": the machine code's own */
+};
+
+struct grosr_cubin_argument {
+    uint32_t index, offset, bytes;
+};
+
+/* -EINVAL: it is no ELF file of a GPU; -ENOMEM. */
+int grosr_cubin_open(struct grosr_cubin **cubin, const void *image, uint64_t bytes);
+void grosr_cubin_free(struct grosr_cubin *cubin); /* NULL is allowed */
+
+/* The function whose code is at this address, the innermost; the one of that name. */
+bool grosr_cubin_at(const struct grosr_cubin *cubin, uint64_t address, struct grosr_cubin_function *function);
+bool grosr_cubin_named(const struct grosr_cubin *cubin, const char *name,
+                       struct grosr_cubin_function *function);
+
+/*
+ * The source lines of an address in a function, innermost first; how many, at most `room`. 0: there is no
+ * line information for it. The first call reads all of the table.
+ */
+uint32_t grosr_cubin_lines(struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
+                           uint64_t address, struct grosr_cubin_line *line, uint32_t room);
+
+/* The instruction, of 16 bytes as in all GPUs since Volta. */
+bool grosr_cubin_instruction(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
+                             uint64_t address, uint64_t word[2]);
+
+/* The kernel's arguments, ordered by index; how many, at most `room`. */
+uint32_t grosr_cubin_arguments(const struct grosr_cubin *cubin, const char *kernel,
+                               struct grosr_cubin_argument *argument, uint32_t room);
+
+#endif
