@@ -1,0 +1,486 @@
+/*
+ * Core dumps of GPUs that are made up, in the driver's format (cudacoredump.h): devices, modules, grids, SMs,
+ * blocks, warps and lanes are added in that order, each to one that is there, and dump_finish() lays them
+ * out. The rows are those of driver r580.
+ *
+ * image_make() makes a module of one kernel, relocated to an address: 64 instructions, steps.cu from line 10
+ * on with four of them a line; a block barrier is instruction 20 (line 15), and instructions 40 to 47 are
+ * grid.sync(), which line 20 calls.
+ */
+#ifndef GROSR_COREDUMP_WRITER_H
+#define GROSR_COREDUMP_WRITER_H
+
+#include <elf.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IMAGE_KERNEL       "_Z13segment_stepsPKiPf"
+#define IMAGE_ADDRESS      UINT64_C(0x7f3210001000)
+#define IMAGE_INSTRUCTIONS 64u
+#define IMAGE_BARRIER      20u
+#define IMAGE_GRID_SYNC    42u
+#define IMAGE_BYTES        4096u
+
+/* ---- bytes that grow ---- */
+
+struct bytes {
+    unsigned char *at;
+    size_t size, room;
+};
+
+static void put(struct bytes *b, const void *data, size_t size)
+{
+    if (b->size + size > b->room) {
+        b->room = (b->size + size) * 2;
+        b->at = (unsigned char *)realloc(b->at, b->room);
+        if (!b->at)
+            abort();
+    }
+    if (size)
+        memcpy(b->at + b->size, data, size);
+    b->size += size;
+}
+
+static void put8(struct bytes *b, unsigned value)
+{
+    unsigned char c = (unsigned char)value;
+    put(b, &c, 1);
+}
+
+static void put32(struct bytes *b, uint32_t value)
+{
+    put(b, &value, 4);
+}
+static void put64(struct bytes *b, uint64_t value)
+{
+    put(b, &value, 8);
+}
+
+static void align(struct bytes *b, size_t to)
+{
+    while (b->size % to)
+        put8(b, 0);
+}
+
+/* ---- ELF files ---- */
+
+struct elf_writer {
+    struct bytes file, headers, names;
+    uint32_t sections;
+};
+
+static void elf_begin(struct elf_writer *w)
+{
+    static const Elf64_Ehdr no_header = {0};
+    static const Elf64_Shdr no_section = {0};
+
+    memset(w, 0, sizeof(*w));
+    put(&w->file, &no_header, sizeof(no_header));
+    put(&w->headers, &no_section, sizeof(no_section));
+    put8(&w->names, 0);
+    w->sections = 1;
+}
+
+static uint32_t elf_add(struct elf_writer *w, const char *name, uint32_t type, uint32_t link, uint32_t info,
+                        uint64_t address, uint64_t row, const void *data, size_t size)
+{
+    align(&w->file, 16);
+    Elf64_Shdr h = {.sh_name = (Elf64_Word)w->names.size,
+                    .sh_type = type,
+                    .sh_addr = address,
+                    .sh_offset = w->file.size,
+                    .sh_size = size,
+                    .sh_link = link,
+                    .sh_info = info,
+                    .sh_entsize = row};
+    put(&w->names, name, strlen(name) + 1);
+    put(&w->file, data, size);
+    put(&w->headers, &h, sizeof(h));
+    return w->sections++;
+}
+
+/* The file's bytes, which are the caller's. */
+static struct bytes elf_finish(struct elf_writer *w, uint16_t type)
+{
+    struct bytes names = {0};
+
+    put(&names, w->names.at, w->names.size);
+    put(&names, ".shstrtab", sizeof(".shstrtab"));
+    uint32_t index = elf_add(w, ".shstrtab", SHT_STRTAB, 0, 0, 0, 0, names.at, names.size);
+    align(&w->file, 16);
+    Elf64_Ehdr h = {.e_type = type,
+                    .e_machine = 190,
+                    .e_version = EV_CURRENT,
+                    .e_shoff = w->file.size,
+                    .e_ehsize = sizeof(h),
+                    .e_shentsize = sizeof(Elf64_Shdr),
+                    .e_shnum = (uint16_t)(w->sections < SHN_LORESERVE ? w->sections : 0),
+                    .e_shstrndx = (uint16_t)(index < SHN_LORESERVE ? index : SHN_XINDEX)};
+    memcpy(h.e_ident, "\177ELF\2\1\1\x33\7", 9);
+    Elf64_Shdr *first = (Elf64_Shdr *)(void *)w->headers.at;
+    first->sh_size = w->sections < SHN_LORESERVE ? 0 : w->sections;
+    first->sh_link = index < SHN_LORESERVE ? 0 : index;
+    put(&w->file, w->headers.at, w->headers.size);
+    memcpy(w->file.at, &h, sizeof(h));
+    free(w->headers.at);
+    free(w->names.at);
+    free(names.at);
+    return w->file;
+}
+
+/* ---- a module ---- */
+
+static void put_uleb(struct bytes *b, uint32_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        put8(b, (value & 0x7f) | 0x80);
+    put8(b, value);
+}
+
+static void put_row(struct bytes *b, int line_by, unsigned address_by)
+{
+    put8(b, 3);                        /* advance the line */
+    put8(b, (unsigned)line_by & 0x7f); /* as it is: from -64 to 63 */
+    put8(b, 2);                        /* advance the address */
+    put_uleb(b, address_by);
+    put8(b, 1); /* a row */
+}
+
+static void put_inlined(struct bytes *b, uint32_t call, uint32_t name)
+{
+    struct bytes operands = {0};
+
+    put8(&operands, 0x90);
+    put_uleb(&operands, call);
+    put_uleb(&operands, name);
+    put8(b, 0);
+    put_uleb(b, (uint32_t)operands.size);
+    put(b, operands.at, operands.size);
+    free(operands.at);
+}
+
+static struct bytes image_lines(uint64_t address)
+{
+    static const char head[] = "\1\1\373\16\12"                  /* steps of addresses, of lines; opcodes */
+                               "\0\1\1\1\1\0\0\0\1"              /* operands of opcodes 1 to 9 */
+                               "/src\0/cuda/include\0\0"         /* folders */
+                               "steps.cu\0\1\0\0sync.h\0\2\0\0"; /* files: folder, time, length */
+    struct bytes b = {0};
+
+    put32(&b, 0);
+    put(&b, "\2", 2);
+    put32(&b, sizeof(head));
+    put(&b, head, sizeof(head));
+    put(&b, "\0\11\2", 3);
+    put64(&b, address);
+    put_row(&b, 9, 0); /* line 10 */
+    for (unsigned line = 11; line <= 20; line++)
+        put_row(&b, 1, 64);
+    /* The eleventh row is line 20, at instruction 40: the call. */
+    put(&b, "\4\2", 2);
+    put_inlined(&b, 11, 1);
+    put_row(&b, 63, 0);
+    put_row(&b, 15, 32); /* sync.h:98 at instruction 42 */
+    put_inlined(&b, 0, 0);
+    put(&b, "\4\1", 2);
+    put_row(&b, -64, 96); /* line 34 at instruction 48 */
+    put_row(&b, -12, 64); /* line 22 at instruction 52 */
+    put8(&b, 2);
+    put_uleb(&b, 192);
+    put(&b, "\0\1\1", 3);
+    uint32_t length = (uint32_t)b.size - 4;
+    memcpy(b.at, &length, sizeof(length));
+    return b;
+}
+
+static struct bytes image_make(uint64_t address, int with_lines)
+{
+    static const char names[] = "\0" IMAGE_KERNEL;
+    static const char inlined[] = "\0_ZNK18cooperative_groups4__v110grid_group4syncEv";
+    static const uint32_t arguments[] = {0x000c1704, 0, 0x00080001, 4u << 18, /* at 8, of 4 bytes */
+                                         0x000c1704, 0, 0x00000000, 8u << 18};
+    struct elf_writer w;
+    uint64_t code[IMAGE_INSTRUCTIONS][2];
+    Elf64_Sym symbols[2] = {{0}};
+
+    for (unsigned i = 0; i < IMAGE_INSTRUCTIONS; i++) {
+        code[i][0] = i == IMAGE_BARRIER ? 0x7b1d : 0x7918; /* BAR.SYNC, NOP */
+        code[i][1] = i == IMAGE_BARRIER ? 0x10000 : 0;
+    }
+    elf_begin(&w);
+    uint32_t text = elf_add(&w, ".text." IMAGE_KERNEL, SHT_PROGBITS, 0, 0, address, 0, code, sizeof(code));
+    uint32_t strings = elf_add(&w, ".strtab", SHT_STRTAB, 0, 0, 0, 0, names, sizeof(names));
+    symbols[1] = (Elf64_Sym){.st_name = 1,
+                             .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+                             .st_other = 0x10,
+                             .st_shndx = (uint16_t)text,
+                             .st_value = address,
+                             .st_size = sizeof(code)};
+    elf_add(&w, ".symtab", SHT_SYMTAB, strings, 1, 0, sizeof(Elf64_Sym), symbols, sizeof(symbols));
+    elf_add(&w, ".nv.info." IMAGE_KERNEL, SHT_LOPROC, 0, 0, 0, 0, arguments, sizeof(arguments));
+    if (with_lines) {
+        struct bytes lines = image_lines(address);
+        elf_add(&w, ".debug_line", SHT_PROGBITS, 0, 0, 0, 0, lines.at, lines.size);
+        elf_add(&w, ".debug_str", SHT_PROGBITS, 0, 0, 0, 0, inlined, sizeof(inlined));
+        free(lines.at);
+    }
+    return elf_finish(&w, ET_EXEC);
+}
+
+/* ---- a core dump ---- */
+
+enum { DUMP_DEVICE, DUMP_IMAGE, DUMP_GRID, DUMP_SM, DUMP_BLOCK, DUMP_WARP, DUMP_LANE, DUMP_KINDS };
+
+/* A row of a table, which is what `parent` of the kind above has; and what else there is about it. */
+struct dump_row {
+    uint32_t parent;
+    unsigned char row[120];
+    struct bytes blob;
+};
+
+struct dump {
+    struct bytes rows[DUMP_KINDS];
+    struct bytes texts;
+    uint32_t registers; /* of each lane, in sections of their own; 0: none */
+};
+
+static struct dump_row *dump_at(struct dump *d, unsigned kind, uint32_t index)
+{
+    return (struct dump_row *)(void *)d->rows[kind].at + index;
+}
+
+static uint32_t dump_count(const struct dump *d, unsigned kind)
+{
+    return (uint32_t)(d->rows[kind].size / sizeof(struct dump_row));
+}
+
+static uint32_t dump_add(struct dump *d, unsigned kind, uint32_t parent)
+{
+    struct dump_row row = {.parent = parent};
+
+    put(&d->rows[kind], &row, sizeof(row));
+    return dump_count(d, kind) - 1;
+}
+
+static void set32(struct dump *d, unsigned kind, uint32_t index, unsigned offset, uint32_t value)
+{
+    memcpy(dump_at(d, kind, index)->row + offset, &value, sizeof(value));
+}
+
+static void set64(struct dump *d, unsigned kind, uint32_t index, unsigned offset, uint64_t value)
+{
+    memcpy(dump_at(d, kind, index)->row + offset, &value, sizeof(value));
+}
+
+static uint32_t dump_device(struct dump *d, const char *name)
+{
+    uint32_t i = dump_add(d, DUMP_DEVICE, 0);
+
+    if (!d->texts.size)
+        put8(&d->texts, 0);
+    set64(d, DUMP_DEVICE, i, 0, d->texts.size);
+    put(&d->texts, name, strlen(name) + 1);
+    set32(d, DUMP_DEVICE, i, 24, i);
+    set32(d, DUMP_DEVICE, i, 36, 132);
+    set32(d, DUMP_DEVICE, i, 40, 64);
+    set32(d, DUMP_DEVICE, i, 44, 32);
+    set32(d, DUMP_DEVICE, i, 56, 9);
+    set32(d, DUMP_DEVICE, i, 64, 16);
+    return i;
+}
+
+/* The module's handle is its number plus 100. Takes the image. */
+static uint32_t dump_image(struct dump *d, uint32_t device, struct bytes image)
+{
+    uint32_t i = dump_add(d, DUMP_IMAGE, device);
+
+    set64(d, DUMP_IMAGE, i, 0, i + 100);
+    dump_at(d, DUMP_IMAGE, i)->blob = image;
+    return i;
+}
+
+/* The grid's id is its number plus 1. */
+static uint32_t dump_grid(struct dump *d, uint32_t device, uint32_t image, uint64_t entry, uint32_t blocks,
+                          uint32_t threads)
+{
+    uint32_t i = dump_add(d, DUMP_GRID, device);
+    uint32_t dimensions[] = {blocks, 1, 1, threads, 1, 1};
+
+    set64(d, DUMP_GRID, i, 0, i + 1);
+    set64(d, DUMP_GRID, i, 8, device + 50);
+    set64(d, DUMP_GRID, i, 24, entry);
+    set64(d, DUMP_GRID, i, 32, image + 100);
+    for (unsigned k = 0; k < 6; k++)
+        set32(d, DUMP_GRID, i, 72 + 4 * k, dimensions[k]);
+    return i;
+}
+
+static void dump_arguments(struct dump *d, uint32_t grid, const void *data, size_t size)
+{
+    put(&dump_at(d, DUMP_GRID, grid)->blob, data, size);
+}
+
+static uint32_t dump_sm(struct dump *d, uint32_t device, uint32_t id)
+{
+    uint32_t i = dump_add(d, DUMP_SM, device);
+
+    set32(d, DUMP_SM, i, 0, id);
+    return i;
+}
+
+static uint32_t dump_block(struct dump *d, uint32_t sm, uint32_t grid, uint32_t index)
+{
+    uint32_t i = dump_add(d, DUMP_BLOCK, sm);
+
+    set64(d, DUMP_BLOCK, i, 0, grid + 1);
+    set32(d, DUMP_BLOCK, i, 8, index);
+    return i;
+}
+
+static uint32_t dump_warp(struct dump *d, uint32_t block, uint32_t id, uint32_t valid, uint32_t active)
+{
+    uint32_t i = dump_add(d, DUMP_WARP, block);
+
+    set32(d, DUMP_WARP, i, 8, id);
+    set32(d, DUMP_WARP, i, 12, valid);
+    set32(d, DUMP_WARP, i, 16, active);
+    return i;
+}
+
+static uint32_t dump_lane(struct dump *d, uint32_t warp, uint32_t lane, uint32_t thread, uint64_t pc)
+{
+    uint32_t i = dump_add(d, DUMP_LANE, warp);
+
+    set64(d, DUMP_LANE, i, 0, pc);
+    set32(d, DUMP_LANE, i, 16, lane);
+    set32(d, DUMP_LANE, i, 20, thread);
+    return i;
+}
+
+/* A warp with all its lanes at one place. */
+static uint32_t dump_whole_warp(struct dump *d, uint32_t block, uint32_t warp, unsigned instruction)
+{
+    uint32_t i = dump_warp(d, block, warp, 0xffffffffu, 0xffffffffu);
+
+    for (uint32_t lane = 0; lane < 32; lane++)
+        dump_lane(d, i, lane, 32 * warp + lane, IMAGE_ADDRESS + 16 * instruction);
+    return i;
+}
+
+/* Where the table of a parent's children is. Children are in the order of their parents. */
+struct dump_tables {
+    uint32_t *section; /* by parent */
+    uint32_t *row;     /* by child: its row in that table */
+};
+
+static struct dump_tables dump_tables(struct dump *d, struct elf_writer *w, unsigned kind,
+                                      unsigned parent_kind, const struct dump_tables *parents,
+                                      const char *name, uint32_t type, uint32_t row_bytes)
+{
+    struct dump_tables t = {(uint32_t *)calloc(dump_count(d, parent_kind) + 1, 4),
+                            (uint32_t *)calloc(dump_count(d, kind) + 1, 4)};
+
+    for (uint32_t i = 0, count = dump_count(d, kind); i < count;) {
+        uint32_t parent = dump_at(d, kind, i)->parent;
+        struct bytes table = {0};
+        for (uint32_t row = 0; i < count && dump_at(d, kind, i)->parent == parent; i++) {
+            t.row[i] = row++;
+            put(&table, dump_at(d, kind, i)->row, row_bytes);
+        }
+        uint32_t above = dump_at(d, parent_kind, parent)->parent;
+        uint32_t link = parent_kind == DUMP_DEVICE ? parents->section[0] : parents->section[above];
+        t.section[parent] = elf_add(w, name, 0x80000000u + type, link, parents->row[parent], 0, row_bytes,
+                                    table.at, table.size);
+        free(table.at);
+    }
+    return t;
+}
+
+static void free_tables(struct dump_tables *t)
+{
+    free(t->section);
+    free(t->row);
+}
+
+/* The file's bytes, which are the caller's. The dump is empty afterwards. */
+static struct bytes dump_finish(struct dump *d)
+{
+    static const uint32_t meta[8] = {0, 0, 580, 65, 13, 0, 0x3f, 1764288000};
+    struct elf_writer w;
+    struct bytes devices = {0};
+    uint32_t count = dump_count(d, DUMP_DEVICE), device_table;
+    struct dump_tables top = {&device_table, (uint32_t *)calloc(count + 1, 4)};
+
+    elf_begin(&w);
+    elf_add(&w, ".cudbg.meta", 0x80000016u, 0, 0, 0, 0, meta, sizeof(meta));
+    elf_add(&w, ".strtab", SHT_STRTAB, 0, 0, 0, 0, d->texts.at, d->texts.size);
+    for (uint32_t i = 0; i < count; i++) {
+        top.row[i] = i;
+        put(&devices, dump_at(d, DUMP_DEVICE, i)->row, 88);
+    }
+    device_table = elf_add(&w, ".cudbg.devtbl", 0x80000009u, 0, 0, 0, 88, devices.at, devices.size);
+    for (uint32_t i = 0, next = 0; i < count; i++) { /* a context for each device */
+        uint64_t context[5] = {i + 50};
+        struct bytes modules = {0};
+        uint32_t first = next, images = dump_count(d, DUMP_IMAGE);
+        uint32_t table = elf_add(&w, ".cudbg.ctxtbl", 0x8000000au, device_table, i, 0, 40, context, 40);
+        for (; next < images && dump_at(d, DUMP_IMAGE, next)->parent == i; next++)
+            put(&modules, dump_at(d, DUMP_IMAGE, next)->row, 8);
+        table = elf_add(&w, ".cudbg.modtbl", 0x80000010u, table, 0, 0, 8, modules.at, modules.size);
+        for (uint32_t k = first; k < next; k++)
+            elf_add(&w, ".cudbg.relfimg", 0x80000007u, table, k - first, 0, 0,
+                    dump_at(d, DUMP_IMAGE, k)->blob.at, dump_at(d, DUMP_IMAGE, k)->blob.size);
+        free(modules.at);
+    }
+    struct dump_tables grids = dump_tables(d, &w, DUMP_GRID, DUMP_DEVICE, &top, ".cudbg.gridtbl", 12, 120);
+    for (uint32_t i = 0; i < dump_count(d, DUMP_GRID); i++) {
+        struct dump_row *g = dump_at(d, DUMP_GRID, i);
+        if (g->blob.size)
+            elf_add(&w, ".cudbg.param", 0x80000012u, grids.section[g->parent], grids.row[i], 0, 0, g->blob.at,
+                    g->blob.size);
+    }
+    struct dump_tables sms = dump_tables(d, &w, DUMP_SM, DUMP_DEVICE, &top, ".cudbg.smtbl", 11, 40);
+    struct dump_tables blocks = dump_tables(d, &w, DUMP_BLOCK, DUMP_SM, &sms, ".cudbg.ctatbl", 13, 56);
+    struct dump_tables warps = dump_tables(d, &w, DUMP_WARP, DUMP_BLOCK, &blocks, ".cudbg.wptbl", 14, 64);
+    struct dump_tables lanes = dump_tables(d, &w, DUMP_LANE, DUMP_WARP, &warps, ".cudbg.lntbl", 15, 56);
+    for (uint32_t i = 0; d->registers && i < dump_count(d, DUMP_LANE); i++)
+        elf_add(&w, ".cudbg.regs", 0x80000005u, lanes.section[dump_at(d, DUMP_LANE, i)->parent], lanes.row[i],
+                0, 4, meta, 4 * (d->registers < 8 ? d->registers : 8));
+    struct bytes file = elf_finish(&w, ET_CORE);
+
+    struct dump_tables *all[] = {&grids, &sms, &blocks, &warps, &lanes};
+    for (unsigned i = 0; i < 5; i++)
+        free_tables(all[i]);
+    for (unsigned kind = 0; kind < DUMP_KINDS; kind++) {
+        for (uint32_t i = 0; i < dump_count(d, kind); i++)
+            free(dump_at(d, kind, i)->blob.at);
+        free(d->rows[kind].at);
+    }
+    free(devices.at);
+    free(top.row);
+    free(d->texts.at);
+    memset(d, 0, sizeof(*d));
+    return file;
+}
+
+/* A dump of one kernel whose warps stand at these instructions, `warps` in a block, of a grid of `blocks`. */
+static struct bytes dump_simple(uint32_t blocks, uint32_t warps, const unsigned *instruction, uint32_t count)
+{
+    static const uint64_t arguments[2] = {0x7f3000000000, 3};
+    struct dump d = {0};
+    uint32_t device = dump_device(&d, "NVIDIA H100 80GB HBM3");
+    uint32_t image = dump_image(&d, device, image_make(IMAGE_ADDRESS, 1));
+    uint32_t grid = dump_grid(&d, device, image, IMAGE_ADDRESS, blocks, warps * 32);
+
+    dump_arguments(&d, grid, arguments, 12);
+    for (uint32_t i = 0; i < count; i += warps) {
+        uint32_t block = dump_block(&d, dump_sm(&d, device, i / warps), grid, i / warps);
+        for (uint32_t k = 0; k < warps && i + k < count; k++)
+            dump_whole_warp(&d, block, k, instruction[i + k]);
+    }
+    return dump_finish(&d);
+}
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * What the files of coredump.h share. A core is built in order: tables, images, grids, warps with their
+ * places, groups.
+ */
+#ifndef GROSR_COREDUMP_PARTS_H
+#define GROSR_COREDUMP_PARTS_H
+
+#include "coredump.h"
+
+#include "../nvidia/cubin.h"
+
+/* Types of sections, from SHT_LOUSER on. */
+enum {
+    CORE_DEVICES = 9,
+    CORE_CONTEXTS,
+    CORE_SMS,
+    CORE_GRIDS,
+    CORE_BLOCKS,
+    CORE_WARPS,
+    CORE_LANES,
+    CORE_MODULES,
+    CORE_IMAGE = 7, /* relocated */
+    CORE_PARAMETERS = 18,
+    CORE_META = 22,
+    CORE_TYPES = 24
+};
+#define CORE_TYPE_BASE 0x80000000u
+
+/* Sections of one type, in their order. */
+struct core_list {
+    uint32_t *section;
+    uint32_t count, room;
+};
+
+struct core_image {
+    uint32_t device;
+    uint64_t context, module;
+    struct grosr_cubin *cubin;
+};
+
+/* What a place is found by, besides its address. */
+struct core_key {
+    uint64_t hash, context;
+    uint32_t device;
+};
+
+/* A core while it is read, and what must stay afterwards. */
+struct core_reader {
+    struct grosr_core core; /* first: the one is the other */
+    void *map;              /* of the file; NULL: the bytes are the caller's */
+    uint64_t map_bytes;
+    struct grosr_elf elf;
+    struct core_list list[CORE_TYPES];
+    struct grosr_elf_section texts;
+    struct core_image *image;
+    uint32_t images;
+    struct core_key *key; /* of each place */
+    uint32_t *slot;       /* a hash table of places, plus 1; 0: free. It has twice as many slots as places */
+    uint32_t places_room;
+};
+
+/* A table, with its rows. */
+struct core_table {
+    struct grosr_elf_section section;
+    uint64_t row_bytes, rows;
+};
+
+/* Lists the sections by type; -EINVAL if one is not in the file. */
+int core_list_sections(struct core_reader *reader);
+
+/* The table in that section. -EINVAL: it is of another type, or its rows are shorter than any driver's. */
+int core_table(const struct core_reader *reader, uint32_t section, uint32_t type, struct core_table *table);
+
+/* The table that this section's parent is in, and the row's bytes. */
+int core_parent(const struct core_reader *reader, const struct grosr_elf_section *child, uint32_t type,
+                struct core_table *table, const unsigned char **row);
+
+static inline const unsigned char *core_row(const struct core_table *table, uint64_t row)
+{
+    return table->section.data + row * table->row_bytes;
+}
+#define core_u32(table, row, offset) grosr_elf_u32(row, (table)->row_bytes, offset)
+#define core_u64(table, row, offset) grosr_elf_u64(row, (table)->row_bytes, offset)
+
+/* By device and id, which is how grids are ordered; the one of that device and id. */
+int core_compare_grids(const void *a, const void *b);
+uint32_t core_find_grid(const struct grosr_core *core, uint32_t device, uint64_t id);
+
+int core_read_images(struct core_reader *reader);
+/* The place of an address in code of the grid; GROSR_CORE_NONE: out of memory. */
+uint32_t core_place(struct core_reader *reader, const struct grosr_core_grid *grid, uint32_t device,
+                    uint64_t address);
+/* The grid's kernel and its arguments by name; -ENOMEM. */
+int core_name_grid(struct core_reader *reader, struct grosr_core_grid *grid, const unsigned char *arguments,
+                   uint64_t bytes);
+int core_read_warps(struct core_reader *reader);
+int core_group(struct grosr_core *core);
+
+#endif
