@@ -83,7 +83,7 @@ INJECT  := $(if $(NVTX_H),$(INJECT_NVTX) $(if $(CUPTI_H),$(filter-out $(INJECT_N
 VIEWER  := $(filter-out $(if $(INJECT),viewer/record/inject_none.c,viewer/record/inject.c),$(wildcard viewer/*.c viewer/*/*.c))
 TESTS_C := $(wildcard tests/unit/*.c tests/stress/*.c)
 TESTS_CUDA_C := $(wildcard tests/cuda/*.c)
-FUZZED  := segment chunk records trace
+FUZZED  := segment chunk records trace coredump
 # What a fuzzed function takes from the viewer.
 FUZZED_trace := $(addprefix viewer/,show/query.c show/table.c cli/text.c show/json.c cli/output.c)
 

@@ -30,7 +30,7 @@ struct bytes {
     size_t size, room;
 };
 
-static void put(struct bytes *b, const void *data, size_t size)
+static void bytes_add(struct bytes *b, const void *data, size_t size)
 {
     if (b->size + size > b->room) {
         b->room = (b->size + size) * 2;
@@ -43,25 +43,25 @@ static void put(struct bytes *b, const void *data, size_t size)
     b->size += size;
 }
 
-static void put8(struct bytes *b, unsigned value)
+static void bytes_add8(struct bytes *b, unsigned value)
 {
     unsigned char c = (unsigned char)value;
-    put(b, &c, 1);
+    bytes_add(b, &c, 1);
 }
 
-static void put32(struct bytes *b, uint32_t value)
+static void bytes_add32(struct bytes *b, uint32_t value)
 {
-    put(b, &value, 4);
+    bytes_add(b, &value, 4);
 }
-static void put64(struct bytes *b, uint64_t value)
+static void bytes_add64(struct bytes *b, uint64_t value)
 {
-    put(b, &value, 8);
+    bytes_add(b, &value, 8);
 }
 
 static void align(struct bytes *b, size_t to)
 {
     while (b->size % to)
-        put8(b, 0);
+        bytes_add8(b, 0);
 }
 
 /* ---- ELF files ---- */
@@ -77,9 +77,9 @@ static void elf_begin(struct elf_writer *w)
     static const Elf64_Shdr no_section = {0};
 
     memset(w, 0, sizeof(*w));
-    put(&w->file, &no_header, sizeof(no_header));
-    put(&w->headers, &no_section, sizeof(no_section));
-    put8(&w->names, 0);
+    bytes_add(&w->file, &no_header, sizeof(no_header));
+    bytes_add(&w->headers, &no_section, sizeof(no_section));
+    bytes_add8(&w->names, 0);
     w->sections = 1;
 }
 
@@ -95,9 +95,9 @@ static uint32_t elf_add(struct elf_writer *w, const char *name, uint32_t type, u
                     .sh_link = link,
                     .sh_info = info,
                     .sh_entsize = row};
-    put(&w->names, name, strlen(name) + 1);
-    put(&w->file, data, size);
-    put(&w->headers, &h, sizeof(h));
+    bytes_add(&w->names, name, strlen(name) + 1);
+    bytes_add(&w->file, data, size);
+    bytes_add(&w->headers, &h, sizeof(h));
     return w->sections++;
 }
 
@@ -106,8 +106,8 @@ static struct bytes elf_finish(struct elf_writer *w, uint16_t type)
 {
     struct bytes names = {0};
 
-    put(&names, w->names.at, w->names.size);
-    put(&names, ".shstrtab", sizeof(".shstrtab"));
+    bytes_add(&names, w->names.at, w->names.size);
+    bytes_add(&names, ".shstrtab", sizeof(".shstrtab"));
     uint32_t index = elf_add(w, ".shstrtab", SHT_STRTAB, 0, 0, 0, 0, names.at, names.size);
     align(&w->file, 16);
     Elf64_Ehdr h = {.e_type = type,
@@ -122,7 +122,7 @@ static struct bytes elf_finish(struct elf_writer *w, uint16_t type)
     Elf64_Shdr *first = (Elf64_Shdr *)(void *)w->headers.at;
     first->sh_size = w->sections < SHN_LORESERVE ? 0 : w->sections;
     first->sh_link = index < SHN_LORESERVE ? 0 : index;
-    put(&w->file, w->headers.at, w->headers.size);
+    bytes_add(&w->file, w->headers.at, w->headers.size);
     memcpy(w->file.at, &h, sizeof(h));
     free(w->headers.at);
     free(w->names.at);
@@ -135,29 +135,29 @@ static struct bytes elf_finish(struct elf_writer *w, uint16_t type)
 static void put_uleb(struct bytes *b, uint32_t value)
 {
     for (; value >= 0x80; value >>= 7)
-        put8(b, (value & 0x7f) | 0x80);
-    put8(b, value);
+        bytes_add8(b, (value & 0x7f) | 0x80);
+    bytes_add8(b, value);
 }
 
 static void put_row(struct bytes *b, int line_by, unsigned address_by)
 {
-    put8(b, 3);                        /* advance the line */
-    put8(b, (unsigned)line_by & 0x7f); /* as it is: from -64 to 63 */
-    put8(b, 2);                        /* advance the address */
+    bytes_add8(b, 3);                        /* advance the line */
+    bytes_add8(b, (unsigned)line_by & 0x7f); /* as it is: from -64 to 63 */
+    bytes_add8(b, 2);                        /* advance the address */
     put_uleb(b, address_by);
-    put8(b, 1); /* a row */
+    bytes_add8(b, 1); /* a row */
 }
 
 static void put_inlined(struct bytes *b, uint32_t call, uint32_t name)
 {
     struct bytes operands = {0};
 
-    put8(&operands, 0x90);
+    bytes_add8(&operands, 0x90);
     put_uleb(&operands, call);
     put_uleb(&operands, name);
-    put8(b, 0);
+    bytes_add8(b, 0);
     put_uleb(b, (uint32_t)operands.size);
-    put(b, operands.at, operands.size);
+    bytes_add(b, operands.at, operands.size);
     free(operands.at);
 }
 
@@ -169,27 +169,27 @@ static struct bytes image_lines(uint64_t address)
                                "steps.cu\0\1\0\0sync.h\0\2\0\0"; /* files: folder, time, length */
     struct bytes b = {0};
 
-    put32(&b, 0);
-    put(&b, "\2", 2);
-    put32(&b, sizeof(head));
-    put(&b, head, sizeof(head));
-    put(&b, "\0\11\2", 3);
-    put64(&b, address);
+    bytes_add32(&b, 0);
+    bytes_add(&b, "\2", 2);
+    bytes_add32(&b, sizeof(head));
+    bytes_add(&b, head, sizeof(head));
+    bytes_add(&b, "\0\11\2", 3);
+    bytes_add64(&b, address);
     put_row(&b, 9, 0); /* line 10 */
     for (unsigned line = 11; line <= 20; line++)
         put_row(&b, 1, 64);
     /* The eleventh row is line 20, at instruction 40: the call. */
-    put(&b, "\4\2", 2);
+    bytes_add(&b, "\4\2", 2);
     put_inlined(&b, 11, 1);
     put_row(&b, 63, 0);
     put_row(&b, 15, 32); /* sync.h:98 at instruction 42 */
     put_inlined(&b, 0, 0);
-    put(&b, "\4\1", 2);
+    bytes_add(&b, "\4\1", 2);
     put_row(&b, -64, 96); /* line 34 at instruction 48 */
     put_row(&b, -12, 64); /* line 22 at instruction 52 */
-    put8(&b, 2);
+    bytes_add8(&b, 2);
     put_uleb(&b, 192);
-    put(&b, "\0\1\1", 3);
+    bytes_add(&b, "\0\1\1", 3);
     uint32_t length = (uint32_t)b.size - 4;
     memcpy(b.at, &length, sizeof(length));
     return b;
@@ -260,7 +260,7 @@ static uint32_t dump_add(struct dump *d, unsigned kind, uint32_t parent)
 {
     struct dump_row row = {.parent = parent};
 
-    put(&d->rows[kind], &row, sizeof(row));
+    bytes_add(&d->rows[kind], &row, sizeof(row));
     return dump_count(d, kind) - 1;
 }
 
@@ -279,9 +279,9 @@ static uint32_t dump_device(struct dump *d, const char *name)
     uint32_t i = dump_add(d, DUMP_DEVICE, 0);
 
     if (!d->texts.size)
-        put8(&d->texts, 0);
+        bytes_add8(&d->texts, 0);
     set64(d, DUMP_DEVICE, i, 0, d->texts.size);
-    put(&d->texts, name, strlen(name) + 1);
+    bytes_add(&d->texts, name, strlen(name) + 1);
     set32(d, DUMP_DEVICE, i, 24, i);
     set32(d, DUMP_DEVICE, i, 36, 132);
     set32(d, DUMP_DEVICE, i, 40, 64);
@@ -319,7 +319,7 @@ static uint32_t dump_grid(struct dump *d, uint32_t device, uint32_t image, uint6
 
 static void dump_arguments(struct dump *d, uint32_t grid, const void *data, size_t size)
 {
-    put(&dump_at(d, DUMP_GRID, grid)->blob, data, size);
+    bytes_add(&dump_at(d, DUMP_GRID, grid)->blob, data, size);
 }
 
 static uint32_t dump_sm(struct dump *d, uint32_t device, uint32_t id)
@@ -387,7 +387,7 @@ static struct dump_tables dump_tables(struct dump *d, struct elf_writer *w, unsi
         struct bytes table = {0};
         for (uint32_t row = 0; i < count && dump_at(d, kind, i)->parent == parent; i++) {
             t.row[i] = row++;
-            put(&table, dump_at(d, kind, i)->row, row_bytes);
+            bytes_add(&table, dump_at(d, kind, i)->row, row_bytes);
         }
         uint32_t above = dump_at(d, parent_kind, parent)->parent;
         uint32_t link = parent_kind == DUMP_DEVICE ? parents->section[0] : parents->section[above];
@@ -418,7 +418,7 @@ static struct bytes dump_finish(struct dump *d)
     elf_add(&w, ".strtab", SHT_STRTAB, 0, 0, 0, 0, d->texts.at, d->texts.size);
     for (uint32_t i = 0; i < count; i++) {
         top.row[i] = i;
-        put(&devices, dump_at(d, DUMP_DEVICE, i)->row, 88);
+        bytes_add(&devices, dump_at(d, DUMP_DEVICE, i)->row, 88);
     }
     device_table = elf_add(&w, ".cudbg.devtbl", 0x80000009u, 0, 0, 0, 88, devices.at, devices.size);
     for (uint32_t i = 0, next = 0; i < count; i++) { /* a context for each device */
@@ -427,7 +427,7 @@ static struct bytes dump_finish(struct dump *d)
         uint32_t first = next, images = dump_count(d, DUMP_IMAGE);
         uint32_t table = elf_add(&w, ".cudbg.ctxtbl", 0x8000000au, device_table, i, 0, 40, context, 40);
         for (; next < images && dump_at(d, DUMP_IMAGE, next)->parent == i; next++)
-            put(&modules, dump_at(d, DUMP_IMAGE, next)->row, 8);
+            bytes_add(&modules, dump_at(d, DUMP_IMAGE, next)->row, 8);
         table = elf_add(&w, ".cudbg.modtbl", 0x80000010u, table, 0, 0, 8, modules.at, modules.size);
         for (uint32_t k = first; k < next; k++)
             elf_add(&w, ".cudbg.relfimg", 0x80000007u, table, k - first, 0, 0,

@@ -1,7 +1,7 @@
 /*
  * Writes the inputs that fuzzing starts from: seeds tests/fuzz/corpus. Small segments, laid out by hand
- * because a real one has 4,096 clock snapshots; chunks; records; and corpus/trace/whole.sql once more, as a
- * database and as rows (trace.c). What is SQL in corpus/trace was written as it is.
+ * because a real one has 4,096 clock snapshots; chunks; records; core dumps; and corpus/trace/whole.sql once
+ * more, as a database and as rows (trace.c). What is SQL in corpus/trace was written as it is.
  */
 #include "../../schema/schema.h"
 #include "../../tracer/store/chunk.h"
@@ -9,6 +9,7 @@
 #include "../../tracer/session/outstanding.h"
 #include "../../tracer/session/record.h"
 #include "../../tracer/session/session.h"
+#include "../coredump_writer.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -402,6 +403,39 @@ static void traces(void)
     save("trace/rows", rows, row_bytes);
 }
 
+/* ---- core dumps ---- */
+
+static void save_dump(const char *name, struct bytes file)
+{
+    save(name, file.at, file.size);
+    free(file.at);
+}
+
+/* One warp; warps at barriers; two devices, a failure, and what has no module. */
+static void dumps(void)
+{
+    static const unsigned at[] = {52, IMAGE_BARRIER, IMAGE_GRID_SYNC};
+    struct dump d = {.registers = 1};
+    uint32_t device = dump_device(&d, "GPU"), other = dump_device(&d, "other");
+
+    save_dump("coredump/one", dump_simple(1, 1, at, 1));
+    save_dump("coredump/barriers", dump_simple(4, 1, at, 3));
+    uint32_t image = dump_image(&d, device, image_make(IMAGE_ADDRESS, 0));
+    uint32_t grid = dump_grid(&d, device, image, IMAGE_ADDRESS, 1, 64);
+    uint32_t none = dump_grid(&d, other, 7, 0x5000, 1, 32);
+    uint32_t sm = dump_sm(&d, device, 3), sm1 = dump_sm(&d, other, 1);
+    uint32_t warp = dump_warp(&d, dump_block(&d, sm, grid, 0), 0, 7, 3);
+    uint32_t last = dump_warp(&d, dump_block(&d, sm1, none, 0), 0, 1, 1);
+    for (uint32_t lane = 0; lane < 3; lane++)
+        dump_lane(&d, warp, lane, lane, IMAGE_ADDRESS + 160 * lane);
+    dump_lane(&d, last, 0, 0, 0x5010);
+    set64(&d, DUMP_WARP, warp, 0, IMAGE_ADDRESS + 400);
+    set32(&d, DUMP_WARP, warp, 24, 1);
+    set32(&d, DUMP_LANE, 1, 32, 14);
+    set32(&d, DUMP_SM, sm1, 8, 12);
+    save_dump("coredump/devices", dump_finish(&d));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -422,5 +456,6 @@ int main(int argc, char **argv)
     chunks();
     records();
     traces();
+    dumps();
     return 0;
 }

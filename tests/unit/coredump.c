@@ -303,7 +303,7 @@ static void test_files(void)
     struct grosr_findings findings;
     struct bytes image = image_make(IMAGE_ADDRESS, 1), text = {0};
 
-    put(&text, "no ELF file, and longer than its header\n", 40);
+    bytes_add(&text, "no ELF file, and longer than its header\n", 40);
     is(diagnose(image, &findings), -EINVAL, "machine code is no core dump");
     ok(strstr(grosr_error(), "it is machine code of a GPU, and no core dump") != NULL, "which is said");
     ok(!grosr_core_is(path), "and known from its header");
