@@ -63,8 +63,11 @@ enum grosr_call_wait {
     GROSR_CALL_WAITS
 };
 
-#define GROSR_LAUNCH_PERSISTENT 1u /* it has no record of CUPTI's, and is not counted */
-#define GROSR_LAUNCH_ORDERED    2u /* all launches before its place had returned when it began */
+#define GROSR_LAUNCH_PERSISTENT  1u /* it has no record of CUPTI's, and is not counted */
+#define GROSR_LAUNCH_ORDERED     2u /* all launches before its place had returned when it began */
+#define GROSR_LAUNCH_COOPERATIVE 4u /* its blocks may wait for each other */
+#define GROSR_LAUNCH_TO_DEVICE   8u /* a copy; neither: its arguments do not say */
+#define GROSR_LAUNCH_FROM_DEVICE 16u
 
 /*
  * Counters, each raised by any thread of the process. Those of launches and those of records, which come on

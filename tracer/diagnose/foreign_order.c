@@ -1,0 +1,202 @@
+/*
+ * What is before what in a CUDA program (foreign_parts.h): the order within a stream, that between the legacy
+ * default stream and those that are ordered with it, and stream-waits-event edges.
+ *
+ * A launch in the legacy default stream waits for all that was issued before it in the blocking streams of
+ * its context; one in a blocking stream for all that was issued before it in the legacy default stream.
+ */
+#include "foreign_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BEFORE_MAX 64u
+#define FAST       100u /* so many times as fast as it has run for now */
+
+static int compare_launches(const void *a, const void *b)
+{
+    const struct foreign_launch *x = (const struct foreign_launch *)a, *y = (const struct foreign_launch *)b;
+
+    if (x->stream != y->stream)
+        return x->stream < y->stream ? -1 : 1;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return x->issued_ns != y->issued_ns
+               ? (x->issued_ns < y->issued_ns ? -1 : 1)
+               : (x->correlation > y->correlation) - (x->correlation < y->correlation);
+}
+
+int foreign_order(struct foreign *f)
+{
+    f->seen = (unsigned char *)malloc(f->launches + 1u);
+    f->stack = (uint32_t *)malloc((f->launches + 1u) * sizeof(*f->stack));
+    if (!f->seen || !f->stack)
+        return -ENOMEM;
+    if (f->launches)
+        qsort(f->launch, f->launches, sizeof(*f->launch), compare_launches);
+    for (uint32_t i = 0; i < f->streams; i++)
+        f->stream[i].at = f->stream[i].count = 0;
+    for (uint32_t i = 0; i < f->launches; i++) {
+        if (f->launch[i].stream >= f->streams) {
+            f->launch[i].stream = FOREIGN_NONE;
+            continue;
+        }
+        struct foreign_stream *s = &f->stream[f->launch[i].stream];
+        s->at = s->count++ ? s->at : i;
+    }
+    return 0;
+}
+
+/* The last launch of a stream up to a place, or issued before a time. */
+static uint32_t last_up_to(const struct foreign *f, uint32_t stream, uint64_t place, uint64_t before_ns)
+{
+    const struct foreign_stream *s = &f->stream[stream];
+    uint32_t low = s->at, high = s->at + s->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct foreign_launch *l = &f->launch[middle];
+        if (l->place <= place && l->issued_ns < before_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > s->at ? low - 1 : FOREIGN_NONE;
+}
+
+/* Whether launches of one stream wait for those before them in the other because of the legacy default
+ * stream. */
+static bool is_ordered(const struct foreign_stream *a, const struct foreign_stream *b)
+{
+    return a->context == b->context &&
+           ((a->order == FOREIGN_ORDER_LEGACY && b->order == FOREIGN_ORDER_BLOCKING) ||
+            (a->order == FOREIGN_ORDER_BLOCKING && b->order == FOREIGN_ORDER_LEGACY));
+}
+
+static uint32_t add(uint32_t *before, uint32_t n, uint32_t max, uint32_t launch)
+{
+    if (launch == FOREIGN_NONE || n == max)
+        return n;
+    before[n] = launch;
+    return n + 1;
+}
+
+uint32_t foreign_before(const struct foreign *f, uint32_t launch, uint32_t *before, uint32_t max)
+{
+    const struct foreign_launch *l = &f->launch[launch];
+    uint32_t n = 0;
+
+    if (l->stream == FOREIGN_NONE)
+        return 0;
+    if (launch > f->stream[l->stream].at)
+        n = add(before, n, max, launch - 1);
+    enum foreign_stream_order order = f->stream[l->stream].order;
+    for (uint32_t s = 0; s < f->streams && (order == FOREIGN_ORDER_LEGACY || order == FOREIGN_ORDER_BLOCKING);
+         s++)
+        if (f->stream[s].count && is_ordered(&f->stream[l->stream], &f->stream[s]))
+            n = add(before, n, max, last_up_to(f, s, UINT64_MAX, l->issued_ns));
+    for (uint32_t i = 0; i < f->event_waits; i++) {
+        const struct foreign_event_wait *w = &f->event_wait[i];
+        if (w->stream == l->stream && w->place < l->place && w->on < f->streams && w->on != w->stream)
+            n = add(before, n, max, last_up_to(f, w->on, w->on_place, UINT64_MAX));
+    }
+    return n;
+}
+
+bool foreign_runs(const struct foreign *f, uint32_t launch)
+{
+    uint32_t before;
+
+    return foreign_before(f, launch, &before, 1) == 0;
+}
+
+/* Walks back from a launch until `wanted` is found; or, FOREIGN_NONE, what has nothing before it. */
+static uint32_t walk(const struct foreign *f, uint32_t from, uint32_t wanted)
+{
+    uint32_t before[BEFORE_MAX], pending = 1;
+
+    if (from == FOREIGN_NONE)
+        return FOREIGN_NONE;
+    memset(f->seen, 0, f->launches);
+    f->stack[0] = from;
+    f->seen[from] = 1;
+    while (pending) {
+        uint32_t at = f->stack[--pending], n = foreign_before(f, at, before, BEFORE_MAX);
+        if (at == wanted || (wanted == FOREIGN_NONE && !n))
+            return at;
+        for (uint32_t i = 0; i < n; i++)
+            if (!f->seen[before[i]]) {
+                f->seen[before[i]] = 1;
+                f->stack[pending++] = before[i];
+            }
+    }
+    return FOREIGN_NONE;
+}
+
+uint32_t foreign_runner(const struct foreign *f, uint32_t launch)
+{
+    return walk(f, launch, FOREIGN_NONE);
+}
+
+uint32_t foreign_launch_of(const struct foreign *f, uint32_t correlation)
+{
+    for (uint32_t i = 0; i < f->launches; i++)
+        if (f->launch[i].correlation == correlation)
+            return i;
+    return FOREIGN_NONE;
+}
+
+uint32_t foreign_waited(const struct foreign *f, const struct foreign_call *c)
+{
+    if (c->kind == FOREIGN_CALL_LAUNCH || c->kind == FOREIGN_CALL_COPY) {
+        uint32_t own = foreign_launch_of(f, c->correlation);
+        if (own != FOREIGN_NONE || c->kind == FOREIGN_CALL_LAUNCH)
+            return own;
+    }
+    if (c->stream >= f->streams || (c->wait != GROSR_CALL_WAITS_STREAM && c->wait != GROSR_CALL_WAITS_EVENT))
+        return FOREIGN_NONE;
+    return last_up_to(f, c->stream, c->place ? c->place : UINT64_MAX, c->start_ns);
+}
+
+bool foreign_waits_for(const struct foreign *f, const struct foreign_call *c, uint32_t launch)
+{
+    const struct foreign_launch *l = &f->launch[launch];
+
+    if (c->wait == GROSR_CALL_WAITS_DEVICE)
+        return l->issued_ns < c->start_ns &&
+               (!c->context || l->stream == FOREIGN_NONE || f->stream[l->stream].context == c->context);
+    uint32_t waited = foreign_waited(f, c);
+    return waited != FOREIGN_NONE && walk(f, waited, launch) == launch;
+}
+
+/* ---- what runs ---- */
+
+/* How long it has run at least, as far as is known: since it was issued. */
+static uint64_t age_of(const struct foreign *f, const struct foreign_launch *l)
+{
+    return f->now_ns > l->issued_ns ? f->now_ns - l->issued_ns : 0;
+}
+
+bool foreign_is_fast(const struct foreign *f, const struct foreign_launch *l)
+{
+    return l->ran && l->longest_ns < age_of(f, l) / FAST;
+}
+
+bool foreign_is_slow(const struct foreign *f, const struct foreign_launch *l)
+{
+    return l->ran && l->longest_ns >= age_of(f, l) / 2;
+}
+
+uint32_t foreign_suspect(const struct foreign *f, uint32_t stream)
+{
+    const struct foreign_stream *s = &f->stream[stream];
+    uint32_t end = s->at + s->count, found = s->at;
+
+    if (!s->count || !f->launch[s->at].first || !foreign_runs(f, s->at))
+        return FOREIGN_NONE;
+    while (found < end && f->launch[found].kind == GROSR_LAUNCH_KERNEL &&
+           foreign_is_fast(f, &f->launch[found]))
+        found++;
+    return found < end ? found : s->at;
+}

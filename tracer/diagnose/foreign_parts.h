@@ -1,0 +1,228 @@
+/*
+ * What the files of the diagnosis of a CUDA program share (foreign.h).
+ *
+ *     foreign_threads.c  what threads of a live process use of the CPU
+ *     foreign_order.c    what is before what: streams, the legacy default stream, events; what runs
+ *     foreign_text.c     how launches, threads and times are written
+ *     foreign_rules.c    causes that have evidence of their own
+ *     foreign_hidden.c   of these, calls that wait without saying so
+ *     foreign_graph.c    the wait-for graph of all the rest
+ *     foreign_judge.c    all of these, of one picture
+ *     foreign.c          what a session's tables say, twice, into such a picture
+ *
+ * The picture says nothing of where it comes from: a session's tables, or the rows of a trace. Times are
+ * CLOCK_MONOTONIC ns, or a trace's. Its arrays are sorted once (foreign_order()), and indexes refer to them
+ * from then on.
+ */
+#ifndef GROSR_FOREIGN_PARTS_H
+#define GROSR_FOREIGN_PARTS_H
+
+#include "../session/outstanding.h"
+#include "foreign.h"
+
+#define FOREIGN_NONE UINT32_MAX
+
+#define FOREIGN_NAME 96 /* bytes of a name in a text */
+
+/* What a call is for, by its name. */
+enum foreign_call_kind {
+    FOREIGN_CALL_OTHER,
+    FOREIGN_CALL_LAUNCH, /* of a kernel or a graph */
+    FOREIGN_CALL_COPY,   /* that returns when it is done */
+    FOREIGN_CALL_FREE,   /* as the next three: may wait for all that the device has been given */
+    FOREIGN_CALL_ALLOCATE,
+    FOREIGN_CALL_PIN,  /* memory of the host: allocated or registered */
+    FOREIGN_CALL_LOAD, /* of code */
+};
+
+/* What a thread did between the looks. */
+enum foreign_activity {
+    FOREIGN_ACTIVITY_UNKNOWN,
+    FOREIGN_ACTIVITY_SLEEPS,
+    FOREIGN_ACTIVITY_SPINS, /* in its own code all the time, and nothing else */
+    FOREIGN_ACTIVITY_WORKS, /* in its own code, with page faults or calls of the system */
+    FOREIGN_ACTIVITY_SYSTEM /* mostly in the system */
+};
+
+struct foreign_call {
+    uint32_t tid, api, correlation, wait, context; /* of outstanding.h; context 0: not known */
+    uint32_t stream;                               /* that it waits for; FOREIGN_NONE */
+    uint64_t place;                                /* in it, up to which it waits; 0: to its end */
+    uint64_t start_ns, handle;
+    uint32_t kernels; /* that its thread has launched, ever; UINT32_MAX: not known */
+    enum foreign_call_kind kind;
+    enum foreign_activity activity;
+    bool stays; /* it was under way at the first look too */
+    bool explained, judged;
+    char name[FOREIGN_NAME];
+};
+
+struct foreign_launch {
+    uint32_t kind, correlation, stream, tid; /* of outstanding.h; FOREIGN_NONE: the stream is not known */
+    uint32_t grid[3], block[3], flags;
+    uint64_t issued_ns, place, bytes, name_id;
+    uint64_t kernels, recorded; /* of a graph */
+    uint64_t ran, longest_ns;   /* launches like it that have ended, and the longest of them */
+    bool stays, first;          /* at both looks: there; the first of its stream */
+    bool explained;
+    char name[FOREIGN_NAME];
+};
+
+enum foreign_stream_order {
+    FOREIGN_ORDER_UNKNOWN,
+    FOREIGN_ORDER_LEGACY,   /* the legacy default stream */
+    FOREIGN_ORDER_BLOCKING, /* ordered with it */
+    FOREIGN_ORDER_FREE,     /* a non-blocking stream */
+};
+
+struct foreign_stream {
+    uint32_t id, context;
+    enum foreign_stream_order order;
+    bool moved;                    /* launched into, or something has ended in it, between the looks */
+    uint64_t capture_ns, captured; /* 0: it is not captured */
+    uint32_t capture_tid;          /* 0: not known */
+    enum foreign_activity capture_activity;
+    char captured_name[FOREIGN_NAME];
+    uint32_t at, count; /* its launches in `launch`, in their order; set by foreign_order() */
+};
+
+/* What comes after a place in one stream waits for what comes up to a place in another. */
+struct foreign_event_wait {
+    uint32_t stream, on;
+    uint64_t place, on_place;
+};
+
+enum foreign_thread_state {
+    FOREIGN_THREAD_UNKNOWN,
+    FOREIGN_THREAD_RUNS,
+    FOREIGN_THREAD_SLEEPS, /* until a time, or for what cannot be told */
+    FOREIGN_THREAD_FUTEX,  /* until another thread wakes it */
+    FOREIGN_THREAD_MUTEX,  /* whose owner is known */
+};
+
+struct foreign_thread {
+    uint32_t tid;
+    enum foreign_thread_state state;
+    uint64_t address;  /* of the futex or the mutex */
+    uint32_t owner;    /* of the mutex */
+    uint32_t function; /* the correlation of the host function that it executes; 0: none that is known */
+    uint64_t since_ns;
+    bool drivers; /* CUDA's own */
+};
+
+struct foreign {
+    uint32_t pid;
+    bool alive;
+    uint64_t now_ns, threshold_ns;
+    uint64_t between_ns; /* from the first look to the second; 0: there was one */
+    bool called;         /* a CUDA call was made between the looks */
+    uint64_t called_ns;  /* when the latest one began that has returned; 0: not known */
+    bool launch_blocking, eager;
+    uint32_t connections; /* 0: not set */
+
+    struct foreign_call *call;
+    struct foreign_launch *launch;
+    struct foreign_stream *stream;
+    struct foreign_event_wait *event_wait;
+    struct foreign_thread *thread;
+    uint32_t calls, launches, streams, event_waits, threads;
+
+    unsigned char *seen; /* [launches], as stack: foreign_order.c's */
+    uint32_t *stack;
+};
+
+/* ---- foreign_threads.c ---- */
+
+/* What a thread used of the CPU; `known` is false of one that is gone. */
+struct foreign_cpu {
+    bool known;
+    char state;                  /* of /proc: 'R', 'S', 'D', ... */
+    uint64_t user_ns, system_ns; /* since it began */
+    uint64_t faults;
+};
+
+struct foreign_cpu foreign_cpu(uint32_t pid, uint32_t tid);
+
+/* What it did between two of these. */
+enum foreign_activity foreign_activity(const struct foreign_cpu *before, const struct foreign_cpu *after,
+                                       uint64_t between_ns);
+
+/* ---- foreign_order.c ---- */
+
+/* Sorts the launches by stream and place. Before all below. 0 or -ENOMEM. */
+int foreign_order(struct foreign *f);
+
+/*
+ * The launches that one waits for, those nearest to it: at most `max` of them, in before[]. Their number.
+ */
+uint32_t foreign_before(const struct foreign *f, uint32_t launch, uint32_t *before, uint32_t max);
+
+/* Nothing is before it, as far as is known: it runs, or has ended and CUPTI keeps its record back. */
+bool foreign_runs(const struct foreign *f, uint32_t launch);
+
+/* What a launch waits for at last: itself, if it runs. FOREIGN_NONE: not known. */
+uint32_t foreign_runner(const struct foreign *f, uint32_t launch);
+
+uint32_t foreign_launch_of(const struct foreign *f, uint32_t correlation);
+
+/* The last launch that a call waits for in its stream, or makes; FOREIGN_NONE: none is known. */
+uint32_t foreign_waited(const struct foreign *f, const struct foreign_call *call);
+
+/* Whether a call waits, by what its arguments say, for a launch. */
+bool foreign_waits_for(const struct foreign *f, const struct foreign_call *call, uint32_t launch);
+
+/*
+ * What runs in a stream whose first launch has not changed between the looks: that, or the first behind it
+ * that has not ended fast each time before. CUPTI may keep back the records of those before it. FOREIGN_NONE:
+ * nothing, or the first has changed.
+ */
+uint32_t foreign_suspect(const struct foreign *f, uint32_t stream);
+
+/* Launches like it have ended, and the slowest a hundred times as fast; or it has run for as long before. */
+bool foreign_is_fast(const struct foreign *f, const struct foreign_launch *l);
+bool foreign_is_slow(const struct foreign *f, const struct foreign_launch *l);
+
+/* ---- foreign_text.c ---- */
+
+struct foreign_text {
+    char at[224];
+};
+
+struct foreign_time {
+    char at[24];
+};
+
+/* "kernel server (stream 9)", "thread 4711 in cudaFree", "3.1 s"; for how long a time ago was. */
+struct foreign_text foreign_launch_text(const struct foreign *f, const struct foreign_launch *l);
+struct foreign_text foreign_thread_text(const struct foreign_call *c);
+struct foreign_time foreign_duration(uint64_t ns);
+struct foreign_time foreign_since(const struct foreign *f, uint64_t then_ns);
+
+/* Lines of evidence: a launch with what is behind it and how it ran before; a call. */
+void foreign_tell_launch(const struct foreign *f, struct grosr_findings *findings,
+                         struct grosr_finding *finding, const struct foreign_launch *l);
+void foreign_tell_call(const struct foreign *f, struct grosr_findings *findings,
+                       struct grosr_finding *finding, const struct foreign_call *c);
+
+bool foreign_is_old(const struct foreign *f, uint64_t since_ns);
+
+/* ---- foreign_hidden.c, foreign_rules.c, foreign_graph.c ---- */
+
+/*
+ * Each adds its findings and marks what they explain, which those behind it leave alone. foreign_graph() can
+ * run out of memory: -ENOMEM.
+ */
+void foreign_rules(struct foreign *f, struct grosr_findings *findings);
+void foreign_hidden(struct foreign *f, struct grosr_findings *findings);
+int foreign_graph(struct foreign *f, struct grosr_findings *findings);
+
+/* ---- foreign_judge.c ---- */
+
+/* All of it, of a picture that is complete but for the order; what the program does, and the verdict if
+ * nothing is found. */
+int foreign_judge(struct foreign *f, struct grosr_findings *findings);
+
+/* Frees what the picture has. */
+void foreign_free(struct foreign *f);
+
+#endif
