@@ -318,7 +318,7 @@ static void captures(void)
     uint32_t stream = grosr_cuda_stream_add(s, 1000, 0x20, 3, 8);
     struct grosr_cuda_stream_state state;
 
-    grosr_cuda_stream_capture(s, stream, 50);
+    grosr_cuda_stream_capture(s, stream, 1, 50);
     grosr_cuda_stream_captured(s, stream, 16);
     grosr_cuda_stream_captured(s, stream, 24);
     ok(grosr_cuda_stream_read(s, stream, &state) && state.capture_ns == 50 && state.captured == 2 &&

@@ -140,27 +140,103 @@ static int see_calls(const struct grosr_session *s, struct foreign *f)
                                     .stream = c.stream == GROSR_NO_STREAM ? FOREIGN_NONE : c.stream,
                                     .start_ns = c.start_ns,
                                     .handle = c.handle,
-                                    .kernels = UINT32_MAX};
+                                    .place = c.place,
+                                    .context = c.context,
+                                    .kernels = c.kernels};
         copy_name(to->name, s, c.name);
         to->kind = kind_of(to->name);
     }
     return 0;
 }
 
+/* A kernel that is known to have ended and has no record: as CUPTI keeps them back while another runs. */
+struct ended_launch {
+    uint64_t key, at_most_ns;
+};
+
+struct ended_launches {
+    struct ended_launch *at;
+    uint32_t count, room;
+};
+
+static bool has_room(void **array, uint32_t count, uint32_t *room, size_t size)
+{
+    if (count < *room)
+        return true;
+    uint32_t larger = *room ? 2 * *room : 64;
+    void *more = realloc(*array, larger * size);
+    if (!more)
+        return false;
+    *array = more;
+    *room = larger;
+    return true;
+}
+
+static uint64_t key_of(const struct grosr_launch *l)
+{
+    return l->kind == GROSR_LAUNCH_KERNEL ? grosr_ran_key(l->full_name, l->grid, l->block) : 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct ended_launch *x = (const struct ended_launch *)a, *y = (const struct ended_launch *)b;
+
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+/* How launches like it ran: those whose records have come, and those that a wait has shown to have ended. */
+static void find_history(const struct grosr_session *s, const struct ended_launches *ended,
+                         struct foreign_launch *l)
+{
+    struct grosr_ran ran = grosr_ran_read(s, l->key);
+    uint32_t low = 0, high = ended->count;
+
+    while (l->key && low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ended->at[middle].key < l->key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; l->key && low < ended->count && ended->at[low].key == l->key; low++) {
+        ran.ended++;
+        ran.longest_ns = newest(ran.longest_ns, ended->at[low].at_most_ns);
+    }
+    l->ran = ran.ended;
+    l->longest_ns = ran.longest_ns;
+}
+
+static int add_ended(const struct grosr_session *s, struct ended_launches *ended,
+                     const struct grosr_launch *l)
+{
+    struct grosr_cuda_stream_state c;
+
+    if (!key_of(l) || l->stream == GROSR_NO_STREAM || !grosr_cuda_stream_read(s, l->stream, &c) ||
+        c.waited_ns <= l->issued_ns)
+        return 0;
+    if (!has_room((void **)&ended->at, ended->count, &ended->room, sizeof(*ended->at)))
+        return -ENOMEM;
+    ended->at[ended->count++] = (struct ended_launch){key_of(l), c.waited_ns - l->issued_ns};
+    return 0;
+}
+
 static int see_launches(const struct grosr_session *s, struct foreign *f)
 {
+    struct ended_launches ended = {.count = 0};
     struct grosr_launch l;
     uint32_t room = 0;
+    int err = 0;
 
-    for (uint32_t i = 0; i < s->header.launch_slots; i++) {
-        if (!grosr_launch_read(s, i, &l) || l.ended)
+    for (uint32_t i = 0; !err && i < s->header.launch_slots; i++) {
+        if (!grosr_launch_read(s, i, &l))
             continue;
-        if (f->launches == room) {
-            room = room ? 2 * room : 64;
-            struct foreign_launch *more = (struct foreign_launch *)realloc(f->launch, room * sizeof(*more));
-            if (!more)
-                return -ENOMEM;
-            f->launch = more;
+        if (l.ended) {
+            err = add_ended(s, &ended, &l);
+            continue;
+        }
+        if (!has_room((void **)&f->launch, f->launches, &room, sizeof(*f->launch))) {
+            err = -ENOMEM;
+            break;
         }
         struct foreign_launch *to = &f->launch[f->launches++];
         *to = (struct foreign_launch){.kind = l.kind,
@@ -172,13 +248,19 @@ static int see_launches(const struct grosr_session *s, struct foreign *f)
                                       .place = l.place,
                                       .bytes = l.bytes,
                                       .name_id = l.full_name ? l.full_name : l.name,
+                                      .key = key_of(&l),
                                       .kernels = l.kernels,
                                       .recorded = l.recorded};
         memcpy(to->grid, l.grid, sizeof(to->grid));
         memcpy(to->block, l.block, sizeof(to->block));
         copy_name(to->name, s, l.name);
     }
-    return 0;
+    if (ended.count)
+        qsort(ended.at, ended.count, sizeof(*ended.at), compare_keys);
+    for (uint32_t i = 0; i < f->launches; i++)
+        find_history(s, &ended, &f->launch[i]);
+    free(ended.at);
+    return err;
 }
 
 static int see_streams(const struct grosr_session *s, struct foreign *f)
@@ -195,12 +277,50 @@ static int see_streams(const struct grosr_session *s, struct foreign *f)
         struct foreign_stream *to = &f->stream[i];
         to->id = c.id;
         to->context = c.context;
-        to->order = c.handle ? FOREIGN_ORDER_UNKNOWN : FOREIGN_ORDER_LEGACY;
+        to->order = c.order;
+        to->capture_tid = c.capture_tid;
         to->capture_ns = c.capture_ns;
         to->captured = c.captured;
         copy_name(to->captured_name, s, c.captured_name);
     }
     return 0;
+}
+
+/* Those that matter still: what is waited for has not ended. */
+static int see_event_waits(const struct grosr_session *s, struct foreign *f)
+{
+    struct grosr_cuda_stream_state on;
+    struct grosr_event_wait w;
+
+    f->event_wait = (struct grosr_event_wait *)calloc(GROSR_EVENT_WAITS, sizeof(*f->event_wait));
+    if (!f->event_wait)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < GROSR_EVENT_WAITS; i++)
+        if (grosr_event_wait_read(s, i, &w) && grosr_cuda_stream_read(s, w.on, &on) && on.ended < w.on_place)
+            f->event_wait[f->event_waits++] = w;
+    return 0;
+}
+
+static int see_threads(const struct grosr_session *s, struct foreign *f)
+{
+    f->thread = (struct grosr_host_thread *)calloc(GROSR_HOST_THREADS, sizeof(*f->thread));
+    if (!f->thread)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < GROSR_HOST_THREADS; i++)
+        f->threads += grosr_host_thread_read(s, i, &f->thread[f->threads]);
+    return 0;
+}
+
+static void see_environment(const struct grosr_session *s, struct foreign *f)
+{
+    const struct grosr_outstanding *o = grosr_session_outstanding(s);
+    uint32_t environment = sys_load_relaxed(&o->environment);
+
+    f->launch_blocking = environment & GROSR_ENVIRONMENT_LAUNCH_BLOCKING;
+    f->eager = environment & GROSR_ENVIRONMENT_EAGER;
+    f->connections = sys_load_relaxed(&o->connections);
+    f->threads_unknown = sys_load_relaxed(&o->host_threads_full);
+    f->called_ns = grosr_call_latest(s);
 }
 
 /* ---- what has changed since the first look ---- */
@@ -224,6 +344,8 @@ static void remember_streams(const struct grosr_session *s, struct look *look)
         if (grosr_cuda_stream_read(s, i, &c)) {
             look->stream[i].issued = c.issued;
             look->stream[i].ended = c.ended;
+            if (c.capture_ns)
+                look->stream[i].capturing = foreign_cpu(s->header.pid, c.capture_tid);
         }
     for (uint32_t i = 0; i < s->header.launch_slots; i++)
         if (grosr_launch_read(s, i, &l) && !l.ended && l.stream != GROSR_NO_STREAM &&
@@ -238,6 +360,7 @@ static int look_first(const struct grosr_session *s, struct look *look)
     if (!look->call || !look->stream)
         return -ENOMEM;
     look->at_ns = grosr_host_clock_ns();
+    look->called_ns = grosr_call_latest(s);
     remember_calls(s, look);
     remember_streams(s, look);
     return 0;
@@ -259,14 +382,22 @@ static void compare(const struct grosr_session *s, struct foreign *f, const stru
         l->stays = l->issued_ns <= look->at_ns;
         l->first = l->stays && (l->stream == FOREIGN_NONE || look->stream[l->stream].first == l->place);
     }
-    for (uint32_t i = 0; i < f->streams; i++)
+    for (uint32_t i = 0; i < f->streams; i++) {
+        struct foreign_stream *to = &f->stream[i];
         if (grosr_cuda_stream_read(s, i, &c))
-            f->stream[i].moved = c.issued != look->stream[i].issued || c.ended != look->stream[i].ended;
+            to->moved = c.issued != look->stream[i].issued || c.ended != look->stream[i].ended;
+        if (!to->capture_ns)
+            continue;
+        struct foreign_cpu now = foreign_cpu(f->pid, to->capture_tid);
+        to->capture_activity = foreign_activity(&look->stream[i].capturing, &now, f->between_ns);
+    }
+    f->called = f->called_ns != look->called_ns;
 }
 
 /* Of a process that is dead, all that it was in stays; its time ended with the latest sign of it. */
-static void settle_dead(struct foreign *f)
+static void settle_dead(const struct grosr_session *s, struct foreign *f)
 {
+    f->now_ns = newest(sys_load_relaxed(&grosr_session_outstanding(s)->alive_ns), f->called_ns);
     for (uint32_t i = 0; i < f->calls; i++) {
         f->call[i].stays = true;
         f->now_ns = newest(f->now_ns, f->call[i].start_ns);
@@ -295,7 +426,14 @@ static int see(const struct grosr_session *s, struct foreign *f)
 
     if (!err)
         err = see_calls(s, f);
-    return err ? err : see_launches(s, f);
+    if (!err)
+        err = see_launches(s, f);
+    if (!err)
+        err = see_event_waits(s, f);
+    if (!err)
+        err = see_threads(s, f);
+    see_environment(s, f);
+    return err;
 }
 
 static int look_twice(const struct grosr_session *s, struct foreign *f)
@@ -340,7 +478,7 @@ int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *f
     f.alive = grosr_session_alive(s);
     int err = f.alive ? look_twice(s, &f) : see(s, &f);
     if (!err && !f.alive)
-        settle_dead(&f);
+        settle_dead(s, &f);
     if (!err)
         err = foreign_judge(&f, findings);
     if (!err)

@@ -31,7 +31,7 @@ static bool is_in_call(const struct foreign *f, uint32_t tid)
 
 /* ---- launches ---- */
 
-static const struct foreign_thread *executor(const struct foreign *f, const struct foreign_launch *l)
+static const struct grosr_host_thread *executor(const struct foreign *f, const struct foreign_launch *l)
 {
     for (uint32_t i = 0; l->kind == GROSR_LAUNCH_HOST_FUNCTION && i < f->threads; i++)
         if (f->thread[i].function == l->correlation)
@@ -53,11 +53,11 @@ static uint32_t thread_actor(struct building *b, uint32_t tid)
 
 /* What a thread of the host waits for, outside CUDA: a mutex of a known owner, or to be woken by any other.
  */
-static void add_host_wait(struct building *b, const struct foreign_thread *t, uint32_t actor)
+static void add_host_wait(struct building *b, const struct grosr_host_thread *t, uint32_t actor)
 {
     struct foreign_text text;
 
-    if (t->state == FOREIGN_THREAD_MUTEX) {
+    if (t->state == GROSR_HOST_THREAD_MUTEX) {
         snprintf(text.at, sizeof(text.at), "mutex 0x%" PRIx64, t->address);
         uint32_t mutex = grosr_graph_resource(b->graph, GROSR_WANTED_MUTEX, t->address, text.at);
         grosr_graph_hold(b->graph, thread_actor(b, t->owner), mutex, 1, 0);
@@ -68,12 +68,12 @@ static void add_host_wait(struct building *b, const struct foreign_thread *t, ui
         grosr_graph_wait(b->graph, actor, mutex, 1, 0, t->since_ns);
         return;
     }
-    if (t->state != FOREIGN_THREAD_FUTEX)
+    if (t->state != GROSR_HOST_THREAD_FUTEX || b->f->threads_unknown)
         return;
     snprintf(text.at, sizeof(text.at), "a wake-up of thread %" PRIu32, t->tid);
     uint32_t wake = grosr_graph_resource(b->graph, GROSR_WANTED_WORD, (uint64_t)t->tid << 32 | 1, text.at);
     for (uint32_t i = 0; i < b->f->threads; i++)
-        if (b->f->thread[i].tid != t->tid && !b->f->thread[i].drivers)
+        if (b->f->thread[i].tid != t->tid && !b->f->thread[i].of_driver)
             grosr_graph_feed(b->graph, thread_actor(b, b->f->thread[i].tid), wake);
     for (uint32_t i = 0; i < b->f->calls; i++)
         grosr_graph_feed(b->graph, thread_actor(b, b->f->call[i].tid), wake);
@@ -113,7 +113,7 @@ static uint32_t end_of(const struct building *b, uint32_t at)
 static void add_order(struct building *b, uint32_t at)
 {
     const struct foreign_launch *l = &b->f->launch[at];
-    const struct foreign_thread *t = executor(b->f, l);
+    const struct grosr_host_thread *t = executor(b->f, l);
     uint32_t before[BEFORE_MAX], n = foreign_before(b->f, at, before, BEFORE_MAX);
     struct foreign_text fact;
 
@@ -122,10 +122,10 @@ static void add_order(struct building *b, uint32_t at)
         grosr_graph_wait(b->graph, b->actor[at], end_of(b, before[i]), 1, 0, l->issued_ns);
     if (t) {
         snprintf(fact.at, sizeof(fact.at), "thread %" PRIu32 " executes it%s", t->tid,
-                 t->state == FOREIGN_THREAD_MUTEX   ? " and waits for a mutex"
-                 : t->state == FOREIGN_THREAD_FUTEX ? " and waits to be woken"
-                 : t->state == FOREIGN_THREAD_RUNS  ? " and runs"
-                                                    : " and sleeps");
+                 t->state == GROSR_HOST_THREAD_MUTEX   ? " and waits for a mutex"
+                 : t->state == GROSR_HOST_THREAD_FUTEX ? " and waits to be woken"
+                 : t->state == GROSR_HOST_THREAD_RUNS  ? " and runs"
+                                                       : " and sleeps");
         grosr_graph_actor_fact(b->graph, b->actor[at], fact.at);
         add_host_wait(b, t, b->actor[at]);
     } else if (!n && l->first && l->stays && !l->explained) { /* others move, or have been reported */
@@ -142,7 +142,11 @@ static void add_call(struct building *b, const struct foreign_call *c)
     grosr_graph_actor_fact(b->graph, actor, fact);
     uint32_t waited = foreign_waited(b->f, c);
     if (waited != FOREIGN_NONE) {
+        uint32_t runner = foreign_runner(b->f, waited);
         grosr_graph_wait(b->graph, actor, end_of(b, waited), 1, 0, c->start_ns);
+        if (runner != FOREIGN_NONE &&
+            end_of(b, runner) != end_of(b, waited)) /* at last: it is named with that */
+            grosr_graph_wait(b->graph, actor, end_of(b, runner), 1, 0, c->start_ns);
         return;
     }
     /* For a whole device: the last launch of each stream. */
@@ -189,10 +193,10 @@ static bool build(struct building *b)
             waits = true;
         }
     for (uint32_t i = 0; i < f->threads; i++)
-        woken |= f->thread[i].function && f->thread[i].state == FOREIGN_THREAD_FUTEX;
+        woken |= f->thread[i].function && f->thread[i].state == GROSR_HOST_THREAD_FUTEX;
     for (uint32_t i = 0; i < f->threads; i++)
         if (!f->thread[i].function && !is_in_call(f, f->thread[i].tid) &&
-            (woken || f->thread[i].state == FOREIGN_THREAD_MUTEX))
+            (woken || f->thread[i].state == GROSR_HOST_THREAD_MUTEX))
             add_host_wait(b, &f->thread[i], thread_actor(b, f->thread[i].tid));
     return waits;
 }

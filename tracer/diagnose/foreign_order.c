@@ -70,8 +70,8 @@ static uint32_t last_up_to(const struct foreign *f, uint32_t stream, uint64_t pl
 static bool is_ordered(const struct foreign_stream *a, const struct foreign_stream *b)
 {
     return a->context == b->context &&
-           ((a->order == FOREIGN_ORDER_LEGACY && b->order == FOREIGN_ORDER_BLOCKING) ||
-            (a->order == FOREIGN_ORDER_BLOCKING && b->order == FOREIGN_ORDER_LEGACY));
+           ((a->order == GROSR_STREAM_LEGACY && b->order == GROSR_STREAM_BLOCKING) ||
+            (a->order == GROSR_STREAM_BLOCKING && b->order == GROSR_STREAM_LEGACY));
 }
 
 static uint32_t add(uint32_t *before, uint32_t n, uint32_t max, uint32_t launch)
@@ -91,13 +91,13 @@ uint32_t foreign_before(const struct foreign *f, uint32_t launch, uint32_t *befo
         return 0;
     if (launch > f->stream[l->stream].at)
         n = add(before, n, max, launch - 1);
-    enum foreign_stream_order order = f->stream[l->stream].order;
-    for (uint32_t s = 0; s < f->streams && (order == FOREIGN_ORDER_LEGACY || order == FOREIGN_ORDER_BLOCKING);
+    uint32_t order = f->stream[l->stream].order;
+    for (uint32_t s = 0; s < f->streams && (order == GROSR_STREAM_LEGACY || order == GROSR_STREAM_BLOCKING);
          s++)
         if (f->stream[s].count && is_ordered(&f->stream[l->stream], &f->stream[s]))
             n = add(before, n, max, last_up_to(f, s, UINT64_MAX, l->issued_ns));
     for (uint32_t i = 0; i < f->event_waits; i++) {
-        const struct foreign_event_wait *w = &f->event_wait[i];
+        const struct grosr_event_wait *w = &f->event_wait[i];
         if (w->stream == l->stream && w->place < l->place && w->on < f->streams && w->on != w->stream)
             n = add(before, n, max, last_up_to(f, w->on, w->on_place, UINT64_MAX));
     }

@@ -60,54 +60,23 @@ struct foreign_call {
 struct foreign_launch {
     uint32_t kind, correlation, stream, tid; /* of outstanding.h; FOREIGN_NONE: the stream is not known */
     uint32_t grid[3], block[3], flags;
-    uint64_t issued_ns, place, bytes, name_id;
-    uint64_t kernels, recorded; /* of a graph */
-    uint64_t ran, longest_ns;   /* launches like it that have ended, and the longest of them */
-    bool stays, first;          /* at both looks: there; the first of its stream */
+    uint64_t issued_ns, place, bytes, name_id, key; /* key: of its name, grid and block; 0: none */
+    uint64_t kernels, recorded;                     /* of a graph */
+    uint64_t ran, longest_ns; /* launches like it that have ended, and the longest of them */
+    bool stays, first;        /* at both looks: there; the first of its stream */
     bool explained;
     char name[FOREIGN_NAME];
 };
 
-enum foreign_stream_order {
-    FOREIGN_ORDER_UNKNOWN,
-    FOREIGN_ORDER_LEGACY,   /* the legacy default stream */
-    FOREIGN_ORDER_BLOCKING, /* ordered with it */
-    FOREIGN_ORDER_FREE,     /* a non-blocking stream */
-};
-
 struct foreign_stream {
     uint32_t id, context;
-    enum foreign_stream_order order;
+    uint32_t order;                /* enum grosr_stream_order */
     bool moved;                    /* launched into, or something has ended in it, between the looks */
     uint64_t capture_ns, captured; /* 0: it is not captured */
     uint32_t capture_tid;          /* 0: not known */
     enum foreign_activity capture_activity;
     char captured_name[FOREIGN_NAME];
     uint32_t at, count; /* its launches in `launch`, in their order; set by foreign_order() */
-};
-
-/* What comes after a place in one stream waits for what comes up to a place in another. */
-struct foreign_event_wait {
-    uint32_t stream, on;
-    uint64_t place, on_place;
-};
-
-enum foreign_thread_state {
-    FOREIGN_THREAD_UNKNOWN,
-    FOREIGN_THREAD_RUNS,
-    FOREIGN_THREAD_SLEEPS, /* until a time, or for what cannot be told */
-    FOREIGN_THREAD_FUTEX,  /* until another thread wakes it */
-    FOREIGN_THREAD_MUTEX,  /* whose owner is known */
-};
-
-struct foreign_thread {
-    uint32_t tid;
-    enum foreign_thread_state state;
-    uint64_t address;  /* of the futex or the mutex */
-    uint32_t owner;    /* of the mutex */
-    uint32_t function; /* the correlation of the host function that it executes; 0: none that is known */
-    uint64_t since_ns;
-    bool drivers; /* CUDA's own */
 };
 
 struct foreign {
@@ -119,12 +88,13 @@ struct foreign {
     uint64_t called_ns;  /* when the latest one began that has returned; 0: not known */
     bool launch_blocking, eager;
     uint32_t connections; /* 0: not set */
+    bool threads_unknown; /* not all of the process are in `thread` */
 
     struct foreign_call *call;
     struct foreign_launch *launch;
     struct foreign_stream *stream;
-    struct foreign_event_wait *event_wait;
-    struct foreign_thread *thread;
+    struct grosr_event_wait *event_wait;
+    struct grosr_host_thread *thread;
     uint32_t calls, launches, streams, event_waits, threads;
 
     unsigned char *seen; /* [launches], as stack: foreign_order.c's */

@@ -132,8 +132,8 @@ static void add_feed(struct foreign *f, struct grosr_findings *findings, struct 
                      struct foreign_launch *feed)
 {
     struct foreign_call *call = call_of(f, feed);
-    bool legacy = f->stream[feed->stream].order == FOREIGN_ORDER_LEGACY ||
-                  f->stream[kernel->stream].order == FOREIGN_ORDER_LEGACY;
+    bool legacy = f->stream[feed->stream].order == GROSR_STREAM_LEGACY ||
+                  f->stream[kernel->stream].order == GROSR_STREAM_LEGACY;
     struct sentence s;
 
     snprintf(s.at, sizeof(s.at),

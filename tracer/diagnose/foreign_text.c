@@ -33,10 +33,16 @@ struct foreign_text foreign_launch_text(const struct foreign *f, const struct fo
     struct foreign_text t;
     char place[64] = "";
 
-    if (l->stream < f->streams)
-        snprintf(place, sizeof(place), " (%s %" PRIu32 ")",
-                 f->stream[l->stream].order == FOREIGN_ORDER_LEGACY ? "legacy default stream" : "stream",
-                 f->stream[l->stream].id);
+    if (l->stream < f->streams) {
+        const struct foreign_stream *s = &f->stream[l->stream];
+        uint32_t ahead = (uint32_t)(l - f->launch) - s->at;
+        int n = snprintf(place, sizeof(place), " (%s %" PRIu32,
+                         s->order == GROSR_STREAM_LEGACY ? "legacy default stream" : "stream", s->id);
+        if (ahead) /* those of one name are told apart */
+            snprintf(place + n, sizeof(place) - (size_t)n, ", %" PRIu32 " ahead)", ahead);
+        else
+            snprintf(place + n, sizeof(place) - (size_t)n, ")");
+    }
     if (l->kind == GROSR_LAUNCH_MEMCPY || l->kind == GROSR_LAUNCH_MEMSET)
         snprintf(t.at, sizeof(t.at), "%s%s of %" PRIu64 " bytes%s%s", kind,
                  l->flags & GROSR_LAUNCH_TO_DEVICE ? " to the device" : "", l->bytes, place,

@@ -71,6 +71,7 @@ static void find_wait(struct grosr_call *c, struct inject_thread *t, const struc
         c->wait = GROSR_CALL_WAITS_EVENT;
         c->handle = (uintptr_t)cuda_op_value(op, d);
         c->stream = event_place((CUevent)cuda_op_value(op, d), &t->call.place);
+        c->place = t->call.place;
     } else if (op->what == OP_SYNC_DEVICE || op->what == OP_FREE) {
         c->wait = GROSR_CALL_WAITS_DEVICE;
     }
@@ -85,8 +86,11 @@ static void enter_call(struct inject_thread *t, CUpti_CallbackDomain domain, CUp
                                domain == CUPTI_CB_DOMAIN_DRIVER_API ? GROSR_CALL_DRIVER : GROSR_CALL_RUNTIME,
                            .tid = t->tid,
                            .correlation = d->correlationId,
-                           .stream = GROSR_NO_STREAM};
+                           .stream = GROSR_NO_STREAM,
+                           .context = d->contextUid,
+                           .kernels = t->kernels};
 
+    stream_context(d->context, &c.context);
     t->call = (struct inject_call){.known = true,
                                    .start = c.start_ns,
                                    .correlation = c.correlation,
@@ -109,10 +113,10 @@ static void note_ended(const struct inject_thread *t, const struct cuda_op *op, 
         break;
     case OP_SYNC_EVENT:
         if (t->call.stream != GROSR_NO_STREAM)
-            grosr_cuda_stream_raise_ended(inject_session(), t->call.stream, t->call.place);
+            grosr_cuda_stream_waited(inject_session(), t->call.stream, t->call.place, grosr_host_clock_ns());
         break;
     case OP_SYNC_DEVICE:
-        streams_ended(d->context, t->call.start);
+        streams_ended(stream_context(d->context, NULL), t->call.start);
         break;
     case OP_EVENT_RECORD:
         event_recorded((CUevent)cuda_op_value(op, d),
@@ -165,7 +169,7 @@ static void end_capture_call(int capture, uint32_t tid, const struct cuda_op *op
     if (capture > 0) {
         streams_capture_begun(refused);
         if (!refused && op->what == OP_CAPTURE_BEGIN)
-            stream_capture(stream_entry(d->context, d->contextUid, stream, per_thread, tid));
+            stream_capture(stream_entry(d->context, d->contextUid, stream, per_thread, tid), tid);
     } else {
         streams_capture_ended();
         if (op->what == OP_CAPTURE_END)
@@ -229,6 +233,7 @@ static void on_enter(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti
         launch.tid = t->tid;
         launch.start_ns = t->call.known ? t->call.start : grosr_host_clock_ns();
         t->launches_at = t->calls;
+        t->kernels += launch.kind == GROSR_LAUNCH_KERNEL || launch.kind == GROSR_LAUNCH_GRAPH;
     }
     inject_leave(t);
     /* What it calls of the driver comes back here, and is inside a call. */
@@ -246,12 +251,17 @@ static void on_exit_of(struct inject_thread *t, CUpti_CallbackDomain domain, CUp
     bool refused = d->functionReturnValue && *(const int32_t *)d->functionReturnValue;
     bool launched = t->launches_at && t->launches_at == t->calls;
     bool instantiated = op->what == OP_INSTANTIATE && !refused;
+    bool waits = op->what == OP_WAIT_EVENT && !refused && t->calls == 1;
     int capture = call_capture(domain, id);
 
     if (op->what == OP_WAIT_EVENT)
         streams_join_ended();
-    if (launched || instantiated || capture) {
+    if (launched || instantiated || capture || waits) {
         inject_leave(t);
+        if (waits)
+            event_waited((CUevent)cuda_op_value(op, d),
+                         stream_entry(d->context, d->contextUid, cuda_op_stream(op, d),
+                                      op->has & OP_PER_THREAD, t->tid));
         if (capture)
             end_capture_call(capture, t->tid, op, d, refused);
         if (instantiated)

@@ -31,11 +31,20 @@ static __thread struct grosr_launch current;
 
 static bool launches_block; /* CUDA_LAUNCH_BLOCKING: a launch returns when its kernel has ended */
 
+/* As the process has these now, when the driver reads them: /proc has what it was started with. */
 void kernels_start(void)
 {
-    const char *blocking = getenv("CUDA_LAUNCH_BLOCKING");
+    struct grosr_outstanding *o = grosr_session_outstanding(inject_session());
+    const char *blocking = getenv("CUDA_LAUNCH_BLOCKING"), *loading = getenv("CUDA_MODULE_LOADING"),
+               *connections = getenv("CUDA_DEVICE_MAX_CONNECTIONS");
 
     launches_block = blocking && atoi(blocking) == 1;
+    if (!o)
+        return;
+    sys_store_relaxed(&o->environment,
+                      (launches_block ? GROSR_ENVIRONMENT_LAUNCH_BLOCKING : 0) |
+                          (loading && !strcmp(loading, "EAGER") ? GROSR_ENVIRONMENT_EAGER : 0));
+    sys_store_relaxed(&o->connections, connections ? (uint32_t)atoi(connections) : 0);
 }
 
 /* Before the launch: its record may come before it returns. */
@@ -57,7 +66,7 @@ static void begin(const struct launch *l, uint32_t stream, bool lasting)
         .grid = {l->grid[0], l->grid[1], l->grid[2]},
         .block = {l->block[0], l->block[1], l->block[2]},
         .shared_bytes = l->shared_bytes,
-        .flags = lasting ? GROSR_LAUNCH_PERSISTENT : 0,
+        .flags = l->flags | (lasting ? GROSR_LAUNCH_PERSISTENT : 0),
     };
     counted = made = true;
     done = l->to_host || (launches_block && l->kind == GROSR_LAUNCH_KERNEL);
@@ -71,7 +80,7 @@ void launch_settle(uint64_t now_ns)
     counted = false;
     grosr_launch_returned(inject_session(), slot, &current, now_ns, made);
     if (made && done && current.flags & GROSR_LAUNCH_ORDERED)
-        grosr_cuda_stream_raise_ended(inject_session(), current.stream, current.place);
+        grosr_cuda_stream_waited(inject_session(), current.stream, current.place, now_ns);
 }
 
 void launch_recorded(uint32_t kind, uint32_t correlation)
@@ -207,6 +216,8 @@ void launch_enter(const struct launch *l)
     if (l->kind == GROSR_LAUNCH_KERNEL)
         hold_launching(lasting);
     begin(l, stream, lasting);
+    if (l->function)
+        host_function_issued(l->correlation, l->function);
     if (!lasting)
         return;
     CUstreamCaptureMode before = driver_relax();

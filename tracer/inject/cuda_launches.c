@@ -10,6 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_cooperative(const CUlaunchConfig *c)
+{
+    for (unsigned i = 0; i < c->numAttrs; i++)
+        if (c->attrs[i].id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE)
+            return c->attrs[i].value.cooperative != 0;
+    return false;
+}
+
 static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct launch *l)
 {
     switch (id) {
@@ -29,7 +37,8 @@ static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
         *l = (struct launch){.stream = p->hStream,
                              .grid = {p->gridDimX, p->gridDimY, p->gridDimZ},
                              .block = {p->blockDimX, p->blockDimY, p->blockDimZ},
-                             .shared_bytes = p->sharedMemBytes};
+                             .shared_bytes = p->sharedMemBytes,
+                             .flags = GROSR_LAUNCH_COOPERATIVE};
         break;
     }
     case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx:
@@ -38,7 +47,8 @@ static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
         *l = (struct launch){.stream = c->hStream,
                              .grid = {c->gridDimX, c->gridDimY, c->gridDimZ},
                              .block = {c->blockDimX, c->blockDimY, c->blockDimZ},
-                             .shared_bytes = c->sharedMemBytes};
+                             .shared_bytes = c->sharedMemBytes,
+                             .flags = is_cooperative(c) ? GROSR_LAUNCH_COOPERATIVE : 0};
         break;
     }
     default:
@@ -96,11 +106,15 @@ static bool find_other(const struct cuda_op *op, const CUpti_CallbackData *d, st
 
     if (op->what < OP_MEMCPY || op->what > OP_GRAPH)
         return false;
+    unsigned direction = op->what == OP_MEMCPY ? cuda_op_direction(op, d) : 0;
     *l = (struct launch){.kind = kinds[op->what],
                          .context = d->context,
                          .stream = cuda_op_stream(op, d),
                          .per_thread = op->has & OP_PER_THREAD,
-                         .to_host = cuda_op_copied_to_host(op, d),
+                         .to_host = op->has & OP_BLOCKING && direction == OP_TO_HOST,
+                         .flags = direction == OP_TO_HOST     ? GROSR_LAUNCH_FROM_DEVICE
+                                  : direction == OP_TO_DEVICE ? GROSR_LAUNCH_TO_DEVICE
+                                                              : 0,
                          .context_id = d->contextUid,
                          .correlation = d->correlationId,
                          .bytes = cuda_op_bytes(op, d)};
@@ -109,7 +123,7 @@ static bool find_other(const struct cuda_op *op, const CUpti_CallbackData *d, st
     if (op->has & OP_HAS_BYTES && !l->bytes)
         return false;
     if (op->what == OP_HOST_FUNCTION)
-        l->other = function_name(cuda_op_value(op, d));
+        l->other = function_name(l->function = cuda_op_value(op, d));
     else if (op->what == OP_GRAPH)
         l->other = graph_name((CUgraphExec)cuda_op_value(op, d), &l->kernels);
     else

@@ -38,14 +38,21 @@
         R(call##_##other, OP_MEMCPY, OP_BLOCKING | OP_HAS_KIND | OP_PER_THREAD, 0, 0,            \
           AT(call##_##other, kind))
 
+/* With a stream, bytes and a kind of copy. */
+#define R_KIND(call, version, other)                                                                         \
+    R(call##_##version, OP_MEMCPY, OP_HAS_STREAM | OP_HAS_BYTES | OP_HAS_KIND, AT(call##_##version, stream), \
+      AT(call##_##version, count), AT(call##_##version, kind)),                                              \
+        R(call##_##other, OP_MEMCPY, OP_HAS_STREAM | OP_HAS_BYTES | OP_HAS_KIND | OP_PER_THREAD,             \
+          AT(call##_##other, stream), AT(call##_##other, count), AT(call##_##other, kind))
+
 /* The same of the driver. */
 #define D_STREAM(what, call, suffix)                       \
     D(call, what, OP_HAS_STREAM, AT(call, hStream), 0, 0), \
         D(call##suffix, what, OP_HAS_STREAM | OP_PER_THREAD, AT(call##suffix, hStream), 0, 0)
-#define D_BYTES(what, call, bytes)                                                                   \
-    D(call, what, OP_HAS_STREAM | OP_HAS_BYTES, AT(call, hStream), AT(call, bytes), 0),              \
-        D(call##_ptsz, what, OP_HAS_STREAM | OP_HAS_BYTES | OP_PER_THREAD, AT(call##_ptsz, hStream), \
-          AT(call##_ptsz, bytes), 0)
+#define D_BYTES(what, call, bytes, more)                                                         \
+    D(call, what, OP_HAS_STREAM | OP_HAS_BYTES | (more), AT(call, hStream), AT(call, bytes), 0), \
+        D(call##_ptsz, what, OP_HAS_STREAM | OP_HAS_BYTES | OP_PER_THREAD | (more),              \
+          AT(call##_ptsz, hStream), AT(call##_ptsz, bytes), 0)
 #define D_VALUE(what, call, value)                                                       \
     D(call, what, OP_HAS_STREAM, AT(call, hStream), 0, AT(call, value)),                 \
         D(call##_ptsz, what, OP_HAS_STREAM | OP_PER_THREAD, AT(call##_ptsz, hStream), 0, \
@@ -67,9 +74,9 @@ static const struct cuda_op runtime_ops[CBIDS] = {
     R_BLOCKING(OP_MEMCPY, cudaMemcpy2DArrayToArray, v3020, ptds_v7000),
     R_BLOCKING(OP_MEMCPY, cudaMemcpy3DPeer, v4000, ptds_v7000),
     R(cudaMemcpyPeer_v4000, OP_MEMCPY, OP_BLOCKING | OP_HAS_BYTES, 0, AT(cudaMemcpyPeer_v4000, count), 0),
-    R_BYTES(OP_MEMCPY, cudaMemcpyAsync, v3020, ptsz_v7000, count),
-    R_BYTES(OP_MEMCPY, cudaMemcpyToSymbolAsync, v3020, ptsz_v7000, count),
-    R_BYTES(OP_MEMCPY, cudaMemcpyFromSymbolAsync, v3020, ptsz_v7000, count),
+    R_KIND(cudaMemcpyAsync, v3020, ptsz_v7000),
+    R_KIND(cudaMemcpyToSymbolAsync, v3020, ptsz_v7000),
+    R_KIND(cudaMemcpyFromSymbolAsync, v3020, ptsz_v7000),
     R_STREAM(OP_MEMCPY, cudaMemcpy2DAsync, v3020, ptsz_v7000, stream),
     R_STREAM(OP_MEMCPY, cudaMemcpy2DToArrayAsync, v3020, ptsz_v7000, stream),
     R_STREAM(OP_MEMCPY, cudaMemcpy2DFromArrayAsync, v3020, ptsz_v7000, stream),
@@ -107,7 +114,7 @@ static const struct cuda_op runtime_ops[CBIDS] = {
     R(cudaHostUnregister_v4000, OP_FREE),
     R(cudaDeviceReset_v3020, OP_FREE),
 
-    R_STREAM(OP_WAIT_EVENT, cudaStreamWaitEvent, v3020, ptsz_v7000, stream),
+    R_VALUE(OP_WAIT_EVENT, cudaStreamWaitEvent, v3020, ptsz_v7000, event),
     R_STREAM(OP_CAPTURE_BEGIN, cudaStreamBeginCapture, v10000, ptsz_v10000, stream),
     R_STREAM(OP_CAPTURE_BEGIN, cudaStreamBeginCaptureToGraph, v12030, ptsz_v12030, stream),
     R_STREAM(OP_CAPTURE_END, cudaStreamEndCapture, v10000, ptsz_v10000, stream),
@@ -115,11 +122,11 @@ static const struct cuda_op runtime_ops[CBIDS] = {
 
 static const struct cuda_op driver_ops[CBIDS] = {
     D_BLOCKING(OP_MEMCPY, cuMemcpyDtoH_v2, OP_TO_HOST),
-    D_BLOCKING(OP_MEMCPY, cuMemcpyHtoD_v2, 0),
+    D_BLOCKING(OP_MEMCPY, cuMemcpyHtoD_v2, OP_TO_DEVICE),
     D_BLOCKING(OP_MEMCPY, cuMemcpyDtoD_v2, 0),
     D_BLOCKING(OP_MEMCPY, cuMemcpyDtoA_v2, 0),
     D_BLOCKING(OP_MEMCPY, cuMemcpyAtoD_v2, 0),
-    D_BLOCKING(OP_MEMCPY, cuMemcpyHtoA_v2, 0),
+    D_BLOCKING(OP_MEMCPY, cuMemcpyHtoA_v2, OP_TO_DEVICE),
     D_BLOCKING(OP_MEMCPY, cuMemcpyAtoH_v2, OP_TO_HOST),
     D_BLOCKING(OP_MEMCPY, cuMemcpyAtoA_v2, 0),
     D_BLOCKING(OP_MEMCPY, cuMemcpy2D_v2, 0),
@@ -128,11 +135,11 @@ static const struct cuda_op driver_ops[CBIDS] = {
     D_BLOCKING(OP_MEMCPY, cuMemcpy, 0),
     D_BLOCKING(OP_MEMCPY, cuMemcpyPeer, 0),
     D_BLOCKING(OP_MEMCPY, cuMemcpy3DPeer, 0),
-    D_BYTES(OP_MEMCPY, cuMemcpyAsync, ByteCount),
-    D_BYTES(OP_MEMCPY, cuMemcpyHtoDAsync_v2, ByteCount),
-    D_BYTES(OP_MEMCPY, cuMemcpyDtoHAsync_v2, ByteCount),
-    D_BYTES(OP_MEMCPY, cuMemcpyDtoDAsync_v2, ByteCount),
-    D_BYTES(OP_MEMCPY, cuMemcpyPeerAsync, ByteCount),
+    D_BYTES(OP_MEMCPY, cuMemcpyAsync, ByteCount, 0),
+    D_BYTES(OP_MEMCPY, cuMemcpyHtoDAsync_v2, ByteCount, OP_TO_DEVICE),
+    D_BYTES(OP_MEMCPY, cuMemcpyDtoHAsync_v2, ByteCount, OP_TO_HOST),
+    D_BYTES(OP_MEMCPY, cuMemcpyDtoDAsync_v2, ByteCount, 0),
+    D_BYTES(OP_MEMCPY, cuMemcpyPeerAsync, ByteCount, 0),
     D_STREAM(OP_MEMCPY, cuMemcpy2DAsync_v2, _ptsz),
     D_STREAM(OP_MEMCPY, cuMemcpy3DAsync_v2, _ptsz),
     D_STREAM(OP_MEMCPY, cuMemcpy3DPeerAsync, _ptsz),
@@ -172,7 +179,7 @@ static const struct cuda_op driver_ops[CBIDS] = {
     D(cuMemFreeHost, OP_FREE),
     D(cuMemHostUnregister, OP_FREE),
 
-    D_STREAM(OP_WAIT_EVENT, cuStreamWaitEvent, _ptsz),
+    D_VALUE(OP_WAIT_EVENT, cuStreamWaitEvent, hEvent),
     D_STREAM(OP_CAPTURE_BEGIN, cuStreamBeginCapture, _ptsz),
     D_STREAM(OP_CAPTURE_BEGIN, cuStreamBeginCapture_v2, _ptsz),
     D_STREAM(OP_CAPTURE_BEGIN, cuStreamBeginCaptureToGraph, _ptsz),
@@ -216,9 +223,10 @@ void *cuda_op_value(const struct cuda_op *op, const CUpti_CallbackData *d)
     return d->functionParams ? *(void *const *)parameter(d, op->value_at) : NULL;
 }
 
-bool cuda_op_copied_to_host(const struct cuda_op *op, const CUpti_CallbackData *d)
+unsigned cuda_op_direction(const struct cuda_op *op, const CUpti_CallbackData *d)
 {
     if (!(op->has & OP_HAS_KIND) || !d->functionParams)
-        return op->has & OP_TO_HOST;
-    return *(const enum cudaMemcpyKind *)parameter(d, op->value_at) == cudaMemcpyDeviceToHost;
+        return op->has & (OP_TO_HOST | OP_TO_DEVICE);
+    enum cudaMemcpyKind kind = *(const enum cudaMemcpyKind *)parameter(d, op->value_at);
+    return kind == cudaMemcpyDeviceToHost ? OP_TO_HOST : kind == cudaMemcpyHostToDevice ? OP_TO_DEVICE : 0;
 }

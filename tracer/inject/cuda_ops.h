@@ -36,7 +36,8 @@ enum cuda_op_has {
     OP_HAS_KIND = 4,   /* an enum cudaMemcpyKind */
     OP_PER_THREAD = 8, /* its default stream is the thread's */
     OP_BLOCKING = 16,  /* it returns when it is done, or nearly */
-    OP_TO_HOST = 32,   /* and certainly done: a copy from the device */
+    OP_TO_HOST = 32,   /* a copy from the device: done, if it is blocking */
+    OP_TO_DEVICE = 64, /* a copy from the host */
 };
 
 struct cuda_op {
@@ -54,7 +55,7 @@ CUstream cuda_op_stream(const struct cuda_op *op, const CUpti_CallbackData *data
 uint64_t cuda_op_bytes(const struct cuda_op *op, const CUpti_CallbackData *data);
 void *cuda_op_value(const struct cuda_op *op, const CUpti_CallbackData *data);
 
-/* Whether what was copied is in the host's memory when the call returns. */
-bool cuda_op_copied_to_host(const struct cuda_op *op, const CUpti_CallbackData *data);
+/* Where a copy goes, as far as its arguments say: OP_TO_HOST, OP_TO_DEVICE or 0. */
+unsigned cuda_op_direction(const struct cuda_op *op, const CUpti_CallbackData *data);
 
 #endif

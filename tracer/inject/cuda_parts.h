@@ -6,6 +6,7 @@
  *     kernel_names.c   names of kernels, and which of them are persistent
  *     cuda_streams.c   streams, captures, and what is known to have ended in them
  *     cuda_graphs.c    what is in executable graphs
+ *     cuda_host.c      what threads of the host wait for while a host function does not end
  *     cuda_kernels.c   launches into the segment's table; persistent kernels
  *     cuda_calls.c     which calls of CUDA's APIs have callbacks, and which are recorded
  *     cuda_errors.c    errors of calls that have no callback
@@ -81,6 +82,12 @@ struct timespec cuda_until(uint64_t ns);
  * number.
  */
 uint32_t stream_find(CUcontext context, CUstream handle, bool per_thread, uint32_t tid);
+
+/*
+ * The context of a call of the runtime by a thread that has made none before: CUPTI does not know it yet. It
+ * is that of the process, if there has been one only; else NULL. `id`: CUPTI's number of it; NULL is allowed.
+ */
+CUcontext stream_context(CUcontext context, uint32_t *id);
 uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, bool per_thread, uint32_t tid);
 
 /* A stream or a context (the other is NULL) is about to go. On its thread, outside inject_enter(). */
@@ -95,6 +102,9 @@ void streams_ended(CUcontext context, uint64_t start_ns);
 void event_recorded(CUevent event, uint32_t stream);
 uint32_t event_place(CUevent event, uint64_t *place);
 
+/* A stream waits for an event from here on. */
+void event_waited(CUevent event, uint32_t stream);
+
 /* Around the call that begins a capture, and after the one that ends it. */
 void streams_capture_begins(void);
 void streams_capture_begun(bool refused);
@@ -108,7 +118,7 @@ void streams_join_ended(void);
 bool stream_is_captured(CUstream handle);
 
 /* A stream is in capture; records a launch; is no longer. */
-void stream_capture(uint32_t stream);
+void stream_capture(uint32_t stream, uint32_t tid);
 void stream_captured(uint32_t stream, struct inject_string *name);
 void stream_capture_end(uint32_t stream);
 
@@ -126,6 +136,17 @@ void graph_changed(CUgraphExec exec);
 /* What it is called, and how many kernels are in it; 0: not known. */
 struct inject_string *graph_name(CUgraphExec exec, uint32_t *kernels);
 
+/* ---- cuda_host.c ---- */
+
+/* A host function has been issued. */
+void host_function_issued(uint32_t correlation, void *function);
+
+/* The calling thread is ours. */
+void host_thread_is_ours(uint32_t tid);
+
+/* The housekeeping thread: looks after the threads of the process while a host function has not ended. */
+void host_tick(uint64_t now_ns);
+
 /* ---- cuda_kernels.c ---- */
 
 /* A launch, as its callback describes it. */
@@ -138,6 +159,8 @@ struct launch {
     CUstream stream;
     bool per_thread; /* the default stream is the thread's */
     bool to_host;    /* a blocking copy that is done when its call returns */
+    uint32_t flags;  /* GROSR_LAUNCH_COOPERATIVE, _TO_DEVICE, _FROM_DEVICE */
+    void *function;  /* a host function */
     uint32_t context_id, correlation, tid;
     uint32_t grid[3], block[3];
     uint32_t shared_bytes;

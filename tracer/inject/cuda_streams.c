@@ -89,14 +89,56 @@ static uint64_t key_of(CUcontext context, CUstream handle, uint32_t tid)
     return mix(key) | 2;
 }
 
+/* The first context that a stream was found in, and whether there was another. */
+static dev64 first_context;
+static dev32 first_context_id, several_contexts;
+
+static void note_context(CUcontext context, uint32_t id)
+{
+    uint64_t first = dev_cas_relaxed(&first_context, 0, (uintptr_t)context);
+
+    if (!first)
+        dev_store_relaxed(&first_context_id, id);
+    else if (first != (uintptr_t)context)
+        dev_store_relaxed(&several_contexts, 1);
+}
+
+CUcontext stream_context(CUcontext context, uint32_t *id)
+{
+    if (context || dev_load_relaxed(&several_contexts))
+        return context;
+    if (id)
+        *id = dev_load_relaxed(&first_context_id);
+    return (CUcontext)(uintptr_t)dev_load_relaxed(&first_context);
+}
+
 uint32_t stream_find(CUcontext context, CUstream handle, bool per_thread, uint32_t tid)
 {
+    context = stream_context(context, NULL);
     return grosr_cuda_stream_find(inject_session(), key_of(context, plain(handle, per_thread), tid));
+}
+
+/* How a stream is ordered with the legacy default stream, and its priority. */
+static void describe(uint32_t at, CUstream handle)
+{
+    unsigned flags = 0;
+    int priority = 0;
+    enum grosr_stream_order order = !handle                          ? GROSR_STREAM_LEGACY
+                                    : handle == CU_STREAM_PER_THREAD ? GROSR_STREAM_BLOCKING
+                                                                     : GROSR_STREAM_ORDER_UNKNOWN;
+
+    if (order == GROSR_STREAM_ORDER_UNKNOWN && driver.stream_flags &&
+        driver.stream_flags(handle, &flags) == CUDA_SUCCESS)
+        order = flags & CU_STREAM_NON_BLOCKING ? GROSR_STREAM_NON_BLOCKING : GROSR_STREAM_BLOCKING;
+    if (driver.stream_priority && driver.stream_priority(handle, &priority) != CUDA_SUCCESS)
+        priority = 0;
+    grosr_cuda_stream_describe(inject_session(), at, order, priority);
 }
 
 uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, bool per_thread, uint32_t tid)
 {
     const struct grosr_session *s = inject_session();
+    context = stream_context(context, &context_id);
     handle = plain(handle, per_thread);
     uint64_t key = key_of(context, handle, tid);
     uint32_t at = grosr_cuda_stream_find(s, key), id = 0;
@@ -106,9 +148,12 @@ uint32_t stream_entry(CUcontext context, uint32_t context_id, CUstream handle, b
     per_thread = handle == CU_STREAM_PER_THREAD;
     CUstreamCaptureMode before = driver_relax();
     cupti.stream_id(context, per_thread ? NULL : handle, per_thread, &id);
-    driver_restore(before);
     at = grosr_cuda_stream_add(s, key, (uintptr_t)handle, context_id, id);
+    if (at != GROSR_NO_STREAM)
+        describe(at, handle);
+    driver_restore(before);
     if (at != GROSR_NO_STREAM) {
+        note_context(context, context_id);
         streams[at].context = context;
         streams[at].handle = handle;
         streams[at].key = key;
@@ -136,6 +181,8 @@ void streams_forget(CUcontext context, CUstream stream)
          i++) /* pairs with stream_entry() */
         if (streams[listed[i]].context == context)
             grosr_cuda_stream_remove(s, streams[listed[i]].key);
+    if (!stream) /* another may be made in its place */
+        dev_cas_relaxed(&first_context, (uintptr_t)context, 0);
     pthread_mutex_unlock(&asking);
 }
 
@@ -145,7 +192,8 @@ void stream_ended(uint32_t stream, uint64_t start_ns)
 {
     const struct grosr_session *s = inject_session();
 
-    grosr_cuda_stream_raise_ended(s, stream, grosr_cuda_stream_covered(s, stream, start_ns));
+    grosr_cuda_stream_waited(s, stream, grosr_cuda_stream_covered(s, stream, start_ns),
+                             grosr_host_clock_ns());
 }
 
 void streams_ended(CUcontext context, uint64_t start_ns)
@@ -183,6 +231,21 @@ uint32_t event_place(CUevent event, uint64_t *place)
     if (!known || known >> 48 << 48 != tag)
         return GROSR_NO_STREAM;
     return (uint32_t)(known >> 36 & 0xfff);
+}
+
+void event_waited(CUevent event, uint32_t stream)
+{
+    const struct grosr_session *s = inject_session();
+    struct grosr_cuda_stream_state state;
+    struct grosr_event_wait w = {.stream = stream};
+
+    w.on = event_place(event, &w.on_place);
+    if (w.on == GROSR_NO_STREAM || w.on == stream || dev_load_relaxed(&captures) ||
+        !grosr_cuda_stream_read(s, w.on, &state) || state.ended >= w.on_place ||
+        !grosr_cuda_stream_read(s, stream, &state))
+        return;
+    w.place = state.issued;
+    grosr_event_wait_add(s, &w);
 }
 
 /* ---- captures ---- */
@@ -245,9 +308,9 @@ void streams_join_ended(void)
     joining = false;
 }
 
-void stream_capture(uint32_t stream)
+void stream_capture(uint32_t stream, uint32_t tid)
 {
-    grosr_cuda_stream_capture(inject_session(), stream, grosr_host_clock_ns());
+    grosr_cuda_stream_capture(inject_session(), stream, tid, grosr_host_clock_ns());
     dev_store_relaxed(&capture_stream, stream + 1);
 }
 

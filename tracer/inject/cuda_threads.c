@@ -29,6 +29,7 @@ void threads_become_ours(void)
 
     if (t) {
         t->ours = true;
+        host_thread_is_ours(t->tid);
         inject_leave(t);
     }
     driver_relax();
@@ -61,6 +62,7 @@ static void *housekeeping_main(void *unused)
         bool all = dev_load_relaxed(&ending);
         kernels_tick(grosr_host_clock_ns());
         streams_tick(grosr_host_clock_ns(), all);
+        host_tick(grosr_host_clock_ns());
         dev_add_relaxed(&ticks, all);
         pause_for(TICK_NS);
     }

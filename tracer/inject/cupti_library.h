@@ -56,14 +56,16 @@ struct cupti {
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                             \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))
 
-/* What is in a graph; NULL where they are absent. */
+/* What is in a graph, and how a stream was made; NULL where they are absent. */
 #define DRIVER_OPTIONAL_SYMBOLS(X)                                                                 \
     X(graph_nodes, "cuGraphGetNodes", (CUgraph, CUgraphNode *, size_t *))                          \
     X(node_type, "cuGraphNodeGetType", (CUgraphNode, CUgraphNodeType *))                           \
     X(kernel_params, "cuGraphKernelNodeGetParams_v2", (CUgraphNode, CUDA_KERNEL_NODE_PARAMS_v2 *)) \
     X(child_graph, "cuGraphChildGraphNodeGetGraph", (CUgraphNode, CUgraph *))                      \
     X(function_name, "cuFuncGetName", (const char **, CUfunction))                                 \
-    X(kernel_name, "cuKernelGetName", (const char **, CUkernel))
+    X(kernel_name, "cuKernelGetName", (const char **, CUkernel))                                   \
+    X(stream_flags, "cuStreamGetFlags", (CUstream, unsigned *))                                    \
+    X(stream_priority, "cuStreamGetPriority", (CUstream, int *))
 
 struct driver {
 #define X(member, symbol, arguments) CUresult(CUDAAPI *member) arguments;

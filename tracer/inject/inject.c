@@ -221,7 +221,7 @@ static struct inject_thread *claim_thread(void)
     t->busy = 0;
     t->named = false;
     memset(t->depth, 0, sizeof(t->depth));
-    t->calls = t->launches_at = 0;
+    t->calls = t->launches_at = t->kernels = 0;
     t->call.known = t->ours = false;
     if (pthread_setspecific(thread_key, t)) {
         release_thread(t);

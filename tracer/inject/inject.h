@@ -45,6 +45,7 @@ struct inject_thread {
     struct inject_call call; /* the outermost one */
     uint32_t calls;          /* that it is in, one inside the other */
     uint32_t launches_at;    /* the one of them that launches a kernel; 0: none */
+    uint32_t kernels;        /* that it has launched */
     bool ours;               /* it is the library's own: nothing of it is recorded */
 };
 

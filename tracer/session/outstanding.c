@@ -111,6 +111,9 @@ void grosr_call_enter(const struct grosr_session *s, uint32_t i, const struct gr
     sys_store_release(&slot->correlation, c->correlation); /* pairs with grosr_call_read() */
     sys_store_release(&slot->wait, c->wait);               /* pairs with grosr_call_read() */
     sys_store_release(&slot->stream, c->stream);           /* pairs with grosr_call_read() */
+    sys_store_release(&slot->place, c->place);             /* pairs with grosr_call_read() */
+    sys_store_release(&slot->context, c->context);         /* pairs with grosr_call_read() */
+    sys_store_release(&slot->kernels, c->kernels);         /* pairs with grosr_call_read() */
     sys_store_release(&slot->sequence, sequence + 1);      /* pairs with grosr_call_read() */
 }
 
@@ -154,11 +157,26 @@ bool grosr_call_read(const struct grosr_session *s, uint32_t i, struct grosr_cal
     c->correlation = sys_load_acquire(&slot->correlation); /* pairs with grosr_call_enter() */
     c->wait = sys_load_acquire(&slot->wait);               /* pairs with grosr_call_enter() */
     c->stream = sys_load_acquire(&slot->stream);           /* pairs with grosr_call_enter() */
+    c->place = sys_load_acquire(&slot->place);             /* pairs with grosr_call_enter() */
+    c->context = sys_load_acquire(&slot->context);         /* pairs with grosr_call_enter() */
+    c->kernels = sys_load_acquire(&slot->kernels);         /* pairs with grosr_call_enter() */
     if (sys_load_relaxed(&slot->sequence) != sequence || c->api >= GROSR_CALL_APIS ||
         c->wait >= GROSR_CALL_WAITS)
         return false;
     c->stream = c->stream < s->header.cuda_streams ? c->stream : GROSR_NO_STREAM;
     return true;
+}
+
+uint64_t grosr_call_latest(const struct grosr_session *s)
+{
+    uint64_t latest = 0;
+
+    for (uint32_t i = 0, n = grosr_outstanding_calls(s); i < n; i++) {
+        uint64_t start = sys_load_relaxed(&call_slot(s, i)->start_ns);
+        bool ours = sys_load_relaxed(&call_slot(s, i)->api) == GROSR_CALL_TRACER;
+        latest = !ours && start > latest ? start : latest;
+    }
+    return latest;
 }
 
 /* ---- streams ---- */
@@ -204,6 +222,9 @@ uint32_t grosr_cuda_stream_add(const struct grosr_session *s, uint64_t key, uint
         sys_store_relaxed(&stream->returned_ns, 0);
         sys_store_relaxed(&stream->busy_ns, 0);
         sys_store_relaxed(&stream->capture_ns, 0);
+        sys_store_relaxed(&stream->waited_ns, 0);
+        sys_store_relaxed(&stream->order, GROSR_STREAM_ORDER_UNKNOWN);
+        sys_store_relaxed(&stream->priority, 0);
         /* Pairs with grosr_cuda_stream_find() and grosr_cuda_stream_read(). */
         dev_store_release(&stream->key, key);
         return at;
@@ -223,11 +244,21 @@ void grosr_cuda_stream_remove(const struct grosr_session *s, uint64_t key)
     dev_store_relaxed(&cuda_stream(s, at)->key, GONE);
 }
 
-void grosr_cuda_stream_capture(const struct grosr_session *s, uint32_t at, uint64_t now_ns)
+void grosr_cuda_stream_describe(const struct grosr_session *s, uint32_t at, enum grosr_stream_order order,
+                                int32_t priority)
+{
+    if (at >= s->header.cuda_streams)
+        return;
+    sys_store_relaxed(&cuda_stream(s, at)->order, (uint32_t)order);
+    sys_store_relaxed(&cuda_stream(s, at)->priority, (uint32_t)priority);
+}
+
+void grosr_cuda_stream_capture(const struct grosr_session *s, uint32_t at, uint32_t tid, uint64_t now_ns)
 {
     if (at >= s->header.cuda_streams)
         return;
     struct grosr_cuda_stream *stream = cuda_stream(s, at);
+    sys_store_relaxed(&stream->capture_tid, tid);
     dev_store_relaxed(&stream->captured, 0);
     sys_store_relaxed(&stream->captured_name, 0);
     sys_store_release(&stream->capture_ns, now_ns); /* pairs with grosr_cuda_stream_read() */
@@ -278,6 +309,14 @@ void grosr_cuda_stream_raise_ended(const struct grosr_session *s, uint32_t at, u
     }
 }
 
+void grosr_cuda_stream_waited(const struct grosr_session *s, uint32_t at, uint64_t place, uint64_t now_ns)
+{
+    if (at >= s->header.cuda_streams || !place)
+        return;
+    sys_store_relaxed(&cuda_stream(s, at)->waited_ns, now_ns);
+    grosr_cuda_stream_raise_ended(s, at, place);
+}
+
 bool grosr_cuda_stream_read(const struct grosr_session *s, uint32_t at, struct grosr_cuda_stream_state *state)
 {
     const struct grosr_cuda_stream *stream = cuda_stream(s, at);
@@ -297,6 +336,11 @@ bool grosr_cuda_stream_read(const struct grosr_session *s, uint32_t at, struct g
     state->returned_ns = sys_load_relaxed(&stream->returned_ns);
     state->ended = dev_load_relaxed(&stream->ended);
     state->busy_ns = sys_load_relaxed(&stream->busy_ns);
+    state->waited_ns = sys_load_relaxed(&stream->waited_ns);
+    state->capture_tid = sys_load_relaxed(&stream->capture_tid);
+    state->order = sys_load_relaxed(&stream->order);
+    state->order = state->order < GROSR_STREAM_ORDERS ? state->order : GROSR_STREAM_ORDER_UNKNOWN;
+    state->priority = (int32_t)sys_load_relaxed(&stream->priority);
     return true;
 }
 
@@ -517,6 +561,18 @@ bool grosr_launch_read(const struct grosr_session *s, uint32_t i, struct grosr_l
     l->ended = l->stream != GROSR_NO_STREAM && l->place &&
                l->place <= dev_load_relaxed(&cuda_stream(s, l->stream)->ended);
     return true;
+}
+
+bool grosr_launch_find(const struct grosr_session *s, uint32_t correlation, struct grosr_launch *l)
+{
+    uint32_t at;
+
+    for (uint32_t i = 0; s->header.launch_slots && i < PROBES; i++) {
+        slot_at(s, correlation, i, &at);
+        if (grosr_launch_read(s, at, l) && l->correlation == correlation)
+            return true;
+    }
+    return false;
 }
 
 uint64_t grosr_outstanding_kernels(const struct grosr_session *s)

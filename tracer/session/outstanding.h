@@ -6,9 +6,9 @@
  * collector whenever it likes: so it is known while the program hangs behind any lock, and after it was
  * killed.
  *
- *     outstanding_at    struct grosr_outstanding           counters; there if there are launch slots
- *     call_slots_at     struct grosr_call_slot[call_slots]       one a thread: that thread alone writes it
- *     launch_slots_at   struct grosr_launch_slot[launch_slots]   a hash table by correlation
+ *     outstanding_at    struct grosr_outstanding           counters, and the small tables in them; there if
+ * there are launch slots call_slots_at     struct grosr_call_slot[call_slots]       one a thread: that thread
+ * alone writes it launch_slots_at   struct grosr_launch_slot[launch_slots]   a hash table by correlation
  *     cuda_streams_at   struct grosr_cuda_stream[cuda_streams]   a hash table by context and handle
  *     texts_at          names: 4 bytes of length, the text, at multiples of 8; a reference is an offset in
  *                       them, and 0 is none
@@ -36,6 +36,9 @@
 #define GROSR_TEXTS_MAX        (64u << 20)
 #define GROSR_TEXT_KEPT_MAX    2047u      /* bytes of a name in the segment; a longer one is cut */
 #define GROSR_NO_STREAM        UINT32_MAX /* in the place of a stream's index */
+#define GROSR_RAN_SLOTS        1024u      /* names and grids of kernels that have ended; a power of two */
+#define GROSR_EVENT_WAITS      512u       /* the latest; a power of two */
+#define GROSR_HOST_THREADS     64u
 
 enum grosr_launch_kind {
     GROSR_LAUNCH_KERNEL = 1,
@@ -69,6 +72,52 @@ enum grosr_call_wait {
 #define GROSR_LAUNCH_TO_DEVICE   8u /* a copy; neither: its arguments do not say */
 #define GROSR_LAUNCH_FROM_DEVICE 16u
 
+/* How a stream is ordered with the legacy default stream, whose handle is 0. */
+enum grosr_stream_order {
+    GROSR_STREAM_ORDER_UNKNOWN,
+    GROSR_STREAM_LEGACY,
+    GROSR_STREAM_BLOCKING,
+    GROSR_STREAM_NON_BLOCKING,
+    GROSR_STREAM_ORDERS
+};
+
+/* What a thread that is in no call of CUDA's does, as the kernel says. */
+enum grosr_host_thread_state {
+    GROSR_HOST_THREAD_RUNS = 1,
+    GROSR_HOST_THREAD_SLEEPS, /* until a time, for input, or for what cannot be told */
+    GROSR_HOST_THREAD_FUTEX,  /* until another thread wakes it */
+    GROSR_HOST_THREAD_MUTEX,  /* until the owner of a mutex releases it */
+    GROSR_HOST_THREAD_STATES
+};
+
+#define GROSR_ENVIRONMENT_LAUNCH_BLOCKING 1u /* CUDA_LAUNCH_BLOCKING */
+#define GROSR_ENVIRONMENT_EAGER           2u /* CUDA_MODULE_LOADING=EAGER */
+
+/* Kernels of a name, a grid and a block whose records have come: written by whoever brings a record. */
+struct grosr_ran_slot {
+    dev64 key; /* of these three; 0: unused */
+    dev64 ended;
+    dev64 longest_ns;
+};
+
+/* A stream waits for an event: what comes after `place` in it, for `on` up to `on_place`. */
+struct grosr_event_wait_slot {
+    dev64 number; /* of the wait, from 1; 0: being made */
+    sys64 place, on_place;
+    sys32 stream, on; /* indexes */
+};
+
+/* Written by the tracer's housekeeping thread, while a host function has not ended for a while. */
+struct grosr_host_thread_slot {
+    alignas(64) sys64 sequence; /* as a call slot's: odd while there is a thread */
+    sys64 address;              /* of the mutex, or of the futex */
+    sys64 since_ns;
+    sys32 tid, state;
+    sys32 owner;    /* of the mutex: a thread */
+    sys32 function; /* the correlation of the host function that it executes; 0: none that is known */
+    sys32 of_driver;
+};
+
 /*
  * Counters, each raised by any thread of the process. Those of launches and those of records, which come on
  * other threads, lie on lines of their own, as in a stream's entry.
@@ -84,6 +133,15 @@ struct grosr_outstanding {
     alignas(128) dev64 recorded[GROSR_LAUNCH_KINDS]; /* of those issued, the ones whose record has come */
     dev64 unmatched;                                 /* records of kernels that have no slot */
     sys64 record_ns; /* when the latest record of a kernel came; 0: none has */
+
+    alignas(128) sys64 alive_ns; /* the housekeeping thread's latest round; 0: it has made none */
+    sys32 environment;           /* GROSR_ENVIRONMENT_*, as it was when CUDA was initialized */
+    sys32 connections;           /* CUDA_DEVICE_MAX_CONNECTIONS; 0: not set */
+    dev64 event_waits;           /* ever */
+    sys32 host_threads_full;     /* there are more threads than slots */
+    alignas(128) struct grosr_host_thread_slot host_thread[GROSR_HOST_THREADS];
+    struct grosr_event_wait_slot event_wait[GROSR_EVENT_WAITS];
+    struct grosr_ran_slot ran[GROSR_RAN_SLOTS];
 };
 
 struct grosr_call_slot {
@@ -95,7 +153,10 @@ struct grosr_call_slot {
     sys32 tid;
     sys32 correlation;
     sys32 wait;   /* enum grosr_call_wait */
-    sys32 stream; /* index, of STREAM */
+    sys32 stream; /* index, of STREAM; of EVENT: where it was recorded, with its place */
+    sys64 place;
+    sys32 context; /* CUPTI's number; 0: not known */
+    sys32 kernels; /* that the thread has launched before, ever */
 };
 
 struct grosr_launch_slot {
@@ -126,9 +187,14 @@ struct grosr_cuda_stream {
     sys64 capture_ns; /* since when it is captured; 0: it is not */
     dev64 captured;   /* launches recorded in that capture */
     sys32 captured_name;
+    sys32 capture_tid; /* the thread that began it */
+    sys32 order;       /* enum grosr_stream_order */
+    sys32 priority;    /* an int: lower is more urgent */
+    sys64 waited_ns;   /* when a wait last showed what had ended */
 };
 
-static_assert(sizeof(struct grosr_outstanding) == 384, "counters");
+static_assert(sizeof(struct grosr_host_thread_slot) == 64, "a thread, a line");
+static_assert(offsetof(struct grosr_outstanding, alive_ns) == 384, "counters");
 static_assert(sizeof(struct grosr_call_slot) == 64, "a thread, a line");
 static_assert(sizeof(struct grosr_launch_slot) == 128, "launch");
 static_assert(sizeof(struct grosr_cuda_stream) == 128, "stream");
@@ -136,8 +202,8 @@ static_assert(sizeof(struct grosr_cuda_stream) == 128, "stream");
 /* ---- copies of what stands there ---- */
 
 struct grosr_call {
-    uint64_t start_ns, handle;
-    uint32_t name, api, tid, correlation, wait, stream;
+    uint64_t start_ns, handle, place;
+    uint32_t name, api, tid, correlation, wait, stream, context, kernels;
 };
 
 struct grosr_launch {
@@ -149,8 +215,25 @@ struct grosr_launch {
 };
 
 struct grosr_cuda_stream_state {
-    uint64_t handle, issued, returned, returned_ns, ended, busy_ns, capture_ns, captured;
-    uint32_t context, id, captured_name;
+    uint64_t handle, issued, returned, returned_ns, ended, waited_ns, busy_ns, capture_ns, captured;
+    uint32_t context, id, captured_name, capture_tid, order;
+    int32_t priority;
+};
+
+struct grosr_event_wait {
+    uint64_t place, on_place;
+    uint32_t stream, on;
+};
+
+struct grosr_host_thread {
+    uint64_t address, since_ns;
+    uint32_t tid, state, owner, function;
+    bool of_driver;
+};
+
+/* How kernels of a name, a grid and a block ran that have ended. */
+struct grosr_ran {
+    uint64_t ended, longest_ns;
 };
 
 #ifdef __cplusplus
@@ -163,8 +246,20 @@ extern "C" {
 uint32_t grosr_outstanding_calls(const struct grosr_session *session);
 bool grosr_call_read(const struct grosr_session *session, uint32_t slot, struct grosr_call *call);
 bool grosr_launch_read(const struct grosr_session *session, uint32_t slot, struct grosr_launch *launch);
+bool grosr_launch_find(const struct grosr_session *session, uint32_t correlation,
+                       struct grosr_launch *launch);
+bool grosr_event_wait_read(const struct grosr_session *session, uint32_t slot, struct grosr_event_wait *wait);
+bool grosr_host_thread_read(const struct grosr_session *session, uint32_t slot,
+                            struct grosr_host_thread *thread);
 bool grosr_cuda_stream_read(const struct grosr_session *session, uint32_t stream,
                             struct grosr_cuda_stream_state *state);
+
+/* When the latest call began, be it under way or not; 0: there has been none. */
+uint64_t grosr_call_latest(const struct grosr_session *session);
+
+/* A name (a text), a grid and a block as one number; and how kernels of that number ran. */
+uint64_t grosr_ran_key(uint32_t name, const uint32_t *grid, const uint32_t *block);
+struct grosr_ran grosr_ran_read(const struct grosr_session *session, uint64_t key);
 
 /* Copies a text, NUL-terminated; its length. 0: there is none. `to` has GROSR_TEXT_KEPT_MAX + 1 bytes. */
 size_t grosr_outstanding_text(const struct grosr_session *session, uint32_t text, char *to);
@@ -194,11 +289,16 @@ uint32_t grosr_cuda_stream_find(const struct grosr_session *session, uint64_t ke
 uint32_t grosr_cuda_stream_add(const struct grosr_session *session, uint64_t key, uint64_t handle,
                                uint32_t context, uint32_t id);
 
+/* How it is ordered, and its priority; once, when it has been made. */
+void grosr_cuda_stream_describe(const struct grosr_session *session, uint32_t stream,
+                                enum grosr_stream_order order, int32_t priority);
+
 /* The stream is gone; its entry becomes another's once all that was launched in it has ended. */
 void grosr_cuda_stream_remove(const struct grosr_session *session, uint64_t key);
 
-/* The capture of a stream begins (at now_ns), records a launch, ends. */
-void grosr_cuda_stream_capture(const struct grosr_session *session, uint32_t stream, uint64_t now_ns);
+/* The capture of a stream begins (at now_ns, by a thread), records a launch, ends. */
+void grosr_cuda_stream_capture(const struct grosr_session *session, uint32_t stream, uint32_t tid,
+                               uint64_t now_ns);
 void grosr_cuda_stream_captured(const struct grosr_session *session, uint32_t stream, uint32_t name);
 void grosr_cuda_stream_capture_end(const struct grosr_session *session, uint32_t stream);
 
@@ -211,8 +311,20 @@ uint64_t grosr_cuda_stream_covered(const struct grosr_session *session, uint32_t
 /* The driver says that the stream has not come to its end. */
 void grosr_cuda_stream_busy(const struct grosr_session *session, uint32_t stream, uint64_t now_ns);
 
-/* All launches of a stream up to a place have ended. */
+/* All launches of a stream up to a place have ended; _waited: as a wait that ends now_ns shows. */
 void grosr_cuda_stream_raise_ended(const struct grosr_session *session, uint32_t stream, uint64_t place);
+void grosr_cuda_stream_waited(const struct grosr_session *session, uint32_t stream, uint64_t place,
+                              uint64_t now_ns);
+
+/* A stream waits for what `on` has been given up to a place. */
+void grosr_event_wait_add(const struct grosr_session *session, const struct grosr_event_wait *wait);
+
+/* A kernel of that number (grosr_ran_key()) has ended, and took so long. */
+void grosr_ran_add(const struct grosr_session *session, uint64_t key, uint64_t ns);
+
+/* The housekeeping thread alone: the threads of the process, of which only so many have a slot. */
+void grosr_host_threads_set(const struct grosr_session *session, const struct grosr_host_thread *threads,
+                            uint32_t count);
 
 /*
  * A launch is about to be made, or (_returned) has been made or refused. The slot's number, which _returned

@@ -1,0 +1,160 @@
+/*
+ * The small tables that stand with the counters of what a traced process is in (outstanding.h): how kernels
+ * ran that have ended, which streams wait for which events, what the threads of the process do.
+ */
+#include "outstanding.h"
+
+#define PROBES 8u
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+/* ---- how kernels ran ---- */
+
+uint64_t grosr_ran_key(uint32_t name, const uint32_t *grid, const uint32_t *block)
+{
+    uint64_t key = name;
+
+    if (!name)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        key = mix(key ^ ((uint64_t)grid[i] << 32 | block[i])) + (uint64_t)i;
+    return key | 1;
+}
+
+/* The slot of a number; where there is none, and it is to be made, one that is free. NULL: all are taken. */
+static struct grosr_ran_slot *ran_slot(struct grosr_outstanding *o, uint64_t key, bool make)
+{
+    for (uint32_t i = 0; key && i < PROBES; i++) {
+        struct grosr_ran_slot *slot = &o->ran[(mix(key) + i) % GROSR_RAN_SLOTS];
+        uint64_t found = dev_load_relaxed(&slot->key);
+        if (!found && make)
+            found = dev_cas_relaxed(&slot->key, 0, key);
+        if (found == key || (!found && make))
+            return slot;
+        if (!found)
+            break;
+    }
+    return NULL;
+}
+
+void grosr_ran_add(const struct grosr_session *s, uint64_t key, uint64_t ns)
+{
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+    struct grosr_ran_slot *slot = o ? ran_slot(o, key, true) : NULL;
+
+    if (!slot)
+        return;
+    uint64_t longest = dev_load_relaxed(&slot->longest_ns);
+    while (longest < ns) {
+        uint64_t found = dev_cas_relaxed(&slot->longest_ns, longest, ns);
+        longest = found == longest ? ns : found;
+    }
+    dev_add_acq_rel(&slot->ended, 1); /* after the longest: pairs with grosr_ran_read() */
+}
+
+struct grosr_ran grosr_ran_read(const struct grosr_session *s, uint64_t key)
+{
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+    const struct grosr_ran_slot *slot = o ? ran_slot(o, key, false) : NULL;
+    struct grosr_ran ran = {0, 0};
+
+    if (slot) {
+        ran.ended = dev_load_acquire(&slot->ended); /* pairs with grosr_ran_add() */
+        ran.longest_ns = dev_load_relaxed(&slot->longest_ns);
+    }
+    return ran;
+}
+
+/* ---- events ---- */
+
+void grosr_event_wait_add(const struct grosr_session *s, const struct grosr_event_wait *w)
+{
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+
+    if (!o)
+        return;
+    uint64_t number = dev_add_relaxed(&o->event_waits, 1) + 1;
+    struct grosr_event_wait_slot *slot = &o->event_wait[number % GROSR_EVENT_WAITS];
+    dev_store_relaxed(&slot->number, 0);
+    /* As all of them: pairs with grosr_event_wait_read(), which sees the 0 if it sees a later word. */
+    sys_store_release(&slot->place, w->place);       /* pairs with grosr_event_wait_read() */
+    sys_store_release(&slot->on_place, w->on_place); /* pairs with grosr_event_wait_read() */
+    sys_store_release(&slot->stream, w->stream);     /* pairs with grosr_event_wait_read() */
+    sys_store_release(&slot->on, w->on);             /* pairs with grosr_event_wait_read() */
+    dev_store_release(&slot->number, number);        /* pairs with grosr_event_wait_read() */
+}
+
+bool grosr_event_wait_read(const struct grosr_session *s, uint32_t i, struct grosr_event_wait *w)
+{
+    const struct grosr_outstanding *o = grosr_session_outstanding(s);
+
+    if (!o || i >= GROSR_EVENT_WAITS)
+        return false;
+    const struct grosr_event_wait_slot *slot = &o->event_wait[i];
+    uint64_t number = dev_load_acquire(&slot->number); /* pairs with grosr_event_wait_add() */
+    if (!number)
+        return false;
+    w->place = sys_load_acquire(&slot->place);       /* pairs with grosr_event_wait_add() */
+    w->on_place = sys_load_acquire(&slot->on_place); /* pairs with grosr_event_wait_add() */
+    w->stream = sys_load_acquire(&slot->stream);     /* pairs with grosr_event_wait_add() */
+    w->on = sys_load_acquire(&slot->on);             /* pairs with grosr_event_wait_add() */
+    return dev_load_relaxed(&slot->number) == number && w->stream < s->header.cuda_streams &&
+           w->on < s->header.cuda_streams;
+}
+
+/* ---- threads of the host ---- */
+
+static void set_thread(struct grosr_host_thread_slot *slot, const struct grosr_host_thread *t)
+{
+    uint64_t sequence = sys_load_relaxed(&slot->sequence);
+
+    if (sequence & 1)
+        sys_store_release(&slot->sequence, ++sequence); /* pairs with grosr_host_thread_read() */
+    if (!t)
+        return;
+    sys_store_release(&slot->address, t->address);     /* pairs with grosr_host_thread_read() */
+    sys_store_release(&slot->since_ns, t->since_ns);   /* pairs with grosr_host_thread_read() */
+    sys_store_release(&slot->tid, t->tid);             /* pairs with grosr_host_thread_read() */
+    sys_store_release(&slot->state, t->state);         /* pairs with grosr_host_thread_read() */
+    sys_store_release(&slot->owner, t->owner);         /* pairs with grosr_host_thread_read() */
+    sys_store_release(&slot->function, t->function);   /* pairs with grosr_host_thread_read() */
+    sys_store_release(&slot->of_driver, t->of_driver); /* pairs with grosr_host_thread_read() */
+    sys_store_release(&slot->sequence, sequence + 1);  /* pairs with grosr_host_thread_read() */
+}
+
+void grosr_host_threads_set(const struct grosr_session *s, const struct grosr_host_thread *threads,
+                            uint32_t count)
+{
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+
+    if (!o)
+        return;
+    sys_store_relaxed(&o->host_threads_full, count > GROSR_HOST_THREADS);
+    for (uint32_t i = 0; i < GROSR_HOST_THREADS; i++)
+        set_thread(&o->host_thread[i], i < count ? &threads[i] : NULL);
+}
+
+bool grosr_host_thread_read(const struct grosr_session *s, uint32_t i, struct grosr_host_thread *t)
+{
+    const struct grosr_outstanding *o = grosr_session_outstanding(s);
+
+    if (!o || i >= GROSR_HOST_THREADS)
+        return false;
+    const struct grosr_host_thread_slot *slot = &o->host_thread[i];
+    uint64_t sequence = sys_load_acquire(&slot->sequence); /* pairs with set_thread() */
+    if (!(sequence & 1))
+        return false;
+    t->address = sys_load_acquire(&slot->address);     /* pairs with set_thread() */
+    t->since_ns = sys_load_acquire(&slot->since_ns);   /* pairs with set_thread() */
+    t->tid = sys_load_acquire(&slot->tid);             /* pairs with set_thread() */
+    t->state = sys_load_acquire(&slot->state);         /* pairs with set_thread() */
+    t->owner = sys_load_acquire(&slot->owner);         /* pairs with set_thread() */
+    t->function = sys_load_acquire(&slot->function);   /* pairs with set_thread() */
+    t->of_driver = sys_load_acquire(&slot->of_driver); /* pairs with set_thread() */
+    return sys_load_relaxed(&slot->sequence) == sequence && t->state && t->state < GROSR_HOST_THREAD_STATES;
+}
