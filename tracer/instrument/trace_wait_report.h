@@ -135,49 +135,91 @@ GROSR_DEVICE_COLD uint32_t grosr_wait_look(struct grosr_trace_memory *m, struct 
 }
 
 /* The state word has to be there before: a load across PCIe comes after the stores. */
-GROSR_DEVICE_COLD void grosr_wait_trap(const struct grosr_worker_entry *entry)
+GROSR_DEVICE void grosr_wait_trap(const struct grosr_worker_entry *entry)
 {
     if (entry && sys_load_pair_relaxed(&entry->state).lo)
         dev_trap();
     dev_trap();
 }
 
+/* What a look changes: of the recorder, of the loop around the wait, and its result. */
+struct grosr_wait_after {
+    struct grosr_cursor at;
+    uint32_t level, sequence;
+    uint64_t waiting;
+    uint32_t result;
+    bool reported;
+};
+
+GROSR_DEVICE struct grosr_wait_after grosr_wait_changes(const struct grosr_tracer *t, bool reported,
+                                                        uint32_t result)
+{
+    struct grosr_wait_after a = {t->emit.at, t->emit.level, t->sequence, t->waiting, result, reported};
+    return a;
+}
+
+GROSR_DEVICE void grosr_wait_change(struct grosr_tracer *t, const struct grosr_wait_after *a)
+{
+    t->emit.at = a->at;
+    t->emit.level = a->level;
+    t->sequence = a->sequence;
+    t->waiting = a->waiting;
+}
+
+/* A look and what follows from it. It is done here, so that a wait takes no more code where it stands than a
+ * call; and the recorder goes through by value, so that it stays in registers otherwise. */
+GROSR_DEVICE_COLD struct grosr_wait_after grosr_wait_slow(struct grosr_tracer t, uint32_t by,
+                                                          struct grosr_wait_target on, uint64_t seen,
+                                                          bool first, bool reported)
+{
+    struct grosr_trace_memory *m = t.memory;
+    uint32_t look = 0;
+
+    if (grosr_wait_leads(by))
+        look = grosr_wait_look(m, on, seen, t.emit.level, first, t.waiting && !reported);
+    if (by == GROSR_BY_WARP)
+        look = dev_shfl32(look, 0);
+    if ((look & GROSR_WAIT_LOOK_LEVEL) != t.emit.level)
+        grosr_trace_set(&t, look & GROSR_WAIT_LOOK_LEVEL, m->wait.at);
+    if (look & GROSR_WAIT_LOOK_REPORT) {
+        if (t.waiting)
+            grosr_trace_state_at(&t, GROSR_EV_WAIT_END, t.waiting, m->wait.at);
+        t.waiting = grosr_payload_resource(on.name, on.which);
+        grosr_trace_state_at(&t, GROSR_EV_WAIT_BEGIN, t.waiting, m->wait.at);
+        reported = true;
+    }
+    if (look >> GROSR_WAIT_LOOK_RESULT == GROSR_WAIT_RESULT_TRAPS)
+        grosr_wait_trap(t.entry);
+    return grosr_wait_changes(&t, reported, look >> GROSR_WAIT_LOOK_RESULT);
+}
+
+GROSR_DEVICE_COLD struct grosr_wait_after grosr_wait_ended(struct grosr_tracer t)
+{
+    grosr_trace_state(&t, GROSR_EV_WAIT_END, t.waiting);
+    t.waiting = 0;
+    return grosr_wait_changes(&t, false, 0);
+}
+
 /* After each poll that found nothing, `seen` there. 0: polling continues; else the wait's result. */
 GROSR_DEVICE int grosr_wait_step(struct grosr_tracer *t, uint32_t by, const struct grosr_wait_target *on,
                                  struct grosr_wait_loop *w, uint64_t seen)
 {
-    struct grosr_trace_memory *m = t->memory;
-    uint32_t look = 0;
-
     grosr_wait_pause(on, w);
     if (++w->polls % GROSR_WAIT_POLLS)
         return 0;
-    if (grosr_wait_leads(by))
-        look = grosr_wait_look(m, *on, seen, t->emit.level, w->polls == GROSR_WAIT_POLLS,
-                               t->waiting && !w->reported);
-    if (by == GROSR_BY_WARP)
-        look = dev_shfl32(look, 0);
+    struct grosr_wait_after a = grosr_wait_slow(*t, by, *on, seen, w->polls == GROSR_WAIT_POLLS, w->reported);
+    grosr_wait_change(t, &a);
     w->polls = GROSR_WAIT_POLLS;
-    if ((look & GROSR_WAIT_LOOK_LEVEL) != t->emit.level)
-        grosr_trace_set(t, look & GROSR_WAIT_LOOK_LEVEL, m->wait.at);
-    if (look & GROSR_WAIT_LOOK_REPORT) {
-        if (t->waiting)
-            grosr_trace_state_at(t, GROSR_EV_WAIT_END, t->waiting, m->wait.at);
-        t->waiting = grosr_payload_resource(on->name, on->which);
-        grosr_trace_state_at(t, GROSR_EV_WAIT_BEGIN, t->waiting, m->wait.at);
-        w->reported = true;
-    }
-    if (look >> GROSR_WAIT_LOOK_RESULT == GROSR_WAIT_RESULT_TRAPS)
-        grosr_wait_trap(t->entry);
-    return (int)(look >> GROSR_WAIT_LOOK_RESULT);
+    w->reported = a.reported;
+    return (int)a.result;
 }
 
 GROSR_DEVICE int grosr_wait_over(struct grosr_tracer *t, uint32_t by, const struct grosr_wait_loop *w,
                                  int result)
 {
     if (w->reported) {
-        grosr_trace_state(t, GROSR_EV_WAIT_END, t->waiting);
-        t->waiting = 0;
+        struct grosr_wait_after a = grosr_wait_ended(*t);
+        grosr_wait_change(t, &a);
     }
     if (by == GROSR_BY_WARP)
         dev_syncwarp(); /* what the lead has acquired */
