@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # With GROSR_TRACE_DISABLED the machine code is byte for byte that of a source which never had a trace: the example, as it
-# is and with every word of GROSR's taken out of it, is the same cubin.
+# is and with every word of GROSR's taken out of it, is the same cubin. Bounded waits are the loops that one would write.
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
@@ -61,4 +61,52 @@ for my $options ('-arch=sm_75 -O3', '-arch=sm_90 -O3 -Xptxas -O1', '-arch=sm_90 
 my $in = cubin($with, '-arch=sm_90 -O3');
 ok(defined $in && $in ne ($never // ''), 'with its trace it is another');
 cmp_ok(length($in // ''), '>', length($never // ''), 'and longer');
+
+# ---- bounded waits ----
+
+# Each wait by its name with GROSR, and as a loop without.
+my @waits = (
+    ['grosr_wait_word32(&t, GROSR_BY_THREAD, 1, 2, &s->small, GROSR_EQUAL, 5);',
+     'while (dev_load_acquire((dev32 *)&s->small) != 5) dev_backoff(&step);'],
+    ['grosr_wait_word64(&t, GROSR_BY_THREAD, 1, 2, &s->large, GROSR_AT_LEAST, 5);',
+     'while (dev_load_acquire((dev64 *)&s->large) < 5) dev_backoff(&step);'],
+    ['grosr_wait_system32(&t, GROSR_BY_THREAD, 1, 2, &s->small, GROSR_NOT_EQUAL, 5);',
+     'while (sys_load_acquire((sys32 *)&s->small) == 5) {}'],
+    ['grosr_wait_word32(&t, GROSR_BY_WARP, 1, 2, &s->small, GROSR_EQUAL, 5);',
+     'for (;; dev_backoff(&step)) {
+          uint64_t seen = 0;
+          if (dev_lane() == 0) seen = dev_load_acquire((dev32 *)&s->small);
+          if (dev_ballot(dev_lane() == 0 && seen == 5)) break;
+      }
+      dev_syncwarp();'],
+    ['grosr_wait_mbarrier(&t, GROSR_BY_THREAD, 1, 2, mbarrier, 1);',
+     'while (!dev_mbarrier_try(mbarrier, 1)) {}'],
+    ['grosr_lock_acquire(&t, GROSR_BY_THREAD, 1, 2, &s->lock); s->small++;
+      grosr_lock_release(&t, GROSR_BY_THREAD, 1, 2, &s->lock);',
+     'while (dev_load_relaxed(&s->lock.word) || dev_cas_acquire(&s->lock.word, UINT64_C(0), UINT64_C(0xffff) << 48))
+          dev_backoff(&step);
+      s->small++;
+      dev_store_release(&s->lock.word, UINT64_C(0));']);
+for my $wait (@waits) {
+    my ($by_name, $by_hand) = @$wait;
+    my ($as_named, $as_loop) = map {
+        my $code = $_;
+        cubin(qq(#define GROSR_TRACE_DISABLED
+                 #include <grosr/trace.h>
+                 struct s { uint32_t small; uint64_t large; struct grosr_lock lock; };
+                 __global__ void k(struct s *s, uint32_t *out)
+                 {
+                     __shared__ uint64_t mbarrier[1];
+                     uint32_t step = 0;
+                     (void)step;
+                     (void)mbarrier;
+                     $code
+                     out[threadIdx.x] = 1;
+                 }), '-arch=sm_90 -O3')
+    } $by_name, $by_hand;
+    my ($name, $warp) = $by_name =~ /^(\w+).*(?:(GROSR_BY_WARP)|GROSR_BY_THREAD)/;
+    ok(defined $as_named && length($as_named) > 1000 && defined $as_loop, "$name() compiles, and its loop does");
+    ok($warp ? length($as_named) == length($as_loop) : $as_named eq $as_loop, $warp    # the order of a compare may differ
+       ? "by a warp it is as long as the plain loop" : 'it is the plain loop, byte for byte, where tracing is compiled out');
+}
 done_testing();

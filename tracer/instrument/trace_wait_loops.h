@@ -61,12 +61,10 @@ GROSR_DEVICE int grosr_wait_word(struct grosr_tracer *t, uint32_t by, const stru
 
     for (;;) {
         uint64_t seen = 0;
-        bool there = false;
         int result;
-        if (grosr_wait_leads(by)) {
+        if (grosr_wait_leads(by))
             seen = grosr_word_load(on);
-            there = grosr_word_suits(on->until, seen, on->wanted);
-        }
+        bool there = grosr_wait_leads(by) && grosr_word_suits(on->until, seen, on->wanted);
         if (by == GROSR_BY_THREAD ? there : dev_ballot(there) != 0)
             return grosr_wait_over(t, by, &w, GROSR_WAIT_DONE);
         if ((result = grosr_wait_step(t, by, on, &w, seen)))
