@@ -52,6 +52,8 @@ static void trace_arguments(void)
     refused_option(level, (enum grosr_level)(-1));
     refused_option(overflow, (enum grosr_overflow)(GROSR_OVERFLOW_BLOCK + 1));
     refused_option(overflow, (enum grosr_overflow)(-1));
+    refused_option(wait_action, (enum grosr_wait_action)(GROSR_WAIT_TRAP + 1));
+    refused_option(wait_action, (enum grosr_wait_action)(-1));
     refused_option(names, NULL);
     refused_option(names, no_name);
     refused_option(names, long_name);
@@ -63,6 +65,9 @@ static void trace_arguments(void)
     misuse(EINVAL, grosr_trace_open_as(&t, &good, NULL, GROSR_SESSION_ABI));
     misuse(EINVAL, grosr_trace_name(NULL, "one", NULL));
     misuse(EINVAL, grosr_trace_set_level(NULL, GROSR_LEVEL_FULL));
+    misuse(EINVAL, grosr_trace_set_wait_report(NULL, 1));
+    misuse(EINVAL, grosr_trace_set_wait_timeout(NULL, 1, GROSR_WAIT_FAIL));
+    misuse(EINVAL, grosr_trace_stop_waits(NULL, true));
     ok(grosr_trace_session(NULL) == NULL, "no session");
     ok(grosr_trace_handle(NULL).control == NULL, "and no handle that records");
 }
@@ -81,6 +86,12 @@ static void trace_calls(void)
     misuse(EINVAL, grosr_trace_set_level(t, (enum grosr_level)(-1)));
     is(sys_load_relaxed(&grosr_session_live(grosr_trace_session(t))->level), o.level,
        "the level is the same");
+    const struct grosr_session_header *h = grosr_session_live(grosr_trace_session(t));
+    misuse(EINVAL, grosr_trace_set_wait_timeout(t, 1, (enum grosr_wait_action)(GROSR_WAIT_TRAP + 1)));
+    misuse(EINVAL, grosr_trace_set_wait_timeout(t, 1, (enum grosr_wait_action)(-1)));
+    is(sys_load_relaxed(&h->wait_timeout), 0, "the timeout of waits is the same");
+    is(grosr_trace_set_wait_timeout(t, UINT64_MAX, GROSR_WAIT_TRAP), 0, "the longest that there is");
+    is(sys_load_relaxed(&h->wait_timeout), UINT64_MAX - 3 + GROSR_WAIT_TRAP, "is not cut to a short one");
     is(grosr_trace_name(t, "three", "1234567"), 2, "the next name has the next number");
     is(grosr_trace_set_level(t, GROSR_LEVEL_FULL), 0, "a level that there is");
     struct grosr_trace_handle handle = grosr_trace_handle(t);
@@ -99,6 +110,9 @@ static void trace_calls(void)
     misuse(EALREADY, grosr_trace_close(t));
     misuse(ESHUTDOWN, grosr_trace_name(t, "three", NULL));
     misuse(ESHUTDOWN, grosr_trace_set_level(t, GROSR_LEVEL_OFF));
+    misuse(ESHUTDOWN, grosr_trace_set_wait_report(t, 1));
+    misuse(ESHUTDOWN, grosr_trace_set_wait_timeout(t, 1, GROSR_WAIT_FAIL));
+    misuse(ESHUTDOWN, grosr_trace_stop_waits(t, true));
     ok(grosr_trace_session(t) == NULL && grosr_trace_handle(t).control == NULL, "nothing of it is left");
 }
 
@@ -110,6 +124,7 @@ static int trace_in_child(struct grosr_tracing *t)
 
     wrong += grosr_trace_name(t, "one", NULL) != -EPERM || !misuse_has_text();
     wrong += grosr_trace_set_level(t, GROSR_LEVEL_OFF) != -EPERM;
+    wrong += grosr_trace_set_wait_report(t, 1) != -EPERM || grosr_trace_stop_waits(t, true) != -EPERM;
     wrong += grosr_trace_session(t) != NULL || grosr_trace_handle(t).control != NULL;
     wrong += grosr_trace_close(t) != -EPERM;
     if (grosr_trace_open(&mine, &o))
