@@ -101,6 +101,25 @@ static void fill_outstanding(struct grosr_session_header *h)
     }
 }
 
+/* Worker 0 waits for a lock that worker 1 holds, which waits at a barrier. */
+static void fill_waits(struct grosr_worker_entry *worker, struct grosr_wait_entry *wait)
+{
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        const uint64_t kind = i ? GROSR_WAIT_BARRIER : GROSR_WAIT_LOCK, time = 2000 + i;
+        const uint64_t resource = grosr_payload_resource(1, i);
+        struct grosr_pair e =
+            grosr_event_pack(UINT64_C(1) << GROSR_LAP_SHIFT, GROSR_EV_WAIT_BEGIN, time, resource);
+        sys_store_pair_relaxed(&worker[i].state, e.lo, e.hi);
+        sys_store_relaxed(&worker[i].sm, i + 1);
+        sys_store_relaxed(&wait[i].sequence, UINT64_C(2));
+        sys_store_relaxed(&wait[i].stated, kind << GROSR_WAIT_KIND_SHIFT | time);
+        sys_store_relaxed(&wait[i].resource, UINT64_C(1) << 32 | i);
+        sys_store_relaxed(&wait[i].wanted, UINT64_C(2) * i);
+        sys_store_relaxed(&wait[i].seen, i ? UINT64_C(1) : UINT64_C(2) << GROSR_LOCK_HOLDER_SHIFT | 1500);
+        sys_store_relaxed(&wait[i].since, time);
+    }
+}
+
 /* A segment with `events` in each ring; its clock is the host's or has two snapshots. */
 static void make(unsigned events, bool host_clock, unsigned queues, unsigned streams, unsigned heaps)
 {
@@ -131,8 +150,10 @@ static void make(unsigned events, bool host_clock, unsigned queues, unsigned str
     snprintf(name[0].text, sizeof(name[0].text), "f");
     sys_store_relaxed(&name[1].space, (uint32_t)GROSR_NAME_QUEUE);
     snprintf(name[1].text, sizeof(name[1].text), "q");
-    take(&h->workers_at, WORKERS * sizeof(struct grosr_worker_entry));
-    take(&h->waits_at, WORKERS * sizeof(struct grosr_wait_entry));
+    struct grosr_worker_entry *worker =
+        (struct grosr_worker_entry *)take(&h->workers_at, WORKERS * sizeof(*worker));
+    struct grosr_wait_entry *wait = (struct grosr_wait_entry *)take(&h->waits_at, WORKERS * sizeof(*wait));
+    fill_waits(worker, wait);
     struct grosr_ring *ring = (struct grosr_ring *)take(&h->rings_at, (WORKERS + 1) * sizeof(*ring));
     struct grosr_queue_entry *queue =
         (struct grosr_queue_entry *)take(&h->queues_at, queues * sizeof(*queue));

@@ -8,6 +8,7 @@
 
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/collect/source.h"
+#include "../../tracer/session/wait_facts.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -64,6 +65,16 @@ static void read_session(struct grosr_session *session)
         grosr_session_queue_oldest(session, i);
     for (uint32_t i = 0; i < 8; i++)
         grosr_session_name(session, i % 3, i);
+    for (uint32_t i = 0; i < session->header.workers; i++) {
+        struct grosr_wait_facts facts;
+        char text[200];
+        if (!grosr_wait_facts_read(session, i, &facts))
+            continue;
+        grosr_wait_facts_describe(&facts, text, sizeof(text));
+        if (facts.holder != GROSR_WAIT_NOBODY && facts.holder >= session->header.workers)
+            abort();
+        grosr_wait_facts_missing(session, &facts, &facts.index, 1);
+    }
     if (grosr_source_open(&s, session, true, -1)) {
         grosr_session_close(session);
         return;
