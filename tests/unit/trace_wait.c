@@ -253,6 +253,9 @@ static void switches(void)
         grosr_wait_facts_read(session, 0, &f);
     is(f.seen, 2, "what it sees is brought up to date");
     ok(f.since == first.since && f.updated > first.updated, "in the same wait");
+    for (int i = 0; i < 10000 && f.updated < first.updated + 200 * MS; i++, pause_ms(1))
+        grosr_wait_facts_read(session, 0, &f);
+    ok(f.seen == 2 && f.updated >= first.updated + 200 * MS, "and again when it has not changed");
     grosr_store32(&word32, 4);
     dev_host_join(grid);
     is(events(0, GROSR_EV_WAIT_END, grosr_payload_resource(WORD, 7), &time), 1, "its end is recorded");

@@ -184,7 +184,8 @@ int grosr_trace_set_level(struct grosr_tracing *tracing, enum grosr_level level)
 /*
  * Of bounded waits, from any thread, also while kernels run and wait: they hear of it within a millisecond.
  * After how long they are reported; how long they may last, and what becomes of them then; and that they all
- * end now, and those that begin later, with GROSR_WAIT_STOPPED, or, with false, no more.
+ * end now, and those that begin later, with GROSR_WAIT_STOPPED, or, with false, no more. Stopped, recorders
+ * do not wait for room in their rings either (GROSR_OVERFLOW_BLOCK).
  */
 int grosr_trace_set_wait_report(struct grosr_tracing *tracing, uint64_t report_ns);
 int grosr_trace_set_wait_timeout(struct grosr_tracing *tracing, uint64_t timeout_ns,

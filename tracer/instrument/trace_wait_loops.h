@@ -73,9 +73,10 @@ GROSR_DEVICE int grosr_wait_word(struct grosr_tracer *t, uint32_t by, const stru
 }
 
 /*
- * Until the word at p, which the GPU's threads write, is what it has to be: GROSR_EQUAL to `wanted`,
- * GROSR_NOT_EQUAL to it, or GROSR_AT_LEAST that much, compared without sign. It should stay so until whoever
- * waited for it goes on. Whoever writes it does so with release: by grosr_store32(), cuda::atomic_ref, ...
+ * Until the word at p, in global memory, which the GPU's threads write, is what it has to be: GROSR_EQUAL to
+ * `wanted`, GROSR_NOT_EQUAL to it, or GROSR_AT_LEAST that much, compared without sign. It should stay so
+ * until whoever waited for it goes on. Whoever writes it does so with release: by grosr_store32(),
+ * cuda::atomic_ref, ...
  */
 GROSR_DEVICE int grosr_wait_word32(struct grosr_tracer *t, uint32_t by, uint32_t name, uint32_t which,
                                    const uint32_t *p, uint32_t until, uint32_t wanted)

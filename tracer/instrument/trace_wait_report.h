@@ -16,8 +16,12 @@
 #include "trace_device.h"
 #include "trace_wait.h"
 
-#define GROSR_WAIT_POLLS     16u      /* between looks at the clock */
-#define GROSR_WAIT_UPDATE_NS 1000000u /* between updates of a reported wait's entry, at least */
+#define GROSR_WAIT_POLLS 16u /* between looks at the clock */
+/* Between updates of a reported wait's entry: at least, and at most. The latter also when nothing has
+ * changed: it shows that the wait goes on, and who has just arrived at a barrier may not have been seen
+ * there. */
+#define GROSR_WAIT_UPDATE_NS  1000000u
+#define GROSR_WAIT_REFRESH_NS 100000000u
 
 /* What a look asks for: a level (2 bits), a report, and the wait's result. */
 #define GROSR_WAIT_LOOK_LEVEL   3u
@@ -107,14 +111,17 @@ GROSR_DEVICE_COLD uint32_t grosr_wait_look(struct grosr_trace_memory *m, struct 
     uint64_t now = dev_clock_ns();
 
     if (first) {
-        w->since = w->began = w->looked = now;
+        w->since = w->began = w->looked = w->updated = now;
         w->stated = 0;
+        w->seen = seen;
     }
     if (!m->control)
         return level;
     uint32_t found = grosr_wait_level(m, level, now), result = grosr_wait_result(m, now - w->since);
     uint64_t report_ns = dev_load_relaxed(&m->control->wait_report_ns);
-    bool report = false, moved = w->stated && w->seen != seen && now - w->updated >= GROSR_WAIT_UPDATE_NS;
+    uint64_t old_ns = now - w->updated;
+    bool report = false;
+    bool moved = w->stated && old_ns >= (w->seen == seen ? GROSR_WAIT_REFRESH_NS : GROSR_WAIT_UPDATE_NS);
 
     if (found != level)
         w->began = now;

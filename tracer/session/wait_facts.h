@@ -3,7 +3,8 @@
  * the live view and the diagnosis, of a running process or of the segment that it left.
  *
  * A wait is reported once it has lasted for the time that the host has set; until then it has no facts. While
- * it goes on, `seen` and the holder are brought up to date, once a millisecond at most, when they change.
+ * it goes on they are brought up to date, some milliseconds after `seen` has changed, and otherwise about ten
+ * times a second.
  *
  * Any thread may call these functions, in any process that has the session mapped.
  */
@@ -46,7 +47,7 @@ bool grosr_wait_facts_read(const struct grosr_session *session, uint32_t worker,
  * Who may be missing at the barrier of which `facts` are: the workers that have started, have not stopped and
  * are not seen to wait there, in order, at most `room` of them. Returns how many there are. If there are
  * wanted - seen of them, it is they; if more, some have no part in the barrier or have just arrived; if
- * fewer, others have not begun, or are not recorded.
+ * fewer, others have not begun, or are not recorded. It reads all workers: once for a barrier is enough.
  */
 uint32_t grosr_wait_facts_missing(const struct grosr_session *session, const struct grosr_wait_facts *facts,
                                   uint32_t *workers, uint32_t room);
