@@ -252,7 +252,7 @@ static void test_starved(void)
 {
     static const struct {
         enum grosr_graph_resource resource;
-        int held_by, fed_by; /* who has ended; 0: nobody */
+        int held_by, fed_by; /* enum grosr_actor_kind: who has ended; 0: nobody */
         const char *kind, *summary;
     } cases[] = {
         {GROSR_WANTED_NAMED, 0, 0, "lost_wakeup",
