@@ -148,7 +148,7 @@ $B/%.o: %.cpp Makefile
 	$Q$(CXX) $(CPPFLAGS) -std=c++17 -fno-exceptions -fno-rtti $(VARIANT_$(VARIANT)) -fno-sanitize=vptr -fPIC -pthread \
 	    -Wall -Wextra -Wshadow -Werror $(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(PM_H))) -MMD -MP -c -o $@ $<
 
-$B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql)
+$B/schema/schema.c: schema/embed.sh $(wildcard schema/*.sql schema/queries/*.sql schema/diagnose/*.sql)
 	@mkdir -p $(@D)
 	$(call say,SQL,$@)
 	$Qsh schema/embed.sh >$@

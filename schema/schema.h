@@ -22,7 +22,8 @@ struct grosr_canned_query {
     const char *sql;
 };
 
-/* Sorted by name; the last has a NULL name. */
+/* Sorted by name; the last has a NULL name. The diagnosis of a trace is made of the second (diagnose/). */
 extern const struct grosr_canned_query grosr_canned_queries[];
+extern const struct grosr_canned_query grosr_diagnose_queries[];
 
 #endif

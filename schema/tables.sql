@@ -336,12 +336,13 @@ CREATE TABLE GROSR_FINDING (         -- results of diagnoses, as `grosr diagnose
     session   INTEGER NOT NULL,
     verdict   TEXT NOT NULL,         -- 'healthy', 'idle', 'slow', 'stalled', 'deadlock'
     kind      TEXT NOT NULL,
-    workers   TEXT NOT NULL,         -- a JSON array of their numbers
+    workers   TEXT NOT NULL,         -- a JSON array of names: of workers, threads, kernels, whoever is concerned
     resources TEXT NOT NULL,         -- a JSON array of names
-    cycle     TEXT,                  -- the cycle of waits, as JSON; NULL: none
-    since     INTEGER,               -- when it began
-    evidence  TEXT,
-    advice    TEXT
+    cycle     TEXT,                  -- the cycle of waits, a JSON array of worker, resource, worker, ...; NULL: none
+    since     INTEGER,               -- when it began; NULL: not known
+    evidence  TEXT,                  -- what was read, in lines
+    advice    TEXT,
+    summary   TEXT                   -- one sentence
 );
 
 CREATE TABLE GROSR_TIME_BIN (        -- this and the following are summaries (tracer/summary/summary.h), made when the trace is closed

@@ -232,7 +232,7 @@ LEFT JOIN GROSR_SESSION s ON s.session = w.session;
 
 -- The results of diagnoses.
 CREATE VIEW findings AS
-SELECT time, verdict, kind, workers, resources, cycle, since, time - since AS since_ns, evidence, advice, session
+SELECT time, verdict, kind, summary, workers, resources, cycle, since, time - since AS since_ns, evidence, advice, session
 FROM GROSR_FINDING;
 
 -- Everything that has a time; ORDER BY start gives API calls, kernels, tasks and ranges in order. The casts give each column

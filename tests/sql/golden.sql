@@ -113,8 +113,8 @@ INSERT INTO GROSR_HEAP_EVENT VALUES (1900, 1, 26, 65536, NULL, 3, 2, 0, 54989003
 INSERT INTO GROSR_HEAP_ERROR VALUES (1500, 1, 1, 2097152, 1, 2, 6), (1505, 1, 1, 4096, 1, 2, 6), (1510, 1, 4, 65536, 1, 2, 6),
     (1520, 1, 2, 4096, 2, NULL, NULL);
 
-INSERT INTO GROSR_FINDING VALUES (4500, 1, 'stalled', 'lost_wakeup', '[2]', '["queue_not_empty"]', NULL, 4000,
-    'worker 2 waits, the queue has tasks', 'signal after publishing');
+INSERT INTO GROSR_FINDING VALUES (4500, 1, 'stalled', 'lost_wakeup', '["worker 2"]', '["queue 0"]', NULL, 4000,
+    'the queue has tasks', 'signal after publishing', 'worker 2 waits for a task in queue 0, which nobody is left to supply');
 
 INSERT INTO StringIds VALUES (1, 'cudaLaunchKernel'), (2, 'cudaMemcpyAsync'), (3, 'saxpy'), (4, 'saxpy(int, float*)'),
     (5, 'reduce'), (6, 'reduce(float*)'), (7, 'forever'), (8, 'forever()'), (9, 'cuLaunchKernel'),

@@ -8,6 +8,7 @@
 #include "collector_parts.h"
 
 #include "../base/error.h"
+#include "../diagnose/trace_db.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -362,6 +363,8 @@ void collector_finish(struct collector *c)
     c->result->dropped = c->finished_counts.dropped;
     c->result->overwritten = c->finished_counts.overwritten;
     c->result->sessions = c->sources;
+    if (c->store)
+        grosr_store_set_last(c->store, grosr_diagnose_store);
     if (!c->error)
         collector_failed(c, grosr_store_finish(c->store, c->options->progress));
 }

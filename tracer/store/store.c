@@ -9,6 +9,7 @@
 #include "../../schema/schema.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,22 @@ static int create_indexes(struct grosr_store *s, grosr_store_progress *progress,
     return err;
 }
 
+void grosr_store_set_last(struct grosr_store *s, grosr_store_last *last)
+{
+    s->write_last = last;
+}
+
+static int write_last(struct grosr_store *s)
+{
+    int err = s->write_last ? s->write_last(s->db) : 0;
+    char why[sizeof(s->reason)];
+
+    if (!err)
+        return 0;
+    snprintf(why, sizeof(why), "%s", grosr_error());
+    return store_give_up(s, -err, why);
+}
+
 int grosr_store_finish(struct grosr_store *s, grosr_store_progress *progress)
 {
     int err = grosr_store_commit(s);
@@ -149,6 +166,8 @@ int grosr_store_finish(struct grosr_store *s, grosr_store_progress *progress)
         progress("making summaries", 1, 1);
     if (!err)
         err = store_sql(s, "INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
+    if (!err)
+        err = write_last(s);
     if (!err)
         err = store_sql(s, "COMMIT");
     return err ? err : store_settle(s);

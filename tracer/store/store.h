@@ -201,6 +201,13 @@ typedef void grosr_store_progress(const char *what, uint64_t done, uint64_t all)
 int grosr_store_finish(struct grosr_store *store, grosr_store_progress *progress);
 
 /*
+ * What else is written into a trace that has been marked complete, in the same transaction, by
+ * grosr_store_finish(): 0, or a negative errno with its text.
+ */
+typedef int grosr_store_last(sqlite3 *db);
+void grosr_store_set_last(struct grosr_store *store, grosr_store_last *last);
+
+/*
  * After a failure, of the store or (`error`, for `reason`) of whoever uses it: runs `write`, which may add to
  * the file, in a transaction of its own, and again if that fails, with more room. 0: it is in the file, and
  * so is the reason.

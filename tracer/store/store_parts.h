@@ -36,9 +36,10 @@ struct grosr_store {
     char moved_to[PATH_MAX]; /* where the file is, if it was moved; "": where it was, or not known */
     int reserve;             /* a file that keeps room for what follows a failure; -1: none */
     off_t reserve_bytes;
-    int error;        /* sticky: the first write error */
-    bool last;        /* something is written nevertheless (store_failure.c) */
-    char reason[512]; /* of the error */
+    grosr_store_last *write_last; /* grosr_store_set_last(); NULL: nothing */
+    int error;                    /* sticky: the first write error */
+    bool last;                    /* something is written nevertheless (store_failure.c) */
+    char reason[512];             /* of the error */
 };
 
 /*

@@ -1,0 +1,19 @@
+-- the workers of session ?1: what each is in, and its latest event but for the search for a task
+SELECT w.worker, w.start, w.end, t.task, coalesce(f.name, 'function ' || t.function) AS function, t.start AS task_since,
+       max(coalesce(w.start, 0), coalesce(t.start, 0), coalesce(h.latest, 0), coalesce(r.latest, 0), coalesce(i.latest, 0),
+           coalesce((SELECT coalesce(l.end, l.start) FROM GROSR_TASK l WHERE l.worker = w.worker ORDER BY l.start DESC LIMIT 1), 0),
+           coalesce((SELECT coalesce(l.end, l.start) FROM GROSR_WAIT l WHERE l.worker = w.worker AND l.resource <> 1
+                     ORDER BY l.start DESC LIMIT 1), 0)) AS latest,
+       coalesce(r.open, 0) AS open_ranges,
+       EXISTS (SELECT 1 FROM GROSR_WAIT l WHERE l.worker = w.worker AND l.resource = 1 AND l.end IS NULL) AS seeks
+FROM GROSR_WORKER w
+LEFT JOIN (SELECT worker, task, function, min(start) AS start FROM GROSR_TASK
+           WHERE end IS NULL AND status IS NULL AND next IS NULL GROUP BY worker) t
+    ON t.worker = w.worker AND EXISTS (SELECT 1 FROM tasks v WHERE v.worker = t.worker AND v.start = t.start AND v.task = t.task
+                                       AND v.state = 'open')
+LEFT JOIN GROSR_FUNCTION f ON f.function = t.function
+LEFT JOIN (SELECT worker, max(max(start, coalesce(end, start))) AS latest FROM GROSR_HOLD GROUP BY worker) h ON h.worker = w.worker
+LEFT JOIN (SELECT worker, max(max(coalesce(start, end), coalesce(end, start))) AS latest, sum(end IS NULL) AS open FROM GROSR_RANGE
+           GROUP BY worker) r ON r.worker = w.worker
+LEFT JOIN (SELECT worker, max(time) AS latest FROM GROSR_INSTANT WHERE worker IS NOT NULL GROUP BY worker) i ON i.worker = w.worker
+WHERE w.session = ?1 ORDER BY w.worker;

@@ -1,0 +1,332 @@
+/*
+ * A trace as a source of the diagnosis (tracer/diagnose/trace_db.h): what is found in sessions that were
+ * killed, detached from or are being recorded, and what is not.
+ */
+#include "../../schema/schema.h"
+#include "../../tracer/base/error.h"
+#include "../../tracer/diagnose/trace_db.h"
+#include "../tap.h"
+
+static sqlite3 *db;
+static struct grosr_findings findings;
+
+static void run(const char *sql)
+{
+    char *error = NULL;
+
+    if (sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK)
+        return;
+    printf("# %s: %s\n", sql, error);
+    abort();
+}
+
+/* A trace with one session, 1, whose process was killed at 10 s: four workers, queue 0, locks 7 and the
+ * word 8. */
+static void begin(void)
+{
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK)
+        abort();
+    run(grosr_sql_tables);
+    run(grosr_sql_views);
+    run("INSERT INTO GROSR_META VALUES ('complete', 1);"
+        "INSERT INTO GROSR_RESOURCE_KIND VALUES (1, 'queue_not_empty', ''), (2, 'queue_not_full', ''),"
+        " (3, 'named', ''), (4, 'syscall_port', ''), (5, 'syscall_reply', '');"
+        "INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm, lanes,"
+        " start_mono_ns, start_real_ns, end, died) VALUES (1, 100, 'prog', 'host', 'cpu', 1, 4, 1, 0, 0,"
+        " 10000000000, 1);"
+        "INSERT INTO GROSR_FUNCTION (function, name) VALUES (0, 'step');"
+        "INSERT INTO GROSR_QUEUE VALUES (0, 'submit', 64, 1, 1);"
+        "INSERT INTO GROSR_NAME VALUES (7, 'lock', NULL, 1), (8, 'word', NULL, 1);"
+        "INSERT INTO GROSR_WORKER (worker, sm, start) VALUES (0, 0, 10), (1, 0, 10), (2, 0, 10), (3, 0, 10);"
+        "INSERT INTO StringIds VALUES (50, 'read')");
+}
+
+static void end(void)
+{
+    sqlite3_close(db);
+    db = NULL;
+}
+
+static void diagnose(uint64_t threshold_ns)
+{
+    grosr_findings_free(&findings);
+    grosr_findings_init(&findings, threshold_ns);
+    if (grosr_diagnose_database(db, &findings)) {
+        printf("# %s\n", grosr_error());
+        abort();
+    }
+    if (grosr_findings_settle(&findings))
+        abort();
+    printf("# %s: %s\n", grosr_verdict_name(findings.verdict), findings.state);
+    for (uint32_t i = 0; i < findings.findings; i++)
+        printf("# %s: %s\n", findings.finding[i].kind, findings.finding[i].summary);
+}
+
+/* Whether the verdict is this, and the worst finding, if it is not NULL, of that kind and summary. */
+static bool found(enum grosr_verdict verdict, const char *kind, const char *summary)
+{
+    const struct grosr_finding *f = findings.finding;
+
+    if (findings.verdict != verdict || (kind != NULL) != (findings.findings > 0))
+        return false;
+    return !kind ||
+           (f->verdict == verdict && !strcmp(f->kind, kind) && (!summary || !strcmp(f->summary, summary)));
+}
+
+/* Named resources: the name in the upper 32 bits. */
+#define LOCK(n) "(7 << 32) + " #n
+#define WORD(n) "(8 << 32) + " #n
+
+static void add_cycle(void)
+{
+    run("INSERT INTO GROSR_HOLD VALUES (0, 3, " LOCK(
+        0) ", 1000000000, NULL),"
+           " (1, 3, " LOCK(1) ", 1000000000, NULL), (2, 3, " LOCK(
+               0) ", 10, 20);"
+                  "INSERT INTO GROSR_WAIT VALUES (0, 3, " LOCK(
+                      1) ", 2000000000, NULL, 1),"
+                         " (1, 3, " LOCK(0) ", 3000000000, NULL, 1), (2, 3, " LOCK(
+                             0) ", 3100000000, NULL, 1),"
+                                " (3, 1, 0, 3100000000, NULL, 1)");
+}
+
+static const char cycle_text[] =
+    "worker 0 waits for lock 1, which worker 1 holds; worker 1 waits for lock 0, which "
+    "worker 0 holds";
+
+static void test_cycle(void)
+{
+    begin();
+    add_cycle();
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", cycle_text), "two locks in a cycle");
+    is(findings.findings, 1, "and nothing else: a worker behind them, and one without work, are no findings");
+    is(findings.finding->since_ns, 7000000000, "it had stood for 7 s when the process was killed");
+    ok(strstr(findings.source, "process 100, session 1") && strstr(findings.source, "died"),
+       "the source says so");
+    diagnose(8000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL), "not for 8 s");
+    run("UPDATE GROSR_SESSION SET died = 0, detached = 1");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", cycle_text), "in a session whose recording was ended");
+    run("UPDATE GROSR_SESSION SET detached = 0");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL), "not in one that closed by itself");
+    run("UPDATE GROSR_SESSION SET end = NULL; DELETE FROM GROSR_META;"
+        "INSERT INTO GROSR_QUEUE_SAMPLE VALUES (500, 0, 1, 1, 1), (9000000000, 0, 1, 1, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", cycle_text), "and in one that is being recorded");
+    is(findings.finding->since_ns, 6000000000, "as of the latest time that is known");
+    run("INSERT INTO GROSR_HOLD VALUES (3, 3, " LOCK(0) ", 2500000000, 2600000000)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "lost_wakeup",
+             "worker 1 and worker 2 wait for lock 0, which nobody is left to supply"),
+       "a hold whose lock somebody else had later has lost its end");
+    ok(strstr(findings.finding->evidence, "it was released"), "and the lock was released");
+    end();
+}
+
+static void test_two_sessions(void)
+{
+    begin();
+    add_cycle();
+    run("INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm, lanes,"
+        " first_worker, start_mono_ns, start_real_ns, end) VALUES (2, 101, 'other', 'host', 'cpu', 1, 4, 1, "
+        "4, 0, 0,"
+        " 10000000000);"
+        "INSERT INTO GROSR_WORKER (worker, sm, start, session) VALUES (4, 0, 10, 2);"
+        "INSERT INTO GROSR_WAIT VALUES (4, 3, " WORD(0) ", 1, NULL, 2);");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", NULL) && findings.findings == 1,
+       "a session that closed adds nothing");
+    run("UPDATE GROSR_SESSION SET died = 1 WHERE session = 2; INSERT INTO GROSR_RANGE VALUES (4, 7, 1, NULL, "
+        "NULL)");
+    diagnose(1000000000);
+    ok(findings.findings == 2 && findings.finding[1].verdict == GROSR_VERDICT_STALLED,
+       "two sessions make one diagnosis");
+    end();
+}
+
+static void test_words(void)
+{
+    begin();
+    run("INSERT INTO GROSR_WAIT VALUES (0, 3, " WORD(
+        5) ", 2000000000, NULL, 1), (1, 1, 0, 2000000000, NULL, 1),"
+           " (2, 1, 0, 2000000000, NULL, 1), (3, 1, 0, 2000000000, NULL, 1);"
+           "INSERT INTO GROSR_QUEUE_SAMPLE VALUES (1500000000, 0, 1, 1, 0), (9900000000, 0, 1, 1, 0)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "lost_wakeup",
+             "worker 0 waits for word 5, which nobody is left to supply"),
+       "a word that nobody writes, in a session that stands still");
+    run("INSERT INTO GROSR_QUEUE_SAMPLE VALUES (9950000000, 0, 2, 2, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL), "not while the session moves");
+    run("DELETE FROM GROSR_QUEUE_SAMPLE WHERE time = 9950000000;"
+        "DELETE FROM GROSR_WAIT WHERE worker = 3;"
+        "INSERT INTO GROSR_TASK (task, function, worker, enqueue, start) VALUES (4, 0, 3, 10, 2000000000)");
+    diagnose(1000000000);
+    ok(findings.verdict == GROSR_VERDICT_HEALTHY && findings.findings == 2,
+       "and not while a task runs that might write it");
+    ok(!strcmp(findings.finding[0].kind, "long_task") || !strcmp(findings.finding[1].kind, "long_task"),
+       "which is remarked on");
+    end();
+
+    begin();
+    run("INSERT INTO GROSR_WAIT VALUES (0, 3, " WORD(0) ", 20, NULL, 1), (1, 3, " WORD(
+        1) ", 20, NULL, 1),"
+           " (2, 3, " WORD(2) ", 20, NULL, 1), (3, 3, " WORD(3) ", 20, NULL, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_IDLE, NULL, NULL),
+       "workers that all wait for one name, with nothing unfinished, have no work");
+    run("INSERT INTO GROSR_RANGE VALUES (2, 7, 15, NULL, NULL)");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_STALLED, "unless one of them is in the middle of something");
+    end();
+}
+
+static void test_queue(void)
+{
+    begin();
+    run("INSERT INTO GROSR_WAIT VALUES (0, 2, 0, 2000000000, NULL, 1), (1, 2, 0, 2000000000, NULL, 1),"
+        " (2, 2, 0, 2000000000, NULL, 1), (3, 2, 0, 2000000000, NULL, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "queue_full_cycle",
+             "4 workers (worker 0, worker 1, worker 2 and 1 more) wait for room in queue submit, which only "
+             "they could "
+             "make"),
+       "every worker waits for room in the queue");
+    run("DELETE FROM GROSR_WAIT WHERE worker = 3; INSERT INTO GROSR_WAIT VALUES (3, 1, 0, 2000000000, NULL, "
+        "1)");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "one that looks for a task empties it");
+    run("UPDATE GROSR_WORKER SET end = 2500000000; UPDATE GROSR_WAIT SET end = start + 1;"
+        "INSERT INTO GROSR_WAIT VALUES (NULL, 2, 0, 3000000000, NULL, 1);"
+        "INSERT INTO GROSR_QUEUE_SAMPLE VALUES (500000000, 0, 64, 0, 0), (9900000000, 0, 64, 0, 0)");
+    diagnose(1000000000);
+    is(findings.findings, 2,
+       "a full queue without workers: the host that waits, and the tasks that nobody takes");
+    ok(!strcmp(findings.finding[0].kind, "no_worker") &&
+           !strcmp(findings.finding[1].kind, "stopped_consumer"),
+       "by name");
+    end();
+
+    begin();
+    run("INSERT INTO GROSR_WAIT SELECT worker, 1, 0, 2000000000, NULL, 1 FROM GROSR_WORKER;"
+        "INSERT INTO GROSR_QUEUE_SAMPLE VALUES (1500000000, 0, 3, 1, 1), (9900000000, 0, 3, 1, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "queue_not_served", NULL), "tasks in a queue that nobody takes");
+    run("DELETE FROM GROSR_QUEUE_SAMPLE;"
+        "INSERT INTO GROSR_QUEUE_SAMPLE VALUES (1500000000, 0, 3, 3, 1), (9900000000, 0, 3, 3, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, "results_not_collected", NULL),
+       "results that nobody collects are remarked on");
+    run("INSERT INTO GROSR_TASK VALUES (1, 0, 2, 10, 1000, 1400000000, NULL, 0)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "dependency_never_met", NULL), "a suspended task that nobody resumes");
+    run("INSERT INTO GROSR_TASK VALUES (1, 0, 1, NULL, 1450000000, 1460000000, 0, NULL)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, "results_not_collected", NULL), "not once it has resumed");
+    run("DELETE FROM GROSR_QUEUE_SAMPLE; INSERT INTO GROSR_QUEUE_SAMPLE VALUES (9900000000, 0, 3, 3, 3)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_IDLE, NULL, NULL), "and nothing where all is done");
+    end();
+}
+
+static void test_calls(void)
+{
+    begin();
+    run("INSERT INTO GROSR_TASK (task, function, worker, enqueue, start) VALUES (4, 0, 0, 10, 1900000000);"
+        "INSERT INTO GROSR_SYSCALL VALUES (0, 4, 3, 50, 2000000000, NULL, NULL, NULL, NULL, NULL, 6, 1),"
+        " (0, 4, 3, 50, 1950000000, 1950000001, 1950000002, 1950000003, 8, 8, 6, 1);"
+        "INSERT INTO GROSR_WAIT VALUES (0, 5, 3, 2000000000, NULL, 1), (1, 1, 0, 20, NULL, 1), (2, 1, 0, 20, "
+        "NULL, 1),"
+        " (3, 1, 0, 20, NULL, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "dead_proxy", NULL), "a call that the proxy has not taken up");
+    run("UPDATE GROSR_SYSCALL SET served = 2100000000 WHERE start = 2000000000");
+    run("UPDATE GROSR_SESSION SET died = 0, detached = 1");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "one that is with it may be answered yet");
+    run("DELETE FROM GROSR_SYSCALL");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "and so may one that has no row yet");
+    end();
+
+    begin();
+    run("INSERT INTO GROSR_HOLD SELECT worker, 4, worker, 1000000000, NULL FROM GROSR_WORKER;"
+        "INSERT INTO GROSR_WAIT SELECT worker, 4, 0, 2000000000, NULL, 1 FROM GROSR_WORKER");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "ports_exhausted", NULL), "ports that those hold who wait for one");
+    end();
+}
+
+static void test_memory(void)
+{
+    begin();
+    run("INSERT INTO GROSR_TASK (task, function, worker, enqueue, start)"
+        " SELECT worker, 0, worker, 10, 1000000000 FROM GROSR_WORKER;"
+        "INSERT INTO GROSR_HEAP_ERROR SELECT 2000000000, 1, 1, 4096, worker, 0, worker FROM GROSR_WORKER");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "memory_deadlock",
+             "4 workers (worker 0, worker 1, worker 2 and 1 more) wait for memory of the GPU's heap, which "
+             "only they hold"),
+       "tasks that asked for memory, while they hold it all");
+    run("DELETE FROM GROSR_HEAP_ERROR WHERE worker = 3");
+    diagnose(1000000000);
+    ok(findings.verdict == GROSR_VERDICT_HEALTHY, "one that has not asked may free some");
+    end();
+}
+
+/* The first column of the first row. */
+static const char *ask(const char *sql)
+{
+    static char text[1024];
+    sqlite3_stmt *row;
+
+    *text = 0;
+    if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW &&
+        sqlite3_column_text(row, 0))
+        snprintf(text, sizeof(text), "%s", (const char *)sqlite3_column_text(row, 0));
+    sqlite3_finalize(row);
+    return text;
+}
+
+static void test_rows(void)
+{
+    begin();
+    add_cycle();
+    run("UPDATE GROSR_NAME SET text = 'a \"b\" \\ ' || char(10) WHERE name = 7;"
+        "INSERT INTO GROSR_FINDING (time, session, verdict, kind, workers, resources) VALUES (1, 1, 'old', "
+        "'', '', '')");
+    is(grosr_diagnose_store(db), 0, "findings are stored");
+    ok(!strcmp(ask("SELECT count(*) || verdict || kind FROM findings"), "1deadlocklock_cycle"),
+       "instead of those before");
+    ok(!strcmp(ask("SELECT workers FROM findings"), "[\"worker 0\",\"worker 1\"]"),
+       "workers are a JSON array");
+    ok(!strcmp(ask("SELECT json_extract(cycle, '$[1]') FROM findings"), "a \"b\" \\ \n 1"),
+       "whatever the names");
+    ok(!strcmp(ask("SELECT time || ' ' || since || ' ' || since_ns || ' ' || session FROM findings"),
+               "10000000000 3000000000 7000000000 1"),
+       "with the session, and its times");
+    ok(strstr(ask("SELECT advice FROM findings"), "one order") != NULL, "and advice");
+    run("DELETE FROM GROSR_WAIT");
+    is(grosr_diagnose_store(db), 0, "and stored again");
+    ok(!strcmp(ask("SELECT count(*) FROM findings WHERE verdict <> 'healthy'"), "0"),
+       "where nothing is stuck there is none");
+    run("DROP VIEW waits");
+    ok(grosr_diagnose_store(db) < 0 && strstr(grosr_error(), "waits"), "what cannot be read is an error");
+    end();
+}
+
+int main(void)
+{
+    grosr_findings_init(&findings, 0);
+    test_cycle();
+    test_two_sessions();
+    test_words();
+    test_queue();
+    test_calls();
+    test_memory();
+    test_rows();
+    return tap_done();
+}

@@ -1,0 +1,448 @@
+/*
+ * The wait-for graph of each session of a trace (trace_db.h).
+ */
+#include "trace_db_parts.h"
+
+#include "../base/error.h"
+#include "../base/sqlite_error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_THRESHOLD_NS 1000000000u
+
+static const char *text_of(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    return text ? text : "";
+}
+
+/* Rows are ordered by worker. NULL: it has no row. */
+struct trace_worker *trace_find_worker(struct trace_session *s, int64_t worker)
+{
+    uint32_t low = 0, high = s->workers;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (s->worker[middle].worker < worker)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->workers && s->worker[low].worker == worker ? &s->worker[low] : NULL;
+}
+
+/* ---- workers ---- */
+
+static void add_worker(struct trace_session *s, sqlite3_stmt *row)
+{
+    struct trace_worker w = {.worker = sqlite3_column_int64(row, 0),
+                             .ended = sqlite3_column_type(row, 1) == SQLITE_NULL ||
+                                      sqlite3_column_type(row, 2) != SQLITE_NULL,
+                             .in_task = sqlite3_column_type(row, 3) != SQLITE_NULL,
+                             .task = sqlite3_column_int64(row, 3),
+                             .task_since = trace_time(row, 5),
+                             .latest = trace_time(row, 6),
+                             .in_range = sqlite3_column_int(row, 7) > 0,
+                             .seeks = sqlite3_column_int(row, 8)};
+    char text[32];
+
+    if (!(s->workers & (s->workers - 1))) {
+        size_t room = s->workers ? 2 * (size_t)s->workers : 1;
+        struct trace_worker *more = (struct trace_worker *)realloc(s->worker, room * sizeof(*more));
+        if (!more) {
+            s->error = grosr_fail(ENOMEM, "out of memory");
+            return;
+        }
+        s->worker = more;
+    }
+    snprintf(w.function, sizeof(w.function), "%s", text_of(row, 4));
+    snprintf(text, sizeof(text), "worker %" PRId64, w.worker);
+    w.actor = grosr_graph_actor(s->graph, GROSR_ACTOR_WORKER, (uint64_t)w.worker, text);
+    s->worker[s->workers++] = w;
+    if (w.latest > s->as_of)
+        s->as_of = w.latest;
+    if (w.latest > s->moved)
+        s->moved = w.latest;
+}
+
+/* A worker that was in something of which no event says anything. */
+static void judge_busy(struct trace_session *s, const struct trace_worker *w)
+{
+    char text[TRACE_TEXT], age[32];
+
+    if (w->seeks || trace_age_of(s, w->latest) <= s->findings->threshold_ns)
+        return;
+    grosr_graph_set_state(s->graph, w->actor, GROSR_ACTOR_UNSEEN, w->latest);
+    trace_age(age, sizeof(age), trace_age_of(s, w->latest));
+    if (w->in_task)
+        snprintf(text, sizeof(text), "worker %" PRId64 ": in task %" PRId64 " of function %s for %s",
+                 w->worker, w->task, w->function, age);
+    else
+        snprintf(text, sizeof(text), "worker %" PRId64 ": in code of its own, without an event for %s",
+                 w->worker, age);
+    grosr_graph_actor_fact(s->graph, w->actor, text);
+}
+
+static void judge_workers(struct trace_session *s)
+{
+    enum grosr_actor_state rest = s->still ? GROSR_ACTOR_GONE : GROSR_ACTOR_ABLE;
+
+    for (uint32_t i = 0; i < s->workers; i++) {
+        const struct trace_worker *w = &s->worker[i];
+        if (w->ended) {
+            grosr_graph_set_state(s->graph, w->actor, GROSR_ACTOR_GONE, w->latest);
+        } else if (!w->waits) {
+            judge_busy(s, w);
+            if (s->still && !w->seeks)
+                rest = GROSR_ACTOR_UNSEEN;
+        }
+    }
+    grosr_graph_set_state(s->graph, s->rest, rest, s->moved);
+}
+
+/* ---- waits and holds ---- */
+
+static void count_wait(struct trace_session *s, sqlite3_stmt *row)
+{
+    bool worker = sqlite3_column_type(row, 0) != SQLITE_NULL;
+    struct trace_worker *w = worker ? trace_find_worker(s, sqlite3_column_int64(row, 0)) : NULL;
+    int64_t name = strcmp(text_of(row, 1), "named") ? -1 : sqlite3_column_int64(row, 2) >> 32;
+
+    s->one_name = name >= 0 && (!s->waits || (s->one_name && name == s->name));
+    s->name = name;
+    s->waits++;
+    if (w)
+        w->waits++;
+}
+
+static void count_hold(struct trace_session *s, sqlite3_stmt *row)
+{
+    (void)row;
+    s->holds++;
+}
+
+static enum grosr_graph_resource kind_of(const char *resource)
+{
+    static const struct {
+        const char *resource;
+        enum grosr_graph_resource kind;
+    } kinds[] = {{"queue_not_full", GROSR_WANTED_QUEUE_ROOM},
+                 {"syscall_port", GROSR_WANTED_PORT},
+                 {"syscall_reply", GROSR_WANTED_REPLY}};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (!strcmp(resource, kinds[i].resource))
+            return kinds[i].kind;
+    return GROSR_WANTED_NAMED;
+}
+
+/* The node of a row of waits.sql or holds.sql. */
+static uint32_t resource_of(struct trace_session *s, sqlite3_stmt *row)
+{
+    enum grosr_graph_resource kind = kind_of(text_of(row, 1));
+    uint64_t index = (uint64_t)sqlite3_column_int64(row, 2);
+    char text[TRACE_TEXT];
+
+    if (kind == GROSR_WANTED_QUEUE_ROOM)
+        snprintf(text, sizeof(text), "room in queue %s", text_of(row, 3));
+    else if (kind == GROSR_WANTED_REPLY)
+        snprintf(text, sizeof(text), "the reply in port %" PRIu64, index);
+    else if (kind == GROSR_WANTED_PORT)
+        snprintf(text, sizeof(text), "a port for a system call");
+    else
+        snprintf(text, sizeof(text), "%s", text_of(row, 3));
+    /* A wait is for any port. */
+    return grosr_graph_resource(s->graph, kind, kind == GROSR_WANTED_PORT ? 0 : index, text);
+}
+
+static void add_hold(struct trace_session *s, sqlite3_stmt *row)
+{
+    const struct trace_worker *w = trace_find_worker(s, sqlite3_column_int64(row, 0));
+
+    if (w)
+        grosr_graph_hold(s->graph, w->actor, resource_of(s, row), 1, trace_time(row, 4));
+}
+
+/* Who empties a queue, and who may supply what nobody holds. */
+static void add_suppliers(struct trace_session *s, uint32_t resource, bool released)
+{
+    struct grosr_resource_view r = grosr_graph_resource_view(s->graph, resource);
+    char text[TRACE_TEXT], age[32];
+
+    if (r.kind == GROSR_WANTED_REPLY) { /* whose call may have no row yet */
+        uint32_t proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 1, "the proxy");
+        grosr_graph_set_state(s->graph, proxy, s->still && s->died ? GROSR_ACTOR_GONE : GROSR_ACTOR_UNSEEN,
+                              0);
+        grosr_graph_feed(s->graph, proxy, resource);
+        return;
+    }
+    if (r.kind == GROSR_WANTED_QUEUE_ROOM) {
+        for (uint32_t i = 0; i < s->workers; i++)
+            grosr_graph_feed(s->graph, s->worker[i].actor, resource);
+        return;
+    }
+    if (r.holds)
+        return;
+    if (!s->still || grosr_graph_actor_view(s->graph, s->rest).state != GROSR_ACTOR_GONE)
+        grosr_graph_feed(s->graph, s->rest, resource);
+    if (released)
+        grosr_graph_resource_fact(s->graph, resource,
+                                  "nobody holds it: it was released, and is still waited for");
+    if (!s->still)
+        return;
+    snprintf(text, sizeof(text), "nothing else in the session had moved for %s",
+             trace_age(age, sizeof(age), trace_age_of(s, s->moved)));
+    grosr_graph_resource_fact(s->graph, resource, text);
+}
+
+static void add_wait(struct trace_session *s, sqlite3_stmt *row)
+{
+    uint32_t before = grosr_graph_resources(s->graph), resource = resource_of(s, row), actor;
+
+    if (resource == GROSR_GRAPH_NONE)
+        return;
+    if (grosr_graph_resources(s->graph) != before)
+        add_suppliers(s, resource, sqlite3_column_int(row, 5));
+    if (sqlite3_column_type(row, 0) == SQLITE_NULL) {
+        actor = grosr_graph_actor(s->graph, GROSR_ACTOR_THREAD, 0, "the host thread that submits");
+    } else {
+        const struct trace_worker *w = trace_find_worker(s, sqlite3_column_int64(row, 0));
+        actor = w && !w->ended ? w->actor : GROSR_GRAPH_NONE;
+    }
+    grosr_graph_wait(s->graph, actor, resource, 1, 0, trace_time(row, 4));
+}
+
+/* ---- system calls and memory ---- */
+
+static void look_at_call(struct trace_session *s, sqlite3_stmt *row)
+{
+    s->calls_in_service |= sqlite3_column_type(row, 4) != SQLITE_NULL;
+}
+
+/* A call that waits for its reply: from a proxy that serves one, or that has taken none up since. */
+static void add_call(struct trace_session *s, sqlite3_stmt *row)
+{
+    const struct trace_worker *w = trace_find_worker(s, sqlite3_column_int64(row, 0));
+    uint64_t port = (uint64_t)sqlite3_column_int64(row, 1), since = trace_time(row, 3);
+    bool served = sqlite3_column_type(row, 4) != SQLITE_NULL;
+    char text[TRACE_TEXT], age[32];
+    uint32_t reply, proxy;
+
+    if (!w || w->ended)
+        return;
+    snprintf(text, sizeof(text), "the reply to %s in port %" PRIu64, text_of(row, 2), port);
+    reply = grosr_graph_resource(s->graph, GROSR_WANTED_REPLY, port, text);
+    snprintf(text, sizeof(text), "port %" PRIu64 ": %s of handle %d, task %" PRId64 ", %s for %s", port,
+             text_of(row, 2), sqlite3_column_int(row, 5), (int64_t)sqlite3_column_int64(row, 6),
+             served ? "with the proxy" : "not taken up by the proxy",
+             trace_age(age, sizeof(age), trace_age_of(s, served ? trace_time(row, 4) : since)));
+    grosr_graph_resource_fact(s->graph, reply, text);
+    if (served) {
+        proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 0, "the proxy, which serves a call");
+        grosr_graph_set_state(s->graph, proxy, GROSR_ACTOR_UNSEEN, 0);
+    } else {
+        proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 1, "the proxy");
+        grosr_graph_set_state(s->graph, proxy,
+                              s->still && !s->calls_in_service ? GROSR_ACTOR_GONE : GROSR_ACTOR_ABLE, since);
+    }
+    grosr_graph_feed(s->graph, proxy, reply);
+    grosr_graph_wait(s->graph, w->actor, reply, 1, 0, since);
+}
+
+static void add_no_memory(struct trace_session *s, sqlite3_stmt *row)
+{
+    const struct trace_worker *w = trace_find_worker(s, sqlite3_column_int64(row, 0));
+    char text[TRACE_TEXT];
+
+    if (!w || !s->still)
+        return;
+    uint32_t memory = grosr_graph_resource(s->graph, GROSR_WANTED_MEMORY, 0, "memory of the GPU's heap");
+    if (!grosr_graph_resource_view(s->graph, memory).holds)
+        for (uint32_t i = 0; i < s->workers; i++)
+            if (s->worker[i].in_task)
+                grosr_graph_hold(s->graph, s->worker[i].actor, memory, 1, s->worker[i].task_since);
+    grosr_graph_wait(s->graph, w->actor, memory, 1, 0, trace_time(row, 3));
+    snprintf(text, sizeof(text),
+             "worker %" PRId64 ": task %" PRId64 " asked for %" PRId64 " bytes and got none", w->worker,
+             (int64_t)sqlite3_column_int64(row, 1), (int64_t)sqlite3_column_int64(row, 2));
+    grosr_graph_actor_fact(s->graph, w->actor, text);
+}
+
+/* ---- a session ---- */
+
+/* Whether all workers wait for resources of one name, and nothing is unfinished: then they wait for work. */
+static bool waits_for_work(const struct trace_session *s)
+{
+    if (s->untaken || s->uncompleted || s->holds || !s->waits || !s->one_name)
+        return false;
+    for (uint32_t i = 0; i < s->workers; i++)
+        if (!s->worker[i].ended && (!s->worker[i].waits || s->worker[i].in_range || s->worker[i].in_task))
+            return false;
+    return true;
+}
+
+static void build(struct trace_session *s)
+{
+    trace_ask(s, "workers", add_worker);
+    s->rest = grosr_graph_actor(s->graph, GROSR_ACTOR_PROCESS, (uint64_t)s->pid, "the rest of the program");
+    s->still = trace_age_of(s, s->moved) > s->findings->threshold_ns;
+    trace_ask(s, "waits", count_wait);
+    trace_ask(s, "holds", count_hold);
+    trace_ask(s, "syscalls", look_at_call);
+    if (s->error)
+        return;
+    judge_workers(s);
+    if (waits_for_work(s))
+        return;
+    trace_ask(s, "holds", add_hold);
+    trace_ask(s, "waits", add_wait);
+    trace_ask(s, "syscalls", add_call);
+    trace_ask(s, "no_memory", add_no_memory);
+}
+
+static void say_workers(FILE *out, uint32_t n, const char *one, const char *several)
+{
+    if (n)
+        fprintf(out, "%s%" PRIu32 " %s", ftell(out) ? "; " : "", n, n == 1 ? one : several);
+}
+
+static void describe(struct trace_session *s)
+{
+    uint32_t in_task = 0, waiting = 0, seeking = 0, other = 0, ended = 0;
+    size_t length;
+    FILE *out = open_memstream(&s->findings->state, &length);
+
+    for (uint32_t i = 0; i < s->workers; i++) {
+        const struct trace_worker *w = &s->worker[i];
+        if (w->ended)
+            ended++;
+        else if (w->waits)
+            waiting++;
+        else if (w->in_task)
+            in_task++;
+        else if (w->seeks)
+            seeking++;
+        else
+            other++;
+    }
+    bool owes = s->untaken || s->uncompleted || in_task || other || (waiting && !waits_for_work(s));
+    s->findings->otherwise = owes ? GROSR_VERDICT_HEALTHY : GROSR_VERDICT_IDLE;
+    if (out) {
+        say_workers(out, in_task, "worker was in a task", "workers were in tasks");
+        say_workers(out, other, "worker was in code of its own", "workers were in code of their own");
+        say_workers(out, waiting, "worker waited for something other than a task",
+                    "workers waited for something other than a task");
+        say_workers(out, seeking, "worker looked for a task", "workers looked for tasks");
+        say_workers(out, ended, "worker had stopped or not started", "workers had stopped or not started");
+        if (s->untaken || s->uncompleted)
+            fprintf(out,
+                    "; %" PRId64 " tasks waited in queues, %" PRId64 " submitted ones were not completed",
+                    s->untaken, s->uncompleted);
+    }
+    if (!out || fclose(out) ||
+        asprintf(&s->findings->source, "process %" PRId64 ", session %" PRId64 " of the trace (%s, %s), %s",
+                 s->pid, s->session, s->device, s->program,
+                 s->recorded ? "which is being recorded"
+                 : s->died   ? "which has died"
+                             : "as of the end of its recording") < 0)
+        s->error = grosr_fail(ENOMEM, "out of memory");
+}
+
+static void diagnose_session(struct trace_session *s)
+{
+    struct grosr_solution solution;
+
+    if (grosr_graph_create(&s->graph)) {
+        s->error = grosr_fail(ENOMEM, "out of memory");
+        return;
+    }
+    build(s);
+    if (!s->error)
+        describe(s);
+    if (!s->error && grosr_graph_solve(s->graph, &solution))
+        s->error = grosr_fail(ENOMEM, "out of memory");
+    else if (!s->error) {
+        grosr_findings_from_graph(s->findings, s->graph, &solution, s->as_of);
+        grosr_solution_free(&solution);
+        trace_remarks(s);
+    }
+    grosr_graph_free(s->graph);
+}
+
+/* ---- all of them ---- */
+
+/* Called for each row of sessions.sql; `all` has the database and what is found of all sessions. */
+static void add_session(struct trace_session *all, sqlite3_stmt *row)
+{
+    struct grosr_findings one;
+    struct trace_session s = {.db = all->db,
+                              .findings = &one,
+                              .session = sqlite3_column_int64(row, 0),
+                              .pid = sqlite3_column_int64(row, 1),
+                              .died = sqlite3_column_int(row, 4),
+                              .recorded = sqlite3_column_type(row, 5) == SQLITE_NULL,
+                              .as_of = trace_time(row, 6),
+                              .moved = trace_time(row, 7),
+                              .untaken = sqlite3_column_int64(row, 8),
+                              .uncompleted = sqlite3_column_int64(row, 9)};
+
+    grosr_findings_init(&one, all->findings->threshold_ns);
+    s.program = strdup(text_of(row, 2));
+    s.device = strdup(text_of(row, 3));
+    if (s.program && s.device)
+        diagnose_session(&s);
+    else
+        s.error = grosr_fail(ENOMEM, "out of memory");
+    if (!s.error && all->insert) {
+        if (grosr_findings_settle(&one))
+            s.error = grosr_fail(ENOMEM, "out of memory");
+        else if (trace_put(all->insert, &one, (int64_t)s.as_of, s.session) != SQLITE_OK)
+            s.error = grosr_fail(grosr_sqlite_db_errno(all->db), "cannot store findings: %s",
+                                 sqlite3_errmsg(all->db));
+    }
+    all->error = s.error;
+    if (!s.error)
+        grosr_findings_merge(all->findings, &one);
+    grosr_findings_free(&one);
+    free(s.program);
+    free(s.device);
+    free(s.worker);
+}
+
+int grosr_diagnose_store(sqlite3 *db)
+{
+    struct grosr_findings findings;
+    struct trace_session all = {.db = db, .findings = &findings};
+
+    grosr_findings_init(&findings, DEFAULT_THRESHOLD_NS);
+    if (sqlite3_exec(db, "DELETE FROM GROSR_FINDING", NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(
+            db,
+            "INSERT INTO GROSR_FINDING (time, session, verdict, kind, workers, resources, cycle, since, "
+            "evidence, advice, summary) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            -1, &all.insert, NULL) != SQLITE_OK)
+        all.error = grosr_fail(grosr_sqlite_db_errno(db), "cannot store findings: %s", sqlite3_errmsg(db));
+    trace_ask(&all, "sessions", add_session);
+    sqlite3_finalize(all.insert);
+    grosr_findings_free(&findings);
+    return all.error;
+}
+
+int grosr_diagnose_database(sqlite3 *db, struct grosr_findings *findings)
+{
+    struct trace_session all = {.db = db, .findings = findings};
+
+    trace_ask(&all, "sessions", add_session);
+    if (!all.error && !findings->source) {
+        findings->source = strdup("the trace");
+        findings->state = strdup("every session in it with workers closed by itself, or it has none");
+        if (!findings->source || !findings->state)
+            return grosr_fail(ENOMEM, "out of memory");
+    }
+    return all.error;
+}

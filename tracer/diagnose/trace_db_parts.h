@@ -1,0 +1,67 @@
+/*
+ * What the files of a trace's diagnosis share (trace_db.h).
+ */
+#ifndef GROSR_TRACE_DB_PARTS_H
+#define GROSR_TRACE_DB_PARTS_H
+
+#include "trace_db.h"
+
+#define TRACE_TEXT 512 /* bytes of a line that is made up */
+
+/* A worker, as workers.sql has it. */
+struct trace_worker {
+    int64_t worker, task;
+    uint64_t task_since, latest;
+    char function[128];
+    uint32_t actor;
+    bool ended, in_task, in_range, seeks;
+    uint32_t waits; /* for anything but a task */
+};
+
+/* A session of the trace, as of a time, and its graph. Times are the trace's. */
+struct trace_session {
+    sqlite3 *db;
+    struct grosr_findings *findings;
+    int64_t session, pid;
+    char *program, *device;
+    bool died, recorded; /* still being recorded */
+    uint64_t as_of, moved;
+    int64_t untaken, uncompleted; /* tasks; 0 where there is no queue */
+    bool still;                   /* nothing had moved for the threshold */
+    struct trace_worker *worker;
+    uint32_t workers;
+    uint32_t waits, holds, suspended;
+    bool calls_in_service; /* one is with the proxy */
+    struct grosr_graph *graph;
+    uint32_t rest; /* who else could supply what nobody is known to */
+    bool one_name; /* all that is waited for has one name */
+    int64_t name;
+    sqlite3_stmt *insert; /* of rows of GROSR_FINDING; NULL: they are not stored */
+    int error;
+};
+
+typedef void trace_row(struct trace_session *s, sqlite3_stmt *row);
+
+/* Calls the function for each row of the question (schema/diagnose), whose parameter is the session. Sets the
+ * error. */
+void trace_ask(struct trace_session *s, const char *question, trace_row *function);
+
+/* A time of a row; 0: it is NULL, or before the trace. */
+uint64_t trace_time(sqlite3_stmt *row, int column);
+
+struct trace_worker *trace_find_worker(struct trace_session *s, int64_t worker);
+
+/* How long ago it was when the session is judged. */
+uint64_t trace_age_of(const struct trace_session *s, uint64_t since);
+
+/* "1.2 s"; its text. */
+const char *trace_age(char *text, size_t size, uint64_t ns);
+
+/* Findings that are no graph: tasks that run for long, are not taken, or wait for others that are not there.
+ */
+void trace_remarks(struct trace_session *s);
+
+/* Adds the findings as rows of a session, by a statement of GROSR_FINDING's columns. An SQLite code. */
+int trace_put(sqlite3_stmt *insert, const struct grosr_findings *findings, int64_t time, int64_t session);
+
+#endif
