@@ -1,6 +1,6 @@
 /*
- * A trace file may come from anybody: whatever is in it, opening, querying and exporting it terminate and
- * write well-formed output: JSON that a parser accepts, tables without a control character.
+ * A trace file may come from anybody: whatever is in it, opening, querying, diagnosing and exporting it
+ * terminate and write well-formed output: JSON that a parser accepts, tables without a control character.
  *
  * The input is a database, if it begins as one; SQL that is run on an empty trace before it is read, if it
  * begins with "--"; else rows for an empty trace: for each a byte for the table, then for each column a byte
@@ -10,6 +10,7 @@
 #include "scratch.h"
 
 #include "../../schema/schema.h"
+#include "../../tracer/diagnose/trace_db.h"
 #include "../../tracer/export/export.h"
 #include "../../viewer/show/query.h"
 #include "../../viewer/cli/text.h"
@@ -305,6 +306,11 @@ static void read_file(uint64_t choice)
     snprintf(sql, sizeof(sql), "SELECT * FROM %s LIMIT 20", views[(choice >> 33) % n_views]);
     query(db, sql, format);
     query(db, grosr_canned_queries[(choice >> 40) % canned].sql, format);
+    struct grosr_findings findings;
+    grosr_findings_init(&findings, choice >> 50);
+    if (grosr_diagnose_database(db, &findings) == 0)
+        MUST(grosr_findings_settle(&findings) == 0);
+    grosr_findings_free(&findings);
     if (choice >> 13 & 1)
         export_all(db, GROSR_EXPORT_CHROME);
     else
