@@ -80,12 +80,14 @@
     TASK(73, STALL_ITEMS, stall_items, WRITES, "takes items of a producer that has ended")              \
     TASK(74, STALL_RESULTS, stall_results, WRITES, "gives results to the host")                         \
     TASK(75, STALL_HOT, stall_hot, WRITES, "works under one lock")                                      \
-    TASK(76, STALL_UNFAIR, stall_unfair, WRITES, "takes from a queue that hardly ever serves worker 0") \
+    TASK(76, STALL_UNFAIR, stall_unfair, WRITES,                                                        \
+         "takes from a queue behind a lock that worker 0 never gets")                                   \
     TASK(77, STALL_INVERSION, stall_inversion, WRITES,                                                  \
          "takes a lock and continues behind urgent tasks, or wants that lock")                          \
     TASK(78, STALL_RELEASE, stall_release, WRITES, "releases it")                                       \
     TASK(79, STALL_PIECE, stall_piece, WRITES, "works for b ns")                                        \
     TASK(80, STALL_LONG, stall_long, WRITES, "works without an end, and reports progress")              \
-    TASK(81, STALL_BUSY, stall_busy, WRITES, "fills or empties a ring that is nearly full")
+    TASK(81, STALL_BUSY, stall_busy, WRITES, "fills or empties a ring that is nearly full")             \
+    TASK(82, STALL_ABANDONED, stall_abandoned, WRITES, "takes a lock and ends, or wants that lock")
 
 #endif

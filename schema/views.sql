@@ -42,7 +42,7 @@ SELECT w.worker, k.name AS resource, w."index",
 FROM GROSR_WAIT w
 JOIN GROSR_RESOURCE_KIND k ON k.resource = w.resource
 LEFT JOIN GROSR_QUEUE q ON q.queue = w."index" AND k.name LIKE 'queue%'
-LEFT JOIN GROSR_NAME n ON n.name = w."index" >> 32 AND k.name = 'named';
+LEFT JOIN GROSR_NAME n ON n.name = w."index" >> 32 AND k.name NOT LIKE 'queue%' AND k.name NOT LIKE 'syscall%';
 
 -- One row per hold of a resource; the columns are those of `waits`. The joins too: with waits and holds in one helper view
 -- SQLite would read all of both where an index now gives the part that is asked for.
@@ -54,7 +54,7 @@ SELECT h.worker, k.name AS resource, h."index",
 FROM GROSR_HOLD h
 JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
 LEFT JOIN GROSR_QUEUE q ON q.queue = h."index" AND k.name LIKE 'queue%'
-LEFT JOIN GROSR_NAME n ON n.name = h."index" >> 32 AND k.name = 'named'
+LEFT JOIN GROSR_NAME n ON n.name = h."index" >> 32 AND k.name NOT LIKE 'queue%' AND k.name NOT LIKE 'syscall%'
 LEFT JOIN GROSR_WORKER w ON w.worker = h.worker;
 
 -- Depth of each queue over time, as sampled by the collector.
@@ -248,7 +248,7 @@ SELECT i.start, i.end, i.end - i.start, 'wait',
        CAST(coalesce(n.text || ' ' || (i."index" & 4294967295), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
        coalesce('worker ' || i.worker, 'host'), w.sm, i.session
 FROM GROSR_WAIT i LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = i.resource
-LEFT JOIN GROSR_NAME n ON n.name = i."index" >> 32 AND k.name = 'named'
+LEFT JOIN GROSR_NAME n ON n.name = i."index" >> 32 AND k.name NOT LIKE 'queue%' AND k.name NOT LIKE 'syscall%'
 LEFT JOIN GROSR_QUEUE q ON q.queue = i."index" AND k.name LIKE 'queue%' LEFT JOIN GROSR_WORKER w ON w.worker = i.worker
 UNION ALL
 SELECT i.start, i.end, i.end - i.start, 'idle', CAST('asleep' AS TEXT), 'worker ' || i.worker, w.sm, w.session
@@ -258,7 +258,7 @@ SELECT h.start, h.end, h.end - h.start, 'hold',
        CAST(coalesce(n.text || ' ' || (h."index" & 4294967295), k.name || coalesce(' of ' || q.name, '')) AS TEXT),
        'worker ' || h.worker, w.sm, w.session
 FROM GROSR_HOLD h LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = h.resource
-LEFT JOIN GROSR_NAME n ON n.name = h."index" >> 32 AND k.name = 'named'
+LEFT JOIN GROSR_NAME n ON n.name = h."index" >> 32 AND k.name NOT LIKE 'queue%' AND k.name NOT LIKE 'syscall%'
 LEFT JOIN GROSR_QUEUE q ON q.queue = h."index" AND k.name LIKE 'queue%'
 LEFT JOIN GROSR_WORKER w ON w.worker = h.worker
 UNION ALL

@@ -46,7 +46,6 @@ struct grosr_stall {
     dev32 met, arrived, rung;
     dev32 child[GROSR_STALL_WORKERS];
     dev64 head, tail; /* of a ring of which only the counts matter */
-    dev64 work;       /* done */
     uint64_t shared;  /* a struct grosr_stall_shared */
 };
 
@@ -91,13 +90,13 @@ GROSR_DEVICE_COLD int grosr_stall_work(const struct grosr_task_context *task, ui
 }
 
 /* Waits until a count is `n` at least. */
-GROSR_DEVICE_COLD int grosr_stall_await(const struct grosr_task_context *task, uint32_t name, uint32_t which,
-                                        const dev32 *count, uint32_t n)
+GROSR_DEVICE_COLD int grosr_stall_await(const struct grosr_task_context *task, enum grosr_resource resource,
+                                        uint32_t name, uint32_t which, const dev32 *count, uint32_t n)
 {
     struct grosr_await wait;
     int err = 0;
 
-    grosr_await_begin(&wait, task, name, which);
+    grosr_await_begin(&wait, task, resource, name, which);
     while (!err && dev_load_acquire(count) < n) /* pairs with those who add to it */
         err = grosr_await_more(&wait);
     if (!err)
@@ -111,7 +110,7 @@ GROSR_DEVICE int grosr_stall_meet(const struct grosr_task_context *task, uint32_
     struct grosr_stall *s = grosr_stall_of(task);
 
     dev_add_acq_rel(&s->met, 1u); /* pairs with grosr_stall_await() */
-    return grosr_stall_await(task, GROSR_STALL_MEETING, 0, &s->met, n);
+    return grosr_stall_await(task, GROSR_RES_BARRIER, GROSR_STALL_MEETING, 0, &s->met, n);
 }
 
 /* Starts function a >> 16 on each of a & 0xffff workers. */
@@ -151,10 +150,10 @@ GROSR_TASK(stall_ring)
     struct grosr_await wait;
     int err = 0;
 
-    grosr_hold_begin(task, GROSR_STALL_ROOM, 0);
+    grosr_hold_begin(task, GROSR_RES_ROOM, GROSR_STALL_ROOM, 0);
     while (!err) {
         uint64_t tail = dev_load_relaxed(&s->tail);
-        grosr_await_begin(&wait, task, GROSR_STALL_ROOM, 0);
+        grosr_await_begin(&wait, task, GROSR_RES_ROOM, GROSR_STALL_ROOM, 0);
         while (!err && tail - dev_load_relaxed(&s->head) >= GROSR_STALL_RING) {
             err = grosr_await_more(&wait);
             tail = dev_load_relaxed(&s->tail);
@@ -174,8 +173,8 @@ GROSR_TASK(stall_child)
 
     if (err)
         return err;
-    grosr_hold_begin(task, GROSR_STALL_CHILD, mine);
-    return grosr_stall_await(task, GROSR_STALL_CHILD, mine, &s->child[mine], 1);
+    grosr_hold_begin(task, GROSR_RES_DEPENDENCY, GROSR_STALL_CHILD, mine);
+    return grosr_stall_await(task, GROSR_RES_DEPENDENCY, GROSR_STALL_CHILD, mine, &s->child[mine], 1);
 }
 
 GROSR_TASK(stall_child_runs)
@@ -210,9 +209,9 @@ GROSR_DEVICE_COLD int grosr_stall_allocate(const struct grosr_task_context *task
     void **block, **all = NULL;
     int err = 0;
 
-    grosr_hold_begin(task, GROSR_STALL_MEMORY, 0);
+    grosr_hold_begin(task, GROSR_RES_MEMORY, GROSR_STALL_MEMORY, 0);
     for (uint32_t n = 0; !err; n++) {
-        grosr_await_begin(&wait, task, GROSR_STALL_MEMORY, 0);
+        grosr_await_begin(&wait, task, GROSR_RES_MEMORY, GROSR_STALL_MEMORY, 0);
         while (!err && !(block = (void **)grosr_malloc(task, GROSR_STALL_BLOCK)))
             err = grosr_await_more(&wait);
         if (err)
@@ -281,10 +280,12 @@ GROSR_TASK(stall_wakeup)
         dev_add_acq_rel(&s->rung, 1u); /* pairs with grosr_stall_await() */
         return 0;
     }
-    int err = grosr_stall_await(task, GROSR_STALL_MEETING, 0, &s->rung, grosr_stall_workers(task) - 1);
+    int err = grosr_stall_await(task, GROSR_RES_BARRIER, GROSR_STALL_MEETING, 0, &s->rung,
+                                grosr_stall_workers(task) - 1);
     if (err)
         return err;
-    return grosr_stall_await(task, GROSR_STALL_WAKEUP, 0, &s->rung, dev_load_relaxed(&s->rung) + 1);
+    return grosr_stall_await(task, GROSR_RES_NAMED, GROSR_STALL_WAKEUP, 0, &s->rung,
+                             dev_load_relaxed(&s->rung) + 1);
 }
 
 /* A child that waits for two signals and gets one. */
@@ -298,10 +299,27 @@ GROSR_TASK(stall_never)
     return err ? err : grosr_signal(task, waiting);
 }
 
-/* Computes without an end, and says nothing. */
+/* Computes without an end, and says nothing; others of its kind, with no workers, are short. */
 GROSR_TASK(stall_endless)
 {
+    if (grosr_stall_workers(task) == 0)
+        return grosr_stall_work(task, 100000);
     return grosr_stall_worker(task) == 0 ? grosr_stall_work(task, UINT64_MAX) : 0;
+}
+
+/* Worker 0 ends with a lock that the others want. */
+GROSR_TASK(stall_abandoned)
+{
+    struct grosr_stall *s = grosr_stall_of(task);
+    int err = 0;
+
+    if (grosr_stall_worker(task) != 0)
+        err = grosr_stall_meet(task, 2); /* any number of them, and worker 0 */
+    if (!err)
+        err = grosr_task_lock_acquire(task, &s->lock[0]);
+    if (grosr_stall_worker(task) == 0)
+        dev_add_acq_rel(&s->met, GROSR_STALL_WORKERS); /* pairs with grosr_stall_await() */
+    return err;
 }
 
 /* A barrier of all workers, which the last one leaves out. */
@@ -313,7 +331,7 @@ GROSR_TASK(stall_barrier)
     if (grosr_stall_worker(task) == n - 1)
         return 0;
     dev_add_acq_rel(&s->arrived, 1u); /* pairs with grosr_stall_await() */
-    return grosr_stall_await(task, GROSR_STALL_BARRIER, 0, &s->arrived, n);
+    return grosr_stall_await(task, GROSR_RES_BARRIER, GROSR_STALL_BARRIER, 0, &s->arrived, n);
 }
 
 /* Worker 0 puts some items into a ring and ends; the others take them. */
@@ -329,7 +347,7 @@ GROSR_TASK(stall_items)
     }
     while (!err) {
         uint64_t head = dev_load_relaxed(&s->head);
-        grosr_await_begin(&wait, task, GROSR_STALL_ITEM, 0);
+        grosr_await_begin(&wait, task, GROSR_RES_ITEM, GROSR_STALL_ITEM, 0);
         while (!err && head >= dev_load_relaxed(&s->tail)) {
             err = grosr_await_more(&wait);
             head = dev_load_relaxed(&s->head);
@@ -350,7 +368,7 @@ GROSR_TASK(stall_results)
     if (grosr_stall_worker(task) != 0)
         return 0;
     for (uint64_t n = 0; !err; n++) {
-        grosr_await_begin(&wait, task, GROSR_STALL_RESULT, 0);
+        grosr_await_begin(&wait, task, GROSR_RES_ROOM, GROSR_STALL_RESULT, 0);
         while (!err && n - sys_load_relaxed(&shared->taken) >= GROSR_STALL_RING)
             err = grosr_await_more(&wait);
         if (err)
@@ -363,7 +381,7 @@ GROSR_TASK(stall_results)
 
 /* ---- slow ---- */
 
-/* All of the work is done under one lock. */
+/* Most of the work is done under one lock. */
 GROSR_TASK(stall_hot)
 {
     struct grosr_stall *s = grosr_stall_of(task);
@@ -375,31 +393,31 @@ GROSR_TASK(stall_hot)
             err = grosr_stall_work(task, 5000000);
         if (!err) {
             grosr_task_lock_release(task, &s->lock[0]);
-            dev_add_relaxed(&s->work, UINT64_C(1));
+            err = grosr_stall_work(task, 2000000); /* others get it meanwhile */
         }
     }
     return err;
 }
 
-/* A queue that serves worker 0 only after the others have had a great many pieces of work from it. */
+/* A queue behind a lock that worker 0 loses to the others, each time. */
 GROSR_TASK(stall_unfair)
 {
     struct grosr_stall *s = grosr_stall_of(task);
-    uint64_t turn = 0;
+    struct grosr_await wait;
     int err = 0;
 
-    while (!err && grosr_stall_worker(task) != 0) {
-        err = grosr_stall_work(task, 2000000);
-        dev_add_relaxed(&s->work, UINT64_C(1));
+    if (grosr_stall_worker(task) == 0) {
+        grosr_await_begin(&wait, task, GROSR_RES_LOCK, GROSR_STALL_LOCK, 0);
+        while (!err)
+            err = grosr_await_more(&wait);
     }
     while (!err) {
-        struct grosr_await wait;
-        turn += 10000;
-        grosr_await_begin(&wait, task, GROSR_STALL_TURN, 0);
-        while (!err && dev_load_relaxed(&s->work) < turn)
-            err = grosr_await_more(&wait);
-        if (!err)
-            grosr_await_end(&wait);
+        err = grosr_task_lock_acquire(task, &s->lock[0]);
+        if (err)
+            break;
+        dev_add_relaxed(&s->head, UINT64_C(1));
+        grosr_task_lock_release(task, &s->lock[0]);
+        err = grosr_stall_work(task, 2000000);
     }
     return err;
 }
@@ -422,7 +440,7 @@ GROSR_TASK(stall_inversion)
     if (!err)
         err = grosr_stall_meet(task, 2);
     if (!err) /* until the urgent tasks are there */
-        err = grosr_stall_await(task, GROSR_STALL_MEETING, 0, &s->rung, 1);
+        err = grosr_stall_await(task, GROSR_RES_BARRIER, GROSR_STALL_MEETING, 0, &s->rung, 1);
     return err ? err : grosr_then(task, GROSR_FN_STALL_RELEASE, 0, task->b);
 }
 
@@ -464,7 +482,8 @@ GROSR_TASK(stall_busy)
 
     while (!err) {
         uint64_t tail = dev_load_relaxed(&s->tail), head = dev_load_relaxed(&s->head);
-        grosr_await_begin(&wait, task, fills ? GROSR_STALL_ROOM : GROSR_STALL_ITEM, 0);
+        grosr_await_begin(&wait, task, fills ? GROSR_RES_ROOM : GROSR_RES_ITEM,
+                          fills ? GROSR_STALL_ROOM : GROSR_STALL_ITEM, 0);
         while (!err && (fills ? tail - head >= GROSR_STALL_RING - 2 : tail - head < GROSR_STALL_RING - 6)) {
             err = grosr_await_more(&wait);
             tail = dev_load_relaxed(&s->tail);
@@ -474,7 +493,6 @@ GROSR_TASK(stall_busy)
             break;
         grosr_await_end(&wait);
         dev_add_relaxed(fills ? &s->tail : &s->head, UINT64_C(1));
-        dev_add_relaxed(&s->work, UINT64_C(1));
         err = grosr_stall_work(task, 1000000);
     }
     return err;

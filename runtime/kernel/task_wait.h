@@ -3,11 +3,14 @@
  * waits for what, who holds it, since when (`grosr diagnose`). <grosr/task.h> has them.
  *
  * A name is a number, and grosr_options.names says what it is called; `which` is one of several of that name.
+ * The kind of the resource (GROSR_RES_NAMED, or from GROSR_RES_LOCK on, schema/events.def) lets a diagnosis
+ * say what cures it.
  *
  *     struct grosr_await wait;                         struct grosr_task_lock *lock = &table->lock;
  *     int err = 0;                                     int err = grosr_task_lock_acquire(task, lock);
  *                                                      if (err)
- *     grosr_await_begin(&wait, task, SLOT, i);             return err;
+ *     grosr_await_begin(&wait, task,                       return err;
+ *                       GROSR_RES_ITEM, SLOT, i);
  *     while (!err && !dev_load_acquire(&slot->full))   table->n++;
  *         err = grosr_await_more(&wait);               grosr_task_lock_release(task, lock);
  *     if (err)
@@ -58,11 +61,11 @@ struct grosr_await {
 };
 
 GROSR_DEVICE void grosr_await_begin(struct grosr_await *w, const struct grosr_task_context *task,
-                                    uint32_t name, uint32_t which)
+                                    enum grosr_resource resource, uint32_t name, uint32_t which)
 {
     w->task = task;
     w->step = 0;
-    grosr_lane_wait_init(&w->wait, &task->deque.local->lanes, grosr_payload_resource(name, which));
+    grosr_lane_wait_init(&w->wait, &task->deque.local->lanes, grosr_payload_of_kind(resource, name, which));
 }
 
 /* After a look in vain: pauses, longer each time. 0 or ECANCELED. */
@@ -81,14 +84,16 @@ GROSR_DEVICE void grosr_await_end(struct grosr_await *w)
 }
 
 /* The task has, and no longer has, what others wait for by that name. */
-GROSR_DEVICE void grosr_hold_begin(const struct grosr_task_context *task, uint32_t name, uint32_t which)
+GROSR_DEVICE void grosr_hold_begin(const struct grosr_task_context *task, enum grosr_resource resource,
+                                   uint32_t name, uint32_t which)
 {
-    grosr_lane_hold(&task->deque.local->lanes, grosr_payload_resource(name, which));
+    grosr_lane_hold(&task->deque.local->lanes, grosr_payload_of_kind(resource, name, which));
 }
 
-GROSR_DEVICE void grosr_hold_end(const struct grosr_task_context *task, uint32_t name, uint32_t which)
+GROSR_DEVICE void grosr_hold_end(const struct grosr_task_context *task, enum grosr_resource resource,
+                                 uint32_t name, uint32_t which)
 {
-    grosr_lane_release(&task->deque.local->lanes, grosr_payload_resource(name, which));
+    grosr_lane_release(&task->deque.local->lanes, grosr_payload_of_kind(resource, name, which));
 }
 
 /*
@@ -109,7 +114,7 @@ GROSR_DEVICE_COLD int grosr_task_lock_acquire(const struct grosr_task_context *t
 {
     struct grosr_await wait;
 
-    grosr_await_begin(&wait, task, lock->name, lock->which);
+    grosr_await_begin(&wait, task, GROSR_RES_LOCK, lock->name, lock->which);
     /* Pairs with grosr_task_lock_release(). */
     while (dev_load_relaxed(&lock->taken) || dev_cas_acquire(&lock->taken, 0u, 1u) != 0) {
         int err = grosr_await_more(&wait);
@@ -120,14 +125,14 @@ GROSR_DEVICE_COLD int grosr_task_lock_acquire(const struct grosr_task_context *t
     dev_store_relaxed(&lock->owner,
                       (uint64_t)task->worker << GROSR_TASK_ID_BITS | (task->number & GROSR_TASK_ID_MASK));
     dev_store_relaxed(&lock->since_ns, dev_clock_ns());
-    grosr_hold_begin(task, lock->name, lock->which);
+    grosr_hold_begin(task, GROSR_RES_LOCK, lock->name, lock->which);
     return 0;
 }
 
 GROSR_DEVICE_COLD void grosr_task_lock_release(const struct grosr_task_context *task,
                                                struct grosr_task_lock *lock)
 {
-    grosr_hold_end(task, lock->name, lock->which);
+    grosr_hold_end(task, GROSR_RES_LOCK, lock->name, lock->which);
     dev_store_release(&lock->taken, 0u); /* pairs with grosr_task_lock_acquire() */
 }
 

@@ -127,8 +127,9 @@ int grosr_run_read(grosr *runtime, const struct grosr_workload_options *options,
     STALL(endless, "stalled", "a task that computes without an end and reports nothing")                 \
     STALL(barrier, "stalled", "a barrier that one worker skips")                                         \
     STALL(producer, "stalled", "consumers whose producer has ended")                                     \
+    STALL(abandoned, "stalled", "a lock whose task has ended without releasing it")                      \
     STALL(consumer, "stalled", "results that the host no longer takes")                                  \
-    STALL(unfair, "slow", "a queue that hardly ever serves one worker")                                  \
+    STALL(unfair, "slow", "a queue behind a lock that one worker never gets")                            \
     STALL(hotlock, "slow", "all work is done under one lock")                                            \
     STALL(inversion, "slow", "urgent tasks keep the holder of a lock from running")                      \
     STALL(idle, "idle", "nothing to do")                                                                 \

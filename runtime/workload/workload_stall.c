@@ -28,7 +28,10 @@
 #define HEAP_BYTES (4u << 20)
 #define PIECES     64u      /* submitted together */
 #define PIECE_NS   2000000u /* each takes */
+#define URGENT_NS  10000000u
+#define AHEAD_NS   400000000u /* urgent tasks are submitted for so long, at least, and are 256 at most */
 #define BYTE_NS    200000000u
+#define NEEDED     4u /* workers */
 
 /* One run. */
 struct scene {
@@ -48,6 +51,7 @@ struct stall {
     uint16_t function; /* what each worker runs, if `runs` */
     uint32_t workers;  /* at most so many of them; 0: all */
     bool runs, fifo, memory, no_proxy;
+    bool before;                      /* tasks of the same function run before, with a = 0 */
     int (*host)(struct scene *scene); /* what the host does, now and then; NULL: nothing */
 };
 
@@ -77,13 +81,13 @@ static int write_byte(struct scene *s)
                                       : 0;
 }
 
-static int submit_pieces(struct scene *s, uint16_t flags)
+static int submit_pieces(struct scene *s, struct grosr_task piece)
 {
     struct grosr_task task[PIECES];
     uint64_t first;
 
     for (uint32_t i = 0; i < PIECES; i++)
-        task[i] = (struct grosr_task){.function = GROSR_FN_STALL_PIECE, .flags = flags, .b = PIECE_NS};
+        task[i] = piece;
     int err = grosr_submit(s->rt, task, PIECES, results + 1, &first);
     if (!err)
         s->result->tasks += PIECES;
@@ -95,23 +99,28 @@ static int submit_burst(struct scene *s)
 {
     int err = grosr_wait(s->rt, s->result->tasks > PIECES ? s->result->tasks - PIECES : 0, LOOK_NS);
 
-    return err == -ETIMEDOUT ? 0 : err ? err : submit_pieces(s, 0);
+    if (err)
+        return err == -ETIMEDOUT ? 0 : err;
+    s->result->completed = s->result->tasks > PIECES ? s->result->tasks - PIECES : 0;
+    return submit_pieces(s, (struct grosr_task){.function = GROSR_FN_STALL_PIECE, .b = PIECE_NS});
 }
 
 /* Urgent tasks without an end, from when both of the others have the lock or want it. */
 static int submit_urgent(struct scene *s)
 {
+    const struct grosr_task urgent = {
+        .function = GROSR_FN_STALL_PIECE, .flags = GROSR_TASK_HIGH, .b = URGENT_NS};
     uint32_t met, rung = 1;
     int err = grosr_device_read(s->rt, &met, offsetof(struct grosr_stall, met), sizeof(met));
 
     if (err || met < 2)
         return err;
     uint64_t now = grosr_host_clock_ns();
-    while (!err && s->next_ns <= now + 4 * LOOK_NS) {
-        err = submit_pieces(s, GROSR_TASK_HIGH);
-        s->next_ns = (s->next_ns > now ? s->next_ns : now) + PIECES * PIECE_NS / s->workers;
+    while (!err && s->next_ns <= now + AHEAD_NS) {
+        err = submit_pieces(s, urgent);
+        s->next_ns = (s->next_ns > now ? s->next_ns : now) + PIECES * URGENT_NS / s->workers;
     }
-    if (!err && !s->started)
+    if (!err && s->started) /* those submitted before have come to the workers by now */
         err = grosr_device_write(s->rt, offsetof(struct grosr_stall, rung), &rung, sizeof(rung));
     s->started = true;
     return err;
@@ -132,7 +141,8 @@ static const struct stall stalls[] = {
     {.name = "pipe", RUNS(READ), .fifo = true},
     {.name = "wakeup", RUNS(WAKEUP)},
     {.name = "dependency", RUNS(NEVER)},
-    {.name = "endless", RUNS(ENDLESS)},
+    {.name = "endless", RUNS(ENDLESS), .before = true},
+    {.name = "abandoned", RUNS(ABANDONED)},
     {.name = "barrier", RUNS(BARRIER)},
     {.name = "producer", RUNS(ITEMS)},
     {.name = "consumer", RUNS(RESULTS), .host = take_results},
@@ -207,6 +217,9 @@ static int start(struct scene *s, uint64_t table, uint64_t shared)
         t.lock[i].which = i;
     }
     int err = grosr_device_write(s->rt, 0, &t, sizeof(t));
+    if (!err && s->stall->before &&
+        !(err = submit_pieces(s, (struct grosr_task){.function = s->stall->function, .b = table})))
+        err = grosr_wait(s->rt, PIECES, GROSR_FOREVER);
     if (!err)
         err = grosr_submit(s->rt, &task, 1, results, &first);
     if (!err)
@@ -229,7 +242,7 @@ static int stay(struct scene *s)
             break;
         if (!s->stall->runs)
             nanosleep(&pause, NULL);
-        else if ((err = grosr_wait(s->rt, 1, LOOK_NS)) == -ETIMEDOUT)
+        else if ((err = grosr_wait(s->rt, s->stall->before ? PIECES + 1 : 1, LOOK_NS)) == -ETIMEDOUT)
             err = 0;
         else if (!err)
             err = grosr_fail(EIO, "stall:%s ended by itself, with status %d", s->stall->name,
@@ -248,7 +261,9 @@ int grosr_run_stall(grosr *rt, const struct grosr_workload_options *o, struct gr
     memset(r, 0, sizeof(*r));
     s.workers = grosr_runtime_session(rt)->header.workers;
     s.workers = s.workers < GROSR_STALL_WORKERS ? s.workers : GROSR_STALL_WORKERS;
-    if (!(err = grosr_shared(rt, &host, &shared)) && !(err = grosr_device_memory(rt, &table))) {
+    if (s.workers < NEEDED)
+        err = grosr_fail(EINVAL, "the workloads stall:NAME need %u workers at least", NEEDED);
+    else if (!(err = grosr_shared(rt, &host, &shared)) && !(err = grosr_device_memory(rt, &table))) {
         s.shared = (struct grosr_stall_shared *)host;
         err = s.stall->fifo ? make_fifo(&s) : 0;
         if (!err && s.stall->runs)

@@ -14,5 +14,5 @@ SELECT k.name AS resource, which AS "index", coalesce(q.name, n.text || ' ' || (
        max(CASE WHEN bin >= 0 THEN max_ns END) AS max_ns
 FROM ranked LEFT JOIN GROSR_RESOURCE_KIND k ON k.resource = what
 LEFT JOIN GROSR_QUEUE q ON q.queue = which AND k.name LIKE 'queue%'
-LEFT JOIN GROSR_NAME n ON n.name = which >> 32 AND k.name = 'named'
+LEFT JOIN GROSR_NAME n ON n.name = which >> 32 AND k.name NOT LIKE 'queue%' AND k.name NOT LIKE 'syscall%'
 GROUP BY what, which ORDER BY total_ns DESC, what, which;

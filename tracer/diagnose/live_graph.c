@@ -153,8 +153,8 @@ static bool waits_for_work(const struct live_graph *g)
         const struct live_worker *w = &live->worker[i];
         if (!w->known || w->state.activity == GROSR_STOPPED)
             continue;
-        if (w->state.activity != GROSR_WAITING || w->state.resource != GROSR_RES_NAMED || w->in_range ||
-            (name != UINT64_MAX && name != w->state.index >> 32))
+        if (w->state.activity != GROSR_WAITING || !grosr_resource_has_name(w->state.resource) ||
+            w->in_range || (name != UINT64_MAX && name != w->state.index >> 32))
             return false;
         name = w->state.index >> 32;
     }

@@ -62,15 +62,17 @@ void live_resource(const struct grosr_live *live, uint32_t resource, uint64_t in
     case GROSR_RES_SYSCALL_REPLY:
         snprintf(text, size, "the reply to the system call in port %llu", (unsigned long long)index);
         return;
-    case GROSR_RES_NAMED:
+    default:
+        break;
+    }
+    if (grosr_resource_has_name(resource)) {
         name = grosr_session_name(live->session, GROSR_NAME_USER, (uint32_t)(index >> 32));
         if (name)
             grosr_session_copy_text(copy, name, sizeof(copy));
         else
             snprintf(copy, sizeof(copy), "resource %llu", (unsigned long long)(index >> 32));
         snprintf(text, size, "%s %u", copy, (uint32_t)index);
-        return;
-    default:
+    } else {
         snprintf(text, size, "resource kind %u, %llu", resource, (unsigned long long)index);
     }
 }

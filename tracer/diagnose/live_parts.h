@@ -130,4 +130,7 @@ void live_graph_wait(struct live_graph *g, uint32_t worker);
 void live_remarks(struct live_graph *g);
 void live_remark_stopped(struct live_graph *g);
 
+/* live_slow.c: who is overtaken, what waits for a task that does not run, and tasks without an end. */
+void live_slow(struct live_graph *g);
+
 #endif

@@ -219,4 +219,5 @@ void live_remarks(struct live_graph *g)
     find_unserved(g);
     find_lost(g);
     find_slow(g);
+    live_slow(g);
 }

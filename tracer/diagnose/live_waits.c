@@ -12,7 +12,7 @@
 /* Whether it waits for what the host or its kernel gives, and so may yet supply something. */
 static bool waits_outside(const struct live_worker *w)
 {
-    return w->known && w->state.activity == GROSR_WAITING && w->state.resource != GROSR_RES_NAMED;
+    return w->known && w->state.activity == GROSR_WAITING && !grosr_resource_has_name(w->state.resource);
 }
 
 /* Nobody is known who could supply it. */
@@ -33,6 +33,24 @@ static void add_unknown(struct live_graph *g, uint32_t resource)
     grosr_graph_resource_fact(g->graph, resource, text);
 }
 
+/*
+ * Who is to give it back: the worker; or, if that looks for tasks while nothing moves, the task of it that
+ * took the resource, which has ended or waits for others, and so is gone.
+ */
+static uint32_t holder(struct live_graph *g, const struct live_hold *h)
+{
+    const struct live_worker *w = &g->live->worker[h->worker];
+    bool idle = w->state.activity == GROSR_SEEKING || w->state.activity == GROSR_IDLE;
+    char text[64];
+
+    if (!g->still || !w->known || !idle)
+        return g->worker[h->worker];
+    snprintf(text, sizeof(text), "a task that worker %" PRIu32 " has run", h->worker);
+    uint32_t task = grosr_graph_actor(g->graph, GROSR_ACTOR_TASK, UINT64_MAX - h->worker, text);
+    grosr_graph_set_state(g->graph, task, GROSR_ACTOR_GONE, w->since_ns);
+    return task;
+}
+
 /* Who gives it back, or could supply it. */
 static void add_suppliers(struct live_graph *g, uint32_t resource, uint64_t payload)
 {
@@ -42,7 +60,7 @@ static void add_suppliers(struct live_graph *g, uint32_t resource, uint64_t payl
         const struct live_hold *h = &g->holds->hold[i];
         if (h->payload != payload || !h->count)
             continue;
-        grosr_graph_hold(g->graph, g->worker[h->worker], resource, 1, h->since);
+        grosr_graph_hold(g->graph, holder(g, h), resource, 1, h->since);
         held = true;
     }
     if (held)
@@ -142,6 +160,18 @@ static enum grosr_graph_resource wanted(uint32_t resource)
         return GROSR_WANTED_PORT;
     case GROSR_RES_SYSCALL_REPLY:
         return GROSR_WANTED_REPLY;
+    case GROSR_RES_LOCK:
+        return GROSR_WANTED_LOCK;
+    case GROSR_RES_BARRIER:
+        return GROSR_WANTED_BARRIER;
+    case GROSR_RES_DEPENDENCY:
+        return GROSR_WANTED_DEPENDENCY;
+    case GROSR_RES_MEMORY:
+        return GROSR_WANTED_MEMORY;
+    case GROSR_RES_ROOM:
+        return GROSR_WANTED_QUEUE_ROOM;
+    case GROSR_RES_ITEM:
+        return GROSR_WANTED_QUEUE_TASK;
     default:
         return GROSR_WANTED_NAMED;
     }
@@ -157,14 +187,17 @@ void live_graph_wait(struct live_graph *g, uint32_t index)
     if (kind == GROSR_WANTED_NAMED && add_bounded(g, index, name))
         return;
     uint32_t before = grosr_graph_resources(g->graph);
-    uint32_t resource = grosr_graph_resource(g->graph, kind, w->state.index, name);
+    bool named = grosr_resource_has_name(w->state.resource);
+    /* Apart from a queue's number and an address. */
+    uint64_t id = kind == GROSR_WANTED_NAMED || !named ? w->state.index : w->state.index | UINT64_C(1) << 63;
+    uint32_t resource = grosr_graph_resource(g->graph, kind, id, name);
     if (grosr_graph_resources(g->graph) == before) {
         /* Who supplies it has been said. */
-    } else if (kind == GROSR_WANTED_QUEUE_ROOM) {
+    } else if (w->state.resource == GROSR_RES_QUEUE_NOT_FULL) {
         for (uint32_t i = 0; i < g->live->session->header.workers; i++)
             if (g->live->worker[i].known && g->live->worker[i].state.activity != GROSR_STOPPED)
                 grosr_graph_feed(g->graph, g->worker[i], resource);
-    } else if (kind == GROSR_WANTED_NAMED) {
+    } else if (named) {
         add_suppliers(g, resource, grosr_payload_wait(w->state.resource, w->state.index));
     } else {
         grosr_graph_feed(g->graph, g->rest, resource); /* it has just been answered, or given back */

@@ -159,11 +159,12 @@ static void add_name(struct line *l, const struct grosr_session *session, uint32
 static void add_resource(struct line *l, const struct grosr_session *session,
                          const struct grosr_worker_state *wait)
 {
-    switch (wait->resource) {
-    case GROSR_RES_NAMED:
+    if (grosr_resource_has_name(wait->resource)) {
         add_name(l, session, GROSR_NAME_USER, (uint32_t)(wait->index >> 32));
         add(l, " %" PRIu32, (uint32_t)wait->index);
-        break;
+        return;
+    }
+    switch (wait->resource) {
     case GROSR_RES_SYSCALL_PORT:
         add(l, "a port for a system call");
         break;

@@ -156,9 +156,10 @@ static void resource_name(sqlite3_context *to, int n, sqlite3_value **value)
 {
     const char *kind = (const char *)sqlite3_value_text(value[0]);
     bool has_name = sqlite3_value_type(value[1]) != SQLITE_NULL;
+    bool of_program = kind && strncmp(kind, "queue", 5) && strncmp(kind, "syscall", 7);
 
     (void)n;
-    sqlite3_result_value(to, value[has_name && kind && !strcmp(kind, "named")]);
+    sqlite3_result_value(to, value[has_name && of_program]);
 }
 
 /* Makes the views of schema/export.sql; an SQLite code. */

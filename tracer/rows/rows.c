@@ -232,10 +232,10 @@ static int64_t file_index(const struct grosr_rows *r, uint64_t payload)
     case GROSR_RES_QUEUE_NOT_EMPTY:
     case GROSR_RES_QUEUE_NOT_FULL:
         return r->base.queue + index;
-    case GROSR_RES_NAMED:
-        return (r->base.name << 32) + index;
     default:
-        return index;
+        return grosr_resource_has_name((uint32_t)(payload >> GROSR_WAIT_RES_BITS))
+                   ? (r->base.name << 32) + index
+                   : index;
     }
 }
 

@@ -99,10 +99,21 @@ GROSR_DEVICE uint64_t grosr_payload_named(uint32_t name, uint64_t value)
     return (uint64_t)grosr_payload_16(name) << GROSR_VALUE_BITS | (value & GROSR_VALUE_MASK);
 }
 
-/* Number `which` of the resources of that name. */
+/* Number `which` of the resources of that name, of a kind whose index is a name. */
+GROSR_DEVICE uint64_t grosr_payload_of_kind(uint32_t resource, uint32_t name, uint32_t which)
+{
+    return grosr_payload_wait(resource, (uint64_t)grosr_payload_16(name) << 32 | which);
+}
+
 GROSR_DEVICE uint64_t grosr_payload_resource(uint32_t name, uint32_t which)
 {
-    return grosr_payload_wait(GROSR_RES_NAMED, (uint64_t)grosr_payload_16(name) << 32 | which);
+    return grosr_payload_of_kind(GROSR_RES_NAMED, name, which);
+}
+
+/* Whether a resource's index is name << 32 | which. */
+GROSR_DEVICE bool grosr_resource_has_name(uint32_t resource)
+{
+    return resource == GROSR_RES_NAMED || (resource >= GROSR_RES_LOCK && resource <= GROSR_RES_ITEM);
 }
 
 /* The nearest value that a payload holds: of a range or an instant, and of a counter. */

@@ -1,0 +1,204 @@
+/*
+ * What the rings say of waits and tasks that the graph has no reason to call stuck (live.h): who is overtaken
+ * by others, who waits for a lock whose task does not run, and a task that has no end though all others of
+ * its function had one. All of it is evidence that was recorded, none of it a matter of the threshold alone.
+ */
+#include "live_parts.h"
+
+#include "../session/ring.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RECORDS_MAX   (1u << 14) /* of a ring, the latest */
+#define OVERTAKEN_MIN 16u        /* times, before that is called unfair */
+#define ENDED_MIN     32u        /* runs of a function, before one is called endless */
+#define LONGER        30u        /* times as long as the longest of them */
+#define OPEN_MAX      64u        /* runs at a time in a ring: lanes */
+
+/* ---- waits ---- */
+
+static uint64_t payload_of(const struct live_worker *w)
+{
+    return grosr_payload_wait(w->state.resource, w->state.index);
+}
+
+static bool waits_long(const struct live_graph *g, uint32_t index)
+{
+    const struct live_worker *w = &g->live->worker[index];
+
+    return w->known && w->state.activity == GROSR_WAITING && grosr_resource_has_name(w->state.resource) &&
+           live_age(g->live, w->since_ns) > g->findings->threshold_ns;
+}
+
+/* How often others have acquired it since the wait began. */
+static uint32_t overtaken(struct live_graph *g, uint32_t index, struct grosr_pair *e)
+{
+    const struct live_worker *w = &g->live->worker[index];
+    uint64_t payload = payload_of(w), end;
+    uint32_t times = 0;
+
+    for (uint32_t i = 0; i < g->live->session->header.rings; i++) {
+        uint32_t worker = g->live->session->ring[i].worker;
+        if (worker == index || worker == GROSR_RING_HOST)
+            continue;
+        uint32_t n = grosr_ring_latest(g->live->session, i, 0, e, RECORDS_MAX, &end);
+        for (uint32_t k = 0; k < n; k++)
+            times += grosr_event_kind(e[k]) == GROSR_EV_HOLD && grosr_event_payload(e[k]) == payload &&
+                     ((grosr_event_time(e[k]) - w->state.since) & GROSR_TIME_MASK) < GROSR_TIME_MASK / 2;
+    }
+    return times;
+}
+
+static void find_overtaken(struct live_graph *g, uint32_t index, struct grosr_pair *e)
+{
+    const struct live_worker *w = &g->live->worker[index];
+    uint32_t times = live_holds_know(g->holds, payload_of(w)) ? overtaken(g, index, e) : 0;
+    char name[LIVE_TEXT], text[LIVE_TEXT + 64], age[32];
+
+    if (times < OVERTAKEN_MIN)
+        return;
+    live_resource(g->live, w->state.resource, w->state.index, name, sizeof(name));
+    live_seconds(age, sizeof(age), live_age(g->live, w->since_ns));
+    snprintf(text, sizeof(text), "worker %" PRIu32 " waits for %s, which others get again and again", index,
+             name);
+    struct grosr_finding *f = grosr_findings_add(
+        g->findings, GROSR_VERDICT_SLOW, "unfair_lock", live_age(g->live, w->since_ns), text,
+        "Serve those who wait in their order: take a ticket for the lock, or give each SM a "
+        "queue of its own.");
+    grosr_finding_evidence(g->findings, f,
+                           "worker %" PRIu32 " has waited for %s; others have acquired it %" PRIu32
+                           " times since then",
+                           index, age, times);
+    snprintf(text, sizeof(text), "worker %" PRIu32, index);
+    grosr_finding_worker(g->findings, f, text);
+    grosr_finding_resource(g->findings, f, name);
+}
+
+/* The holder's worker runs another task: one that began after the hold. */
+static const struct live_hold *suspended_holder(const struct live_graph *g, uint64_t payload)
+{
+    for (uint32_t i = 0; i < g->holds->holds; i++) {
+        const struct live_hold *h = &g->holds->hold[i];
+        const struct live_worker *w = &g->live->worker[h->worker];
+        if (h->payload == payload && h->count && w->known && w->state.activity == GROSR_IN_TASK && h->since &&
+            w->since_ns > h->since)
+            return h;
+    }
+    return NULL;
+}
+
+static void find_inversion(struct live_graph *g, uint32_t index)
+{
+    const struct live_worker *w = &g->live->worker[index];
+    const struct live_hold *h = suspended_holder(g, payload_of(w));
+    char name[LIVE_TEXT], text[LIVE_TEXT + 128], age[32], function[GROSR_NAME_BYTES];
+
+    if (!h)
+        return;
+    const struct live_worker *holder = &g->live->worker[h->worker];
+    live_resource(g->live, w->state.resource, w->state.index, name, sizeof(name));
+    snprintf(text, sizeof(text),
+             "worker %" PRIu32 " waits for %s, which a task of worker %" PRIu32 " holds that does not run",
+             index, name, h->worker);
+    struct grosr_finding *f = grosr_findings_add(g->findings, GROSR_VERDICT_SLOW, "priority_inversion",
+                                                 live_age(g->live, w->since_ns), text,
+                                                 "Release the lock before the task continues or waits for "
+                                                 "others, or spawn what continues with the lock as "
+                                                 "an urgent task.");
+    live_seconds(age, sizeof(age), live_age(g->live, h->since));
+    live_function(g->live, holder->state.function, function, sizeof(function));
+    grosr_finding_evidence(g->findings, f,
+                           "worker %" PRIu32 " acquired it %s ago, and is in task %" PRIu64
+                           " of function %s, "
+                           "which began later",
+                           h->worker, age, holder->state.task, function);
+    snprintf(text, sizeof(text), "worker %" PRIu32, index);
+    grosr_finding_worker(g->findings, f, text);
+    snprintf(text, sizeof(text), "worker %" PRIu32, h->worker);
+    grosr_finding_worker(g->findings, f, text);
+    grosr_finding_resource(g->findings, f, name);
+}
+
+/* ---- tasks ---- */
+
+struct runs {
+    uint32_t ended;
+    uint64_t longest_ns;
+};
+
+static bool begins(struct grosr_pair e)
+{
+    return grosr_event_kind(e) == GROSR_EV_TASK_BEGIN || grosr_event_kind(e) == GROSR_EV_TASK_RESUME;
+}
+
+/* Runs of a function that have ended in a ring's records. */
+static void add_runs(struct runs *r, uint32_t function, const struct grosr_pair *e, uint32_t n)
+{
+    struct grosr_pair open[OPEN_MAX];
+    uint32_t opens = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t payload = grosr_event_payload(e[i]);
+        uint32_t kind = grosr_event_kind(e[i]);
+        if (begins(e[i]) && payload >> GROSR_TASK_ID_BITS == function)
+            open[opens < OPEN_MAX ? opens++ : OPEN_MAX - 1] = e[i];
+        if (kind != GROSR_EV_TASK_END && kind != GROSR_EV_TASK_SUSPEND)
+            continue;
+        for (uint32_t k = 0; k < opens; k++) {
+            if ((grosr_event_payload(open[k]) ^ payload) & GROSR_TASK_ID_MASK)
+                continue;
+            uint64_t ns = (grosr_event_time(e[i]) - grosr_event_time(open[k])) & GROSR_TIME_MASK;
+            r->longest_ns = ns > r->longest_ns ? ns : r->longest_ns;
+            r->ended++;
+            open[k] = open[--opens];
+            break;
+        }
+    }
+}
+
+static void find_endless(struct live_graph *g, uint32_t index, struct grosr_pair *e)
+{
+    const struct live_worker *w = &g->live->worker[index];
+    uint64_t quiet = live_age(g->live, w->quiet_ns), end;
+    char text[LIVE_TEXT + 64], function[GROSR_NAME_BYTES], age[32];
+    struct runs runs = {0, 0};
+
+    for (uint32_t i = 0; i < g->live->session->header.rings; i++)
+        if (g->live->session->ring[i].worker != GROSR_RING_HOST)
+            add_runs(&runs, w->state.function, e,
+                     grosr_ring_latest(g->live->session, i, 0, e, RECORDS_MAX, &end));
+    if (runs.ended < ENDED_MIN || quiet / LONGER <= runs.longest_ns)
+        return;
+    live_function(g->live, w->state.function, function, sizeof(function));
+    snprintf(text, sizeof(text), "a task of function %s does not end, and nothing else moves", function);
+    struct grosr_finding *f = grosr_findings_add(
+        g->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text,
+        "Look at the condition of the task's loop; if its work is just long, let it report "
+        "progress (grosr_progress()).");
+    live_seconds(age, sizeof(age), quiet);
+    grosr_finding_evidence(g->findings, f,
+                           "worker %" PRIu32 ": task %" PRIu64 " has been silent for %s; the %" PRIu32
+                           " runs of %s that have ended took %.3f ms at most",
+                           index, w->state.task, age, runs.ended, function, (double)runs.longest_ns / 1e6);
+    snprintf(text, sizeof(text), "worker %" PRIu32, index);
+    grosr_finding_worker(g->findings, f, text);
+}
+
+void live_slow(struct live_graph *g)
+{
+    struct grosr_pair *e = (struct grosr_pair *)malloc(RECORDS_MAX * sizeof(*e));
+
+    for (uint32_t i = 0; e && i < g->live->session->header.workers; i++) {
+        const struct live_worker *w = &g->live->worker[i];
+        if (!g->still && waits_long(g, i)) {
+            find_overtaken(g, i, e);
+            find_inversion(g, i);
+        }
+        if (g->still && w->known && w->state.activity == GROSR_IN_TASK &&
+            live_age(g->live, w->quiet_ns) > g->findings->threshold_ns)
+            find_endless(g, i, e);
+    }
+    free(e);
+}
