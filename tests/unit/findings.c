@@ -281,7 +281,7 @@ static void test_starved(void)
         {GROSR_WANTED_HOST_FUNCTION_END, 0, 0, "host_function_stuck", NULL},
         {GROSR_WANTED_STREAM_ORDER, 0, GROSR_ACTOR_KERNEL, "starved",
          "worker 0 waits for stream_order 1, behind kernel 5; it has ended"},
-        {GROSR_WANTED_CALL, 0, 0, "starved",
+        {GROSR_WANTED_CALL, 0, 0, "call_blocked",
          "worker 0 waits for call 1, which nobody is left to bring about"},
     };
 

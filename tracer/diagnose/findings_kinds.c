@@ -108,10 +108,11 @@ const char *grosr_starved_kind(const struct grosr_graph *graph, uint32_t resourc
         return "capture_not_launched";
     case GROSR_WANTED_HOST_FUNCTION_END:
         return "host_function_stuck";
+    case GROSR_WANTED_CALL:
+        return "call_blocked";
     case GROSR_WANTED_REPLY:
     case GROSR_WANTED_STREAM_ORDER:
     case GROSR_WANTED_KERNEL_END:
-    case GROSR_WANTED_CALL:
     case GROSR_WANTED_KINDS:
         break;
     }

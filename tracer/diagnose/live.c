@@ -306,10 +306,10 @@ static char *state_of(const struct grosr_live *live)
     if (!*text && live->session->header.workers)
         add(text, sizeof(text), "the workers do not report");
     if (live->session->header.queues)
-        add(text, sizeof(text), "; %llu tasks wait in queues, %llu submitted ones are not completed",
+        add(text, sizeof(text), "; tasks in queues: %llu, submitted and not completed: %llu",
             (unsigned long long)live->untaken, (unsigned long long)live->uncompleted);
     if (live->mailbox.calls)
-        add(text, sizeof(text), "; %u system call ports are in use", live->mailbox.calls);
+        add(text, sizeof(text), "; system call ports in use: %u", live->mailbox.calls);
     if (owes(live) && live->now_ns - live_still_since(live) >= SETTLE_NS)
         add(text, sizeof(text), "; nothing has moved for %s",
             live_seconds(age, sizeof(age), live->now_ns - live_still_since(live)));

@@ -124,8 +124,7 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
              live_seconds(seconds, sizeof(seconds), age));
     struct grosr_finding *f = grosr_findings_add(
         g->findings, GROSR_VERDICT_HEALTHY, "syscall_pending", age, name,
-        place == PLACE_SLEEPS ? "it sleeps for as long as its caller asked for"
-                              : "see what the handle is: a slow disk, a network file system, a FIFO");
+        place == PLACE_SLEEPS ? "None: it sleeps for as long as its caller asked for." : NULL);
     grosr_finding_evidence(g->findings, f, "port %" PRIu32 ": %s of handle %" PRId32 ", task %" PRIu64 "%s%s",
                            c->port, call_name(c->call), c->handle, c->task, *text ? "; " : "", text);
 }

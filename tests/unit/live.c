@@ -1,0 +1,465 @@
+/* What the diagnosis says of sessions made by hand: each state of things that has a verdict of its own. */
+#include "../fixture.h"
+
+#include "../../tracer/base/host_clock.h"
+#include "../../tracer/diagnose/live.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MS      UINT64_C(1000000)
+#define WORKERS 4u
+#define PORTS   4u
+
+enum { LOCK = 2, SIGNAL = 3 };
+
+static struct grosr_session *session;
+static struct grosr_findings findings;
+static uint32_t laps, events[WORKERS + 1];
+
+/* ---- what the session says ---- */
+
+static uint64_t ago(uint64_t ms)
+{
+    return grosr_host_clock_ns() - ms * MS;
+}
+
+static void state(uint32_t worker, uint32_t kind, uint64_t payload, uint64_t ms)
+{
+    struct grosr_pair s = grosr_event_pack((uint64_t)++laps << GROSR_LAP_SHIFT, kind, ago(ms), payload);
+    sys_store_pair_relaxed(&grosr_session_worker(session, worker)->state, s.lo, s.hi);
+}
+
+static void waits(uint32_t worker, uint32_t name, uint32_t which, uint64_t ms)
+{
+    state(worker, GROSR_EV_WAIT_BEGIN, grosr_payload_resource(name, which), ms);
+}
+
+static void seeks(uint32_t worker, uint64_t ms)
+{
+    state(worker, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_QUEUE_NOT_EMPTY, 0), ms);
+}
+
+static void runs(uint32_t worker, uint64_t task, uint64_t ms)
+{
+    state(worker, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, task), ms);
+}
+
+/* An event in the ring of a worker, or in the host's. */
+static void event(uint32_t ring, uint32_t kind, uint64_t payload, uint64_t ms)
+{
+    sys128 *slot = (sys128 *)(void *)(session->base + session->ring[ring].slots_at);
+    struct grosr_pair e = grosr_event_pack(UINT64_C(1) << GROSR_LAP_SHIFT, kind, ago(ms), payload);
+
+    sys_store_pair_relaxed(slot + events[ring]++, e.lo, e.hi);
+}
+
+static void holds(uint32_t worker, uint32_t which, uint64_t ms)
+{
+    event(worker, GROSR_EV_HOLD, grosr_payload_resource(LOCK, which), ms);
+}
+
+static void submitted(uint64_t tasks, uint64_t taken)
+{
+    struct grosr_queue_port *port =
+        (struct grosr_queue_port *)(void *)(session->base + session->queue[0].ports_at);
+
+    sys_store_relaxed(&grosr_session_queue(session, 0)->enqueued, tasks);
+    sys_store_relaxed(&port->taken, taken);
+}
+
+static void begin(void)
+{
+    session = fixture_session_named(WORKERS, 64, GROSR_OVERFLOW_AUTO, 8);
+    session->header.mailbox_ports = PORTS; /* the reader below needs no table */
+    grosr_session_add_name(session, GROSR_NAME_USER, LOCK, "lock", NULL);
+    grosr_session_add_name(session, GROSR_NAME_USER, SIGNAL, "signal", NULL);
+    memset(events, 0, sizeof(events));
+    for (uint32_t i = 0; i < WORKERS; i++)
+        seeks(i, 5000);
+}
+
+/* ---- what is said of it ---- */
+
+static struct grosr_live_call pending[PORTS];
+static uint32_t pendings;
+
+static void read_calls(const struct grosr_session *s, struct grosr_live_mailbox *mailbox)
+{
+    (void)s;
+    mailbox->calls = pendings;
+    memcpy(mailbox->call, pending, pendings * sizeof(*pending));
+}
+
+static void print(void)
+{
+    printf("# %s: %s\n", grosr_verdict_name(findings.verdict), findings.state);
+    for (uint32_t i = 0; i < findings.findings; i++)
+        printf("#   %s: %s\n", findings.finding[i].kind, findings.finding[i].summary);
+}
+
+static bool looks(enum grosr_verdict verdict, uint64_t threshold_ms)
+{
+    grosr_findings_init(&findings, threshold_ms * MS);
+    if (grosr_diagnose_session(session, read_calls, &findings) || grosr_findings_settle(&findings)) {
+        printf("Bail out! %s\n", grosr_error());
+        exit(1);
+    }
+    print();
+    return findings.verdict == verdict;
+}
+
+/* The same by one look: the ages are those that the session says. */
+static bool looks_once(enum grosr_verdict verdict, uint64_t threshold_ms)
+{
+    struct grosr_live *live;
+
+    grosr_findings_init(&findings, threshold_ms * MS);
+    if (grosr_live_open(&live, session, read_calls))
+        return false;
+    grosr_live_look(live);
+    bool good = !grosr_live_diagnose(live, &findings) && !grosr_findings_settle(&findings);
+    grosr_live_close(live);
+    print();
+    return good && findings.verdict == verdict;
+}
+
+static const struct grosr_finding *finding(const char *kind)
+{
+    for (uint32_t i = 0; i < findings.findings; i++)
+        if (!strcmp(findings.finding[i].kind, kind))
+            return &findings.finding[i];
+    return NULL;
+}
+
+static bool names(const struct grosr_finding *f, const char *text)
+{
+    return f && (strstr(f->summary, text) || strstr(f->evidence, text));
+}
+
+static void end(void)
+{
+    grosr_findings_free(&findings);
+    grosr_session_close(session);
+    pendings = 0;
+}
+
+/* ---- the cases ---- */
+
+static void idle(void)
+{
+    begin();
+    uint64_t start = grosr_host_clock_ns();
+    ok(looks(GROSR_VERDICT_IDLE, 1000), "workers that all look for tasks, and none: idle");
+    is(findings.findings, 0, "without a finding");
+    ok(grosr_host_clock_ns() - start < 800 * MS, "said before the threshold is over");
+    end();
+
+    begin();
+    for (uint32_t i = 0; i < WORKERS; i++)
+        state(i, 0, 0, 0);
+    ok(looks(GROSR_VERDICT_IDLE, 100), "a session whose workers have not started is idle");
+    end();
+}
+
+static void locks(void)
+{
+    begin();
+    holds(0, 0, 3200);
+    holds(1, 1, 3100);
+    waits(0, LOCK, 1, 3000);
+    waits(1, LOCK, 0, 2900);
+    uint64_t start = grosr_host_clock_ns();
+    ok(looks(GROSR_VERDICT_DEADLOCK, 1000), "two workers, two locks: a deadlock");
+    ok(grosr_host_clock_ns() - start < 800 * MS, "at once, by the age of the waits");
+    const struct grosr_finding *f = finding("lock_cycle");
+    ok(f && f->workers == 2 && f->resources == 2 && f->cycles == 4, "of two workers, two locks, in a cycle");
+    ok(names(f, "worker 0 waits for lock 1, which worker 1 holds"), "who waits for what, and who holds it");
+    ok(f && f->since_ns >= 2800 * MS && f->since_ns < 3500 * MS, "since when");
+    end();
+
+    begin();
+    holds(0, 0, 3200);
+    event(0, GROSR_EV_RELEASE, grosr_payload_resource(LOCK, 0), 3150);
+    holds(1, 1, 3100);
+    runs(1, 7, 20);
+    waits(0, LOCK, 1, 3000);
+    waits(2, LOCK, 0, 10);
+    ok(looks_once(GROSR_VERDICT_HEALTHY, 1000) && findings.findings == 0,
+       "a lock whose holder has just begun a task is no finding, nor one that was released");
+    end();
+
+    begin();
+    holds(1, 1, 3100);
+    state(1, GROSR_EV_WORKER_STOP, 0, 3000);
+    waits(0, LOCK, 1, 2500);
+    ok(looks(GROSR_VERDICT_STALLED, 1000) && names(finding("lock_abandoned"), "worker 1"),
+       "a lock that a worker has kept that stopped: stalled");
+    end();
+
+    begin();
+    holds(1, 1, 9000);
+    runs(1, 7, 8000);
+    waits(0, LOCK, 1, 7000);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000), "a lock whose holder is in a long task: nobody is blamed");
+    ok(names(finding("long_task"), "task 7 of function beta for 8."), "but the task is remarked on");
+    ok(finding("waits_for_unseen") != NULL, "and who waits for it");
+    end();
+}
+
+static void signals(void)
+{
+    begin();
+    submitted(1, 1);
+    waits(2, SIGNAL, 5, 3000);
+    ok(looks(GROSR_VERDICT_STALLED, 1000), "a wait for what nobody is left to supply: stalled");
+    ok(names(finding("lost_wakeup"), "signal 5"), "it is named");
+    end();
+}
+
+static void waiting_for_work(void)
+{
+    begin();
+    for (uint32_t i = 0; i < WORKERS; i++)
+        waits(i, SIGNAL, i, 9000);
+    ok(looks(GROSR_VERDICT_IDLE, 1000) && findings.findings == 0,
+       "workers that all wait for things of one name, with nothing begun: idle");
+    event(1, GROSR_EV_RANGE_BEGIN, grosr_payload_named(1, 0), 9500);
+    ok(looks(GROSR_VERDICT_STALLED, 1000), "stalled if one is in the middle of a range");
+    event(1, GROSR_EV_RANGE_END, grosr_payload_named(1, 0), 9400);
+    ok(looks(GROSR_VERDICT_IDLE, 1000), "which is over");
+    waits(3, LOCK, 0, 9000);
+    ok(looks(GROSR_VERDICT_STALLED, 1000), "and stalled if one waits for something else");
+    end();
+}
+
+static void queues(void)
+{
+    begin();
+    submitted(9, 4);
+    ok(looks(GROSR_VERDICT_STALLED, 300) && names(finding("queue_not_served"), "5 tasks"),
+       "tasks that nobody takes, though workers look for some: stalled");
+    end();
+
+    begin();
+    for (uint32_t i = 0; i < WORKERS; i++)
+        runs(i, i, 4000);
+    submitted(64, 4);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000) && finding("long_task"),
+       "tasks that wait while all workers are in long ones: healthy");
+    event(WORKERS, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_QUEUE_NOT_FULL, 0), 3000);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000), "so is a host that waits for room behind them");
+    for (uint32_t i = 0; i < WORKERS; i++)
+        state(i, GROSR_EV_WORKER_STOP, 0, 3000);
+    ok(looks(GROSR_VERDICT_STALLED, 1000) && names(finding("stopped_consumer"), "room in queue 0"),
+       "which is stalled when all workers have stopped");
+    end();
+
+    begin();
+    submitted(4, 4);
+    event(0, GROSR_EV_TASK_SUSPEND, grosr_payload_task(GROSR_TASK_NOTHING, 77), 6000);
+    event(0, GROSR_EV_TASK_SUSPEND, grosr_payload_task(1, 78), 5900);
+    event(1, GROSR_EV_TASK_RESUME, grosr_payload_task(1, 78), 5800);
+    event(1, GROSR_EV_TASK_END, grosr_payload_task(0, 78), 5700);
+    ok(looks(GROSR_VERDICT_STALLED, 1000) && names(finding("dependency_never_met"), "task 77 was suspended"),
+       "a task that waits for children, and no task is left: stalled");
+    ok(!names(finding("dependency_never_met"), "task 78"), "the one that has continued is not named");
+    end();
+
+    begin();
+    submitted(4, 4);
+    for (uint32_t i = 0; i < WORKERS; i++)
+        sys_store_pair_relaxed(&grosr_session_worker(session, i)->counts, 1, 1);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000) && finding("results_not_collected"),
+       "results that the host does not collect are only remarked on");
+    end();
+}
+
+static void tasks(void)
+{
+    begin();
+    submitted(1, 1);
+    runs(2, 99, 3000);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000) && names(finding("long_task"), "task 99 of function beta for 3."),
+       "one long task is healthy, and remarked on");
+    event(2, GROSR_EV_COUNTER, grosr_payload_named(1, 5), 100);
+    ok(looks_once(GROSR_VERDICT_HEALTHY, 1000) && !finding("long_task"),
+       "not if it has told of its progress");
+    end();
+}
+
+/* ---- system calls ---- */
+
+static int ends[2];
+
+static void *reads_pipe(void *arg)
+{
+    char c;
+    (void)arg;
+    return read(ends[0], &c, 1) == 1 ? NULL : &ends;
+}
+
+static void *sleeps(void *arg)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)arg;
+    pthread_mutex_lock(lock);
+    pthread_mutex_unlock(lock);
+    return NULL;
+}
+
+static pthread_t quiet_thread(void *(*main)(void *), void *arg)
+{
+    sigset_t all, before;
+    pthread_t thread;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&thread, NULL, main, arg))
+        exit(1);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return thread;
+}
+
+static void a_call(uint32_t worker, uint32_t call)
+{
+    pending[pendings] = (struct grosr_live_call){.port = pendings,
+                                                 .worker = worker,
+                                                 .requests = 1,
+                                                 .call = call,
+                                                 .handle = 5,
+                                                 .task = 40,
+                                                 .issued = ago(3000) & GROSR_TIME_MASK};
+    state(worker, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_SYSCALL_REPLY, pendings++), 3000);
+}
+
+static void calls(void)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t sleeper, reader;
+    void *failed;
+
+    pthread_mutex_lock(&lock);
+    sleeper = quiet_thread(sleeps, &lock);
+    begin();
+    a_call(1, 4 /* read */);
+    ok(looks(GROSR_VERDICT_STALLED, 1000), "a call that no thread of the process is in: stalled");
+    ok(names(finding("dead_proxy"), "worker 1") && names(finding("dead_proxy"), "read"), "by a dead proxy");
+    end();
+
+    begin();
+    a_call(1, 19 /* nanosleep */);
+    pending[0].argument = 60000 * MS;
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000) && names(finding("syscall_pending"), "nanosleep of handle 5"),
+       "one that sleeps for as long as it was asked to is only remarked on");
+    end();
+
+    if (pipe(ends))
+        exit(1);
+    reader = quiet_thread(reads_pipe, NULL);
+    nanosleep(&(struct timespec){0, 100000000}, NULL);
+    begin();
+    a_call(1, 4 /* read */);
+    waits(2, SIGNAL, 0, 2900);
+    submitted(2, 2);
+    ok(looks(GROSR_VERDICT_STALLED, 1000) && findings.findings &&
+           strstr(findings.finding[0].evidence, "a pipe"),
+       "a call that waits for another process, with everything waiting for it: stalled, and the pipe is "
+       "named");
+    ok(names(&findings.finding[0], "worker 1") || findings.finding[0].workers, "and who waits");
+    runs(3, 8, 10);
+    state(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 5), 0);
+    end();
+    ok(write(ends[1], "", 1) == 1, "the pipe gets its byte");
+    pthread_join(reader, &failed);
+    pthread_mutex_unlock(&lock);
+    pthread_join(sleeper, NULL);
+
+    begin();
+    for (uint32_t i = 0; i < PORTS; i++) {
+        pending[i] = (struct grosr_live_call){
+            .port = i, .worker = i, .task = i, .call = 4, .issued = ago(4000) & GROSR_TIME_MASK};
+        state(i, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_SYSCALL_PORT, 0), 3000);
+    }
+    pendings = PORTS;
+    ok(looks(GROSR_VERDICT_DEADLOCK, 1000) && names(finding("ports_exhausted"), "4 of 4 ports are in use"),
+       "workers that have all ports and want another one: a deadlock");
+    end();
+}
+
+/* ---- the segment of a dead process ---- */
+
+static void dead(void)
+{
+    struct grosr_session *mine;
+    char path[96];
+
+    begin();
+    holds(0, 0, 3200);
+    holds(1, 1, 3100);
+    waits(0, LOCK, 1, 3000);
+    waits(1, LOCK, 0, 2900);
+    snprintf(path, sizeof(path), "/dev/shm/%s", session->name[0] == '/' ? session->name + 1 : session->name);
+    grosr_session_live(session)->start_mono_ns = ago(9000);
+    sys_store_relaxed(&grosr_session_live(session)->heartbeat_ns, ago(2000));
+    mine = session;
+    ok(!grosr_session_open_copy(&session, path), "the segment as a process left it");
+    ok(looks(GROSR_VERDICT_HEALTHY, 5000), "waits are as old as they were when it died");
+    ok(looks(GROSR_VERDICT_DEADLOCK, 500), "and the deadlock is found in it");
+    ok(finding("lock_cycle") && finding("lock_cycle")->since_ns < 1300 * MS, "since when it died");
+    ok(strstr(findings.source, "which has died") != NULL, "which is said");
+    grosr_session_close(session);
+    session = mine;
+    end();
+}
+
+/* ---- motion ---- */
+
+static sys32 over;
+
+static void *lock_by_turns(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; !sys_load_relaxed(&over); i++) {
+        for (uint32_t w = 0; w < WORKERS; w++)
+            if (w == i % WORKERS)
+                runs(w, i, 0);
+            else
+                waits(w, LOCK, 0, 0);
+        nanosleep(&(struct timespec){0, 5000000}, NULL);
+    }
+    return NULL;
+}
+
+static void motion(void)
+{
+    pthread_t thread;
+
+    begin();
+    submitted(100, 50);
+    holds(0, 0, 5000);
+    event(0, GROSR_EV_RELEASE, grosr_payload_resource(LOCK, 0), 4900);
+    pthread_create(&thread, NULL, lock_by_turns, NULL);
+    ok(looks(GROSR_VERDICT_SLOW, 400) && names(finding("hot_lock"), "lock 0"),
+       "workers that wait for one lock most of the time: slow");
+    sys_store_relaxed(&over, 1u);
+    pthread_join(thread, NULL);
+    end();
+}
+
+int main(void)
+{
+    idle();
+    locks();
+    signals();
+    waiting_for_work();
+    queues();
+    tasks();
+    calls();
+    dead();
+    motion();
+    return tap_done();
+}
