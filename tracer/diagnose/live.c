@@ -15,7 +15,8 @@
 #include <time.h>
 
 #define LOOK_NS       10000000u  /* between looks */
-#define SETTLE_NS     150000000u /* a session that has moved for so long moves */
+#define SETTLE_NS     150000000u /* a session is looked at for so long at least */
+#define MOVES_NS      50000000u  /* it moves, if it has been seen to within this time */
 #define IDLE_NS       50000000u
 #define RECENT_EVENTS 64u
 
@@ -267,7 +268,7 @@ bool grosr_live_decided(const struct grosr_live *live, uint64_t threshold_ns)
         return watched >= IDLE_NS;
     if (watched < SETTLE_NS)
         return false;
-    if (live->moved_ns && live->now_ns - live->moved_ns < SETTLE_NS)
+    if (live->moved_ns && live->now_ns - live->moved_ns < MOVES_NS)
         return !may_be_slow(live);
     return live_is_still(live, threshold_ns);
 }
