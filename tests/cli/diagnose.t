@@ -64,8 +64,9 @@ unlink(segments($run->{pid}));
 my $p = stuck(50);
 $r = diagnose($p->{pid}, '--threshold', '0.5');
 is("$r->{code} $r->{stderr}", '3 ', 'a deadlock: exit code 3');
-like($r->{stdout}, qr/\Adeadlock: process $p->{pid}, session 0 \(host, stuck\)\n\nlock_cycle, for \S+:\n  worker 0 waits for lock 1, which worker 1 holds/,
+like($r->{stdout}, qr/\Adeadlock: process $p->{pid}, session 0 \(host, stuck\)\n\nlock_cycle, for \S+:\n/,
      'the verdict, then the finding');
+like($r->{stdout}, qr/^  worker 0 waits for lock 1, which worker 1 holds/m, 'in a sentence');
 like($r->{stdout}, qr/^    - worker 0 has held lock 0 for /m, 'its evidence, a line each');
 like($r->{stdout}, qr/^  What to do:\n    \S/m, 'what to do');
 unlike($r->{stdout}, qr/\033/, 'no colors where stdout is no terminal');
@@ -99,6 +100,13 @@ for my $operand ($p->{pid}, $segment, "$dir/segment") {
 like($j->{source}, qr/which has died/, 'that it has died is said');
 cmp_ok($j->{findings}[0]{since_ns}, '<', 120e9, 'and for how long it had been so when it died');
 unlink($segment);
+
+# ---- a trace ----
+
+my $trace = "$dir/trace.db";
+is(grosr('run', 'arith', '--device', 'host', '--tasks', '2000', '-o', $trace)->{code}, 0, 'a recorded run');
+$r = diagnose($trace, '--json');
+is("$r->{code} " . json_of($r)->{verdict}, '0 healthy', 'of a run that has ended, nothing is stuck');
 
 # ---- watching ----
 

@@ -185,12 +185,13 @@ static void locks(void)
     begin();
     holds(0, 0, 3200);
     event(0, GROSR_EV_RELEASE, grosr_payload_resource(LOCK, 0), 3150);
+    runs(1, 7, 3150);
     holds(1, 1, 3100);
-    runs(1, 7, 20);
+    event(1, GROSR_EV_COUNTER, grosr_payload_named(1, 1), 20);
     waits(0, LOCK, 1, 3000);
     waits(2, LOCK, 0, 10);
     ok(looks_once(GROSR_VERDICT_HEALTHY, 1000) && findings.findings == 0,
-       "a lock whose holder has just begun a task is no finding, nor one that was released");
+       "a lock whose holder tells of its progress is no finding, nor one that was released");
     end();
 
     begin();

@@ -81,7 +81,7 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
 {
     struct grosr_live *live = g->live;
     const struct grosr_thread_fact *thread = NULL;
-    char text[LIVE_TEXT] = "", name[LIVE_TEXT + 64], seconds[32];
+    char text[LIVE_TEXT] = "", name[LIVE_TEXT + 128], seconds[32];
     enum place place = PLACE_UNKNOWN;
 
     if (live->dead || live->mailbox.closed) {

@@ -107,6 +107,10 @@ struct live_suspended_task {
 /* live_suspended.c: fills in the longest suspended, at most `max`; returns how many there are. */
 uint32_t live_suspended(struct grosr_live *live, struct live_suspended_task *task, uint32_t max);
 
+/* live_hot.c: the payload of what workers waited for most in the last so many ns, and for which share of
+ * their time. */
+uint64_t live_hot_in_rings(struct grosr_live *live, uint64_t window_ns, double *share);
+
 /* live_graph.c: -ENOMEM. */
 int live_graph_findings(struct grosr_live *live, const struct live_holds *holds,
                         struct grosr_findings *findings);

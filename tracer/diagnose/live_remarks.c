@@ -7,7 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SHOWN_MAX 4u /* of workers or tasks in one finding */
+#define SHOWN_MAX 4u  /* of workers or tasks in one finding */
+#define HOT_SHARE 0.6 /* of the looks, or of the workers' time, in which they wait for one lock */
 
 /* Whether the worker is in a task that nothing has been seen of for longer than the threshold, and not in a
  * wait that the graph knows. */
@@ -187,23 +188,32 @@ static void find_lost(struct live_graph *g)
 
 /* ---- slow ---- */
 
+/* Of a live session by looks; of a dead one by its rings. */
 static void find_hot_lock(struct live_graph *g, uint64_t watched)
 {
     struct grosr_live *live = g->live;
+    double share = live->looks ? (double)live->hot.looks / live->looks : 0;
     uint64_t payload = live->hot.payload;
     char text[LIVE_TEXT], summary[LIVE_TEXT + 64];
 
-    if (live->hot.looks * 10 <= live->looks * 6 || !live_holds_know(g->holds, payload))
+    if (live->dead)
+        payload = live_hot_in_rings(live, watched, &share);
+    if (share < HOT_SHARE || !payload || !live_holds_know(g->holds, payload))
         return;
     live_resource(live, (uint32_t)(payload >> GROSR_WAIT_RES_BITS),
                   payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1), text, sizeof(text));
     snprintf(summary, sizeof(summary), "most workers wait for %s most of the time", text);
     struct grosr_finding *f =
         grosr_findings_add(g->findings, GROSR_VERDICT_SLOW, "hot_lock", watched, summary, NULL);
-    grosr_finding_evidence(g->findings, f,
-                           "in %" PRIu32 " of %" PRIu32 " looks at least half of the %" PRIu32
-                           " workers waited for it",
-                           live->hot.looks, live->looks, live->started);
+    if (live->dead)
+        grosr_finding_evidence(g->findings, f,
+                               "the workers have waited for it for %.0f %% of their last %.1f s", 100 * share,
+                               (double)watched / 1e9);
+    else
+        grosr_finding_evidence(g->findings, f,
+                               "in %" PRIu32 " of %" PRIu32 " looks at least half of the %" PRIu32
+                               " workers waited for it",
+                               live->hot.looks, live->looks, live->started);
     grosr_finding_resource(g->findings, f, text);
 }
 
@@ -232,7 +242,11 @@ static void find_slow(struct live_graph *g)
 {
     uint64_t watched = g->live->now_ns - g->live->first_ns;
 
-    if (g->still || watched < g->findings->threshold_ns || g->live->looks < 10)
+    if (g->still)
+        return;
+    if (g->live->dead)
+        find_hot_lock(g, g->findings->threshold_ns);
+    if (watched < g->findings->threshold_ns || g->live->looks < 10)
         return;
     find_hot_lock(g, watched);
     find_unfair_queue(g, watched);

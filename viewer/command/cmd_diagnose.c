@@ -14,6 +14,8 @@
 #include "../../tracer/base/error.h"
 #include "../../tracer/base/process.h"
 #include "../../tracer/diagnose/process_facts.h"
+#include "../../tracer/diagnose/trace_db.h"
+#include "../../tracer/store/store.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -50,7 +52,7 @@ static void begin(struct grosr_findings *f, const struct grosr_arguments *a)
 
 /* ---- sessions ---- */
 
-/* Adds what one session says. */
+/* Adds what one session says: of its workers, or, of a traced process, of its calls. */
 static int diagnose_session(const struct grosr_session *session, const struct grosr_arguments *a,
                             struct grosr_findings *all)
 {
@@ -259,6 +261,22 @@ static int diagnose_segment(const char *path, const struct grosr_arguments *a)
     return finish(&f, err, a);
 }
 
+static int diagnose_trace(const char *path, const struct grosr_arguments *a)
+{
+    struct grosr_findings f;
+    sqlite3 *db;
+    int err = grosr_store_open_read(&db, path);
+
+    if (err)
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    begin(&f, a);
+    err = grosr_diagnose_database(db, &f);
+    if (!err)
+        err = grosr_findings_settle(&f);
+    sqlite3_close(db);
+    return finish(&f, err, a);
+}
+
 /* What a file begins with. */
 static size_t read_magic(const char *path, char magic[16])
 {
@@ -285,6 +303,8 @@ static int diagnose_file(const char *path, const struct grosr_arguments *a)
     size_t n = read_magic(path, magic);
     if (!n && errno)
         return grosr_say(GROSR_EXIT_FAILURE, "cannot read %s: %s", path, strerror(errno));
+    if (n == sizeof(magic) && !memcmp(magic, "SQLite format 3", sizeof(magic)))
+        return diagnose_trace(path, a);
     return diagnose_segment(path, a);
 }
 

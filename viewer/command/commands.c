@@ -75,7 +75,7 @@ static const struct command commands[] = {
             "since when, and what to do. Exit code 3: a stall or a deadlock was found.",
         .operands = "  PID        the process to look at; not needed if only one has a session\n"
                     "  INDEX      which of its sessions, otherwise all\n"
-                    "  FILE       a session's file, which a dead process left\n",
+                    "  FILE       a trace, or a session's file that a dead process left\n",
         .max_operands = 1,
         .options = TAKES(THRESHOLD) | TAKES(WATCH) | TAKES(ON_STALL) | TAKES(JSON) | TAKES(COLOR),
         .run = cmd_diagnose,
