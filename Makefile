@@ -105,10 +105,10 @@ INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
 TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda $B/tests/traced/hang) \
                    $B/tests/traced/libnvidia-ml.so.1 $B/tests/traced/sessions $B/tests/traced/heap $B/tests/traced/stuck \
                    $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
-MAN := $B/man/grosr.1 $B/man/grosr-schema.5
+MAN := $B/man/grosr.1 $B/man/grosr-diagnose.1 $B/man/grosr-schema.5
 
 .DELETE_ON_ERROR:
-.SECONDARY: $B/man/grosr-schema.5.scd
+.SECONDARY: $B/man/grosr-schema.5.scd $B/man/grosr-diagnose.1.scd
 .PHONY: print-libs all demo check checked bench install uninstall dist clean help deps programs tests stress man fuzz
 
 all: programs $(if $(shell command -v scdoc 2>/dev/null),man)
@@ -205,6 +205,10 @@ $B/man/grosr-schema.5.scd: schema/man_tables.sh schema/grosr-schema.5.scd.in sch
     $(wildcard schema/*.sql schema/queries/*.sql)
 	@mkdir -p $(@D)
 	$Qsh schema/man_tables.sh >$@
+
+$B/man/grosr-diagnose.1.scd: viewer/man_findings.sh viewer/grosr-diagnose.1.scd.in tracer/diagnose/findings.def
+	@mkdir -p $(@D)
+	$Qsh viewer/man_findings.sh >$@
 
 $B/man/grosr.1: viewer/grosr.1.scd
 	@mkdir -p $(@D)
@@ -368,11 +372,11 @@ install: all
 	install -m 644 $(EXAMPLE) $(INSTALLED)/share/doc/grosr/example
 	install -m 644 $(EXAMPLE_TRACE) $(INSTALLED)/share/doc/grosr/example-trace
 	if test -f $B/man/grosr.1; then \
-	    install -m 644 $B/man/grosr.1 $(INSTALLED)/share/man/man1 && \
+	    install -m 644 $B/man/grosr.1 $B/man/grosr-diagnose.1 $(INSTALLED)/share/man/man1 && \
 	    install -m 644 $B/man/grosr-schema.5 $(INSTALLED)/share/man/man5; fi
 
 uninstall:
-	rm -f $(addprefix $(INSTALLED)/,bin/grosr lib/libgrosr.a lib/pkgconfig/grosr.pc share/man/man1/grosr.1 \
+	rm -f $(addprefix $(INSTALLED)/,bin/grosr lib/libgrosr.a lib/pkgconfig/grosr.pc share/man/man1/grosr.1 share/man/man1/grosr-diagnose.1 \
 	    share/man/man5/grosr-schema.5)
 	rm -rf $(INSTALLED)/include/grosr $(INSTALLED)/share/doc/grosr $(INSTALLED)/lib/grosr
 

@@ -54,6 +54,25 @@ for my $experiment (`'$grosr' bench --list` =~ /^(\S+)/mg) {
     like($section{'GROSR BENCH'}, qr/^\*\Q$experiment\E\*$/m, "grosr(1) explains the experiment $experiment");
 }
 
+# ---- grosr-diagnose(1) ----
+
+SKIP: {
+    my $page = (grep { -e } map { "$_/man/grosr-diagnose.1.scd" } dirname($grosr), 'build/release')[0];
+    skip('grosr-diagnose(1) has not been made: `make man`', 1) unless $page;
+    my $text = slurp($page) =~ s/\\(?=[_*\\])//gr;
+    my @kinds = slurp('tracer/diagnose/findings.def') =~ /^GROSR_FINDING\("(\w+)"/mg;
+    is(join(' ', grep { $text !~ /^\*$_\* \((?:healthy|slow|stalled|deadlock)\)\n\t\w/m } @kinds), '',
+       'grosr-diagnose(1) explains every kind of finding (' . @kinds . ')');
+    my %named;
+    for my $path (glob('tracer/diagnose/*.c')) {
+        my $source = slurp($path);
+        $named{$_} = $path for $source =~ /VERDICT_[A-Z]+,\s*"(\w+)"/g;
+    }
+    cmp_ok(scalar(keys %named), '>=', 8, 'sources of findings name kinds');
+    my %known = map { $_ => 1 } @kinds;
+    is(join(' ', map { "$named{$_}: $_" } grep { !$known{$_} } sort keys %named), '', 'and all of them are in the list');
+}
+
 # ---- grosr-schema(5) ----
 
 SKIP: {

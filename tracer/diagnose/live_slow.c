@@ -63,10 +63,8 @@ static void find_overtaken(struct live_graph *g, uint32_t index, struct grosr_pa
     live_seconds(age, sizeof(age), live_age(g->live, w->since_ns));
     snprintf(text, sizeof(text), "worker %" PRIu32 " waits for %s, which others get again and again", index,
              name);
-    struct grosr_finding *f = grosr_findings_add(
-        g->findings, GROSR_VERDICT_SLOW, "unfair_lock", live_age(g->live, w->since_ns), text,
-        "Serve those who wait in their order: take a ticket for the lock, or give each SM a "
-        "queue of its own.");
+    struct grosr_finding *f = grosr_findings_add(g->findings, GROSR_VERDICT_SLOW, "unfair_lock",
+                                                 live_age(g->live, w->since_ns), text, NULL);
     grosr_finding_evidence(g->findings, f,
                            "worker %" PRIu32 " has waited for %s; others have acquired it %" PRIu32
                            " times since then",
@@ -103,10 +101,7 @@ static void find_inversion(struct live_graph *g, uint32_t index)
              "worker %" PRIu32 " waits for %s, which a task of worker %" PRIu32 " holds that does not run",
              index, name, h->worker);
     struct grosr_finding *f = grosr_findings_add(g->findings, GROSR_VERDICT_SLOW, "priority_inversion",
-                                                 live_age(g->live, w->since_ns), text,
-                                                 "Release the lock before the task continues or waits for "
-                                                 "others, or spawn what continues with the lock as "
-                                                 "an urgent task.");
+                                                 live_age(g->live, w->since_ns), text, NULL);
     live_seconds(age, sizeof(age), live_age(g->live, h->since));
     live_function(g->live, holder->state.function, function, sizeof(function));
     grosr_finding_evidence(g->findings, f,
@@ -173,10 +168,8 @@ static void find_endless(struct live_graph *g, uint32_t index, struct grosr_pair
         return;
     live_function(g->live, w->state.function, function, sizeof(function));
     snprintf(text, sizeof(text), "a task of function %s does not end, and nothing else moves", function);
-    struct grosr_finding *f = grosr_findings_add(
-        g->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text,
-        "Look at the condition of the task's loop; if its work is just long, let it report "
-        "progress (grosr_progress()).");
+    struct grosr_finding *f =
+        grosr_findings_add(g->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text, NULL);
     live_seconds(age, sizeof(age), quiet);
     grosr_finding_evidence(g->findings, f,
                            "worker %" PRIu32 ": task %" PRIu64 " has been silent for %s; the %" PRIu32

@@ -8,7 +8,7 @@ enum grosr_exit {
     GROSR_EXIT_OK = 0,
     GROSR_EXIT_FAILURE = 1,
     GROSR_EXIT_USAGE = 2,
-    GROSR_EXIT_FINDING = 3, /* `record --until stall` found a stall */
+    GROSR_EXIT_FINDING = 3, /* `record --until stall` or `diagnose` found a stall */
     GROSR_EXIT_NO_DEVICE = 4,
 };
 
