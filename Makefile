@@ -103,7 +103,7 @@ TESTED_tsan    := stress
 TESTED := $(if $(filter-out 1,$(LANES)),stress,$(or $(TESTED_$(VARIANT)),unit stress cuda fuzz))
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
 TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda $B/tests/traced/hang) \
-                   $B/tests/traced/libnvidia-ml.so.1 $B/tests/traced/sessions $B/tests/traced/heap $B/tests/traced/stuck \
+                   $B/tests/traced/libnvidia-ml.so.1 $B/tests/traced/sessions $B/tests/traced/heap $B/tests/traced/stuck $B/tests/traced/coredump \
                    $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
 MAN := $B/man/grosr.1 $B/man/grosr-diagnose.1 $B/man/grosr-schema.5
 

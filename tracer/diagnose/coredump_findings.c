@@ -134,9 +134,8 @@ static void add_failure(struct grosr_findings *findings, const struct grosr_core
     grosr_core_spot_text(core, w->place, place, sizeof(place));
     snprintf(summary, sizeof(summary), "kernel %s has failed: %s at %s", g->kernel,
              grosr_core_exception_name(w->exception), place);
-    struct grosr_finding *f = grosr_findings_add(
-        findings, GROSR_VERDICT_STALLED, "gpu_exception", 0, summary,
-        "Look at the pointers and indices of that line; compute-sanitizer names the access.");
+    struct grosr_finding *f =
+        grosr_findings_add(findings, GROSR_VERDICT_STALLED, "gpu_exception", 0, summary, NULL);
     name_kernel(findings, f, g);
     for (uint32_t i = 0; i < core->warps && named < MAX_WARPS; i++) {
         if (core->warp[i].grid != grid || !core->warp[i].exception)
@@ -156,8 +155,7 @@ static void add_fault(struct grosr_findings *findings, const struct grosr_core *
     grosr_core_spot_text(core, fault->place, place, sizeof(place));
     snprintf(summary, sizeof(summary), "a warp on SM %" PRIu32 " has failed, and has left since: %s at %s",
              fault->sm, grosr_core_exception_name(fault->exception), place);
-    grosr_findings_add(findings, GROSR_VERDICT_STALLED, "gpu_exception", 0, summary,
-                       "Look at the pointers and indices of that line; compute-sanitizer names the access.");
+    grosr_findings_add(findings, GROSR_VERDICT_STALLED, "gpu_exception", 0, summary, NULL);
 }
 
 /* ---- barriers ---- */
@@ -227,9 +225,11 @@ static bool add_barrier(struct grosr_findings *findings, const struct grosr_core
                  count_text(a, c.waits), g->kernel, grosr_core_wait_name(w->wait), place);
     struct grosr_finding *f = grosr_findings_add(
         findings, GROSR_VERDICT_STALLED, late ? "barrier_late" : "barrier_skipped", 0, summary,
-        of_grid ? "Call grid.sync() equally often in every block, and launch no more blocks than fit on the "
-                  "GPU at once."
-                : "Let every warp reach the same barrier, also those that have no work.");
+        late ? NULL
+        : of_grid
+            ? "Call grid.sync() equally often in every block, and launch no more blocks than fit on the "
+              "GPU at once."
+            : "Let every warp reach the same barrier, also those that have no work.");
     name_kernel(findings, f, g);
     snprintf(summary, sizeof(summary), "%s at %s", grosr_core_wait_name(w->wait), place);
     grosr_finding_resource(findings, f, summary);

@@ -262,7 +262,7 @@ static char *print_arguments(const struct grosr_cubin *cubin, const char *kernel
                              uint64_t bytes)
 {
     struct grosr_cubin_argument argument[MAX_ARGUMENTS];
-    uint32_t count = grosr_cubin_arguments(cubin, kernel, argument, MAX_ARGUMENTS);
+    uint32_t count = data ? grosr_cubin_arguments(cubin, kernel, argument, MAX_ARGUMENTS) : 0;
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);

@@ -104,8 +104,10 @@ int core_compare_grids(const void *a, const void *b)
 uint32_t core_find_grid(const struct grosr_core *core, uint32_t device, uint64_t id)
 {
     struct grosr_core_grid key = {.device = device, .id = id};
-    const struct grosr_core_grid *found = (const struct grosr_core_grid *)bsearch(
-        &key, core->grid, core->grids, sizeof(key), core_compare_grids);
+    const struct grosr_core_grid *found = NULL;
 
+    if (core->grids)
+        found = (const struct grosr_core_grid *)bsearch(&key, core->grid, core->grids, sizeof(key),
+                                                        core_compare_grids);
     return found ? (uint32_t)(found - core->grid) : GROSR_CORE_NONE;
 }

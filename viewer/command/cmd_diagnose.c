@@ -13,6 +13,7 @@
 
 #include "../../tracer/base/error.h"
 #include "../../tracer/base/process.h"
+#include "../../tracer/diagnose/coredump.h"
 #include "../../tracer/diagnose/process_facts.h"
 #include "../../tracer/diagnose/trace_db.h"
 #include "../../tracer/store/store.h"
@@ -277,6 +278,18 @@ static int diagnose_trace(const char *path, const struct grosr_arguments *a)
     return finish(&f, err, a);
 }
 
+static int diagnose_core(const char *path, const struct grosr_arguments *a)
+{
+    struct grosr_findings f;
+
+    begin(&f, a);
+    if (grosr_diagnose_core(path, &f)) {
+        grosr_findings_free(&f);
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    }
+    return finish(&f, grosr_findings_settle(&f), a);
+}
+
 /* What a file begins with. */
 static size_t read_magic(const char *path, char magic[16])
 {
@@ -305,6 +318,8 @@ static int diagnose_file(const char *path, const struct grosr_arguments *a)
         return grosr_say(GROSR_EXIT_FAILURE, "cannot read %s: %s", path, strerror(errno));
     if (n == sizeof(magic) && !memcmp(magic, "SQLite format 3", sizeof(magic)))
         return diagnose_trace(path, a);
+    if (grosr_core_is(path))
+        return diagnose_core(path, a);
     return diagnose_segment(path, a);
 }
 

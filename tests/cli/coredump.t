@@ -1,0 +1,88 @@
+#!/usr/bin/perl
+# grosr diagnose with GPU core dumps that are made up: what it says of them, as text and as JSON, what is damaged, and the
+# lines of a real module.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Grosr;
+use Test::More;
+
+my $maker = "$ROOT/build/release/tests/traced/coredump";
+-x $maker or plan(skip_all => "$maker has not been built");
+my $dir = scratch();
+
+sub dump_of
+{
+    my (@what) = @_;
+    my $path = "$dir/$what[0].core";
+    is(run_it($maker, @what, $path)->{code}, 0, "a dump: @what");
+    return $path;
+}
+
+my $core = dump_of('late');
+my $text = grosr('diagnose', $core);
+is($text->{code}, 3, 'a grid barrier that one block does not reach is a finding');
+like($text->{stdout}, qr/^stalled: GPU core dump \Q$core\E \(NVIDIA H100 80GB HBM3, driver 580\.65, written 2025-11-28/,
+     'the first line says what was read');
+like($text->{stdout}, qr/1,055 of 1,056 warps at steps\.cu:20 in segment_steps, waiting at a grid barrier/, 'where most stand');
+like($text->{stdout}, qr/1 of 1,056 warps at steps\.cu:10 in segment_steps \(block 62 warp 4 on SM 62\)/, 'and where one does');
+like($text->{stdout}, qr/arguments: 0x7f3000000000, 3/, 'and what the kernel was called with');
+my $json = json_of(grosr('diagnose', '--json', $core)->{stdout});
+is($json->{verdict}, 'stalled', 'the verdict in JSON');
+is_deeply([map { @$_{qw(kind workers resources)} } @{$json->{findings}}],
+          ['barrier_late', ['kernel segment_steps'], ['grid barrier at steps.cu:20']], 'and what is concerned');
+
+$json = json_of(grosr('diagnose', '--json', dump_of('gridsync'))->{stdout});
+is($json->{findings}[0]{kind}, 'barrier_skipped', 'blocks that have ended reach no barrier');
+is($json->{verdict}, 'stalled', 'which is a stall');
+my $spread = grosr('diagnose', dump_of('spread'));
+is($spread->{code}, 0, 'warps that stand here and there are no finding');
+like($spread->{stdout}, qr/where 4 warps of kernel segment_steps stood/, 'but are shown');
+
+# ---- what cannot be read ----
+
+my $bytes = slurp($core);
+for my $case (['cut', substr($bytes, 0, length($bytes) / 2), 'it ends before its table of sections'],
+              ['no-core', substr($bytes, 0, 16) . "\2\0" . substr($bytes, 18), undef],
+              ['long', $bytes =~ s/^(.{40}).{8}/$1 . pack('Q', 1 << 60)/ser, 'it ends before its table of sections']) {
+    my ($name, $damaged, $why) = @$case;
+    spew("$dir/$name", $damaged);
+    my $p = grosr('diagnose', "$dir/$name");
+    says_one_line($p, 1, $why ? qr/the core dump \Q$dir\/$name\E cannot be read: \Q$why\E/ : qr/\Q$dir\/$name\E/,
+                  "$name is refused with one line");
+    is($p->{stdout}, '', "$name: nothing on stdout");
+}
+
+# ---- a real module ----
+
+SKIP: {
+    my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
+    my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
+    skip('no CUDA toolkit', 4) unless $nvcc;
+    spew("$dir/steps.cu", <<'CU');
+#include <cooperative_groups.h>
+__global__ void steps(const int *length, double start, float *sum)
+{
+    cooperative_groups::grid_group grid = cooperative_groups::this_grid();
+    for (int i = 0; i < length[blockIdx.x]; i++) {
+        if (threadIdx.x == 0)
+            atomicAdd(sum, (float)start);
+        grid.sync();
+    }
+}
+CU
+    my $made = run_it($nvcc, qw(-arch=sm_90 -lineinfo -cubin -o), "$dir/steps.cubin", "$dir/steps.cu");
+    is($made->{code}, 0, 'nvcc makes a module') or diag($made->{stderr});
+    my (%line, $waits);
+    for my $offset (map { 16 * $_ } 1 .. 100) {
+        run_it($maker, 'cubin', "$dir/steps.cubin", $offset, "$dir/real.core");
+        my $p = grosr('diagnose', "$dir/real.core");
+        $line{$1}++ if $p->{stdout} =~ /1 of 1 warps at (steps\.cu:\d+) in steps\b/;
+        $waits = $p->{stdout} if $p->{stdout} =~ /waits at its grid barrier, steps\.cu:8, for 3 that have ended/;
+    }
+    cmp_ok($line{'steps.cu:8'}, '>', 5, 'instructions of its barrier are at the line that calls it');
+    ok($line{'steps.cu:7'} && $line{'steps.cu:5'}, 'others at theirs');
+    like($waits, qr/inlined \w+ \(\w+\.\w+:\d+\)/, 'and the barrier is known by what was inlined');
+}
+done_testing();

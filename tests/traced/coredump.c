@@ -1,0 +1,137 @@
+/*
+ * Core dumps of GPUs for tests of the command, made up by coredump_writer.h: coredump WHAT FILE. As WHAT
+ * `driver` it plays the driver of a program that is armed for a core dump: it waits at the pipe that the
+ * environment names, and when a byte comes it writes a dump, part by part, to the file that the environment
+ * names. As `deaf` it never answers.
+ */
+#include "../coredump_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WARPS 1056u
+
+static struct bytes make(const char *what)
+{
+    static unsigned at[WARPS];
+    uint32_t warps = 4, blocks = 16, count = 4;
+
+    for (unsigned i = 0; i < WARPS; i++)
+        at[i] = IMAGE_GRID_SYNC;
+    if (!strcmp(what, "late")) {
+        at[500] = 0;
+        warps = 8;
+        blocks = 132;
+        count = WARPS;
+    } else if (!strcmp(what, "spread")) {
+        at[0] = 0;
+        at[1] = IMAGE_BARRIER;
+        at[2] = 52;
+    }
+    return dump_simple(blocks, warps, at, count);
+}
+
+static void fail(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+/* A warp at an offset of a real kernel, whose image is not relocated: functions begin at 0. */
+static struct bytes make_of_cubin(const char *path, uint64_t offset)
+{
+    struct dump d = {0};
+    struct bytes image = {0};
+    char part[4096];
+    size_t n;
+    FILE *f = fopen(path, "rb");
+
+    if (!f)
+        fail(path);
+    while ((n = fread(part, 1, sizeof(part), f)) > 0)
+        bytes_add(&image, part, n);
+    fclose(f);
+    uint32_t device = dump_device(&d, "GPU");
+    uint32_t grid = dump_grid(&d, device, dump_image(&d, device, image), 0, 4, 32);
+    uint32_t warp = dump_warp(&d, dump_block(&d, dump_sm(&d, device, 0), grid, 0), 0, 1, 1);
+    dump_lane(&d, warp, 0, 0, offset);
+    return dump_finish(&d);
+}
+
+static void save(const char *path, struct bytes file, unsigned pause_us)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    if (fd < 0)
+        fail(path);
+    for (size_t at = 0; at < file.size;) {
+        size_t part = file.size - at < 20000 ? file.size - at : 20000;
+        if (write(fd, file.at + at, part) != (ssize_t)part)
+            fail(path);
+        at += part;
+        if (pause_us)
+            usleep(pause_us);
+    }
+    if (close(fd))
+        fail(path);
+}
+
+/* "%p" in a name is the process, as the driver has it. */
+static void expand(const char *name, char *path, size_t size)
+{
+    const char *p = strstr(name, "%p");
+
+    if (p)
+        snprintf(path, size, "%.*s%d%s", (int)(p - name), name, (int)getpid(), p + 2);
+    else
+        snprintf(path, size, "%s", name);
+}
+
+static int play_driver(int deaf)
+{
+    const char *armed = getenv("CUDA_ENABLE_USER_TRIGGERED_COREDUMP"),
+               *pipe_name = getenv("CUDA_COREDUMP_PIPE");
+    const char *file_name = getenv("CUDA_COREDUMP_FILE"), *flags = getenv("CUDA_COREDUMP_GENERATION_FLAGS");
+    char pipe_path[1024], file_path[1024], byte;
+
+    if (!armed || strcmp(armed, "1") != 0 || !pipe_name || !file_name || !flags) {
+        fprintf(stderr, "not armed\n");
+        return 1;
+    }
+    expand(pipe_name, pipe_path, sizeof(pipe_path));
+    expand(file_name, file_path, sizeof(file_path));
+    alarm(60);
+    if (mkfifo(pipe_path, 0600) && errno != EEXIST)
+        fail(pipe_path);
+    int fd = open(pipe_path, O_RDWR);
+    if (fd < 0)
+        fail(pipe_path);
+    printf("armed %d %s\n", (int)getpid(), getenv("CUDA_INJECTION64_PATH") ? "injected" : "alone");
+    fflush(stdout);
+    for (;;) {
+        if (read(fd, &byte, 1) != 1)
+            fail(pipe_path);
+        if (!deaf)
+            save(file_path, make("late"), 20000);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && (!strcmp(argv[1], "driver") || !strcmp(argv[1], "deaf")))
+        return play_driver(!strcmp(argv[1], "deaf"));
+    if (argc == 5 && !strcmp(argv[1], "cubin")) {
+        save(argv[4], make_of_cubin(argv[2], strtoull(argv[3], NULL, 0)), 0);
+        return 0;
+    }
+    if (argc != 3) {
+        fprintf(stderr, "usage: coredump gridsync|late|spread FILE, coredump cubin CUBIN OFFSET FILE, or "
+                        "coredump driver|deaf\n");
+        return 2;
+    }
+    save(argv[2], make(argv[1]), 0);
+    return 0;
+}
