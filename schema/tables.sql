@@ -331,6 +331,28 @@ CREATE TABLE GROSR_HEAP_ERROR (      -- requests that found no memory, and frees
     task     INTEGER
 );
 
+CREATE TABLE GROSR_WARP (            -- where a GPU's warps stood, from a core dump (`grosr diagnose CORE -o FILE`)
+    device    INTEGER NOT NULL,      -- in the dump, from 0
+    kernel    INTEGER NOT NULL,      -- StringIds.id, like the following in words
+    grid      INTEGER NOT NULL,      -- the driver's number of the launch, as the dump has it
+    sm        INTEGER NOT NULL,
+    slot      INTEGER NOT NULL,      -- the hardware's number of the warp in its SM
+    blockX    INTEGER NOT NULL,
+    blockY    INTEGER NOT NULL,
+    blockZ    INTEGER NOT NULL,
+    warp      INTEGER,               -- in its block; NULL: it has no valid lane
+    valid     INTEGER NOT NULL,      -- lanes that have not ended, a bit each
+    active    INTEGER NOT NULL,      -- those that stand at the address
+    address   INTEGER,               -- of the instruction
+    function  INTEGER,               -- StringIds.id; NULL: no module of the dump has the address
+    offset    INTEGER,               -- of the instruction in the function
+    file      INTEGER,               -- StringIds.id; NULL: no line is known
+    line      INTEGER,
+    inlined   INTEGER,               -- StringIds.id: the function inlined there, and its line
+    wait      TEXT,                  -- 'warp barrier', 'mbarrier', 'block barrier', 'cluster barrier', 'grid barrier'
+    exception TEXT                   -- NULL: none
+);
+
 CREATE TABLE GROSR_FINDING (         -- results of diagnoses, as `grosr diagnose --json` prints them
     time      INTEGER NOT NULL,      -- of the diagnosis
     session   INTEGER NOT NULL,

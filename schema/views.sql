@@ -230,6 +230,14 @@ LEFT JOIN GROSR_NAME n ON n.name = r.name
 LEFT JOIN GROSR_WORKER w ON w.worker = r.worker
 LEFT JOIN GROSR_SESSION s ON s.session = w.session;
 
+-- Where warps stood in a core dump.
+CREATE VIEW warps AS
+SELECT w.device, k.value AS kernel, w.grid, w.blockX, w.blockY, w.blockZ, w.warp, w.sm, w.slot, f.value AS function, w.offset,
+       s.value AS file, w.line, i.value AS inlined, w.wait, w.exception, printf('0x%08x', w.valid) AS valid,
+       printf('0x%08x', w.active) AS active, printf('0x%x', w.address) AS address
+FROM GROSR_WARP w LEFT JOIN StringIds k ON k.id = w.kernel LEFT JOIN StringIds f ON f.id = w.function
+LEFT JOIN StringIds s ON s.id = w.file LEFT JOIN StringIds i ON i.id = w.inlined;
+
 -- The results of diagnoses.
 CREATE VIEW findings AS
 SELECT time, verdict, kind, summary, workers, resources, cycle, since, time - since AS since_ns, evidence, advice, session

@@ -40,6 +40,17 @@ my $spread = grosr('diagnose', dump_of('spread'));
 is($spread->{code}, 0, 'warps that stand here and there are no finding');
 like($spread->{stdout}, qr/where 4 warps of kernel segment_steps stood/, 'but are shown');
 
+# ---- rows ----
+
+is(grosr('diagnose', $core, '-o', "$dir/warps.db")->{code}, 3, 'the warps are stored');
+is(grosr('query', "$dir/warps.db", 'warp-places', '--format', 'csv')->{stdout} =~ s/\r//gr, <<'CSV', 'and can be queried');
+device,kernel,function,place,inlined,wait,exception,warps,blocks,one
+0,segment_steps,segment_steps,/src/steps.cu:20,sync (sync.h:98),grid barrier,,1055,132,0:0
+0,segment_steps,segment_steps,/src/steps.cu:10,,,,1,1,62:4
+CSV
+says_one_line(grosr('diagnose', $$, '-o', "$dir/x.db"), 2, qr/--output is for core dumps/, 'of a process there are none');
+says_one_line(grosr('diagnose', $core, '-o', $core), 1, qr/late\.core/, 'a core dump is not overwritten');
+
 # ---- what cannot be read ----
 
 my $bytes = slurp($core);

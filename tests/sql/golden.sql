@@ -114,6 +114,12 @@ INSERT INTO GROSR_HEAP_EVENT VALUES (1900, 1, 26, 65536, NULL, 3, 2, 0, 54989003
 INSERT INTO GROSR_HEAP_ERROR VALUES (1500, 1, 1, 2097152, 1, 2, 6), (1505, 1, 1, 4096, 1, 2, 6), (1510, 1, 4, 65536, 1, 2, 6),
     (1520, 1, 2, 4096, 2, NULL, NULL);
 
+-- Three warps of a kernel in a core dump: two at a barrier, and one that is in no module and has failed.
+INSERT INTO StringIds VALUES (90, 'steps'), (91, '/src/steps.cu'), (92, 'sync (sync.h:98)');
+INSERT INTO GROSR_WARP VALUES (0, 90, 7, 3, 1, 0, 0, 0, 0, 4294967295, 1, 4096, 90, 64, 91, 20, 92, 'grid barrier', NULL),
+    (0, 90, 7, 3, 2, 0, 0, 0, 1, 4294967295, 4294967295, 4112, 90, 80, 91, 20, 92, 'grid barrier', NULL),
+    (0, 90, 7, 4, 0, 1, 2, 0, 0, 1, 1, 20480, NULL, NULL, NULL, NULL, NULL, NULL, 'Warp Illegal Address');
+
 INSERT INTO GROSR_FINDING VALUES (4500, 1, 'stalled', 'lost_wakeup', '["worker 2"]', '["queue 0"]', NULL, 4000,
     'the queue has tasks', 'signal after publishing', 'worker 2 waits for a task in queue 0, which nobody is left to supply');
 

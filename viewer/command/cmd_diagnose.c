@@ -14,6 +14,7 @@
 #include "../../tracer/base/error.h"
 #include "../../tracer/base/process.h"
 #include "../../tracer/diagnose/coredump.h"
+#include "../../tracer/diagnose/coredump_rows.h"
 #include "../../tracer/diagnose/process_facts.h"
 #include "../../tracer/diagnose/trace_db.h"
 #include "../../tracer/store/store.h"
@@ -283,7 +284,7 @@ static int diagnose_core(const char *path, const struct grosr_arguments *a)
     struct grosr_findings f;
 
     begin(&f, a);
-    if (grosr_diagnose_core(path, &f)) {
+    if (grosr_diagnose_core(path, &f) || (a->output && grosr_core_store(path, a->output))) {
         grosr_findings_free(&f);
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     }
@@ -320,6 +321,8 @@ static int diagnose_file(const char *path, const struct grosr_arguments *a)
         return diagnose_trace(path, a);
     if (grosr_core_is(path))
         return diagnose_core(path, a);
+    if (a->output)
+        return grosr_say(GROSR_EXIT_USAGE, "--output is for core dumps of a GPU, and '%s' is none", path);
     return diagnose_segment(path, a);
 }
 
@@ -333,8 +336,10 @@ int cmd_diagnose(const struct grosr_arguments *a)
     grosr_session_guard();
     output_begin();
     if (!operand)
-        return diagnose_only(a);
+        return a->output ? grosr_say(GROSR_EXIT_USAGE, "--output is for core dumps of a GPU")
+                         : diagnose_only(a);
     if (text_session(operand, &pid, &index))
-        return diagnose_process(pid, index, a);
+        return a->output ? grosr_say(GROSR_EXIT_USAGE, "--output is for core dumps of a GPU")
+                         : diagnose_process(pid, index, a);
     return diagnose_file(operand, a);
 }

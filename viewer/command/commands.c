@@ -75,9 +75,10 @@ static const struct command commands[] = {
             "since when, and what to do. Exit code 3: a stall or a deadlock was found.",
         .operands = "  PID        the process to look at; not needed if only one has a session\n"
                     "  INDEX      which of its sessions, otherwise all\n"
-                    "  FILE       a trace, or a session's file that a dead process left\n",
+                    "  FILE       a trace, a session's file that a dead process left, or a GPU's core dump\n",
         .max_operands = 1,
-        .options = TAKES(THRESHOLD) | TAKES(WATCH) | TAKES(ON_STALL) | TAKES(JSON) | TAKES(COLOR),
+        .options = TAKES(OUTPUT_CORE) | TAKES(THRESHOLD) | TAKES(WATCH) | TAKES(ON_STALL) | TAKES(JSON) |
+                   TAKES(COLOR),
         .run = cmd_diagnose,
     },
     {

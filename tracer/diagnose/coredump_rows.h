@@ -1,0 +1,9 @@
+/* The warps of a core dump as rows of a trace. */
+#ifndef GROSR_COREDUMP_ROWS_H
+#define GROSR_COREDUMP_ROWS_H
+
+/* Makes a trace at `to` with a row of GROSR_WARP for each warp in the core dump `path`. Errors as those of
+ * grosr_core_open(), grosr_store_create() and grosr_store_finish(). */
+int grosr_core_store(const char *path, const char *to);
+
+#endif
