@@ -51,6 +51,59 @@ CSV
 says_one_line(grosr('diagnose', $$, '-o', "$dir/x.db"), 2, qr/--output is for core dumps/, 'of a process there are none');
 says_one_line(grosr('diagnose', $core, '-o', $core), 1, qr/late\.core/, 'a core dump is not overwritten');
 
+# ---- on request, from a program that plays the driver's part ----
+
+sub says_last_line
+{
+    my ($p, $pattern, $name) = @_;
+    is($p->{code}, 1, "$name: exit 1");
+    like($p->{stderr}, qr/^grosr: [^\n]*$pattern[^\n]*\n\z/m, $name);
+}
+
+sub armed
+{
+    my ($what) = @_;
+    my $p = start('sh', '-c', 'cd "$0" && exec "$@"', $dir, $GROSR, qw(record --trace core --), $maker, $what);
+    my ($pid) = until_true(sub { slurp($p->{out}) =~ /^armed (\d+) alone$/m ? $1 : 0 }) or diag(slurp($p->{err}));
+    return ($p, $pid);
+}
+
+{
+    my ($p, $pid) = armed('driver');
+    ok($pid, 'a program is armed, and has no library injected');
+    like(slurp($p->{err}), qr/armed: `grosr diagnose $pid --dump` makes a core dump of the GPU, which a kernel may not survive/,
+         'record says so, and how to use it');
+    my $dumped = grosr('diagnose', $pid, '--dump');
+    is($dumped->{code}, 3, 'its dump is waited for until it is complete');
+    like($dumped->{stdout}, qr/\Astalled: GPU core dump \Q$dir\E\/core\.$pid\.nvcudmp /, 'read and shown');
+    like($dumped->{stderr}, qr/\Agrosr: asking process $pid for a core dump of its GPU, which its kernels may not survive\n\z/,
+         'after a warning');
+    is(grosr('diagnose', $pid, '--dump', '--json')->{code}, 3, 'a second time as well');
+    kill('TERM', $pid);
+    finish($p);
+    is_deeply([grep { -e } map { "$_/pipe.$pid" } glob(($ENV{TMPDIR} || '/tmp') . '/grosr-core.*')], [], 'no pipe is left');
+    ok(-s "$dir/core.$pid.nvcudmp", 'the dump is');
+}
+{
+    my ($p, $pid) = armed('quits');
+    says_last_line(grosr('diagnose', $pid, '--dump'), qr/process $pid has ended without a complete core dump/,
+                   'a program that ends instead');
+    finish($p);
+    is($p->{code}, 1, 'whose exit code record passes on');
+}
+is(grosr(qw(record --trace core -- true))->{code}, 0, 'a program without CUDA runs as ever');
+says_one_line(grosr('record', '--trace', 'core,cuda', '--', 'true'), 2, qr/--trace core excludes cuda/, 'not beside CUPTI');
+says_one_line(grosr('diagnose', '--dump'), 2, qr/--dump needs the PID/, 'a dump is of a process');
+says_one_line(grosr('diagnose', $$, '--dump'), 1, qr/process $$ is not armed .* `grosr record --trace core -- CMD`/,
+              'that is armed');
+my $sleeper = start({env => {CUDA_ENABLE_USER_TRIGGERED_COREDUMP => 1, CUDA_COREDUMP_PIPE => "$dir/no.%p",
+                             CUDA_COREDUMP_FILE => "$dir/no"}}, 'sleep', 60);
+until_true(sub { (slurp("/proc/$sleeper->{pid}/environ") // '') =~ /COREDUMP_PIPE/ });
+says_last_line(grosr('diagnose', $sleeper->{pid}, '--dump'), qr/the driver does not listen at \Q$dir\E\/no\.\d+:/,
+               'and uses CUDA');
+kill('KILL', $sleeper->{pid});
+finish($sleeper);
+
 # ---- what cannot be read ----
 
 my $bytes = slurp($core);

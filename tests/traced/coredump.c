@@ -2,7 +2,7 @@
  * Core dumps of GPUs for tests of the command, made up by coredump_writer.h: coredump WHAT FILE. As WHAT
  * `driver` it plays the driver of a program that is armed for a core dump: it waits at the pipe that the
  * environment names, and when a byte comes it writes a dump, part by part, to the file that the environment
- * names. As `deaf` it never answers.
+ * names. As `quits` it ends instead.
  */
 #include "../coredump_writer.h"
 
@@ -90,7 +90,7 @@ static void expand(const char *name, char *path, size_t size)
         snprintf(path, size, "%s", name);
 }
 
-static int play_driver(int deaf)
+static int play_driver(int quits)
 {
     const char *armed = getenv("CUDA_ENABLE_USER_TRIGGERED_COREDUMP"),
                *pipe_name = getenv("CUDA_COREDUMP_PIPE");
@@ -114,22 +114,23 @@ static int play_driver(int deaf)
     for (;;) {
         if (read(fd, &byte, 1) != 1)
             fail(pipe_path);
-        if (!deaf)
-            save(file_path, make("late"), 20000);
+        if (quits)
+            return 1;
+        save(file_path, make("late"), 20000);
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && (!strcmp(argv[1], "driver") || !strcmp(argv[1], "deaf")))
-        return play_driver(!strcmp(argv[1], "deaf"));
+    if (argc == 2 && (!strcmp(argv[1], "driver") || !strcmp(argv[1], "quits")))
+        return play_driver(!strcmp(argv[1], "quits"));
     if (argc == 5 && !strcmp(argv[1], "cubin")) {
         save(argv[4], make_of_cubin(argv[2], strtoull(argv[3], NULL, 0)), 0);
         return 0;
     }
     if (argc != 3) {
         fprintf(stderr, "usage: coredump gridsync|late|spread FILE, coredump cubin CUBIN OFFSET FILE, or "
-                        "coredump driver|deaf\n");
+                        "coredump driver|quits\n");
         return 2;
     }
     save(argv[2], make(argv[1]), 0);

@@ -52,8 +52,8 @@ struct option_text {
 
 static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
-static const char *const traces[] = {"nvtx", "cuda", "cuda=all", NULL}; /* GROSR_TRACE_* */
-static const char *const counters[] = {"nvml", "pm", NULL};             /* GROSR_COUNTERS_* */
+static const char *const traces[] = {"nvtx", "cuda", "cuda=all", "core", NULL}; /* GROSR_TRACE_* */
+static const char *const counters[] = {"nvml", "pm", NULL};                     /* GROSR_COUNTERS_* */
 static const char *const formats[] = {"table", "csv", "json", NULL};
 static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
@@ -124,10 +124,12 @@ static const struct option_text options[OPTIONS] = {
                        .help = "record the sessions of a running process, or one of them"},
     [OPTION_REMOVE] = {"remove", .kind = FLAG, AT(remove),
                        .help = "remove the session's file once all of it is in the trace"},
-    [OPTION_TRACE] = {"trace", .kind = SET, AT(trace), .value = "PARTS",
-                      .help =
-                          "what else to record of the program: nvtx, cuda, cuda=all (every call), or none",
-                      .fallback = "nvtx,cuda", .words = traces},
+    [OPTION_TRACE] =
+        {"trace", .kind = SET, AT(trace), .value = "PARTS",
+         .help =
+             "what else to record of the program: nvtx, cuda, cuda=all (every call), or none; core: arm it "
+             "for `diagnose --dump`, without cuda",
+         .fallback = "nvtx,cuda", .words = traces},
     [OPTION_COUNTERS] = {"counters", .kind = SET, AT(counters), .value = "LIST",
                          .help =
                              "GPU counters to record: nvml (power, clocks, ...), pm (SM activity), or none",
@@ -153,6 +155,8 @@ static const struct option_text options[OPTIONS] = {
                       .help = "look again and again, until a stall is found or the process ends"},
     [OPTION_ON_STALL] = {"on-stall", .kind = STRING, AT(on_stall), .value = "CMD",
                          .help = "with --watch, run CMD by /bin/sh when a stall is found", .fallback = ""},
+    [OPTION_DUMP] = {"dump", .kind = FLAG, AT(dump),
+                     .help = "have the driver dump the GPU of an armed process, which it may not survive"},
     [OPTION_THRESHOLD] = {"threshold", .kind = SECONDS, AT(threshold), .value = "S",
                           .help = "a wait is a stall when it is older than S seconds", .min = 0.05,
                           .max = 1e6},

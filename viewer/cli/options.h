@@ -19,7 +19,13 @@ enum export_format { EXPORT_PERFETTO, EXPORT_CHROME, EXPORT_CSV };
 
 /* What `record` injects into a program; bits. GROSR_TRACE_CUDA_ALL: CUDA, and all its calls.
  * GROSR_TRACE_DEFAULT: not given, so what is possible. */
-enum { GROSR_TRACE_NVTX = 1, GROSR_TRACE_CUDA = 2, GROSR_TRACE_CUDA_ALL = 4, GROSR_TRACE_DEFAULT = 8 };
+enum {
+    GROSR_TRACE_NVTX = 1,
+    GROSR_TRACE_CUDA = 2,
+    GROSR_TRACE_CUDA_ALL = 4,
+    GROSR_TRACE_CORE = 8, /* the GPU's core dump on request, which excludes CUPTI */
+    GROSR_TRACE_DEFAULT = 1 << 16
+};
 
 /* The values of a command line; defaults where it gives none. */
 struct grosr_arguments {
@@ -44,7 +50,7 @@ struct grosr_arguments {
     bool list;                    /* --list */
     const char *attach;           /* --attach PID[.INDEX], checked; NULL: not given */
     bool remove;                  /* --remove */
-    uint32_t trace;               /* --trace nvtx,cuda,cuda=all|none: GROSR_TRACE_* */
+    uint32_t trace;               /* --trace nvtx,cuda,cuda=all,core|none: GROSR_TRACE_* */
     uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (tracer/collect/sampler.h) */
     double since;                 /* --since S; -1: not given */
     double window;                /* --window S; 0: not given */
@@ -52,6 +58,7 @@ struct grosr_arguments {
     const char *persistent;       /* --persistent REGEX; NULL: not given */
     bool watch;                   /* --watch */
     const char *on_stall;         /* --on-stall CMD; NULL: not given */
+    bool dump;                    /* --dump */
     double threshold;             /* --threshold S; default 1 */
     bool once;                    /* --once */
     double interval;              /* --interval S, seconds between samples; default 1 */
@@ -97,6 +104,7 @@ enum option_id {
     OPTION_PERSISTENT,
     OPTION_WATCH,
     OPTION_ON_STALL,
+    OPTION_DUMP,
     OPTION_THRESHOLD,
     OPTION_ONCE,
     OPTION_INTERVAL,

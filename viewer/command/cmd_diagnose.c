@@ -14,6 +14,7 @@
 #include "../../tracer/base/error.h"
 #include "../../tracer/base/process.h"
 #include "../../tracer/diagnose/coredump.h"
+#include "../../tracer/diagnose/coredump_request.h"
 #include "../../tracer/diagnose/coredump_rows.h"
 #include "../../tracer/diagnose/process_facts.h"
 #include "../../tracer/diagnose/trace_db.h"
@@ -27,7 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCH_NS 50000000 /* between diagnoses */
+#define WATCH_NS     50000000 /* between diagnoses */
+#define DUMP_SECONDS 60.0     /* that a core dump may take; a full H100 takes 6 */
 
 static volatile sig_atomic_t stop;
 
@@ -291,6 +293,20 @@ static int diagnose_core(const char *path, const struct grosr_arguments *a)
     return finish(&f, grosr_findings_settle(&f), a);
 }
 
+/* Has the driver dump the GPU of a process that is armed for it, and shows the dump. */
+static int dump_process(uint32_t pid, const struct grosr_arguments *a)
+{
+    struct grosr_core_arms arms;
+
+    if (grosr_core_armed(&arms, pid))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    grosr_say(0, "asking process %" PRIu32 " for a core dump of its GPU, which its kernels may not survive",
+              pid);
+    if (grosr_core_request(&arms, DUMP_SECONDS))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    return diagnose_core(arms.file, a);
+}
+
 /* What a file begins with. */
 static size_t read_magic(const char *path, char magic[16])
 {
@@ -335,11 +351,14 @@ int cmd_diagnose(const struct grosr_arguments *a)
         return grosr_say(GROSR_EXIT_USAGE, "--on-stall is for --watch");
     grosr_session_guard();
     output_begin();
+    bool is_process = operand && text_session(operand, &pid, &index);
+    if (a->dump && (!is_process || a->watch))
+        return grosr_say(GROSR_EXIT_USAGE, "--dump needs the PID of a process, and excludes --watch");
+    if (a->dump)
+        return dump_process(pid, a);
+    if (a->output && (!operand || is_process))
+        return grosr_say(GROSR_EXIT_USAGE, "--output is for core dumps of a GPU");
     if (!operand)
-        return a->output ? grosr_say(GROSR_EXIT_USAGE, "--output is for core dumps of a GPU")
-                         : diagnose_only(a);
-    if (text_session(operand, &pid, &index))
-        return a->output ? grosr_say(GROSR_EXIT_USAGE, "--output is for core dumps of a GPU")
-                         : diagnose_process(pid, index, a);
-    return diagnose_file(operand, a);
+        return diagnose_only(a);
+    return is_process ? diagnose_process(pid, index, a) : diagnose_file(operand, a);
 }

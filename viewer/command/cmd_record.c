@@ -3,6 +3,7 @@
  */
 #include "commands.h"
 #include "../cli/signals.h"
+#include "../record/arm.h"
 #include "../record/collect.h"
 #include "../record/inject.h"
 #include "../cli/text.h"
@@ -144,7 +145,7 @@ static int attach(const struct grosr_arguments *a, const char *path)
 /*
  * Starts the program with the end of a pipe that closes at exec; an errno comes through it if there is none.
  */
-static pid_t start(const struct grosr_arguments *a)
+static pid_t start(const struct grosr_arguments *a, const struct arming *arming)
 {
     char **command = a->operand;
     char pid[16];
@@ -158,6 +159,7 @@ static pid_t start(const struct grosr_arguments *a)
     if (p == 0) {
         setenv("GROSR_COLLECTOR", pid, 1);
         inject_environment(a->trace, a->persistent);
+        arm_environment(arming);
         signals_restore();
         if (early) /* it came before the program could have it */
             raise(early);
@@ -178,7 +180,15 @@ static pid_t start(const struct grosr_arguments *a)
     return p < 0 ? grosr_fail(err, "cannot run %s: %s", command[0], strerror(err)) : p;
 }
 
-static int command(const struct grosr_arguments *a, const char *path)
+/* What is said of a program that is armed for a core dump. */
+static void say_armed(void)
+{
+    grosr_say(
+        0, "armed: `grosr diagnose %d --dump` makes a core dump of the GPU, which a kernel may not survive",
+        (int)child);
+}
+
+static int record_command(const struct grosr_arguments *a, const char *path, const struct arming *arming)
 {
     struct grosr_collect_options options = options_of(a, path);
     struct grosr_collect_result result;
@@ -189,11 +199,13 @@ static int command(const struct grosr_arguments *a, const char *path)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     grosr_finder_open(&finder, 0, false);
     finder.orphans = true;
-    child = start(a);
+    child = start(a, arming);
     if (child < 0) {
         grosr_finder_free(&finder);
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     }
+    if (*arming->folder)
+        say_armed();
     options.finder = &finder;
     if (early == SIGTERM || early == SIGHUP)
         kill(child, early);
@@ -206,7 +218,8 @@ static int command(const struct grosr_arguments *a, const char *path)
         return err ? code : said;
     }
     if (err == -ESRCH || err == -EINTR) {
-        code = result.unrecorded
+        code = !result.unrecorded && *arming->folder ? GROSR_EXIT_OK
+               : result.unrecorded
                    ? grosr_say(GROSR_EXIT_FAILURE, "the %u sessions of %s were not recorded: nothing was",
                                result.unrecorded, a->operand[0])
                    : grosr_say(GROSR_EXIT_FAILURE, "%s ended without a GROSR session: nothing was recorded",
@@ -219,6 +232,17 @@ static int command(const struct grosr_arguments *a, const char *path)
     if (WEXITSTATUS(status))
         return grosr_say(GROSR_EXIT_FAILURE, "%s ended with exit code %d", a->operand[0],
                          WEXITSTATUS(status));
+    return code;
+}
+
+static int command(const struct grosr_arguments *a, const char *path)
+{
+    struct arming arming = {0};
+
+    if (a->trace & GROSR_TRACE_CORE && arm_prepare(&arming))
+        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    int code = record_command(a, path, &arming);
+    arm_clean(&arming);
     return code;
 }
 
@@ -251,6 +275,9 @@ int cmd_record(const struct grosr_arguments *a)
                          "--since is for --attach: a program that record starts has no earlier events");
     if (a->attach && !(a->trace & GROSR_TRACE_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--trace is for a program that record starts, not for --attach");
+    if (a->trace & GROSR_TRACE_CORE && a->trace & (GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL))
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--trace core excludes cuda: the driver makes no core dump beside CUPTI");
     if (a->persistent && (code = check_regex(a->persistent)) != GROSR_EXIT_OK)
         return code;
     path = a->output ? a->output : GROSR_DEFAULT_TRACE;

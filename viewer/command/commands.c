@@ -77,8 +77,8 @@ static const struct command commands[] = {
                     "  INDEX      which of its sessions, otherwise all\n"
                     "  FILE       a trace, a session's file that a dead process left, or a GPU's core dump\n",
         .max_operands = 1,
-        .options = TAKES(OUTPUT_CORE) | TAKES(THRESHOLD) | TAKES(WATCH) | TAKES(ON_STALL) | TAKES(JSON) |
-                   TAKES(COLOR),
+        .options = TAKES(OUTPUT_CORE) | TAKES(THRESHOLD) | TAKES(WATCH) | TAKES(ON_STALL) | TAKES(DUMP) |
+                   TAKES(JSON) | TAKES(COLOR),
         .run = cmd_diagnose,
     },
     {
