@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $dir = scratch();
-my $stuck = dirname($GROSR) . '/tests/traced/stuck';
+my $stuck = dirname($GROSR) . '/tests/traced/stuck_workers';
 -x $stuck or plan(skip_all => "$stuck has not been built");
 
 sub diagnose
@@ -20,7 +20,7 @@ sub diagnose
     return grosr(@option, 'diagnose', @_);
 }
 
-# Starts tests/traced/stuck and waits for its session.
+# Starts tests/traced/stuck_workers and waits for its session.
 sub stuck
 {
     my $p = start($stuck, @_);

@@ -162,6 +162,8 @@ static void call_back(struct call *c, CUpti_ApiCallbackSite site)
         callback(callback_data, c->domain, c->id, &c->data);
 }
 
+static __thread bool known; /* the thread has a context */
+
 void double_enter(struct call *c, CUpti_CallbackDomain domain, CUpti_CallbackId id, const char *name,
                   const void *params, const char *symbol, uint32_t number)
 {
@@ -171,8 +173,10 @@ void double_enter(struct call *c, CUpti_CallbackDomain domain, CUpti_CallbackId 
     c->data.functionName = name;
     c->data.functionParams = params;
     c->data.symbolName = symbol;
-    c->data.context = context_of();
-    c->data.contextUid = 1;
+    c->known = known || domain != CUPTI_CB_DOMAIN_RUNTIME_API;
+    c->data.context = c->known ? context_of() : NULL;
+    c->data.contextUid = c->known;
+    known = true;
     c->data.correlationData = &c->kept;
     c->data.correlationId = number;
     call_back(c, CUPTI_API_ENTER);
@@ -181,6 +185,8 @@ void double_enter(struct call *c, CUpti_CallbackDomain domain, CUpti_CallbackId 
 void double_leave(struct call *c, int result)
 {
     c->result = result;
+    c->data.context = context_of();
+    c->data.contextUid = 1;
     call_back(c, CUPTI_API_EXIT);
 }
 

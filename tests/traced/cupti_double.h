@@ -16,7 +16,8 @@
  * - The subscriber is called back around calls of the driver whoever makes them, the subscriber itself too.
  * - There is one subscriber; whoever registers buffers last has the records.
  *
- * A runtime call and the driver's call in it have one correlation id.
+ * A runtime call and the driver's call in it have one correlation id. Of the first call that a thread makes,
+ * CUPTI does not know the context when the call begins.
  *
  * CUPTI_DOUBLE has words, with blanks between, for what goes wrong: `version` (it is CUPTI 12), `subscriber`
  * (another tool has it), `dropped` (7 records were dropped), `fatal` (it fails in a wait), `stuck` (while a
@@ -57,6 +58,22 @@ void double_get_attribute_refused(void);
 
 /* A call of the driver by the program itself. */
 void double_driver_alloc(void);
+
+/* A stream that does not wait for the default stream, from here on. */
+void double_non_blocking(uint32_t stream);
+/* A kernel whose blocks may wait for each other; one whose code is loaded first, when nothing runs; one into
+ * a queue that is full until its stream has come to its end. */
+void double_launch_cooperative(uint32_t stream, const char *mangled_name, uint64_t takes_ns);
+void double_launch_lazily(uint32_t stream, const char *mangled_name, uint64_t takes_ns);
+void double_launch_full(uint32_t stream, const char *mangled_name, uint64_t takes_ns);
+/* An allocation, which waits until nothing runs. */
+void double_malloc(void);
+/* Code is loaded and compiled, which takes the CPU so long. */
+void double_load(uint64_t takes_ns);
+/* A copy out of the device, in a stream. */
+void double_copy_out_async(uint32_t stream, uint64_t bytes);
+/* What comes next in a stream waits for all that another has been given. */
+void double_stream_wait_stream(uint32_t stream, uint32_t other);
 
 /* Prints CUPTI's names of the calls of which the subscriber is told, one a line. */
 void double_print_enabled(void);

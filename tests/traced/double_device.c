@@ -55,7 +55,7 @@ bool double_is_idle(void)
     return idle;
 }
 
-static bool stream_is_over(uint32_t stream)
+bool double_stream_is_over(uint32_t stream)
 {
     pthread_mutex_lock(&double_lock);
     bool over = is_over(stream);
@@ -77,7 +77,7 @@ void double_stop(void)
 /* ---- what streams are given ---- */
 
 /* When something behind an item that ends then begins, at the earliest. With the lock. */
-static uint64_t behind(uint32_t stream, uint64_t now)
+uint64_t double_behind(uint32_t stream, uint64_t now)
 {
     const struct stream *s = &double_streams[stream];
     uint64_t end = s->items ? double_time(stream, s->latest.end_ns) : 0;
@@ -86,7 +86,7 @@ static uint64_t behind(uint32_t stream, uint64_t now)
 }
 
 /* Puts something into a stream; when it starts and ends. With the lock. */
-static struct item put(uint32_t stream, uint64_t from, uint64_t takes_ns)
+struct item double_put(uint32_t stream, uint64_t from, uint64_t takes_ns)
 {
     struct stream *s = &double_streams[stream];
     bool waits = from == RUNNING || from == HELD;
@@ -115,7 +115,7 @@ static void add_kernel(uint32_t stream, const char *name, uint64_t takes_ns, uin
     r.kernel.graphNodeId = node;
     r.kernel.name = name;
     pthread_mutex_lock(&double_lock);
-    struct item item = put(stream, behind(stream, double_now_ns()), takes_ns);
+    struct item item = double_put(stream, double_behind(stream, double_now_ns()), takes_ns);
     r.kernel.start = item.start_ns;
     r.kernel.end = item.end_ns;
     running_collected += item.collected && item.end_ns == RUNNING;
@@ -123,7 +123,9 @@ static void add_kernel(uint32_t stream, const char *name, uint64_t takes_ns, uin
     pthread_mutex_unlock(&double_lock);
 }
 
-static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresult result)
+enum { COOPERATIVE = 1, LAZILY = 2, FULL = 4 };
+
+static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresult result, unsigned how)
 {
     const cudaLaunchKernel_v7000_params runtime = {.gridDim = {2, 3, 4},
                                                    .blockDim = {32, 1, 1},
@@ -142,13 +144,21 @@ static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresul
     struct call outer, inner;
 
     double_init();
-    RUNTIME(&outer, cudaLaunchKernel, v7000, &runtime, name, number);
-    DRIVER(&inner, cuLaunchKernel, &driver, name, number);
+    if (how &
+        COOPERATIVE) { /* their parameters begin as those of the others, and these are all that is read */
+        RUNTIME(&outer, cudaLaunchCooperativeKernel, v9000, &runtime, name, number);
+        DRIVER(&inner, cuLaunchCooperativeKernel, &driver, name, number);
+    } else {
+        RUNTIME(&outer, cudaLaunchKernel, v7000, &runtime, name, number);
+        DRIVER(&inner, cuLaunchKernel, &driver, name, number);
+    }
+    while ((how & LAZILY && !double_is_idle()) || (how & FULL && !double_stream_is_over(stream)))
+        double_sleep_ms(1);
     if (result != CUDA_SUCCESS) {
         double_log_failure((int)result, "cuLaunchKernel");
     } else if (!double_is_captured(stream)) {
         add_kernel(stream, name, takes_ns, number, 0);
-        while (blocking && *blocking == '1' && !stream_is_over(stream))
+        while (blocking && *blocking == '1' && !double_stream_is_over(stream))
             double_sleep_ms(1);
     }
     double_leave(&inner, (int)result);
@@ -157,12 +167,27 @@ static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresul
 
 void double_launch(uint32_t stream, const char *name, uint64_t takes_ns)
 {
-    launch(stream, name, takes_ns, CUDA_SUCCESS);
+    launch(stream, name, takes_ns, CUDA_SUCCESS, 0);
 }
 
 void double_launch_refused(const char *name)
 {
-    launch(0, name, 0, CUDA_ERROR_INVALID_VALUE);
+    launch(0, name, 0, CUDA_ERROR_INVALID_VALUE, 0);
+}
+
+void double_launch_cooperative(uint32_t stream, const char *name, uint64_t takes_ns)
+{
+    launch(stream, name, takes_ns, CUDA_SUCCESS, COOPERATIVE);
+}
+
+void double_launch_lazily(uint32_t stream, const char *name, uint64_t takes_ns)
+{
+    launch(stream, name, takes_ns, CUDA_SUCCESS, LAZILY);
+}
+
+void double_launch_full(uint32_t stream, const char *name, uint64_t takes_ns)
+{
+    launch(stream, name, takes_ns, CUDA_SUCCESS, FULL);
 }
 
 void double_graph_launch(uint32_t stream, const char *const *names, uint32_t kernels, uint64_t takes_ns)
@@ -204,6 +229,21 @@ static void add_copy(uint32_t stream, uint64_t bytes, uint64_t start_ns, uint64_
     double_add_record(&r);
 }
 
+void double_non_blocking(uint32_t stream)
+{
+    double_streams[stream % DOUBLE_STREAMS].non_blocking = true;
+}
+
+/* Whether all that the default stream waits for has ended. */
+static bool default_is_over(void)
+{
+    bool over = true;
+
+    for (uint32_t i = 0; i < DOUBLE_STREAMS; i++)
+        over = over && (double_streams[i].non_blocking || double_stream_is_over(i));
+    return over;
+}
+
 /* The default stream waits for the others. */
 void double_memcpy(uint64_t bytes)
 {
@@ -214,7 +254,7 @@ void double_memcpy(uint64_t bytes)
     double_init();
     RUNTIME(&c, cudaMemcpy, v3020, &params, NULL, number);
     __atomic_add_fetch(&in_driver, 1, __ATOMIC_ACQ_REL);
-    while (!double_is_idle())
+    while (!default_is_over())
         double_sleep_ms(1);
     __atomic_sub_fetch(&in_driver, 1, __ATOMIC_ACQ_REL);
     uint64_t start = double_now_ns();
@@ -236,8 +276,9 @@ void double_memcpy_async(uint64_t bytes)
     pthread_mutex_lock(&double_lock);
     uint64_t from = double_now_ns();
     for (uint32_t i = 0; i < DOUBLE_STREAMS; i++)
-        from = behind(i, from) > from ? behind(i, from) : from;
-    struct item item = put(0, from, 1000);
+        if (!double_streams[i].non_blocking)
+            from = double_behind(i, from) > from ? double_behind(i, from) : from;
+    struct item item = double_put(0, from, 1000);
     add_copy(0, bytes, item.start_ns, item.end_ns, number);
     pthread_mutex_unlock(&double_lock);
     double_leave(&c, 0);
@@ -299,7 +340,7 @@ void double_host_function(uint32_t stream, void (*function)(void *))
     if (!h)
         abort();
     pthread_mutex_lock(&double_lock);
-    struct item item = put(stream, behind(stream, double_now_ns()), DOUBLE_FOR_EVER);
+    struct item item = double_put(stream, double_behind(stream, double_now_ns()), DOUBLE_FOR_EVER);
     double_streams[stream].latest.end_ns = HELD;
     __atomic_store_n(&double_streams[stream].released_ns, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&double_lock);
@@ -348,7 +389,7 @@ void double_stream_synchronize(uint32_t stream)
 
     double_init();
     RUNTIME(&c, cudaStreamSynchronize, v3020, &params, NULL, double_correlation());
-    while (!stream_is_over(stream))
+    while (!double_stream_is_over(stream))
         double_sleep_ms(1);
     double_leave(&c, 0);
 }
@@ -363,6 +404,66 @@ void double_free(void)
     while (!double_is_idle())
         double_sleep_ms(1);
     __atomic_sub_fetch(&in_driver, 1, __ATOMIC_ACQ_REL);
+    double_leave(&c, 0);
+}
+
+void double_malloc(void)
+{
+    void *memory = NULL;
+    const cudaMalloc_v3020_params params = {.devPtr = &memory, .size = 1 << 20};
+    struct call c;
+
+    double_init();
+    RUNTIME(&c, cudaMalloc, v3020, &params, NULL, double_correlation());
+    while (!double_is_idle())
+        double_sleep_ms(1);
+    double_leave(&c, 0);
+}
+
+void double_load(uint64_t takes_ns)
+{
+    struct call c;
+
+    double_init();
+    RUNTIME(&c, cudaLibraryLoadData, v12060, NULL, NULL, double_correlation());
+    for (uint64_t end = double_now_ns() + takes_ns; double_now_ns() < end;)
+        ;
+    double_leave(&c, 0);
+}
+
+void double_copy_out_async(uint32_t stream, uint64_t bytes)
+{
+    const cudaMemcpyAsync_v3020_params params = {
+        .count = bytes, .kind = cudaMemcpyDeviceToHost, .stream = (cudaStream_t)handle_of(stream)};
+    uint32_t number = double_correlation();
+    struct call c;
+
+    double_init();
+    RUNTIME(&c, cudaMemcpyAsync, v3020, &params, NULL, number);
+    pthread_mutex_lock(&double_lock);
+    struct item item = double_put(stream, double_behind(stream, double_now_ns()), 1000);
+    add_copy(stream, bytes, item.start_ns, item.end_ns, number);
+    pthread_mutex_unlock(&double_lock);
+    double_leave(&c, 0);
+}
+
+void double_stream_wait_stream(uint32_t stream, uint32_t other)
+{
+    static struct CUevent_st event;
+    const cudaEventRecord_v3020_params record = {.event = (cudaEvent_t)&event,
+                                                 .stream = (cudaStream_t)handle_of(other)};
+    const cudaStreamWaitEvent_v3020_params wait = {.stream = (cudaStream_t)handle_of(stream),
+                                                   .event = (cudaEvent_t)&event};
+    struct call c;
+
+    double_init();
+    RUNTIME(&c, cudaEventRecord, v3020, &record, NULL, double_correlation());
+    double_leave(&c, 0);
+    RUNTIME(&c, cudaStreamWaitEvent, v3020, &wait, NULL, double_correlation());
+    pthread_mutex_lock(&double_lock);
+    uint64_t own = double_behind(stream, double_now_ns()), from = double_behind(other, own);
+    double_put(stream, from > own ? from : own, 1);
+    pthread_mutex_unlock(&double_lock);
     double_leave(&c, 0);
 }
 

@@ -249,6 +249,27 @@ CUresult CUDAAPI cuStreamQuery(CUstream stream)
     return (CUresult)c.result;
 }
 
+CUresult CUDAAPI cuStreamGetFlags(CUstream stream, unsigned *flags)
+{
+    struct call c;
+
+    DRIVER(&c, cuStreamGetFlags, NULL, NULL, double_correlation());
+    *flags = double_streams[number_of(stream)].non_blocking ? CU_STREAM_NON_BLOCKING : CU_STREAM_DEFAULT;
+    double_leave(&c, CUDA_SUCCESS);
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuStreamGetPriority(CUstream stream, int *priority)
+{
+    struct call c;
+
+    (void)stream;
+    DRIVER(&c, cuStreamGetPriority, NULL, NULL, double_correlation());
+    *priority = 0;
+    double_leave(&c, CUDA_SUCCESS);
+    return CUDA_SUCCESS;
+}
+
 CUresult CUDAAPI cuCtxPushCurrent_v2(CUcontext context)
 {
     struct call c;

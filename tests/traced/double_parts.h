@@ -43,6 +43,7 @@ struct call {
     CUpti_CallbackData data;
     uint64_t kept;
     int result;
+    bool known; /* its context, when it begins */
 };
 
 void double_enter(struct call *c, CUpti_CallbackDomain domain, CUpti_CallbackId id, const char *name,
@@ -78,6 +79,7 @@ struct stream {
     uint64_t items;
     struct item latest;
     uint64_t released_ns; /* when its host function returned */
+    bool non_blocking;
 };
 
 extern struct stream double_streams[DOUBLE_STREAMS];
@@ -112,6 +114,11 @@ void double_sleep_ms(uint32_t ms);
 
 /* A time of a stream's, or RUNNING if it has not come. */
 uint64_t double_time(uint32_t stream, uint64_t ns);
+
+/* What a stream is given; when it starts and ends; and when it starts behind what is in it. With the lock. */
+struct item double_put(uint32_t stream, uint64_t from, uint64_t takes_ns);
+uint64_t double_behind(uint32_t stream, uint64_t now_ns);
+bool double_stream_is_over(uint32_t stream);
 
 /* Whether all streams have come to their ends; and kernels that are collected and keep records back. */
 bool double_is_idle(void);

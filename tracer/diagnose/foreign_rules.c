@@ -56,10 +56,12 @@ static bool is_server(const struct foreign *f, uint32_t tid)
     return true;
 }
 
+/* The call in which the thread that issued a launch waits for it; NULL: it does not. */
 static struct foreign_call *call_of(const struct foreign *f, const struct foreign_launch *l)
 {
     for (uint32_t i = 0; i < f->calls; i++)
-        if (f->call[i].correlation == l->correlation && f->call[i].tid == l->tid)
+        if (f->call[i].tid == l->tid && (f->call[i].correlation == l->correlation ||
+                                         foreign_waits_for(f, &f->call[i], (uint32_t)(l - f->launch))))
             return &f->call[i];
     return NULL;
 }
@@ -116,7 +118,8 @@ static bool is_feed_behind(const struct foreign *f, const struct foreign_launch 
     struct foreign_call behind = {.wait = GROSR_CALL_WAITS_NOT};
 
     if (!may_feed(l) || !l->stays || l->explained || l->stream == FOREIGN_NONE ||
-        l->stream == kernel->stream || l->issued_ns <= kernel->issued_ns || !foreign_is_old(f, l->issued_ns))
+        l->issued_ns <= kernel->issued_ns || !foreign_is_old(f, l->issued_ns) ||
+        (l->stream == kernel->stream && !call)) /* most programs queue there what comes next */
         return false;
     behind.kind = FOREIGN_CALL_LAUNCH;
     behind.correlation = l->correlation;
