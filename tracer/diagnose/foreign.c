@@ -4,6 +4,7 @@
 #include "foreign_parts.h"
 
 #include "../base/host_clock.h"
+#include "process_facts.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -84,12 +85,12 @@ static enum foreign_call_kind kind_of(const char *name)
 struct known_call {
     uint32_t tid;
     uint64_t start_ns;
-    struct foreign_cpu cpu;
+    struct grosr_thread_cpu cpu;
 };
 
 struct known_stream {
     uint64_t issued, ended, first; /* the place of its first launch that has not ended */
-    struct foreign_cpu capturing;
+    struct grosr_thread_cpu capturing;
 };
 
 struct look {
@@ -279,6 +280,9 @@ static int see_streams(const struct grosr_session *s, struct foreign *f)
         to->context = c.context;
         to->order = c.order;
         to->capture_tid = c.capture_tid;
+        to->capture_activity =
+            (enum grosr_thread_activity)(c.capturing < GROSR_THREAD_ACTIVITIES ? c.capturing : 0);
+        to->rose_ns = c.rose_ns;
         to->capture_ns = c.capture_ns;
         to->captured = c.captured;
         copy_name(to->captured_name, s, c.captured_name);
@@ -332,7 +336,7 @@ static void remember_calls(const struct grosr_session *s, struct look *look)
     for (uint32_t i = 0, n = grosr_outstanding_calls(s); i < n && i < s->header.call_slots; i++)
         if (grosr_call_read(s, i, &c) && c.api != GROSR_CALL_TRACER)
             look->call[look->calls++] =
-                (struct known_call){c.tid, c.start_ns, foreign_cpu(s->header.pid, c.tid)};
+                (struct known_call){c.tid, c.start_ns, grosr_thread_cpu(s->header.pid, c.tid)};
 }
 
 static void remember_streams(const struct grosr_session *s, struct look *look)
@@ -345,7 +349,7 @@ static void remember_streams(const struct grosr_session *s, struct look *look)
             look->stream[i].issued = c.issued;
             look->stream[i].ended = c.ended;
             if (c.capture_ns)
-                look->stream[i].capturing = foreign_cpu(s->header.pid, c.capture_tid);
+                look->stream[i].capturing = grosr_thread_cpu(s->header.pid, c.capture_tid);
         }
     for (uint32_t i = 0; i < s->header.launch_slots; i++)
         if (grosr_launch_read(s, i, &l) && !l.ended && l.stream != GROSR_NO_STREAM &&
@@ -373,9 +377,9 @@ static void compare(const struct grosr_session *s, struct foreign *f, const stru
     for (uint32_t i = 0; i < f->calls; i++)
         for (uint32_t k = 0; k < look->calls; k++)
             if (look->call[k].tid == f->call[i].tid && look->call[k].start_ns == f->call[i].start_ns) {
-                struct foreign_cpu now = foreign_cpu(f->pid, f->call[i].tid);
+                struct grosr_thread_cpu now = grosr_thread_cpu(f->pid, f->call[i].tid);
                 f->call[i].stays = true;
-                f->call[i].activity = foreign_activity(&look->call[k].cpu, &now, f->between_ns);
+                f->call[i].activity = grosr_thread_cpu_between(&look->call[k].cpu, &now, f->between_ns);
             }
     for (uint32_t i = 0; i < f->launches; i++) {
         struct foreign_launch *l = &f->launch[i];
@@ -388,8 +392,9 @@ static void compare(const struct grosr_session *s, struct foreign *f, const stru
             to->moved = c.issued != look->stream[i].issued || c.ended != look->stream[i].ended;
         if (!to->capture_ns)
             continue;
-        struct foreign_cpu now = foreign_cpu(f->pid, to->capture_tid);
-        to->capture_activity = foreign_activity(&look->stream[i].capturing, &now, f->between_ns);
+        struct grosr_thread_cpu now = grosr_thread_cpu(f->pid, to->capture_tid);
+        if (now.known)
+            to->capture_activity = grosr_thread_cpu_between(&look->stream[i].capturing, &now, f->between_ns);
     }
     f->called = f->called_ns != look->called_ns;
 }
@@ -469,6 +474,19 @@ static int name_source(const struct grosr_session *s, struct grosr_findings *fin
     return findings->source ? 0 : -ENOMEM;
 }
 
+/* Nothing of it moves, and it is not to blame. */
+static int add_stopped(struct grosr_findings *findings, char state, uint32_t pid)
+{
+    struct grosr_finding *finding =
+        grosr_findings_add(findings, GROSR_VERDICT_HEALTHY, "process_stopped", 0,
+                           state == 't' ? "the process is stopped by a debugger" : "the process is stopped",
+                           state == 't' ? "continue it in the debugger" : "send it SIGCONT: kill -CONT PID");
+
+    grosr_finding_evidence(findings, finding, "/proc/%" PRIu32 "/stat: state %c", pid, state);
+    findings->otherwise = GROSR_VERDICT_HEALTHY;
+    return 0;
+}
+
 int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *findings)
 {
     struct foreign f = {.pid = s->header.pid, .threshold_ns = findings->threshold_ns};
@@ -476,6 +494,9 @@ int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *f
     if (!grosr_session_outstanding(s))
         return 0;
     f.alive = grosr_session_alive(s);
+    char state = f.alive ? grosr_process_state(f.pid) : 0;
+    if (state == 'T' || state == 't')
+        return add_stopped(findings, state, f.pid);
     int err = f.alive ? look_twice(s, &f) : see(s, &f);
     if (!err && !f.alive)
         settle_dead(s, &f);

@@ -99,7 +99,7 @@ static void add_hidden(struct foreign *f, struct grosr_findings *findings, struc
 
     snprintf(s, sizeof(s), "%s for %s, %s %s, which has run for %s", foreign_thread_text(c).at,
              foreign_since(f, c->start_ns).at, why, foreign_launch_text(f, kernel).at,
-             foreign_since(f, kernel->issued_ns).at);
+             foreign_since(f, foreign_began(f, kernel)).at);
     struct grosr_finding *finding =
         grosr_findings_add(findings, GROSR_VERDICT_STALLED, kind, f->now_ns - c->start_ns, s, advice);
     c->explained = true;
@@ -136,8 +136,8 @@ static void judge_launch(struct foreign *f, struct grosr_findings *findings, str
 static void judge(struct foreign *f, struct grosr_findings *findings, struct foreign_call *c)
 {
     struct foreign_launch *kernel = running_kernel(f, c);
-    bool system = c->activity == FOREIGN_ACTIVITY_SYSTEM;
-    bool busy = system || c->activity == FOREIGN_ACTIVITY_WORKS || c->activity == FOREIGN_ACTIVITY_SPINS;
+    bool system = c->activity == GROSR_THREAD_SYSTEM;
+    bool busy = system || c->activity == GROSR_THREAD_WORKS || c->activity == GROSR_THREAD_SPINS;
 
     switch (c->kind) {
     case FOREIGN_CALL_LAUNCH:

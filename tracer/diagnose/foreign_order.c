@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define BEFORE_MAX 64u
-#define FAST       100u /* so many times as fast as it has run for now */
+#define FEW_BLOCKS 16u /* they fill no GPU */
+#define FAST       20u /* so many times as fast as it has run for now */
 
 static int compare_launches(const void *a, const void *b)
 {
@@ -172,15 +173,51 @@ bool foreign_waits_for(const struct foreign *f, const struct foreign_call *c, ui
 
 /* ---- what runs ---- */
 
-/* How long it has run at least, as far as is known: since it was issued. */
-static uint64_t age_of(const struct foreign *f, const struct foreign_launch *l)
+uint64_t foreign_began(const struct foreign *f, const struct foreign_launch *l)
 {
-    return f->now_ns > l->issued_ns ? f->now_ns - l->issued_ns : 0;
+    const struct foreign_stream *s = l->stream == FOREIGN_NONE ? NULL : &f->stream[l->stream];
+
+    return s && s->rose_ns > l->issued_ns && l == &f->launch[s->at] ? s->rose_ns : l->issued_ns;
 }
 
+static uint64_t age_of(const struct foreign *f, const struct foreign_launch *l)
+{
+    uint64_t began = foreign_began(f, l);
+
+    return f->now_ns > began ? f->now_ns - began : 0;
+}
+
+/*
+ * Those behind it in its stream have to be fast as well, all together: while CUPTI keeps records back, the
+ * one that runs may be any of them.
+ */
 bool foreign_is_fast(const struct foreign *f, const struct foreign_launch *l)
 {
-    return l->ran && l->longest_ns < age_of(f, l) / FAST;
+    const struct foreign_stream *s = l->stream == FOREIGN_NONE ? NULL : &f->stream[l->stream];
+    uint64_t age = age_of(f, l), all = l->longest_ns;
+
+    if (!l->ran || l->longest_ns >= age / FAST)
+        return false;
+    for (const struct foreign_launch *b = l + 1; s && b < &f->launch[s->at] + s->count; b++) {
+        all += b->kind == GROSR_LAUNCH_KERNEL ? b->longest_ns : 0;
+        if (all >= age / 2)
+            return false;
+    }
+    return true;
+}
+
+bool foreign_may_be_crowded(const struct foreign *f, const struct foreign_launch *l)
+{
+    for (uint32_t i = 0; i < f->streams; i++) {
+        const struct foreign_launch *o = f->stream[i].count ? &f->launch[f->stream[i].at] : NULL;
+        if (!o || i == l->stream || o->kind == GROSR_LAUNCH_HOST_FUNCTION || o->kind == GROSR_LAUNCH_MEMCPY ||
+            o->kind == GROSR_LAUNCH_MEMSET || !foreign_runs(f, f->stream[i].at) || foreign_is_fast(f, o))
+            continue;
+        uint64_t blocks = (uint64_t)o->grid[0] * o->grid[1] * o->grid[2];
+        if (o->kind == GROSR_LAUNCH_GRAPH || blocks > FEW_BLOCKS)
+            return true;
+    }
+    return false;
 }
 
 bool foreign_is_slow(const struct foreign *f, const struct foreign_launch *l)

@@ -1,7 +1,6 @@
 /*
  * What the files of the diagnosis of a CUDA program share (foreign.h).
  *
- *     foreign_threads.c  what threads of a live process use of the CPU
  *     foreign_order.c    what is before what: streams, the legacy default stream, events; what runs
  *     foreign_text.c     how launches, threads and times are written
  *     foreign_rules.c    causes that have evidence of their own
@@ -17,6 +16,7 @@
 #ifndef GROSR_FOREIGN_PARTS_H
 #define GROSR_FOREIGN_PARTS_H
 
+#include "../base/thread_cpu.h"
 #include "../session/outstanding.h"
 #include "foreign.h"
 
@@ -35,15 +35,6 @@ enum foreign_call_kind {
     FOREIGN_CALL_LOAD, /* of code */
 };
 
-/* What a thread did between the looks. */
-enum foreign_activity {
-    FOREIGN_ACTIVITY_UNKNOWN,
-    FOREIGN_ACTIVITY_SLEEPS,
-    FOREIGN_ACTIVITY_SPINS, /* in its own code all the time, and nothing else */
-    FOREIGN_ACTIVITY_WORKS, /* in its own code, with page faults or calls of the system */
-    FOREIGN_ACTIVITY_SYSTEM /* mostly in the system */
-};
-
 struct foreign_call {
     uint32_t tid, api, correlation, wait, context; /* of outstanding.h; context 0: not known */
     uint32_t stream;                               /* that it waits for; FOREIGN_NONE */
@@ -51,7 +42,7 @@ struct foreign_call {
     uint64_t start_ns, handle;
     uint32_t kernels; /* that its thread has launched, ever; UINT32_MAX: not known */
     enum foreign_call_kind kind;
-    enum foreign_activity activity;
+    enum grosr_thread_activity activity;
     bool stays; /* it was under way at the first look too */
     bool explained, judged;
     char name[FOREIGN_NAME];
@@ -71,10 +62,11 @@ struct foreign_launch {
 struct foreign_stream {
     uint32_t id, context;
     uint32_t order;                /* enum grosr_stream_order */
+    uint64_t rose_ns;              /* when something was last seen to end in it */
     bool moved;                    /* launched into, or something has ended in it, between the looks */
     uint64_t capture_ns, captured; /* 0: it is not captured */
     uint32_t capture_tid;          /* 0: not known */
-    enum foreign_activity capture_activity;
+    enum grosr_thread_activity capture_activity;
     char captured_name[FOREIGN_NAME];
     uint32_t at, count; /* its launches in `launch`, in their order; set by foreign_order() */
 };
@@ -100,22 +92,6 @@ struct foreign {
     unsigned char *seen; /* [launches], as stack: foreign_order.c's */
     uint32_t *stack;
 };
-
-/* ---- foreign_threads.c ---- */
-
-/* What a thread used of the CPU; `known` is false of one that is gone. */
-struct foreign_cpu {
-    bool known;
-    char state;                  /* of /proc: 'R', 'S', 'D', ... */
-    uint64_t user_ns, system_ns; /* since it began */
-    uint64_t faults;
-};
-
-struct foreign_cpu foreign_cpu(uint32_t pid, uint32_t tid);
-
-/* What it did between two of these. */
-enum foreign_activity foreign_activity(const struct foreign_cpu *before, const struct foreign_cpu *after,
-                                       uint64_t between_ns);
 
 /* ---- foreign_order.c ---- */
 
@@ -148,7 +124,16 @@ bool foreign_waits_for(const struct foreign *f, const struct foreign_call *call,
  */
 uint32_t foreign_suspect(const struct foreign *f, uint32_t stream);
 
-/* Launches like it have ended, and the slowest a hundred times as fast; or it has run for as long before. */
+/* Since when a launch may have run: since it was issued, or what was before it in its stream ended. */
+uint64_t foreign_began(const struct foreign *f, const struct foreign_launch *l);
+
+/*
+ * Whether kernels of other streams that run, and that may take long, can fill the device: then one that does
+ * not end may not have begun.
+ */
+bool foreign_may_be_crowded(const struct foreign *f, const struct foreign_launch *l);
+
+/* Launches like it have ended, and the slowest much faster; or it has run for as long before. */
 bool foreign_is_fast(const struct foreign *f, const struct foreign_launch *l);
 bool foreign_is_slow(const struct foreign *f, const struct foreign_launch *l);
 

@@ -27,7 +27,8 @@ static struct foreign_launch *stuck_kernel(const struct foreign *f, uint32_t str
         return NULL;
     struct foreign_launch *l = &f->launch[at];
     bool kernel = l->kind == GROSR_LAUNCH_KERNEL || l->kind == GROSR_LAUNCH_GRAPH;
-    return kernel && l->stays && !l->explained && foreign_is_old(f, l->issued_ns) && !foreign_is_slow(f, l)
+    return kernel && l->stays && !l->explained && foreign_is_old(f, foreign_began(f, l)) &&
+                   !foreign_is_slow(f, l) && !foreign_may_be_crowded(f, l)
                ? l
                : NULL;
 }
@@ -204,8 +205,8 @@ static struct foreign_launch *meets(const struct foreign *f, uint32_t stream)
     const struct foreign_stream *s = &f->stream[stream];
     struct foreign_launch *l = s->count ? &f->launch[s->at] : NULL;
 
-    return l && l->first && l->stays && !l->explained && may_meet(f, l) && foreign_is_old(f, l->issued_ns) &&
-                   foreign_runs(f, s->at)
+    return l && l->first && l->stays && !l->explained && may_meet(f, l) && !foreign_may_be_crowded(f, l) &&
+                   foreign_is_old(f, foreign_began(f, l)) && foreign_runs(f, s->at)
                ? l
                : NULL;
 }
@@ -299,13 +300,14 @@ static void find_blocking_launches(struct foreign *f, struct grosr_findings *fin
             at == FOREIGN_NONE)
             continue;
         struct foreign_launch *l = &f->launch[at];
-        if (!foreign_is_fast(f, l) || foreign_runner(f, at) == FOREIGN_NONE)
+        if (!foreign_is_fast(f, l) || !foreign_runs(f, at) || foreign_may_be_crowded(f, l))
             continue;
         snprintf(s.at, sizeof(s.at),
                  "%s waits for the end of %s (CUDA_LAUNCH_BLOCKING=1), which runs for %s and has always "
                  "ended fast: it "
                  "most probably waits for what this thread would launch or write next",
-                 foreign_thread_text(c).at, foreign_launch_text(f, l).at, foreign_since(f, l->issued_ns).at);
+                 foreign_thread_text(c).at, foreign_launch_text(f, l).at,
+                 foreign_since(f, foreign_began(f, l)).at);
         struct grosr_finding *finding = grosr_findings_add(
             findings, GROSR_VERDICT_DEADLOCK, "launch_blocking", f->now_ns - c->start_ns, s.at,
             "Unset CUDA_LAUNCH_BLOCKING: with it a launch returns only when its kernel has ended, so kernels "
@@ -333,12 +335,12 @@ static void find_overdue(struct foreign *f, struct grosr_findings *findings, str
         return;
     snprintf(
         s.at, sizeof(s.at), "%s runs for %s, and has ended after %s at most the %" PRIu64 " time%s before%s",
-        foreign_launch_text(f, l).at, foreign_since(f, l->issued_ns).at, foreign_duration(l->longest_ns).at,
-        l->ran, l->ran == 1 ? "" : "s",
+        foreign_launch_text(f, l).at, foreign_since(f, foreign_began(f, l)).at,
+        foreign_duration(l->longest_ns).at, l->ran, l->ran == 1 ? "" : "s",
         together ? ": its blocks most probably wait in a barrier of the grid that some never reach" : "");
     struct grosr_finding *finding = grosr_findings_add(
         findings, together ? GROSR_VERDICT_DEADLOCK : GROSR_VERDICT_STALLED,
-        together ? "grid_barrier" : "kernel_overdue", f->now_ns - l->issued_ns, s.at,
+        together ? "grid_barrier" : "kernel_overdue", f->now_ns - foreign_began(f, l), s.at,
         together ? "Let every block make the same number of grid.sync() calls: none may leave the kernel, or "
                    "the loop, "
                    "before the others. `grosr record --trace core` shows which block waits where."
@@ -357,11 +359,9 @@ static void find_overdue(struct foreign *f, struct grosr_findings *findings, str
 /* ---- captures ---- */
 
 /* What the thread that captures does tells whether it waits: a compiler that works on the host is honest. */
-static bool may_wait(const struct foreign *f, const struct foreign_stream *s)
+static bool may_wait(const struct foreign_stream *s)
 {
-    if (!f->alive)
-        return true;
-    return s->capture_activity == FOREIGN_ACTIVITY_SPINS || s->capture_activity == FOREIGN_ACTIVITY_SLEEPS;
+    return s->capture_activity == GROSR_THREAD_SPINS || s->capture_activity == GROSR_THREAD_SLEEPS;
 }
 
 static void find_captures(struct foreign *f, struct grosr_findings *findings)
@@ -372,7 +372,7 @@ static void find_captures(struct foreign *f, struct grosr_findings *findings)
         const struct foreign_stream *c = &f->stream[i];
         uint64_t last = f->called_ns > c->capture_ns ? f->called_ns : c->capture_ns;
         if (!c->capture_ns || !c->captured || f->called || f->calls || !foreign_is_old(f, last) ||
-            !may_wait(f, c))
+            !may_wait(c))
             continue;
         snprintf(s.at, sizeof(s.at),
                  "stream %" PRIu32 " has been in capture for %s with %" PRIu64
@@ -397,10 +397,10 @@ static void find_captures(struct foreign *f, struct grosr_findings *findings)
         grosr_finding_resource(findings, finding, who.at);
         grosr_finding_evidence(findings, finding, "the latest CUDA call was made %s ago; none is pending",
                                foreign_since(f, last).at);
-        if (c->capture_tid && f->alive)
+        if (c->capture_tid)
             grosr_finding_evidence(findings, finding, "thread %" PRIu32 ", which began the capture, %s",
                                    c->capture_tid,
-                                   c->capture_activity == FOREIGN_ACTIVITY_SPINS
+                                   c->capture_activity == GROSR_THREAD_SPINS
                                        ? "spins in its own code, without a call of the system"
                                        : "sleeps");
     }

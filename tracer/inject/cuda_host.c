@@ -13,6 +13,7 @@
  */
 #include "cuda_parts.h"
 
+#include "../base/thread_cpu.h"
 #include "../session/outstanding.h"
 
 #include <dirent.h>
@@ -31,6 +32,7 @@
 #define ISSUED      64u /* host functions that are known at a time: the latest; a power of two */
 #define OURS        8u
 #define LOOK_NS     UINT64_C(200000000) /* between looks, and how old a function is that is looked after */
+#define CAPTURE_NS  UINT64_C(500000000) /* between looks at a thread that captures */
 #define STACK_BYTES 16384u
 #define CODE_BYTES  4096u /* of a function whose size is not known */
 #define THREADS_MAX 512u  /* that are looked at */
@@ -206,7 +208,7 @@ static uintptr_t look_at(struct grosr_host_thread *t)
 /* Which of the functions the thread executes whose stack that is; -1: none. */
 static int executed(uintptr_t stack, const struct function *f, uint32_t n, struct range driver_code)
 {
-    static uintptr_t words[STACK_BYTES / sizeof(uintptr_t)]; /* the housekeeping thread's alone */
+    static uintptr_t words[STACK_BYTES / sizeof(uintptr_t)]; /* the watcher's alone */
     size_t bytes = 0;
     int found = -1;
 
@@ -280,6 +282,30 @@ static void keep_since(struct grosr_host_thread *t, uint32_t n, uint64_t now_ns)
     }
 }
 
+/* A capture whose thread spins or sleeps waits for something; one whose thread works does not. */
+static void look_at_capture(uint64_t now_ns)
+{
+    static struct grosr_thread_cpu before;
+    static uint64_t before_ns;
+    static uint32_t tid;
+    struct grosr_cuda_stream_state s;
+    uint32_t stream = stream_in_capture();
+
+    if (now_ns - before_ns < CAPTURE_NS)
+        return;
+    if (stream == GROSR_NO_STREAM || !grosr_cuda_stream_read(inject_session(), stream, &s) || !s.capture_ns) {
+        tid = 0;
+        return;
+    }
+    struct grosr_thread_cpu now = grosr_thread_cpu((uint32_t)getpid(), s.capture_tid);
+    if (tid == s.capture_tid)
+        grosr_cuda_stream_capturing(inject_session(), stream,
+                                    grosr_thread_cpu_between(&before, &now, now_ns - before_ns));
+    before = now;
+    before_ns = now_ns;
+    tid = s.capture_tid;
+}
+
 void host_tick(uint64_t now_ns)
 {
     static struct grosr_host_thread threads[THREADS_MAX];
@@ -291,6 +317,7 @@ void host_tick(uint64_t now_ns)
     if (!o)
         return;
     sys_store_relaxed(&o->alive_ns, now_ns);
+    look_at_capture(now_ns);
     if (now_ns - looked_ns < LOOK_NS || (!shown && !dev_load_relaxed(&issued_count)))
         return;
     looked_ns = now_ns;

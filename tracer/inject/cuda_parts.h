@@ -13,7 +13,7 @@
  *     cuda_activity.c  CUPTI's activity records into ours
  *     cuda_launches.c  what is launched, as the callback of a call describes it
  *     cuda_callbacks.c callbacks of API calls
- *     cuda_threads.c   the two threads of our own
+ *     cuda_threads.c   the threads of our own
  *     cuda.c           the driver loads us; the subscription; the end
  *
  * Each calls only those above it.
@@ -122,6 +122,9 @@ void stream_capture(uint32_t stream, uint32_t tid);
 void stream_captured(uint32_t stream, struct inject_string *name);
 void stream_capture_end(uint32_t stream);
 
+/* The stream whose capture began last and goes on; GROSR_NO_STREAM: none. */
+uint32_t stream_in_capture(void);
+
 /* The housekeeping thread: asks after streams in which something has not ended, now and then or at once. */
 void streams_tick(uint64_t now_ns, bool at_once);
 
@@ -144,7 +147,8 @@ void host_function_issued(uint32_t correlation, void *function);
 /* The calling thread is ours. */
 void host_thread_is_ours(uint32_t tid);
 
-/* The housekeeping thread: looks after the threads of the process while a host function has not ended. */
+/* The watcher: looks after the threads of the process while a host function has not ended, and
+ * after the one that captures a stream. */
 void host_tick(uint64_t now_ns);
 
 /* ---- cuda_kernels.c ---- */

@@ -330,6 +330,11 @@ void stream_captured(uint32_t stream, struct inject_string *name)
     grosr_cuda_stream_captured(s, stream, inject_text(name));
 }
 
+uint32_t stream_in_capture(void)
+{
+    return dev_load_relaxed(&captures) ? dev_load_relaxed(&capture_stream) - 1 : GROSR_NO_STREAM;
+}
+
 /* ---- the housekeeping thread ---- */
 
 /* Asks a stream whether it has come to its end, unless it captures. With `asking`. */

@@ -1,6 +1,7 @@
 /*
- * The two threads of our own (cuda_parts.h): the housekeeper asks the driver after kernels and streams; the
- * flusher asks CUPTI for records, which may take as long as some other call lasts. Neither is needed for what
+ * The three threads of our own (cuda_parts.h): the housekeeper asks the driver after kernels and streams; the
+ * flusher asks CUPTI for records; both may take as long as some other call lasts. The watcher calls neither:
+ * it looks after the program's threads, and shows until when the process was there. None is needed for what
  * the program is in.
  */
 #include "cuda_parts.h"
@@ -14,14 +15,15 @@
 
 #define TICK_NS        50000000
 #define FLUSH_NS       100000000
+#define WATCH_NS       100000000
 #define END_TICK_NS    5000000
 #define THREADS_END_NS UINT64_C(1000000000)
 
 static dev32 running;        /* the threads go on */
 static dev32 ending;         /* threads_finish() waits for the latest records */
 static dev32 flushes, ticks; /* that have returned, of CUPTI's; rounds of the housekeeper's */
-static pthread_t housekeeper, flusher;
-static bool housekeeping, flushing;
+static pthread_t housekeeper, flusher, watcher;
+static bool housekeeping, flushing, watching;
 
 void threads_become_ours(void)
 {
@@ -62,9 +64,19 @@ static void *housekeeping_main(void *unused)
         bool all = dev_load_relaxed(&ending);
         kernels_tick(grosr_host_clock_ns());
         streams_tick(grosr_host_clock_ns(), all);
-        host_tick(grosr_host_clock_ns());
         dev_add_relaxed(&ticks, all);
         pause_for(TICK_NS);
+    }
+    return NULL;
+}
+
+static void *watching_main(void *unused)
+{
+    (void)unused;
+    threads_become_ours();
+    while (dev_load_relaxed(&running)) {
+        host_tick(grosr_host_clock_ns());
+        pause_for(WATCH_NS);
     }
     return NULL;
 }
@@ -114,6 +126,7 @@ void threads_start(void)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     housekeeping = pthread_create(&housekeeper, NULL, housekeeping_main, NULL) == 0;
     flushing = pthread_create(&flusher, NULL, flusher_main, NULL) == 0;
+    watching = pthread_create(&watcher, NULL, watching_main, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -143,5 +156,7 @@ bool threads_end(void)
     bool ended = !housekeeping || pthread_timedjoin_np(housekeeper, NULL, &at) == 0;
     if (flushing)
         pthread_timedjoin_np(flusher, NULL, &at);
+    if (watching)
+        pthread_timedjoin_np(watcher, NULL, &at);
     return ended;
 }

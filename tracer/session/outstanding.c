@@ -3,6 +3,8 @@
  */
 #include "outstanding.h"
 
+#include "../base/host_clock.h"
+
 #include <string.h>
 
 #define PROBES      16u /* places in a hash table where an entry may be */
@@ -223,6 +225,7 @@ uint32_t grosr_cuda_stream_add(const struct grosr_session *s, uint64_t key, uint
         sys_store_relaxed(&stream->busy_ns, 0);
         sys_store_relaxed(&stream->capture_ns, 0);
         sys_store_relaxed(&stream->waited_ns, 0);
+        sys_store_relaxed(&stream->rose_ns, 0);
         sys_store_relaxed(&stream->order, GROSR_STREAM_ORDER_UNKNOWN);
         sys_store_relaxed(&stream->priority, 0);
         /* Pairs with grosr_cuda_stream_find() and grosr_cuda_stream_read(). */
@@ -259,6 +262,7 @@ void grosr_cuda_stream_capture(const struct grosr_session *s, uint32_t at, uint3
         return;
     struct grosr_cuda_stream *stream = cuda_stream(s, at);
     sys_store_relaxed(&stream->capture_tid, tid);
+    sys_store_relaxed(&stream->capturing, 0);
     dev_store_relaxed(&stream->captured, 0);
     sys_store_relaxed(&stream->captured_name, 0);
     sys_store_release(&stream->capture_ns, now_ns); /* pairs with grosr_cuda_stream_read() */
@@ -270,6 +274,12 @@ void grosr_cuda_stream_captured(const struct grosr_session *s, uint32_t at, uint
         return;
     sys_store_relaxed(&cuda_stream(s, at)->captured_name, name);
     dev_add_relaxed(&cuda_stream(s, at)->captured, 1);
+}
+
+void grosr_cuda_stream_capturing(const struct grosr_session *s, uint32_t at, uint32_t activity)
+{
+    if (at < s->header.cuda_streams)
+        sys_store_relaxed(&cuda_stream(s, at)->capturing, activity);
 }
 
 void grosr_cuda_stream_capture_end(const struct grosr_session *s, uint32_t at)
@@ -303,8 +313,10 @@ void grosr_cuda_stream_raise_ended(const struct grosr_session *s, uint32_t at, u
     uint64_t old = dev_load_relaxed(ended);
     while (old < place) {
         uint64_t found = dev_cas_relaxed(ended, old, place);
-        if (found == old)
+        if (found == old) {
+            sys_store_relaxed(&cuda_stream(s, at)->rose_ns, grosr_host_clock_ns());
             return;
+        }
         old = found;
     }
 }
@@ -337,7 +349,9 @@ bool grosr_cuda_stream_read(const struct grosr_session *s, uint32_t at, struct g
     state->ended = dev_load_relaxed(&stream->ended);
     state->busy_ns = sys_load_relaxed(&stream->busy_ns);
     state->waited_ns = sys_load_relaxed(&stream->waited_ns);
+    state->rose_ns = sys_load_relaxed(&stream->rose_ns);
     state->capture_tid = sys_load_relaxed(&stream->capture_tid);
+    state->capturing = sys_load_relaxed(&stream->capturing);
     state->order = sys_load_relaxed(&stream->order);
     state->order = state->order < GROSR_STREAM_ORDERS ? state->order : GROSR_STREAM_ORDER_UNKNOWN;
     state->priority = (int32_t)sys_load_relaxed(&stream->priority);

@@ -107,7 +107,7 @@ struct grosr_event_wait_slot {
     sys32 stream, on; /* indexes */
 };
 
-/* Written by the tracer's housekeeping thread, while a host function has not ended for a while. */
+/* Written by a thread of the tracer's, while a host function has not ended for a while. */
 struct grosr_host_thread_slot {
     alignas(64) sys64 sequence; /* as a call slot's: odd while there is a thread */
     sys64 address;              /* of the mutex, or of the futex */
@@ -134,7 +134,7 @@ struct grosr_outstanding {
     dev64 unmatched;                                 /* records of kernels that have no slot */
     sys64 record_ns; /* when the latest record of a kernel came; 0: none has */
 
-    alignas(128) sys64 alive_ns; /* the housekeeping thread's latest round; 0: it has made none */
+    alignas(128) sys64 alive_ns; /* when it was last seen to be there; 0: never */
     sys32 environment;           /* GROSR_ENVIRONMENT_*, as it was when CUDA was initialized */
     sys32 connections;           /* CUDA_DEVICE_MAX_CONNECTIONS; 0: not set */
     dev64 event_waits;           /* ever */
@@ -181,6 +181,7 @@ struct grosr_cuda_stream {
     dev64 issued;      /* launches into it: places that were given */
     dev64 returned;    /* of these, those whose call has returned */
     sys64 returned_ns; /* the latest of them */
+    sys64 waited_ns;   /* when a wait last showed what had ended */
 
     alignas(64) dev64 ended;
     sys64 busy_ns;    /* when the driver last said that it had not come to its end; 0: it has not */
@@ -190,7 +191,8 @@ struct grosr_cuda_stream {
     sys32 capture_tid; /* the thread that began it */
     sys32 order;       /* enum grosr_stream_order */
     sys32 priority;    /* an int: lower is more urgent */
-    sys64 waited_ns;   /* when a wait last showed what had ended */
+    sys32 capturing;   /* what that thread does: enum grosr_thread_activity */
+    sys64 rose_ns;     /* when `ended` was last raised */
 };
 
 static_assert(sizeof(struct grosr_host_thread_slot) == 64, "a thread, a line");
@@ -215,8 +217,8 @@ struct grosr_launch {
 };
 
 struct grosr_cuda_stream_state {
-    uint64_t handle, issued, returned, returned_ns, ended, waited_ns, busy_ns, capture_ns, captured;
-    uint32_t context, id, captured_name, capture_tid, order;
+    uint64_t handle, issued, returned, returned_ns, ended, waited_ns, rose_ns, busy_ns, capture_ns, captured;
+    uint32_t context, id, captured_name, capture_tid, capturing, order;
     int32_t priority;
 };
 
@@ -311,6 +313,9 @@ uint64_t grosr_cuda_stream_covered(const struct grosr_session *session, uint32_t
 /* The driver says that the stream has not come to its end. */
 void grosr_cuda_stream_busy(const struct grosr_session *session, uint32_t stream, uint64_t now_ns);
 
+/* What the thread does that captures it, lately: enum grosr_thread_activity. */
+void grosr_cuda_stream_capturing(const struct grosr_session *session, uint32_t stream, uint32_t activity);
+
 /* All launches of a stream up to a place have ended; _waited: as a wait that ends now_ns shows. */
 void grosr_cuda_stream_raise_ended(const struct grosr_session *session, uint32_t stream, uint64_t place);
 void grosr_cuda_stream_waited(const struct grosr_session *session, uint32_t stream, uint64_t place,
@@ -322,7 +327,7 @@ void grosr_event_wait_add(const struct grosr_session *session, const struct gros
 /* A kernel of that number (grosr_ran_key()) has ended, and took so long. */
 void grosr_ran_add(const struct grosr_session *session, uint64_t key, uint64_t ns);
 
-/* The housekeeping thread alone: the threads of the process, of which only so many have a slot. */
+/* One thread alone: the threads of the process, of which only so many have a slot. */
 void grosr_host_threads_set(const struct grosr_session *session, const struct grosr_host_thread *threads,
                             uint32_t count);
 

@@ -16,8 +16,10 @@
 #include "../../tracer/diagnose/coredump.h"
 #include "../../tracer/diagnose/coredump_request.h"
 #include "../../tracer/diagnose/coredump_rows.h"
+#include "../../tracer/diagnose/foreign.h"
 #include "../../tracer/diagnose/process_facts.h"
 #include "../../tracer/diagnose/trace_db.h"
+#include "../../tracer/session/outstanding.h"
 #include "../../tracer/store/store.h"
 
 #include <errno.h>
@@ -63,7 +65,8 @@ static int diagnose_session(const struct grosr_session *session, const struct gr
     struct grosr_findings one;
 
     begin(&one, a);
-    int err = grosr_diagnose_session(session, model_read_calls, &one);
+    int err = grosr_session_outstanding(session) ? grosr_diagnose_calls(session, &one)
+                                                 : grosr_diagnose_session(session, model_read_calls, &one);
     if (!err)
         grosr_findings_merge(all, &one);
     grosr_findings_free(&one);

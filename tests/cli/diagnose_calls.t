@@ -1,0 +1,113 @@
+#!/usr/bin/perl
+# grosr diagnose on programs that know nothing of GROSR, recorded: what is stuck is found and named, what is only slow is not
+# blamed; while it lasts, and from the segment of a process that was killed together with its recorder. With a double of the
+# driver and of CUPTI, so that no GPU is needed.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use File::Basename qw(dirname);
+use Grosr;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $program = dirname($GROSR) . '/tests/traced/stuck_calls';
+-x $program or plan(skip_all => 'built without CUPTI\'s header: the CUDA toolkit has it');
+my $dir = scratch();
+$ENV{GROSR_CUPTI} = dirname($GROSR) . '/tests/traced/double/libcuda.so.1';
+$ENV{CUPTI_DOUBLE} = 'stuck';    # while a call waits inside the driver, so does what our own threads ask of CUPTI
+delete @ENV{qw(CUDA_INJECTION64_PATH GROSR_PERSISTENT CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING CUDA_DEVICE_MAX_CONNECTIONS)};
+
+# What it is, its verdict, the kind of the finding, and what its summary has to say; of healthy ones, what it must not blame.
+my @cases = (
+    ['grid-barrier', 'deadlock', 'grid_barrier', qr/kernel steps .*the 1 time before.*barrier of the grid/],
+    ['blocking', 'deadlock', 'launch_blocking', qr/thread \d+ in cudaLaunchKernel waits .*kernel peer .*CUDA_LAUNCH_BLOCKING=1/],
+    ['swapped', 'deadlock', 'stream_order_cycle', qr/2 streams .*collective_[ab] runs in stream \d .*collective_[ab] behind it/],
+    ['poll-default', 'deadlock', 'default_stream_order', qr/kernel server .*copy to the device of 4 bytes .*legacy default stream/],
+    ['proxy', 'deadlock', 'copy_behind_kernel', qr/kernel server .*copy to the device of 1024 bytes/],
+    ['free', 'stalled', 'hidden_wait', qr/in cudaFree .*kernel server/],
+    ['malloc', 'stalled', 'hidden_wait', qr/in cudaMalloc .*kernel server/],
+    ['lazy', 'stalled', 'lazy_load', qr/in cudaLaunchKernel .*first launch.*kernel server/],
+    ['capture-spins', 'stalled', 'capture_not_launched', qr/stream 8 has been in capture .*1 launch recorded.* work,/],
+    ['capture-sleeps', 'stalled', 'capture_not_launched', qr/stream 8 has been in capture/],
+    ['overdue', 'stalled', 'kernel_overdue', qr/collective_a .*the 20 times before/],
+    ['host-mutex', 'deadlock', 'host_function_stuck', qr/host function .*mutex 0x[0-9a-f]+.*cudaStreamSynchronize/],
+    ['host-mutexes', 'deadlock', 'host_function_stuck', qr/host function .*mutex .*mutex /],
+    map { [$_, 'healthy'] } qw(long-cooperative blocking-long long-swapped same-order poll-non-blocking poll-copy-out two-workers
+        full-queue slow-again compile capture-works capture-goes-on host-waits host-slow long-kernel behind-event many queued crowded),
+);
+my %alone = map { $_ => 1 } qw(compile capture-spins capture-works);    # they take a core each
+
+# Starts the recordings of some cases, asks for all verdicts at once, kills all, and asks again.
+sub judge
+{
+    my @started = map { {case => $_, record => start($GROSR, 'record', '-o', "$dir/$_->[0].db", '--', $program, $_->[0])} } @_;
+    my $begin = time();
+    for my $s (@started) {
+        my ($child) = until_true(sub { ($s->{pid}) = children($s->{record}{pid}); $s->{pid} && -e "/dev/shm/grosr.$s->{pid}.0" }, 20);
+        ok($child, "$s->{case}[0] is recorded");
+    }
+    my $slow = grep { $_->{case}[0] eq 'slow-again' } @started;    # which takes 2 s before the run that counts
+    my $wait = ($slow ? 4.2 : 1.6) - (time() - $begin);
+    sleep($wait) if $wait > 0;
+    $_->{ask} = start($GROSR, 'diagnose', $_->{pid}, '--json') for @started;
+    $_->{live} = finish($_->{ask}) for @started;
+    for my $s (@started) {
+        kill('KILL', $s->{record}{pid});
+        kill('KILL', $s->{pid});
+    }
+    for my $s (@started) {
+        finish($s->{record});
+        until_true(sub { !process_runs($s->{pid}) });
+        $s->{dead} = grosr('diagnose', $s->{pid}, '--json');
+        unlink(segments($s->{pid}));
+        compare($s->{case}, $s->{live}, 'while it lasts');
+        compare($s->{case}, $s->{dead}, 'from what it left');
+    }
+}
+
+sub compare
+{
+    my ($case, $r, $when) = @_;
+    my ($what, $verdict, $kind, $summary) = @$case;
+    my $json = json_of($r);
+    my $stuck = $verdict eq 'stalled' || $verdict eq 'deadlock';
+    is($json->{verdict}, $verdict, "$what, $when: $verdict") or diag($r->{stdout} . $r->{stderr});
+    is($r->{code}, $stuck ? 3 : 0, "$what: the exit code says so");
+    return unless $stuck;
+    my @found = grep { ($_->{verdict} // $verdict) eq $verdict && $_->{kind} eq $kind } @{$json->{findings}};
+    is(scalar(@found), 1, "$what: one finding of kind $kind") or diag($r->{stdout});
+    my $f = $found[0] or return;
+    like($f->{summary} // $f->{text} // '', $summary, "$what: names what is stuck");
+    isnt($f->{advice}, '', "$what: with advice");
+    cmp_ok($f->{since_ns}, '>=', 1e9, "$what: since when");
+}
+
+my @others = grep { !$alone{$_->[0]} } @cases;
+while (my @some = splice(@others, 0, 6)) { judge(@some) }
+judge($_) for grep { $alone{$_->[0]} } @cases;
+
+# ---- nothing to do; stopped; the text ----
+
+my $p = start($GROSR, 'record', '-o', "$dir/idle.db", '--', $program, 'idle');
+my $child;
+until_true(sub { ($child) = children($p->{pid}); $child && -e "/dev/shm/grosr.$child.0" }, 20);
+sleep(1.5);
+my $r = grosr('diagnose', $child, '--json');
+is("$r->{code} " . json_of($r)->{verdict}, '0 idle', 'a program with nothing on the device is idle') or diag($r->{stdout});
+kill('USR1', $child);
+finish($p);
+
+$p = start($GROSR, 'record', '-o', "$dir/free.db", '--', $program, 'free');
+until_true(sub { ($child) = children($p->{pid}); $child && -e "/dev/shm/grosr.$child.0" }, 20);
+sleep(1.5);
+$r = grosr('diagnose', $child);
+is($r->{code}, 3, 'as text');
+like($r->{stdout}, qr/stalled.*cudaFree.*server.*cudaMallocAsync/s, 'with its cause and its cure') or diag($r->{stdout});
+kill('STOP', $child);
+$r = grosr('diagnose', $child, '--json');
+is("$r->{code} " . json_of($r)->{verdict}, '0 healthy', 'a process that is stopped is not stuck') or diag($r->{stdout});
+kill('CONT', $child);
+kill('USR1', $child);
+is(finish($p)->{code}, 0, 'the program ends');
+done_testing();
