@@ -88,6 +88,7 @@
     TASK(79, STALL_PIECE, stall_piece, WRITES, "works for b ns")                                        \
     TASK(80, STALL_LONG, stall_long, WRITES, "works without an end, and reports progress")              \
     TASK(81, STALL_BUSY, stall_busy, WRITES, "fills or empties a ring that is nearly full")             \
-    TASK(82, STALL_ABANDONED, stall_abandoned, WRITES, "takes a lock and ends, or wants that lock")
+    TASK(82, STALL_ABANDONED, stall_abandoned, WRITES, "takes a lock and ends, or wants that lock")     \
+    TASK(83, STALL_URGENT, stall_urgent, WRITES, "works, after it has spawned the next urgent one")
 
 #endif

@@ -314,11 +314,11 @@ GROSR_TASK(stall_abandoned)
     int err = 0;
 
     if (grosr_stall_worker(task) != 0)
-        err = grosr_stall_meet(task, 2); /* any number of them, and worker 0 */
+        err = grosr_stall_await(task, GROSR_RES_BARRIER, GROSR_STALL_MEETING, 0, &s->rung, 1);
     if (!err)
         err = grosr_task_lock_acquire(task, &s->lock[0]);
     if (grosr_stall_worker(task) == 0)
-        dev_add_acq_rel(&s->met, GROSR_STALL_WORKERS); /* pairs with grosr_stall_await() */
+        dev_add_acq_rel(&s->rung, 1u); /* pairs with grosr_stall_await() */
     return err;
 }
 
@@ -422,26 +422,39 @@ GROSR_TASK(stall_unfair)
     return err;
 }
 
-/* Worker 0 takes a lock, continues with it behind urgent tasks of the host's, which come first, and so never;
- * worker 1 wants the lock. The others are for the urgent tasks. */
+/* Urgent tasks without an end: each spawns the next one before it works. There are more of them than all
+ * lanes can run, so that some always wait; each takes a frame, of which there are enough for some minutes. */
+GROSR_TASK(stall_urgent)
+{
+    int err =
+        grosr_task_stops(task) ? ECANCELED : grosr_spawn_urgent(task, GROSR_FN_STALL_URGENT, 0, task->b);
+    return err ? err : grosr_stall_work(task, 100000000);
+}
+
+/* Worker 0 takes a lock and continues with it behind the urgent tasks that worker 2 spawns meanwhile, and so
+ * never; worker 1 wants the lock. */
 GROSR_TASK(stall_inversion)
 {
     struct grosr_stall *s = grosr_stall_of(task);
     uint32_t mine = grosr_stall_worker(task);
     int err;
 
-    if (mine > 1)
+    if (mine > 2)
         return 0;
-    if (mine == 1) {
-        err = grosr_stall_meet(task, 2);
-        return err ? err : grosr_task_lock_acquire(task, &s->lock[0]);
-    }
-    err = grosr_task_lock_acquire(task, &s->lock[0]);
+    err = mine == 0 ? grosr_task_lock_acquire(task, &s->lock[0]) : 0;
     if (!err)
-        err = grosr_stall_meet(task, 2);
-    if (!err) /* until the urgent tasks are there */
+        err = grosr_stall_meet(task, 3);
+    if (err)
+        return err;
+    if (mine == 1)
+        return grosr_task_lock_acquire(task, &s->lock[0]);
+    for (uint32_t i = 0; !err && mine == 2 && i < 2 * GROSR_LANES * grosr_stall_workers(task); i++)
+        err = grosr_spawn_urgent(task, GROSR_FN_STALL_URGENT, 0, task->b);
+    if (mine == 2)
+        dev_add_acq_rel(&s->rung, 1u); /* pairs with grosr_stall_await() */
+    else
         err = grosr_stall_await(task, GROSR_RES_BARRIER, GROSR_STALL_MEETING, 0, &s->rung, 1);
-    return err ? err : grosr_then(task, GROSR_FN_STALL_RELEASE, 0, task->b);
+    return err || mine == 2 ? err : grosr_then(task, GROSR_FN_STALL_RELEASE, 0, task->b);
 }
 
 GROSR_TASK(stall_release)

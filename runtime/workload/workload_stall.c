@@ -28,8 +28,6 @@
 #define HEAP_BYTES (4u << 20)
 #define PIECES     64u      /* submitted together */
 #define PIECE_NS   2000000u /* each takes */
-#define URGENT_NS  10000000u
-#define AHEAD_NS   400000000u /* urgent tasks are submitted for so long, at least, and are 256 at most */
 #define BYTE_NS    200000000u
 #define NEEDED     4u /* workers */
 
@@ -42,7 +40,6 @@ struct scene {
     struct grosr_stall_shared *shared;
     uint32_t workers;
     int fifo; /* -1: none */
-    bool started;
     uint64_t next_ns;
 };
 
@@ -105,27 +102,6 @@ static int submit_burst(struct scene *s)
     return submit_pieces(s, (struct grosr_task){.function = GROSR_FN_STALL_PIECE, .b = PIECE_NS});
 }
 
-/* Urgent tasks without an end, from when both of the others have the lock or want it. */
-static int submit_urgent(struct scene *s)
-{
-    const struct grosr_task urgent = {
-        .function = GROSR_FN_STALL_PIECE, .flags = GROSR_TASK_HIGH, .b = URGENT_NS};
-    uint32_t met, rung = 1;
-    int err = grosr_device_read(s->rt, &met, offsetof(struct grosr_stall, met), sizeof(met));
-
-    if (err || met < 2)
-        return err;
-    uint64_t now = grosr_host_clock_ns();
-    while (!err && s->next_ns <= now + AHEAD_NS) {
-        err = submit_pieces(s, urgent);
-        s->next_ns = (s->next_ns > now ? s->next_ns : now) + PIECES * URGENT_NS / s->workers;
-    }
-    if (!err && s->started) /* those submitted before have come to the workers by now */
-        err = grosr_device_write(s->rt, offsetof(struct grosr_stall, rung), &rung, sizeof(rung));
-    s->started = true;
-    return err;
-}
-
 /* ---- the collection ---- */
 
 #define RUNS(NAME) .function = GROSR_FN_STALL_##NAME, .runs = true
@@ -148,7 +124,7 @@ static const struct stall stalls[] = {
     {.name = "consumer", RUNS(RESULTS), .host = take_results},
     {.name = "unfair", RUNS(UNFAIR)},
     {.name = "hotlock", RUNS(HOT)},
-    {.name = "inversion", RUNS(INVERSION), .host = submit_urgent},
+    {.name = "inversion", RUNS(INVERSION)},
     {.name = "idle"},
     {.name = "long", RUNS(LONG)},
     {.name = "burst", .host = submit_burst},

@@ -116,6 +116,60 @@ static void find_inversion(struct live_graph *g, uint32_t index)
     grosr_finding_resource(g->findings, f, name);
 }
 
+/* The time that a ring's worker has waited for a resource since `from_ns`, host time. */
+static uint64_t waited(struct live_graph *g, uint64_t payload, uint64_t from_ns, const struct grosr_pair *e,
+                       uint32_t n)
+{
+    uint64_t begin = 0, sum = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t kind = grosr_event_kind(e[i]);
+        if (grosr_event_payload(e[i]) != payload ||
+            (kind != GROSR_EV_WAIT_BEGIN && kind != GROSR_EV_WAIT_END))
+            continue;
+        uint64_t at = live_host_time(g->live, grosr_event_time(e[i]));
+        at = at > from_ns ? at : from_ns;
+        if (kind == GROSR_EV_WAIT_BEGIN)
+            begin = at;
+        else if (begin)
+            sum += at - begin;
+        if (kind == GROSR_EV_WAIT_END)
+            begin = 0;
+    }
+    return sum + (begin && begin < g->live->now_ns ? g->live->now_ns - begin : 0);
+}
+
+/* A dead process's segment cannot be watched: whether most workers waited for one lock for most of the last
+ * second (or the threshold), the rings say. */
+static void find_hot_lock(struct live_graph *g, uint32_t index, struct grosr_pair *e)
+{
+    struct grosr_live *live = g->live;
+    const struct live_worker *w = &live->worker[index];
+    uint64_t payload = payload_of(w), window = g->findings->threshold_ns, end, sum = 0;
+    char name[LIVE_TEXT], text[LIVE_TEXT + 64];
+
+    for (uint32_t i = 0; i < index; i++) /* not twice */
+        if (live->worker[i].known && live->worker[i].state.activity == GROSR_WAITING &&
+            payload_of(&live->worker[i]) == payload)
+            return;
+    for (uint32_t i = 0; i < live->session->header.rings; i++)
+        if (live->session->ring[i].worker != GROSR_RING_HOST)
+            sum += waited(g, payload, live->now_ns - window, e,
+                          grosr_ring_latest(live->session, i, 0, e, RECORDS_MAX, &end));
+    if (!live->started || sum / live->started < window / 2)
+        return;
+    live_resource(live, w->state.resource, w->state.index, name, sizeof(name));
+    snprintf(text, sizeof(text), "most workers wait for %s most of the time", name);
+    struct grosr_finding *f = grosr_findings_add(
+        g->findings, GROSR_VERDICT_SLOW, "hot_lock", window, text,
+        "hold the lock for a shorter time, or split what it protects: a lock for each part, or a "
+        "copy for each worker that is combined at the end");
+    grosr_finding_evidence(
+        g->findings, f, "the %" PRIu32 " workers waited for it for %.0f %% of the last %.1f s", live->started,
+        100 * (double)sum / live->started / (double)window, (double)window / 1e9);
+    grosr_finding_resource(g->findings, f, name);
+}
+
 /* ---- tasks ---- */
 
 struct runs {
@@ -189,6 +243,9 @@ void live_slow(struct live_graph *g)
             find_overtaken(g, i, e);
             find_inversion(g, i);
         }
+        if (g->live->dead && !g->still && w->known && w->state.activity == GROSR_WAITING &&
+            live_holds_know(g->holds, payload_of(w)))
+            find_hot_lock(g, i, e);
         if (g->still && w->known && w->state.activity == GROSR_IN_TASK &&
             live_age(g->live, w->quiet_ns) > g->findings->threshold_ns)
             find_endless(g, i, e);

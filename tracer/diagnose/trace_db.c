@@ -111,7 +111,10 @@ static void count_wait(struct trace_session *s, sqlite3_stmt *row)
 {
     bool worker = sqlite3_column_type(row, 0) != SQLITE_NULL;
     struct trace_worker *w = worker ? trace_find_worker(s, sqlite3_column_int64(row, 0)) : NULL;
-    int64_t name = strcmp(text_of(row, 1), "named") ? -1 : sqlite3_column_int64(row, 2) >> 32;
+    const char *resource = text_of(row, 1);
+    bool named =
+        strncmp(resource, "queue", strlen("queue")) && strncmp(resource, "syscall", strlen("syscall"));
+    int64_t name = named ? sqlite3_column_int64(row, 2) >> 32 : -1;
 
     s->one_name = name >= 0 && (!s->waits || (s->one_name && name == s->name));
     s->name = name;
@@ -133,12 +136,23 @@ static enum grosr_graph_resource kind_of(const char *resource)
         enum grosr_graph_resource kind;
     } kinds[] = {{"queue_not_full", GROSR_WANTED_QUEUE_ROOM},
                  {"syscall_port", GROSR_WANTED_PORT},
-                 {"syscall_reply", GROSR_WANTED_REPLY}};
+                 {"syscall_reply", GROSR_WANTED_REPLY},
+                 {"lock", GROSR_WANTED_LOCK},
+                 {"barrier", GROSR_WANTED_BARRIER},
+                 {"dependency", GROSR_WANTED_DEPENDENCY},
+                 {"memory", GROSR_WANTED_MEMORY},
+                 {"room", GROSR_WANTED_QUEUE_ROOM},
+                 {"item", GROSR_WANTED_QUEUE_TASK}};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
         if (!strcmp(resource, kinds[i].resource))
             return kinds[i].kind;
     return GROSR_WANTED_NAMED;
+}
+
+static bool is_queue(sqlite3_stmt *row)
+{
+    return !strncmp(text_of(row, 1), "queue", strlen("queue"));
 }
 
 /* The node of a row of waits.sql or holds.sql. */
@@ -148,7 +162,7 @@ static uint32_t resource_of(struct trace_session *s, sqlite3_stmt *row)
     uint64_t index = (uint64_t)sqlite3_column_int64(row, 2);
     char text[TRACE_TEXT];
 
-    if (kind == GROSR_WANTED_QUEUE_ROOM)
+    if (is_queue(row))
         snprintf(text, sizeof(text), "room in queue %s", text_of(row, 3));
     else if (kind == GROSR_WANTED_REPLY)
         snprintf(text, sizeof(text), "the reply in port %" PRIu64, index);
@@ -156,8 +170,26 @@ static uint32_t resource_of(struct trace_session *s, sqlite3_stmt *row)
         snprintf(text, sizeof(text), "a port for a system call");
     else
         snprintf(text, sizeof(text), "%s", text_of(row, 3));
-    /* A wait is for any port. */
-    return grosr_graph_resource(s->graph, kind, kind == GROSR_WANTED_PORT ? 0 : index, text);
+    /* A wait is for any port. What tasks name is apart from queues and the heap. */
+    if (kind == GROSR_WANTED_PORT)
+        index = 0;
+    else if (kind != GROSR_WANTED_REPLY && kind != GROSR_WANTED_NAMED && !is_queue(row))
+        index |= UINT64_C(1) << 63;
+    return grosr_graph_resource(s->graph, kind, index, text);
+}
+
+/* A worker that looked for tasks while nothing moved: the task of it that took the resource had ended or
+ * waited for others. */
+static uint32_t holder(struct trace_session *s, const struct trace_worker *w)
+{
+    char text[64];
+
+    if (!s->still || !w->seeks || w->in_task || w->waits)
+        return w->actor;
+    snprintf(text, sizeof(text), "a task that worker %" PRId64 " has run", w->worker);
+    uint32_t task = grosr_graph_actor(s->graph, GROSR_ACTOR_TASK, UINT64_MAX - (uint64_t)w->worker, text);
+    grosr_graph_set_state(s->graph, task, GROSR_ACTOR_GONE, w->latest);
+    return task;
 }
 
 static void add_hold(struct trace_session *s, sqlite3_stmt *row)
@@ -165,7 +197,7 @@ static void add_hold(struct trace_session *s, sqlite3_stmt *row)
     const struct trace_worker *w = trace_find_worker(s, sqlite3_column_int64(row, 0));
 
     if (w)
-        grosr_graph_hold(s->graph, w->actor, resource_of(s, row), 1, trace_time(row, 4));
+        grosr_graph_hold(s->graph, holder(s, w), resource_of(s, row), 1, trace_time(row, 4));
 }
 
 /* Who empties a queue, and who may supply what nobody holds. */
@@ -181,7 +213,7 @@ static void add_suppliers(struct trace_session *s, uint32_t resource, bool relea
         grosr_graph_feed(s->graph, proxy, resource);
         return;
     }
-    if (r.kind == GROSR_WANTED_QUEUE_ROOM) {
+    if (r.kind == GROSR_WANTED_QUEUE_ROOM && !(r.id >> 63)) {
         for (uint32_t i = 0; i < s->workers; i++)
             grosr_graph_feed(s->graph, s->worker[i].actor, resource);
         return;
