@@ -97,7 +97,7 @@ GROSR_DEVICE_COLD int grosr_stall_await(const struct grosr_task_context *task, e
     int err = 0;
 
     grosr_await_begin(&wait, task, resource, name, which);
-    while (!err && dev_load_acquire(count) < n) /* pairs with those who add to it */
+    while (!err && dev_load_acquire(count) < n) /* pairs with grosr_stall_meet() */
         err = grosr_await_more(&wait);
     if (!err)
         grosr_await_end(&wait);
@@ -158,7 +158,7 @@ GROSR_TASK(stall_ring)
             err = grosr_await_more(&wait);
             tail = dev_load_relaxed(&s->tail);
         }
-        if (!err && dev_cas_acquire(&s->tail, tail, tail + 1) == tail) /* only counts: nothing to pair with */
+        if (!err && dev_cas_dependent(&s->tail, tail, tail + 1) == tail)
             grosr_await_end(&wait);
     }
     return err;
@@ -352,7 +352,7 @@ GROSR_TASK(stall_items)
             err = grosr_await_more(&wait);
             head = dev_load_relaxed(&s->head);
         }
-        if (!err && dev_cas_acquire(&s->head, head, head + 1) == head) /* only counts: nothing to pair with */
+        if (!err && dev_cas_dependent(&s->head, head, head + 1) == head)
             grosr_await_end(&wait);
     }
     return err;

@@ -11,7 +11,8 @@ INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_
     (3, 200, 'other', 'host', 'host threads', 1, 1, 1, 3, 7001000, 90001000, 4000, 1, 0);
 INSERT INTO GROSR_EVENT_KIND VALUES (16, 'task_share', 'full', 'count:16 task:40', ''),
     (21, 'instant', 'spans', 'name:16 value:40', '');
-INSERT INTO GROSR_RESOURCE_KIND VALUES (1, 'queue_not_empty', ''), (2, 'queue_not_full', ''), (3, 'named', ''), (4, 'syscall_port', ''), (5, 'syscall_reply', ''),
+INSERT INTO GROSR_RESOURCE_KIND VALUES (1, 'queue_not_empty', ''), (2, 'queue_not_full', ''), (3, 'named', ''),
+    (4, 'syscall_port', ''), (5, 'syscall_reply', ''),
     (6, 'lock', ''), (7, 'barrier', ''), (8, 'dependency', ''), (9, 'memory', ''), (10, 'room', ''), (11, 'item', '');
 INSERT INTO GROSR_FUNCTION VALUES (0, 'add', 1), (1, 'mul', 1), (2, 'tree', 1), (3, 'add', 3);
 INSERT INTO GROSR_QUEUE VALUES (0, 'submit', 8, 1, 1), (1, 'submit', 4, 1, 3);
