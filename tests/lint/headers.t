@@ -63,7 +63,11 @@ cmp_ok($vendors, '>', 1, 'some need the toolkit, others do not');
 SKIP: {
     my @programs = qw(runtime/grosr.h runtime/kernel/task.h runtime/kernel/program.h tracer/instrument/grosr_trace.h);
     my $cxx = $ENV{CXX} || 'g++';
-    skip("no $cxx", scalar(@programs)) unless tool((split(' ', $cxx))[0]);
+    skip("no $cxx", 1 + @programs) unless tool((split(' ', $cxx))[0]);
+    my $both = "$folder/both.c";    # a program may have tasks and kernels of its own in one file
+    unit($both, qw(runtime/kernel/task.h tracer/instrument/grosr_trace.h runtime/grosr.h));
+    my $why = `$cc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only -I. $both 2>&1`;
+    is($?, 0, 'those of tasks and of instrumented kernels together') or diag($why);
     for my $header (@programs) {
         my $source = "$folder/header.cpp";
         unit($source, ($header) x 2);
