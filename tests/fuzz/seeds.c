@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES    32768
+#define BYTES    65536
 #define WORKERS  2u
 #define CAPACITY 16u
 
