@@ -34,6 +34,17 @@ unlike($lone, qr/\b(?:membar|fence)\.(?!proxy)/, 'no stand-alone fences');
 unlike($ptx, qr/\b(?:ld|st)\.volatile\b/, 'no volatile accesses');
 unlike($ptx, qr/\.(?:call|extern \.func)\b.*\b(?:vprintf|malloc|free|__assertfail)\b/, 'no printf, malloc or assert on the device');
 
+# Bounded waits, in a kernel that has all of them.
+$said = `$nvcc -std=c++17 -O3 -ptx -arch=compute_90 -Werror all-warnings -I. -o $folder/waits.ptx tests/cuda/waits.cu 2>&1`;
+is($?, 0, 'tests/cuda/waits.cu compiles to PTX') or diag($said);
+my $waits = -e "$folder/waits.ptx" ? slurp("$folder/waits.ptx") =~ s{//[^\n]*}{}gr : '';
+like($waits, qr/\bld\.acquire\.gpu\.global\.u64/, 'bounded waits: ld.acquire.gpu for words of the GPU');
+like($waits, qr/\bld\.acquire\.sys\.global\.u32/, 'ld.acquire.sys for those of the CPU');
+like($waits, qr/\bmbarrier\.try_wait\.parity\.shared\.b64/, 'mbarrier.try_wait for mbarriers');
+like($waits, qr/\bst\.release\.sys\.global\.u64/, 'what a wait is for: st.release.sys');
+unlike($waits, qr/\b(?:atom|red)\.(?:\w+\.)*sys\b/, 'and no read-modify-write at system scope');
+unlike($waits, qr/\bvprintf\b/, 'no printf');
+
 # The fatbin: a header of 16 bytes (magic, version, its own size, size of the rest), then entries. An entry opens with its
 # kind (1: PTX, 2: machine code), its header's size, its payload's size and, at 28, the architecture.
 SKIP: {
