@@ -55,10 +55,14 @@ PM_H      := $(if $(CUDA_HOME),$(firstword $(wildcard \
              $(addprefix $(CUDA_HOME)/,$(addsuffix /cupti_pmsampling.h,include extras/CUPTI/include)))))
 PM_CPP    := tracer/nvidia/pm_sampling.cpp
 PM_NONE   := tracer/nvidia/pm_sampling_none.c
-# Libraries of Debian's that are used where they are: io_uring for file I/O, seccomp for the sandbox.
+# Libraries of Debian's that are used where they are: io_uring for file I/O, seccomp for the sandbox, libdw,
+# which is loaded at run time, for stacks.
 has_header = $(shell printf '\043include <%s>\n' $1 | $(CC) -E -x c - -o /dev/null 2>/dev/null && echo yes)
 URING_H   := $(call has_header,liburing.h)
 SECCOMP_H := $(call has_header,seccomp.h)
+DW_H      := $(call has_header,elfutils/libdwfl.h)
+DW_C      := tracer/diagnose/host_stack_dw.c
+DW_NONE   := tracer/diagnose/host_stack_none.c
 URING_C   := runtime/syscall/proxy_uring.c
 URING_NONE := runtime/syscall/proxy_uring_none.c
 SECCOMP_C := runtime/syscall/sandbox_seccomp.c
@@ -67,9 +71,11 @@ LDLIBS_TRACER += $(if $(URING_H),-luring) $(if $(SECCOMP_H),-lseccomp)
 # The sources in these folders; of those that stand in for each other, the ones chosen above.
 sources = $(filter-out $(CHOSEN),$(wildcard $(addsuffix /*.c,$1))) \
           $(foreach f,$(CHOICE),$(if $(filter $1,$(patsubst %/,%,$(dir $f))),$f))
-CHOSEN    := $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE) $(URING_C) $(URING_NONE) $(SECCOMP_C) $(SECCOMP_NONE)
+CHOSEN    := $(CUDA_C) $(CUDA_NONE) $(NVTX_C) $(NVTX_NONE) $(PM_NONE) $(URING_C) $(URING_NONE) $(SECCOMP_C) $(SECCOMP_NONE) \
+             $(DW_C) $(DW_NONE)
 CHOICE    := $(if $(NVCC),$(CUDA_C),$(CUDA_NONE)) $(if $(NVTX_H),$(NVTX_C),$(NVTX_NONE)) $(if $(PM_H),,$(PM_NONE)) \
-             $(if $(URING_H),$(URING_C),$(URING_NONE)) $(if $(SECCOMP_H),$(SECCOMP_C),$(SECCOMP_NONE))
+             $(if $(URING_H),$(URING_C),$(URING_NONE)) $(if $(SECCOMP_H),$(SECCOMP_C),$(SECCOMP_NONE)) \
+             $(if $(DW_H),$(DW_C),$(DW_NONE))
 # A user's program links the library; benchmarks and workloads are the command's own.
 TRACER    := $(call sources,tracer $(filter-out tracer/inject tracer/example,$(patsubst %/,%,$(wildcard tracer/*/))))
 COMMANDS  := runtime/workload runtime/bench

@@ -43,6 +43,7 @@ perl_has Test/More.pm JSON/PP.pm TAP/Parser.pm Time/HiRes.pm Digest/SHA.pm || wa
 matplotlib || wanted="$wanted python3-matplotlib"
 header liburing.h || wanted="$wanted liburing-dev"
 header seccomp.h || wanted="$wanted libseccomp-dev"
+header elfutils/libdwfl.h || wanted="$wanted libdw-dev"
 tool scdoc scdoc
 tool sqlite3 sqlite3
 tool pkg-config pkg-config

@@ -17,6 +17,7 @@
 #include "../../tracer/diagnose/coredump_request.h"
 #include "../../tracer/diagnose/coredump_rows.h"
 #include "../../tracer/diagnose/foreign.h"
+#include "../../tracer/diagnose/process.h"
 #include "../../tracer/diagnose/process_facts.h"
 #include "../../tracer/diagnose/trace_db.h"
 #include "../../tracer/session/outstanding.h"
@@ -192,24 +193,28 @@ static int watch(const struct target_list *list, const struct grosr_arguments *a
 
 /* ---- operands ---- */
 
-/* A process that has no session: what can be known of it, and how to see more. */
-static int say_unseen(uint32_t pid)
+/* A process that has no session: what can be known of it, which is no verdict, and how to see more. */
+static int say_unseen(uint32_t pid, const struct grosr_arguments *a)
 {
-    struct grosr_thread_fact thread[64];
-    uint32_t threads = grosr_process_threads(pid, thread, 64);
-    char shown[64];
+    struct grosr_findings f;
 
-    if (!threads)
-        return grosr_say(GROSR_EXIT_FAILURE, "there is no process %" PRIu32 ", and it has left no session",
-                         pid);
-    for (uint32_t i = 0; i < threads; i++)
-        grosr_say(0, "thread %" PRIu32 " (%s): state %c%s%s", thread[i].tid,
-                  text_printable(shown, sizeof(shown), thread[i].name),
-                  thread[i].state ? thread[i].state : '?', *thread[i].wchan ? ", in " : "", thread[i].wchan);
-    return grosr_say(GROSR_EXIT_FAILURE,
-                     "process %" PRIu32 " has no GROSR session, so nothing can be seen of %s; start it as "
-                     "`grosr record -- CMD`, or with <grosr/trace.h> in its kernels",
-                     pid, grosr_process_maps(pid, "libcuda.so") ? "what it does with CUDA" : "its work");
+    begin(&f, a);
+    if (grosr_diagnose_process(pid, &f) || grosr_findings_settle(&f)) {
+        grosr_findings_free(&f);
+        return grosr_say(GROSR_EXIT_FAILURE, "%s, and it has left no session", grosr_error());
+    }
+    if (a->json)
+        findings_write_json(&f, stdout);
+    else
+        findings_print_remarks(&f, stdout, wants_color(a));
+    grosr_findings_free(&f);
+    int code = output_end(GROSR_EXIT_FAILURE);
+    grosr_say(0,
+              "process %" PRIu32
+              " has no GROSR session, so nothing can be seen of %s; start it as `grosr record "
+              "-- CMD`, or with <grosr/trace.h> in its kernels",
+              pid, grosr_process_maps(pid, "libcuda.so") ? "what it does with CUDA" : "its work");
+    return code;
 }
 
 /* The sessions of a process: those that run, or those that it left. */
@@ -233,7 +238,7 @@ static int diagnose_process(uint32_t pid, uint32_t index, const struct grosr_arg
     }
     if (!list.count) {
         target_close(&list);
-        return say_unseen(pid);
+        return say_unseen(pid, a);
     }
     int err = diagnose_list(&list, a, &f);
     target_close(&list);

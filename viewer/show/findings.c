@@ -55,13 +55,16 @@ static void print_finding(const struct grosr_finding *f, FILE *out, bool color)
 
 void findings_print(const struct grosr_findings *findings, FILE *out, bool color)
 {
+    fprintf(out, "%s%s%s%s", color_of(findings->verdict, color), grosr_verdict_name(findings->verdict),
+            color ? "\033[0m" : "", findings->source ? ": " : "");
+    findings_print_remarks(findings, out, color);
+}
+
+void findings_print_remarks(const struct grosr_findings *findings, FILE *out, bool color)
+{
     char shown[1024];
 
-    fprintf(out, "%s%s%s", color_of(findings->verdict, color), grosr_verdict_name(findings->verdict),
-            color ? "\033[0m" : "");
-    if (findings->source)
-        fprintf(out, ": %s", text_printable(shown, sizeof(shown), findings->source));
-    fputc('\n', out);
+    fprintf(out, "%s\n", findings->source ? text_printable(shown, sizeof(shown), findings->source) : "");
     for (uint32_t i = 0; i < findings->findings; i++)
         print_finding(&findings->finding[i], out, color);
     if (findings->state && *findings->state) {
