@@ -131,6 +131,32 @@ static void test_devices(void)
     free(file.at);
 }
 
+/* A block of a grid that is in no table, whose code is in a module that has been unloaded. */
+static void test_unlisted(void)
+{
+    struct dump d = {0};
+    uint32_t device = dump_device(&d, "GPU");
+    uint32_t image = dump_image(&d, device, image_make(IMAGE_ADDRESS, 1));
+    uint32_t block = dump_block(&d, dump_sm(&d, device, 0), 9, 4);
+
+    dump_whole_warp(&d, block, 0, 52);
+    (void)image;
+    struct bytes file = dump_finish(&d);
+    const Elf64_Ehdr *h = (const Elf64_Ehdr *)(void *)file.at;
+    Elf64_Shdr *section = (Elf64_Shdr *)(void *)(file.at + h->e_shoff);
+    for (unsigned i = 0; i < h->e_shnum; i++)
+        if (section[i].sh_type == 0x80000007u)
+            section[i].sh_link = 0;
+    struct grosr_core *core = core_of(file);
+    ok(core && core->grids == 1 && core->grid[0].id == 10 && core->grid[0].blocks == 1,
+       "a grid that no table has");
+    same(core->grid[0].kernel, "kernel at 0x0", "has no name");
+    same(place(core, core->warp[0].place, GROSR_CORE_WAIT_NONE), "steps.cu:22 in segment_steps",
+         "but its warps have lines, of a module without a context");
+    grosr_core_free(core);
+    free(file.at);
+}
+
 /* ---- findings ---- */
 
 static int diagnose(struct bytes file, struct grosr_findings *findings)
@@ -324,6 +350,7 @@ int main(void)
     test_small();
     test_lanes();
     test_devices();
+    test_unlisted();
     test_barriers();
     test_failures();
     test_large();

@@ -120,19 +120,62 @@ static int name_grids(struct core_reader *reader)
     return err;
 }
 
+/* Appends the grids that blocks name and no table has, each as often as it is named, behind the `core->grids`
+ * that tables have. What is known of them is their number. */
+static int append_unlisted(struct core_reader *reader, uint32_t section, uint32_t *more)
+{
+    struct grosr_core *core = &reader->core;
+    struct core_table blocks, sms;
+    const unsigned char *row;
+    int err = core_table(reader, section, CORE_BLOCKS, &blocks);
+
+    if (err || (err = core_parent(reader, &blocks.section, CORE_SMS, &sms, &row)))
+        return err;
+    for (uint64_t i = 0; i < blocks.rows; i++) {
+        struct grosr_core_grid grid = {.device = sms.section.info,
+                                       .id = core_u64(&blocks, core_row(&blocks, i), 0)};
+        uint64_t at = (uint64_t)core->grids + *more;
+        if (core_find_grid(core, grid.device, grid.id) != GROSR_CORE_NONE ||
+            (*more && !core_compare_grids(&core->grid[at - 1], &grid)))
+            continue;
+        /* Room doubles where it is a power of two. */
+        if ((at & (at - 1)) == 0 || *more == 0) {
+            uint64_t room = 1;
+            while (room <= at)
+                room *= 2;
+            struct grosr_core_grid *grown =
+                (struct grosr_core_grid *)realloc(core->grid, room * sizeof(grid));
+            if (!grown)
+                return grosr_fail(ENOMEM, "out of memory");
+            core->grid = grown;
+        }
+        core->grid[at] = grid;
+        ++*more;
+    }
+    return 0;
+}
+
 static int read_grids(struct core_reader *reader)
 {
     struct grosr_core *core = &reader->core;
-    const struct core_list *list = &reader->list[CORE_GRIDS];
+    const struct core_list *list = &reader->list[CORE_GRIDS], *blocks = &reader->list[CORE_BLOCKS];
+    uint32_t more = 0, kept = 0;
     int err = 0;
 
     for (uint32_t i = 0; !err && i < list->count; i++)
         err = read_grid_table(reader, list->section[i]);
-    if (err)
-        return err;
-    if (core->grids)
+    if (!err && core->grids)
         qsort(core->grid, core->grids, sizeof(*core->grid), core_compare_grids);
-    return name_grids(reader);
+    for (uint32_t i = 0; !err && i < blocks->count; i++)
+        err = append_unlisted(reader, blocks->section[i], &more);
+    core->grids += more;
+    if (!err && more)
+        qsort(core->grid, core->grids, sizeof(*core->grid), core_compare_grids);
+    for (uint32_t i = 0; !err && i < core->grids; i++)
+        if (!kept || core_compare_grids(&core->grid[kept - 1], &core->grid[i]))
+            core->grid[kept++] = core->grid[i];
+    core->grids = err ? core->grids : kept;
+    return err ? err : name_grids(reader);
 }
 
 /* ---- opening ---- */

@@ -31,15 +31,19 @@ static int add_image(struct core_reader *reader, uint32_t section)
 
     if (err)
         return err;
-    if ((err = core_parent(reader, &s, CORE_MODULES, &modules, &row)))
-        return err;
-    image->module = core_u64(&modules, row, 0);
-    if ((err = core_parent(reader, &modules.section, CORE_CONTEXTS, &contexts, &row)))
-        return err;
-    image->context = core_u64(&contexts, row, 0);
-    if ((err = core_parent(reader, &contexts.section, CORE_DEVICES, &devices, &row)))
-        return err;
-    image->device = contexts.section.info;
+    image->device =
+        GROSR_CORE_NONE; /* one whose module has been unloaded belongs to nobody, and may be any's */
+    if (s.link) {
+        if ((err = core_parent(reader, &s, CORE_MODULES, &modules, &row)))
+            return err;
+        image->module = core_u64(&modules, row, 0);
+        if ((err = core_parent(reader, &modules.section, CORE_CONTEXTS, &contexts, &row)))
+            return err;
+        image->context = core_u64(&contexts, row, 0);
+        if ((err = core_parent(reader, &contexts.section, CORE_DEVICES, &devices, &row)))
+            return err;
+        image->device = contexts.section.info;
+    }
     /* What is no image names nothing; the rest of the dump is worth as much without it. */
     err = grosr_cubin_open(&image->cubin, s.data, s.size);
     reader->images += !err;
@@ -70,7 +74,8 @@ static const struct core_image *find_image(const struct core_reader *reader,
     for (uint32_t i = 0; i < reader->images; i++) {
         const struct core_image *image = &reader->image[i];
         struct grosr_cubin_function found;
-        int rank = image->device != device                   ? 0
+        int rank = image->device == GROSR_CORE_NONE          ? 1
+                   : image->device != device                 ? 0
                    : grid && image->context != grid->context ? 1
                    : grid && image->module != grid->module   ? 2
                                                              : 3;
