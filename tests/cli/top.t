@@ -2,6 +2,7 @@
 # `grosr top`: what a live session does, as JSON, as a frame of text and on the screen.
 use strict;
 use warnings;
+use File::Basename qw(dirname);
 use FindBin;
 use lib $FindBin::Bin;
 use Grosr;
@@ -53,7 +54,8 @@ fields($j->{tasks}, 'tasks', qw(enqueued completed run spawned shared done done_
 is($j->{tasks}{spawned}, 0, 'tasks: arith spawns none');
 cmp_ok($j->{tasks}{done}, '>=', $j->{tasks}{completed}, 'tasks: none is completed and not done');
 fields($j->{trace}, 'trace', qw(written read dropped overwritten));
-ok(exists $j->{stalls} && !defined $j->{stalls}, 'stalls: null, for it does not exist yet');
+is_deeply($j->{stalls}, [], 'stalls: none');
+is($j->{verdict}, 'healthy', 'the verdict');
 ok(exists $j->{syscalls} && !defined $j->{syscalls}, 'syscalls: null, for this runtime has none');
 fields($j->{allocator}, 'allocator', qw(arena_bytes reserved_bytes requested_bytes live internal_fragmentation external_fragmentation));
 is(ref $j->{allocator}{classes}, 'ARRAY', 'allocator: classes');
@@ -194,4 +196,23 @@ like($stream->{stderr}, qr/\Agrosr: process $pid has [^\n]+\n\z/, 'and says why'
 no_segments($run, 'no segment is left');
 says_one_line(top($pid, '--once'), 1, qr/no process $pid/, 'a process that has ended');
 
+# ---- a stall ----
+
+my $stuck = dirname($GROSR) . '/tests/traced/stuck_workers';
+SKIP: {
+    skip("$stuck has not been built", 5) unless -x $stuck;
+    my $p = start($stuck, 10);
+    until_true(sub { segments($p->{pid}) });
+    $j = until_true(sub { my $top = json_of(top($p->{pid}, '--once', '--json')); $top->{verdict} eq 'deadlock' && $top });
+    is(scalar(@{$j->{stalls}}), 1, 'a deadlock: one entry in stalls');
+    my $stall = $j->{stalls}[0];
+    is("$stall->{kind} $stall->{worker} $stall->{resource}", 'lock_cycle 0 lock 1', 'its kind, worker and resource');
+    cmp_ok($stall->{age_ns}, '>', 9e8, 'its age');
+    like($stall->{text}, qr/^worker 0 waits for lock 1, which worker 1 holds/, 'and a sentence');
+    $r = top({env => {COLUMNS => 120}}, $p->{pid}, '--once');
+    like($r->{stdout}, qr/^ verdict +deadlock +\S+ +worker 0 waits for lock 1, which worker 1 holds/m, 'a line of the overview has it');
+    kill('KILL', $p->{pid});
+    finish($p);
+    unlink(segments($p->{pid}));
+}
 done_testing();

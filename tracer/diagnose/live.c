@@ -340,9 +340,9 @@ int grosr_live_diagnose(struct grosr_live *live, struct grosr_findings *findings
         return grosr_fail(ENOMEM, "out of memory");
     if (!live->session->header.workers)
         return 0;
-    if (!live->dead)
+    if (!live->dead && live->mailbox.calls)
         live->threads = grosr_process_threads(live->session->header.pid, live->thread, LIVE_THREADS_MAX);
-    int err = live_holds_read(live, &holds);
+    int err = live_holds_read(live, findings->threshold_ns, &holds);
     if (!err)
         err = live_graph_findings(live, &holds, findings);
     live_holds_free(&holds);

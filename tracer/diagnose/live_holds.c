@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORDS_MAX (1u << 22) /* of all rings together: 64 MiB */
+#define RECORDS_MAX  (1u << 22) /* of all rings together: 64 MiB */
+#define HOST_RECORDS 4096u      /* of the host's ring, the latest */
 
 /* Of one worker, or NULL. */
 static struct live_hold *find(struct live_holds *h, uint64_t payload, uint32_t worker)
@@ -111,18 +112,31 @@ static void read_host(struct grosr_live *live, struct live_holds *h, const struc
         h->host_waits_since = grosr_clock_extend(since, GROSR_KIND_SHIFT, live->now_ns);
 }
 
-int live_holds_read(struct grosr_live *live, struct live_holds *h)
+/* Whether it matters who holds what: reading all rings takes up to some 50 ms. */
+static bool matters(const struct grosr_live *live, uint64_t threshold_ns)
+{
+    if (live->dead || live->hot.looks * 2 > live->looks)
+        return true;
+    for (uint32_t i = 0; i < live->session->header.workers; i++)
+        if (live->worker[i].known && live->worker[i].state.activity == GROSR_WAITING &&
+            live_age(live, live->worker[i].since_ns) >= threshold_ns)
+            return true;
+    return false;
+}
+
+int live_holds_read(struct grosr_live *live, uint64_t threshold_ns, struct live_holds *h)
 {
     const struct grosr_session_header *header = &live->session->header;
     uint32_t most = header->rings ? RECORDS_MAX / header->rings : 0, largest = 0;
+    bool all = matters(live, threshold_ns);
     int err = 0;
 
     memset(h, 0, sizeof(*h));
     for (uint32_t i = 0; i < header->rings; i++)
         if (live->session->ring[i].capacity > largest)
             largest = live->session->ring[i].capacity;
-    if (largest > most)
-        largest = most;
+    if (largest > (all ? most : HOST_RECORDS))
+        largest = all ? most : HOST_RECORDS;
     if (!largest)
         return 0;
     struct grosr_pair *e = (struct grosr_pair *)malloc(largest * sizeof(*e));
@@ -131,10 +145,10 @@ int live_holds_read(struct grosr_live *live, struct live_holds *h)
     for (uint32_t i = 0; !err && i < header->rings; i++) {
         uint32_t worker = live->session->ring[i].worker;
         uint64_t end;
-        if (worker != GROSR_RING_HOST &&
-            (worker >= header->workers || !(live->activity[GROSR_WAITING] || live->activity[GROSR_RUNNING])))
-            continue; /* nobody waits for what may be held */
-        uint32_t n = grosr_ring_latest(live->session, i, 0, e, largest, &end);
+        if (worker != GROSR_RING_HOST && (worker >= header->workers || !all))
+            continue;
+        uint32_t max = worker == GROSR_RING_HOST && largest > HOST_RECORDS ? HOST_RECORDS : largest;
+        uint32_t n = grosr_ring_latest(live->session, i, 0, e, max, &end);
         if (worker == GROSR_RING_HOST)
             read_host(live, h, e, n);
         else

@@ -93,8 +93,8 @@ struct live_holds {
     uint64_t host_waits_since; /* a host thread waits for room in the queue since then; 0: none does */
     bool any_named;            /* there were HOLD events of a named resource */
 };
-/* -ENOMEM. */
-int live_holds_read(struct grosr_live *live, struct live_holds *holds);
+/* -ENOMEM. Of a session in which nobody waits for long, the host's ring alone is read. */
+int live_holds_read(struct grosr_live *live, uint64_t threshold_ns, struct live_holds *holds);
 void live_holds_free(struct live_holds *holds);
 /* Whether anybody has been seen to hold the resource, now or before. */
 bool live_holds_know(const struct live_holds *holds, uint64_t payload);

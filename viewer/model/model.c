@@ -37,6 +37,7 @@ void model_close(struct model_source *s)
     if (!s)
         return;
     grosr_clock_free(&s->clock);
+    grosr_live_close(s->live);
     free(s->model.queue);
     free(s->model.sm);
     free(s->sm_busy_ns);
@@ -226,6 +227,7 @@ const struct model *model_sample(struct model_source *s)
     model_sample_heap(s, now);
     model_sample_syscalls(&m->syscalls, s->session, &s->clock, now);
     sample_call_rates(s);
+    model_sample_stalls(s);
     m->tasks.done = m->tasks.run > m->tasks.completed ? m->tasks.run : m->tasks.completed;
     m->tasks.per_s = m->tasks.completed_per_s = NAN;
     if (m->interval_ns) {

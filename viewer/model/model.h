@@ -12,11 +12,14 @@
 #ifndef GROSR_MODEL_H
 #define GROSR_MODEL_H
 
+#include "../../tracer/diagnose/findings.h"
 #include "../../tracer/session/heap_counters.h"
 
 #define MODEL_MAX_SMS    4096u
 #define MODEL_MAX_QUEUES 1024u
 #define MODEL_HISTORY    512u
+#define MODEL_STALLS     8u
+#define MODEL_NO_WORKER  UINT32_MAX
 
 struct model_session {
     uint32_t pid, index;
@@ -82,6 +85,16 @@ struct model_syscalls {
     double completed_per_s, bytes_per_s; /* NAN: not known */
 };
 
+/* What holds the session up, as `grosr diagnose` finds it: the worst first. */
+struct model_stall {
+    enum grosr_verdict verdict;
+    char kind[32];
+    uint32_t worker; /* the first that is concerned, or MODEL_NO_WORKER */
+    char resource[96];
+    uint64_t age_ns; /* 0: not known */
+    char text[256];  /* a sentence */
+};
+
 enum model_worker_state {
     MODEL_NOT_STARTED,
     MODEL_RUNNING, /* in a task, or between two */
@@ -101,6 +114,9 @@ struct model {
     struct model_tasks tasks;
     struct model_heap heap;
     struct model_syscalls syscalls;
+    enum grosr_verdict verdict;
+    struct model_stall stall[MODEL_STALLS];
+    uint32_t stalls;
     uint32_t workers[MODEL_WORKER_STATES]; /* how many are in each state */
     double busy_pct;                       /* of all workers */
     uint64_t interval_ns;                  /* between the two latest samples; 0: there was one */

@@ -182,6 +182,28 @@ static void write_syscalls(struct json *j, const struct model_syscalls *s)
     json_close(j);
 }
 
+static void write_stalls(struct json *j, const struct model *m)
+{
+    json_array(j, "stalls");
+    for (uint32_t i = 0; i < m->stalls; i++) {
+        const struct model_stall *s = &m->stall[i];
+        json_object(j, NULL);
+        json_string(j, "kind", s->kind);
+        if (s->worker == MODEL_NO_WORKER)
+            json_null(j, "worker");
+        else
+            json_uint(j, "worker", s->worker);
+        json_string(j, "resource", *s->resource ? s->resource : NULL);
+        if (s->age_ns)
+            json_uint(j, "age_ns", s->age_ns);
+        else
+            json_null(j, "age_ns");
+        json_string(j, "text", s->text);
+        json_close(j);
+    }
+    json_close(j);
+}
+
 void model_write_json(const struct model *m, FILE *out)
 {
     const struct model_session *s = &m->session;
@@ -222,7 +244,8 @@ void model_write_json(const struct model *m, FILE *out)
     json_string(&j, "overflow", grosr_overflow_name(s->overflow));
     json_uint(&j, "collector_pid", s->collector_pid);
     json_close(&j);
-    json_null(&j, "stalls"); /* the model does not look for them */
+    json_string(&j, "verdict", grosr_verdict_name(m->verdict));
+    write_stalls(&j, m);
     json_close(&j);
     json_end(&j);
 }

@@ -7,6 +7,7 @@
 #include "model.h"
 
 #include "../../tracer/clock/clock.h"
+#include "../../tracer/diagnose/live.h"
 #include "../../tracer/session/worker_state.h"
 
 /* What is remembered of a worker from sample to sample. */
@@ -23,10 +24,15 @@ struct model_source {
     uint64_t sampled_ns;        /* when, host clock; 0: not yet */
     uint64_t done, completed;   /* tasks, at that time */
     uint64_t calls, call_bytes; /* of system calls, at that time */
+    struct grosr_live *live;    /* NULL: no look yet */
+    uint32_t looks;
     struct model model;
 };
 
 /* model_heap.c: the GPU memory allocator. */
 void model_sample_heap(struct model_source *source, uint64_t now);
+
+/* model_stalls.c: the verdict, and what holds the session up. */
+void model_sample_stalls(struct model_source *source);
 
 #endif

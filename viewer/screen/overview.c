@@ -1,7 +1,7 @@
 /*
  * The overview. Each part is a function that draws from a row on and returns the next free row:
  *
- *     totals    tasks, workers, trace: a line each
+ *     totals    tasks, workers, trace: a line each; the verdict, if something holds the session up
  *     queues    a bar each (queues.h)
  *     memory    the GPU memory allocator, if there is one (memory.h)
  *     SMs       a grid (sms.h)
@@ -21,6 +21,7 @@
 
 #define LABEL_COLUMNS 9  /* of the totals */
 #define RATE_ROWS     12 /* at most */
+#define STALL_ROWS    2  /* at most */
 
 static struct cells_line start_line(struct frame *f, int row, const char *label)
 {
@@ -123,6 +124,23 @@ static int draw_syscalls(struct frame *f, int row, const struct model *m)
     return row + 1;
 }
 
+/* The verdict and the worst finding, and a line for the next one; nothing while all is well. */
+static int draw_stalls(struct frame *f, int row, const struct model *m)
+{
+    char age[16];
+
+    for (uint32_t i = 0; i < m->stalls && i < STALL_ROWS; i++) {
+        const struct model_stall *s = &m->stall[i];
+        enum frame_color color = s->verdict >= GROSR_VERDICT_STALLED ? FRAME_BAD : FRAME_WARN;
+        struct cells_line l = start_line(f, row++, i ? "" : "verdict");
+        cells_add(&l, color, "%s", grosr_verdict_name(s->verdict));
+        if (s->age_ns)
+            cells_add(&l, color, "%s", text_duration(age, sizeof(age), (double)s->age_ns));
+        cells_text(f, row - 1, l.column, FRAME_PLAIN, s->text);
+    }
+    return row;
+}
+
 /* Tasks per second, newest at the right. */
 static void draw_rate(struct frame *f, int row, int rows, const struct model *m)
 {
@@ -155,6 +173,7 @@ void overview_draw(struct frame *f, int row, int bottom, const struct model *m)
     row = draw_workers(f, row, m);
     row = draw_trace(f, row, m);
     row = draw_syscalls(f, row, m);
+    row = draw_stalls(f, row, m);
     row += roomy;
     if (m->queues) {
         bool heading = f->height >= 14;
