@@ -30,7 +30,7 @@ for my $case (["$dir/fifo", 'no regular file'], ['/dev/null', 'no regular file']
               ["$dir/dangling", 'No such file or directory'], ["$dir/circle", 'Too many levels of symbolic links']) {
     my ($path, $text) = @$case;
     for my $command (['query', $path], ['query', $path, 'health'], ['info', $path], ['export', $path, '--format', 'chrome'],
-                     ['recover', $path, '-o', "$dir/r.db"]) {
+                     ['recover', $path, '-o', "$dir/r.db"], ['diagnose', $path]) {
         says_one_line(finish(start($GROSR, @$command), 20), 1, qr/\Q$text\E$/, "$command->[0] of $path");
     }
     says_one_line(grosr('top', $path, '--once'), 2, qr/is not a process id/, "top of $path");

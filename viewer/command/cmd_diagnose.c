@@ -24,9 +24,11 @@
 #include "../../tracer/store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -315,15 +317,18 @@ static int dump_process(uint32_t pid, const struct grosr_arguments *a)
     return diagnose_core(arms.file, a);
 }
 
-/* What a file begins with. */
+/* What a regular file begins with; others are not waited for. 0, with errno: it cannot be read. */
 static size_t read_magic(const char *path, char magic[16])
 {
-    FILE *f = fopen(path, "re");
-    size_t n = f ? fread(magic, 1, 16, f) : 0;
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) ? read(fd, magic, 16) : 0;
+    int err = fd < 0 || n < 0 ? errno : 0;
 
-    if (f)
-        fclose(f);
-    return n;
+    if (fd >= 0)
+        close(fd);
+    errno = err;
+    return n > 0 ? (size_t)n : 0;
 }
 
 static int diagnose_file(const char *path, const struct grosr_arguments *a)
