@@ -155,8 +155,9 @@ static const struct option_text options[OPTIONS] = {
                       .help = "look again and again, until a stall is found or the process ends"},
     [OPTION_ON_STALL] = {"on-stall", .kind = STRING, AT(on_stall), .value = "CMD",
                          .help = "with --watch, run CMD by /bin/sh when a stall is found", .fallback = ""},
-    [OPTION_DUMP] = {"dump", .kind = FLAG, AT(dump),
-                     .help = "have the driver dump the GPU of an armed process, which it may not survive"},
+    [OPTION_DUMP] =
+        {"dump", .kind = FLAG, AT(dump),
+         .help = "have the driver dump the GPU of an armed process, whose kernels may not survive it"},
     [OPTION_THRESHOLD] = {"threshold", .kind = SECONDS, AT(threshold), .value = "S",
                           .help = "a wait is a stall when it is older than S seconds", .min = 0.05,
                           .max = 1e6},
