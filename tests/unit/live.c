@@ -104,6 +104,7 @@ static void print(void)
 
 static bool looks(enum grosr_verdict verdict, uint64_t threshold_ms)
 {
+    grosr_findings_free(&findings);
     grosr_findings_init(&findings, threshold_ms * MS);
     if (grosr_diagnose_session(session, read_calls, &findings) || grosr_findings_settle(&findings)) {
         printf("Bail out! %s\n", grosr_error());
@@ -118,6 +119,7 @@ static bool looks_once(enum grosr_verdict verdict, uint64_t threshold_ms)
 {
     struct grosr_live *live;
 
+    grosr_findings_free(&findings);
     grosr_findings_init(&findings, threshold_ms * MS);
     if (grosr_live_open(&live, session, read_calls))
         return false;
@@ -144,6 +146,7 @@ static bool names(const struct grosr_finding *f, const char *text)
 static void end(void)
 {
     grosr_findings_free(&findings);
+    grosr_findings_init(&findings, 0);
     grosr_session_close(session);
     pendings = 0;
 }

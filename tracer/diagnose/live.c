@@ -229,10 +229,13 @@ void grosr_live_look(struct grosr_live *live)
     if (live->dead && live->event_ns > live->now_ns)
         live->now_ns = live->event_ns;
     grosr_stall_look(&live->stall, live->session, live->now_ns, 0);
-    if (!live->looks)
+    if (!live->looks) {
         live->first_ns = live->now_ns;
-    else if (live->stall.since_ns != moved_before)
+        live->threads_before =
+            live->dead ? 0 : grosr_process_threads(h->pid, live->thread_before, LIVE_THREADS_MAX);
+    } else if (live->stall.since_ns != moved_before) {
         live->moved_ns = live->now_ns;
+    }
     live->looks++;
 }
 
@@ -340,7 +343,7 @@ int grosr_live_diagnose(struct grosr_live *live, struct grosr_findings *findings
         return grosr_fail(ENOMEM, "out of memory");
     if (!live->session->header.workers)
         return 0;
-    if (!live->dead && live->mailbox.calls)
+    if (!live->dead && (live->mailbox.calls || live_is_still(live, findings->threshold_ns)))
         live->threads = grosr_process_threads(live->session->header.pid, live->thread, LIVE_THREADS_MAX);
     int err = live_holds_read(live, findings->threshold_ns, &holds);
     if (!err)

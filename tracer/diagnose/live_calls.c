@@ -94,6 +94,8 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
     }
     if (age > g->findings->threshold_ns)
         place = place_of(live, c, age, &thread, text, sizeof(text));
+    if (place == PLACE_NOWHERE && !g->still)
+        place = PLACE_UNKNOWN;
     if (place == PLACE_OUTSIDE && g->still) {
         snprintf(name, sizeof(name), "thread %" PRIu32 " of the proxy", thread->tid);
         uint32_t actor = grosr_graph_actor(g->graph, GROSR_ACTOR_THREAD, thread->tid, name);

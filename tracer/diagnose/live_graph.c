@@ -190,6 +190,13 @@ int live_graph_findings(struct grosr_live *live, const struct live_holds *holds,
     if (err)
         return err;
     g.still = live_is_still(live, findings->threshold_ns);
+    uint32_t starved = g.still ? grosr_process_starved(live->thread_before, live->threads_before,
+                                                       live->thread, live->threads)
+                               : 0;
+    if (starved) { /* its threads have not looked yet at what is there for them: nothing follows from that */
+        g.still = false;
+        live_remark_starved(&g, starved);
+    }
     g.worker = (uint32_t *)calloc(live->session->header.workers + 1, sizeof(*g.worker));
     if (!g.worker) {
         grosr_graph_free(g.graph);

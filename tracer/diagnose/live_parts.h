@@ -56,8 +56,8 @@ struct grosr_live {
     uint32_t activity[GROSR_ACTIVITIES];
     uint32_t started;
     struct live_hot hot;
-    uint32_t threads;
-    struct grosr_thread_fact thread[LIVE_THREADS_MAX];
+    uint32_t threads, threads_before; /* of the process: at the diagnosis, and at the first look */
+    struct grosr_thread_fact thread[LIVE_THREADS_MAX], thread_before[LIVE_THREADS_MAX];
 };
 
 /* The host time of a device time's low 48 bits; 0: the clock is not known. */
@@ -133,6 +133,7 @@ void live_graph_wait(struct live_graph *g, uint32_t worker);
 /* live_remarks.c: what is no graph, once the graph has been built. */
 void live_remarks(struct live_graph *g);
 void live_remark_stopped(struct live_graph *g);
+void live_remark_starved(struct live_graph *g, uint32_t tid);
 
 /* live_slow.c: who is overtaken, what waits for a task that does not run, and tasks without an end. */
 void live_slow(struct live_graph *g);

@@ -71,6 +71,18 @@ void live_remark_stopped(struct live_graph *g)
                            g->live->process_state);
 }
 
+void live_remark_starved(struct live_graph *g, uint32_t tid)
+{
+    struct grosr_finding *f = grosr_findings_add(g->findings, GROSR_VERDICT_HEALTHY, "cpu_starved", 0,
+                                                 "threads of the process wait for a CPU", NULL);
+
+    grosr_finding_evidence(g->findings, f,
+                           "thread %" PRIu32
+                           " can run, and has been given no CPU since the first look (/proc/%" PRIu32
+                           "/task/%" PRIu32 "/schedstat)",
+                           tid, g->live->session->header.pid, tid);
+}
+
 /* At level `off` the workers write nothing, and a runtime that stands still may be in a long task. */
 static void remark_silent(struct live_graph *g)
 {
@@ -158,6 +170,7 @@ static void find_lost(struct live_graph *g)
     const uint32_t *a = live->activity;
     struct live_suspended_task task[SHOWN_MAX];
     uint64_t run = 0, spawned = 0, enqueued;
+    bool continues = false;
     uint32_t shown;
 
     for (uint32_t i = 0; i < live->mailbox.calls; i++)
@@ -168,7 +181,10 @@ static void find_lost(struct live_graph *g)
         return;
     enqueued = count_tasks(live, &run, &spawned);
     shown = live_suspended(live, task, SHOWN_MAX);
-    bool waits = shown || run < enqueued;
+    /* A task that only waits for its children has no event when it is complete. */
+    for (uint32_t i = 0; i < shown && i < SHOWN_MAX; i++)
+        continues |= task[i].function != GROSR_TASK_NOTHING;
+    bool waits = continues || run < enqueued + spawned;
     struct grosr_finding *f = grosr_findings_add(
         g->findings, waits ? GROSR_VERDICT_STALLED : GROSR_VERDICT_HEALTHY,
         waits ? "dependency_never_met" : "results_not_collected", live->now_ns - live_still_since(live),

@@ -103,6 +103,15 @@ static void read_call(uint32_t pid, const char *folder, struct grosr_thread_fact
     }
 }
 
+static uint64_t read_ran(const char *folder)
+{
+    char path[64], text[128];
+    unsigned long long ns;
+
+    snprintf(path, sizeof(path), "%s/schedstat", folder);
+    return read_start(path, text, sizeof(text)) && sscanf(text, "%llu", &ns) == 1 ? ns : 0;
+}
+
 static bool blocks_signals(const char *folder)
 {
     const unsigned long long wanted = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
@@ -140,11 +149,23 @@ uint32_t grosr_process_threads(uint32_t pid, struct grosr_thread_fact *thread, u
         if (strcmp(t->wchan, "0") == 0)
             *t->wchan = 0;
         t->quiet = blocks_signals(folder);
+        t->ran_ns = read_ran(folder);
         read_call(pid, folder, t);
         n++;
     }
     closedir(d);
     return n;
+}
+
+uint32_t grosr_process_starved(const struct grosr_thread_fact *before, uint32_t befores,
+                               const struct grosr_thread_fact *after, uint32_t afters)
+{
+    for (uint32_t i = 0; i < befores; i++)
+        for (uint32_t k = 0; k < afters; k++)
+            if (before[i].tid == after[k].tid && before[i].state == 'R' && after[k].state == 'R' &&
+                before[i].ran_ns && before[i].ran_ns == after[k].ran_ns)
+                return before[i].tid;
+    return 0;
 }
 
 bool grosr_process_describe_fd(uint32_t pid, int fd, char *text, size_t size)

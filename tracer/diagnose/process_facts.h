@@ -15,15 +15,20 @@ char grosr_process_state(uint32_t pid);
 struct grosr_thread_fact {
     uint32_t tid;
     char name[24];
-    char state;     /* as above */
-    char wchan[40]; /* where in the host's kernel it sleeps; "" if it does not or this may not be read */
-    long call;      /* the system call that it is in; -1: none, or not known */
-    bool quiet;     /* it has SIGINT and SIGTERM blocked, as a library's own threads have */
-    int fd;         /* that it reads from, writes to or polls; -1: none, or not known */
+    char state;      /* as above */
+    char wchan[40];  /* where in the host's kernel it sleeps; "" if it does not or this may not be read */
+    long call;       /* the system call that it is in; -1: none, or not known */
+    uint64_t ran_ns; /* on a CPU, ever; 0: not known */
+    bool quiet;      /* it has SIGINT and SIGTERM blocked, as a library's own threads have */
+    int fd;          /* that it reads from, writes to or polls; -1: none, or not known */
 };
 
 /* Fills in the threads; returns how many there are in `thread`, at most `max`. */
 uint32_t grosr_process_threads(uint32_t pid, struct grosr_thread_fact *thread, uint32_t max);
+
+/* A thread that could run at both times and had been given no CPU in between: its id; 0: there is none. */
+uint32_t grosr_process_starved(const struct grosr_thread_fact *before, uint32_t befores,
+                               const struct grosr_thread_fact *after, uint32_t afters);
 
 /* "fd 7, a pipe", "fd 9, a FIFO: /tmp/x", "fd 3, a file: /data/y". Returns whether it is something that may
  * make one wait for another process: a pipe, a socket, a terminal. */
