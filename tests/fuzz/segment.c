@@ -8,6 +8,7 @@
 
 #include "../../tracer/clock/clock.h"
 #include "../../tracer/collect/source.h"
+#include "../../tracer/diagnose/live.h"
 #include "../../tracer/session/wait_facts.h"
 
 #include <fcntl.h>
@@ -57,6 +58,16 @@ static void build(struct grosr_source *s)
     grosr_store_commit(store);
 }
 
+static void diagnose(const struct grosr_session *session)
+{
+    struct grosr_findings findings;
+
+    grosr_findings_init(&findings, 1000000000);
+    if (!grosr_diagnose_session(session, NULL, &findings))
+        grosr_findings_settle(&findings);
+    grosr_findings_free(&findings);
+}
+
 static void read_session(struct grosr_session *session)
 {
     struct grosr_source *s;
@@ -75,6 +86,7 @@ static void read_session(struct grosr_session *session)
             abort();
         grosr_wait_facts_missing(session, &facts, &facts.index, 1);
     }
+    diagnose(session);
     if (grosr_source_open(&s, session, true, -1)) {
         grosr_session_close(session);
         return;
