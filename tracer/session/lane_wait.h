@@ -5,9 +5,10 @@
  * A worker's ring and state word are the warp's together (recorder.h), whose lanes hold equal copies of where
  * the next record goes. So before a batch of tasks runs, the worker writes into memory that its lanes share
  * how many slots of the ring can be written without the slow path of emit.h, and lanes reserve them with an
- * atomic each. After the batch the worker continues behind them. Where no such slot is left, the record is
- * kept beside the ring, and the worker moves it there after the batch; a hang then shows in the state word
- * alone.
+ * atomic each. After the batch the worker continues behind them. Where no such slot is left, a lane that is
+ * the whole warp takes the slow path itself. One of several cannot, since each has a copy of its state: the
+ * record is kept beside the ring, and the worker moves it there after the batch, or counts it as dropped. So
+ * what a batch that runs for long records ends with the ring's room; a hang still shows in the state word.
  *
  * A wait costs nothing until it has lasted GROSR_LANE_WAIT_NS: it is noted then, with the time at which it
  * began. Several lanes may wait at a time, and the state word has room for one: whichever of them wrote last.
@@ -33,13 +34,15 @@ struct grosr_lane_note {
 /* In the worker's memory that its lanes share. */
 struct grosr_lane_site {
     struct grosr_worker_entry *entry;
-    sys128 *next;    /* the first slot for lanes */
-    uint32_t room;   /* slots for lanes */
-    uint32_t lap;    /* of these, as in a cursor */
-    uint32_t level;  /* OFF: nothing is recorded */
-    warp32 sequence; /* of the state word, as in a recorder */
-    warp32 events;   /* recorded by lanes since the batch began, in whatever way */
-    warp32 taken;    /* places asked for: the slots, and then the notes */
+    sys128 *next;                 /* the first slot for lanes */
+    uint32_t room;                /* slots for lanes */
+    uint32_t lap;                 /* of these, as in a cursor */
+    sys128 *limit;                /* the cursor's */
+    struct grosr_emit_ring *ring; /* a lane's that is the whole warp */
+    uint32_t level;               /* OFF: nothing is recorded */
+    warp32 sequence;              /* of the state word, as in a recorder */
+    warp32 events;                /* recorded by lanes since the batch began, in whatever way */
+    warp32 taken;                 /* places asked for: the slots, and then the notes */
     struct grosr_lane_note note[GROSR_LANE_NOTES];
 };
 
@@ -66,6 +69,8 @@ GROSR_DEVICE void grosr_lane_begin(struct grosr_lane_site *site, const struct gr
         site->room = (uint32_t)(r->emit.at.limit - r->emit.at.next) - 1;
         site->next = r->emit.at.next;
         site->lap = r->emit.at.lap;
+        site->limit = r->emit.at.limit;
+        site->ring = r->emit.ring;
         warp_store(&site->sequence, r->sequence);
     }
     dev_syncwarp();
@@ -80,7 +85,9 @@ GROSR_DEVICE_COLD void grosr_lane_settle(struct grosr_lane_site *site, struct gr
              kept = notes < GROSR_LANE_NOTES ? notes : GROSR_LANE_NOTES;
 
     r->sequence = warp_load(&site->sequence);
-    r->emit.at.next += taken < room ? taken : room;
+    r->emit.at.next = site->next + (taken < room ? taken : room);
+    r->emit.at.limit = site->limit;
+    r->emit.at.lap = site->lap;
     for (uint32_t i = 0; i < kept; i++)
         grosr_emit_at(&r->emit, (uint32_t)(site->note[i].when >> GROSR_KIND_SHIFT), site->note[i].payload,
                       site->note[i].when & GROSR_TIME_MASK);
@@ -108,16 +115,34 @@ GROSR_DEVICE bool grosr_lane_records(const struct grosr_lane_site *site, uint32_
     return site && site->level >= level;
 }
 
+/* The last slot before the limit: the whole warp's, of one lane. */
+GROSR_DEVICE void grosr_lane_last(struct grosr_lane_site *site, struct grosr_pair e)
+{
+    struct grosr_cursor c;
+
+    c.next = sys_append_pair_if(site->next + site->room, true, e.lo, e.hi);
+    c.limit = site->limit;
+    c.lap = site->lap;
+    c = grosr_emit_next(site->ring, c, true);
+    site->next = c.next;
+    site->limit = c.limit;
+    site->lap = c.lap;
+    site->room = (uint32_t)(c.limit - c.next) - 1;
+    warp_store(&site->taken, 0);
+}
+
 /* Records an event; the caller has asked whether it is wanted, at level SPANS. */
 GROSR_DEVICE_COLD void grosr_lane_event(struct grosr_lane_site *site, uint32_t kind, uint64_t payload,
                                         uint64_t time_ns)
 {
+    struct grosr_pair e = grosr_event_pack((uint64_t)site->lap << 32, kind, time_ns, payload);
     uint32_t place = warp_add(&site->taken, 1);
 
     warp_add(&site->events, 1);
     if (place < site->room) {
-        struct grosr_pair e = grosr_event_pack((uint64_t)site->lap << 32, kind, time_ns, payload);
         sys_store_pair_relaxed(site->next + place, e.lo, e.hi);
+    } else if (GROSR_LANES == 1) {
+        grosr_lane_last(site, e);
     } else if (place - site->room < GROSR_LANE_NOTES) {
         struct grosr_lane_note *note = &site->note[place - site->room];
         note->when = (uint64_t)kind << GROSR_KIND_SHIFT | (time_ns & GROSR_TIME_MASK);
