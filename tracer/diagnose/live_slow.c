@@ -74,23 +74,45 @@ static void find_overtaken(struct live_graph *g, uint32_t index, struct grosr_pa
     grosr_finding_resource(g->findings, f, name);
 }
 
+/* Whether the task that a worker was in when it last acquired the resource has ended or is suspended. */
+static bool has_left(const struct live_graph *g, uint32_t worker, uint64_t payload, struct grosr_pair *e)
+{
+    bool left = false;
+    uint64_t end;
+
+    for (uint32_t i = 0; i < g->live->session->header.rings; i++) {
+        if (g->live->session->ring[i].worker != worker)
+            continue;
+        uint32_t n = grosr_ring_latest(g->live->session, i, 0, e, RECORDS_MAX, &end);
+        for (uint32_t k = 0; k < n; k++) {
+            uint32_t kind = grosr_event_kind(e[k]);
+            if (kind == GROSR_EV_HOLD && grosr_event_payload(e[k]) == payload)
+                left = false;
+            else if (kind == GROSR_EV_TASK_END || kind == GROSR_EV_TASK_SUSPEND)
+                left = true;
+        }
+    }
+    return left;
+}
+
 /* The holder's worker runs another task: one that began after the hold. */
-static const struct live_hold *suspended_holder(const struct live_graph *g, uint64_t payload)
+static const struct live_hold *suspended_holder(const struct live_graph *g, uint64_t payload,
+                                                struct grosr_pair *e)
 {
     for (uint32_t i = 0; i < g->holds->holds; i++) {
         const struct live_hold *h = &g->holds->hold[i];
         const struct live_worker *w = &g->live->worker[h->worker];
         if (h->payload == payload && h->count && w->known && w->state.activity == GROSR_IN_TASK && h->since &&
-            w->since_ns > h->since)
+            w->since_ns > h->since && has_left(g, h->worker, payload, e))
             return h;
     }
     return NULL;
 }
 
-static void find_inversion(struct live_graph *g, uint32_t index)
+static void find_inversion(struct live_graph *g, uint32_t index, struct grosr_pair *e)
 {
     const struct live_worker *w = &g->live->worker[index];
-    const struct live_hold *h = suspended_holder(g, payload_of(w));
+    const struct live_hold *h = suspended_holder(g, payload_of(w), e);
     char name[LIVE_TEXT], text[LIVE_TEXT + 128], age[32], function[GROSR_NAME_BYTES];
 
     if (!h)
@@ -113,60 +135,6 @@ static void find_inversion(struct live_graph *g, uint32_t index)
     grosr_finding_worker(g->findings, f, text);
     snprintf(text, sizeof(text), "worker %" PRIu32, h->worker);
     grosr_finding_worker(g->findings, f, text);
-    grosr_finding_resource(g->findings, f, name);
-}
-
-/* The time that a ring's worker has waited for a resource since `from_ns`, host time. */
-static uint64_t waited(struct live_graph *g, uint64_t payload, uint64_t from_ns, const struct grosr_pair *e,
-                       uint32_t n)
-{
-    uint64_t begin = 0, sum = 0;
-
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t kind = grosr_event_kind(e[i]);
-        if (grosr_event_payload(e[i]) != payload ||
-            (kind != GROSR_EV_WAIT_BEGIN && kind != GROSR_EV_WAIT_END))
-            continue;
-        uint64_t at = live_host_time(g->live, grosr_event_time(e[i]));
-        at = at > from_ns ? at : from_ns;
-        if (kind == GROSR_EV_WAIT_BEGIN)
-            begin = at;
-        else if (begin)
-            sum += at - begin;
-        if (kind == GROSR_EV_WAIT_END)
-            begin = 0;
-    }
-    return sum + (begin && begin < g->live->now_ns ? g->live->now_ns - begin : 0);
-}
-
-/* A dead process's segment cannot be watched: whether most workers waited for one lock for most of the last
- * second (or the threshold), the rings say. */
-static void find_hot_lock(struct live_graph *g, uint32_t index, struct grosr_pair *e)
-{
-    struct grosr_live *live = g->live;
-    const struct live_worker *w = &live->worker[index];
-    uint64_t payload = payload_of(w), window = g->findings->threshold_ns, end, sum = 0;
-    char name[LIVE_TEXT], text[LIVE_TEXT + 64];
-
-    for (uint32_t i = 0; i < index; i++) /* not twice */
-        if (live->worker[i].known && live->worker[i].state.activity == GROSR_WAITING &&
-            payload_of(&live->worker[i]) == payload)
-            return;
-    for (uint32_t i = 0; i < live->session->header.rings; i++)
-        if (live->session->ring[i].worker != GROSR_RING_HOST)
-            sum += waited(g, payload, live->now_ns - window, e,
-                          grosr_ring_latest(live->session, i, 0, e, RECORDS_MAX, &end));
-    if (!live->started || sum / live->started < window / 2)
-        return;
-    live_resource(live, w->state.resource, w->state.index, name, sizeof(name));
-    snprintf(text, sizeof(text), "most workers wait for %s most of the time", name);
-    struct grosr_finding *f = grosr_findings_add(
-        g->findings, GROSR_VERDICT_SLOW, "hot_lock", window, text,
-        "hold the lock for a shorter time, or split what it protects: a lock for each part, or a "
-        "copy for each worker that is combined at the end");
-    grosr_finding_evidence(
-        g->findings, f, "the %" PRIu32 " workers waited for it for %.0f %% of the last %.1f s", live->started,
-        100 * (double)sum / live->started / (double)window, (double)window / 1e9);
     grosr_finding_resource(g->findings, f, name);
 }
 
@@ -241,11 +209,8 @@ void live_slow(struct live_graph *g)
         const struct live_worker *w = &g->live->worker[i];
         if (!g->still && waits_long(g, i)) {
             find_overtaken(g, i, e);
-            find_inversion(g, i);
+            find_inversion(g, i, e);
         }
-        if (g->live->dead && !g->still && w->known && w->state.activity == GROSR_WAITING &&
-            live_holds_know(g->holds, payload_of(w)))
-            find_hot_lock(g, i, e);
         if (g->still && w->known && w->state.activity == GROSR_IN_TASK &&
             live_age(g->live, w->quiet_ns) > g->findings->threshold_ns)
             find_endless(g, i, e);
