@@ -87,6 +87,21 @@ my @others = grep { !$alone{$_->[0]} } @cases;
 while (my @some = splice(@others, 0, 6)) { judge(@some) }
 judge($_) for grep { $alone{$_->[0]} } @cases;
 
+# ---- from the trace, where the recorder outlives the program ----
+
+for my $case (grep { $_->[0] =~ /^(grid-barrier|swapped|host-mutex|capture-sleeps|long-kernel)$/ } @cases) {
+    my $file = "$dir/trace-$case->[0].db";
+    my $p = start($GROSR, 'record', '-o', $file, '--', $program, $case->[0]);
+    my $child;
+    until_true(sub { ($child) = children($p->{pid}); $child && -e "/dev/shm/grosr.$child.0" }, 20);
+    sleep(2.5);
+    kill('KILL', $child);
+    finish($p);
+    compare($case, grosr('diagnose', $file, '--json'), 'from the trace');
+    is(value($file, "SELECT count(*) FROM findings WHERE verdict IN ('stalled', 'deadlock')"), $case->[2] ? 1 : 0,
+       "$case->[0]: as a row of the trace");
+}
+
 # ---- nothing to do; stopped; the text ----
 
 my $p = start($GROSR, 'record', '-o', "$dir/idle.db", '--', $program, 'idle');

@@ -4,6 +4,7 @@
 #include "source.h"
 
 #include "../base/error.h"
+#include "../diagnose/foreign_rows.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -543,6 +544,8 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
         err = grosr_records_finish(s->records);
     if (!err)
         err = finish_pending(s);
+    if (!err && s->pending && s->unclosed && !s->detached) /* what it was in when it ended */
+        err = grosr_diagnose_calls_store(s->session, store, s->bases.session, end);
     if (!err)
         err = note_end(s, store, end);
     return err ? err : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached);

@@ -5,6 +5,7 @@
 
 #include "../base/error.h"
 #include "../base/sqlite_error.h"
+#include "foreign_rows.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -452,7 +453,12 @@ int grosr_diagnose_store(sqlite3 *db)
     struct trace_session all = {.db = db, .findings = &findings};
 
     grosr_findings_init(&findings, DEFAULT_THRESHOLD_NS);
-    if (sqlite3_exec(db, "DELETE FROM GROSR_FINDING", NULL, NULL, NULL) != SQLITE_OK ||
+    /* Those of recorded programs were made when their sessions ended (foreign_rows.h). */
+    if (sqlite3_exec(db,
+                     "DELETE FROM GROSR_FINDING WHERE session NOT IN (SELECT session FROM GROSR_SESSION "
+                     "WHERE device = "
+                     "'process')",
+                     NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(
             db,
             "INSERT INTO GROSR_FINDING (time, session, verdict, kind, workers, resources, cycle, since, "
@@ -470,6 +476,8 @@ int grosr_diagnose_database(sqlite3 *db, struct grosr_findings *findings)
     struct trace_session all = {.db = db, .findings = findings};
 
     trace_ask(&all, "sessions", add_session);
+    if (!all.error)
+        all.error = grosr_diagnose_calls_rows(db, findings);
     if (!all.error && !findings->source) {
         findings->source = strdup("the trace");
         findings->state = strdup("every session in it with workers closed by itself, or it has none");

@@ -61,6 +61,9 @@ const char *trace_age(char *text, size_t size, uint64_t ns);
  */
 void trace_remarks(struct trace_session *s);
 
+/* The names as a JSON array, which is the caller's; NULL: out of memory. */
+char *trace_names(char *const *name, uint32_t names);
+
 /* Adds the findings as rows of a session, by a statement of GROSR_FINDING's columns. An SQLite code. */
 int trace_put(sqlite3_stmt *insert, const struct grosr_findings *findings, int64_t time, int64_t session);
 

@@ -19,28 +19,32 @@ static void write_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
-/* Binds the names as a JSON array; NULL if there are none and `nullable`. An SQLite code. */
-static int bind_names(sqlite3_stmt *insert, int parameter, char *const *name, uint32_t names, bool nullable)
+char *trace_names(char *const *name, uint32_t names)
 {
     char *text = NULL;
     size_t length = 0;
-    FILE *out;
-    int code;
+    FILE *out = open_memstream(&text, &length);
 
-    if (!names && nullable)
-        return sqlite3_bind_null(insert, parameter);
-    out = open_memstream(&text, &length);
     if (!out)
-        return SQLITE_NOMEM;
+        return NULL;
     for (uint32_t i = 0; i < names; i++) {
         fputc(i ? ',' : '[', out);
         write_string(out, name[i]);
     }
     fputs(names ? "]" : "[]", out);
-    code = fclose(out) ? SQLITE_NOMEM
-                       : sqlite3_bind_text(insert, parameter, text, (int)length, SQLITE_TRANSIENT);
+    if (fclose(out) == 0)
+        return text;
     free(text);
-    return code;
+    return NULL;
+}
+
+/* Binds the names as a JSON array; NULL if there are none and `nullable`. An SQLite code. */
+static int bind_names(sqlite3_stmt *insert, int parameter, char *const *name, uint32_t names, bool nullable)
+{
+    if (!names && nullable)
+        return sqlite3_bind_null(insert, parameter);
+    char *text = trace_names(name, names);
+    return text ? sqlite3_bind_text(insert, parameter, text, -1, free) : SQLITE_NOMEM;
 }
 
 static int bind_text(sqlite3_stmt *insert, int parameter, const char *text)

@@ -1,0 +1,389 @@
+/*
+ * The diagnosis of recorded CUDA programs, by pictures of them that are made by hand (foreign_parts.h): which
+ * evidence makes a finding, and that without it there is none. And by tables of a session that has died.
+ */
+#include "../fixture.h"
+
+#include "../../tracer/base/host_clock.h"
+#include "../../tracer/diagnose/foreign_parts.h"
+
+#include <unistd.h>
+
+#define S UINT64_C(1000000000)
+
+static struct grosr_findings findings;
+
+static struct foreign picture(void)
+{
+    return (struct foreign){.pid = 1,
+                            .alive = true,
+                            .now_ns = 100 * S,
+                            .threshold_ns = S,
+                            .between_ns = S,
+                            .call = (struct foreign_call *)calloc(8, sizeof(struct foreign_call)),
+                            .launch = (struct foreign_launch *)calloc(8, sizeof(struct foreign_launch)),
+                            .stream = (struct foreign_stream *)calloc(4, sizeof(struct foreign_stream)),
+                            .event_wait =
+                                (struct grosr_event_wait *)calloc(4, sizeof(struct grosr_event_wait)),
+                            .thread = (struct grosr_host_thread *)calloc(8, sizeof(struct grosr_host_thread)),
+                            .streams = 4};
+}
+
+/* What has been there for 10 s, at both looks. */
+static struct foreign_launch *launch(struct foreign *f, uint32_t kind, uint32_t stream, uint32_t tid,
+                                     const char *name)
+{
+    struct foreign_launch *l = &f->launch[f->launches++];
+
+    *l = (struct foreign_launch){.kind = kind,
+                                 .correlation = f->launches,
+                                 .stream = stream,
+                                 .tid = tid,
+                                 .grid = {1, 1, 1},
+                                 .block = {32, 1, 1},
+                                 .issued_ns = 90 * S + f->launches,
+                                 .place = f->launches,
+                                 .name_id = (uint64_t)name[0],
+                                 .stays = true,
+                                 .first = true};
+    snprintf(l->name, sizeof(l->name), "%s", name);
+    return l;
+}
+
+static struct foreign_call *call(struct foreign *f, enum foreign_call_kind kind, uint32_t tid, uint32_t wait,
+                                 const char *name)
+{
+    struct foreign_call *c = &f->call[f->calls++];
+
+    *c = (struct foreign_call){.tid = tid,
+                               .correlation = 100 + f->calls,
+                               .wait = wait,
+                               .stream = FOREIGN_NONE,
+                               .start_ns = 91 * S,
+                               .kernels = 0,
+                               .kind = kind,
+                               .activity = GROSR_THREAD_SLEEPS,
+                               .stays = true};
+    snprintf(c->name, sizeof(c->name), "%s", name);
+    return c;
+}
+
+/* The kind of the worst finding, "healthy" or "idle"; the picture is freed. */
+static const char *judge(struct foreign *f)
+{
+    static char kind[64];
+
+    grosr_findings_free(&findings);
+    grosr_findings_init(&findings, S);
+    if (foreign_judge(f, &findings) || grosr_findings_settle(&findings))
+        return "no memory";
+    bool stuck = findings.verdict == GROSR_VERDICT_STALLED || findings.verdict == GROSR_VERDICT_DEADLOCK;
+    snprintf(kind, sizeof(kind), "%s",
+             stuck ? findings.finding[0].kind : grosr_verdict_name(findings.verdict));
+    foreign_free(f);
+    return kind;
+}
+
+static void is_kind(struct foreign f, const char *kind, const char *name)
+{
+    const char *found = judge(&f);
+
+    ok(!strcmp(found, kind), "%s", name);
+    if (strcmp(found, kind) != 0)
+        printf("# found %s, wanted %s: %s\n", found, kind,
+               findings.findings ? findings.finding[0].summary : "-");
+}
+
+/* ---- kernels that are waited for ---- */
+
+static struct foreign overdue(uint64_t ran, uint64_t longest_ns, uint32_t flags)
+{
+    struct foreign f = picture();
+    struct foreign_launch *l = launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "work");
+
+    l->ran = ran;
+    l->longest_ns = longest_ns;
+    l->flags = flags;
+    call(&f, FOREIGN_CALL_OTHER, 7, GROSR_CALL_WAITS_DEVICE, "cudaDeviceSynchronize");
+    return f;
+}
+
+static void kernels(void)
+{
+    struct foreign f = picture();
+    is_kind(f, "idle", "nothing is idle");
+    is_kind(overdue(0, 0, 0), "healthy", "a kernel of which nothing is known may take its time");
+    is_kind(overdue(9, 1000, 0), "healthy", "nine that were fast prove nothing");
+    is_kind(overdue(10, 1000, 0), "kernel_overdue", "ten do");
+    is_kind(overdue(10, S, 0), "healthy", "not if they were only ten times as fast");
+    is_kind(overdue(1, 1000, GROSR_LAUNCH_COOPERATIVE), "grid_barrier", "one does of a cooperative launch");
+    is_kind(overdue(0, 0, GROSR_LAUNCH_COOPERATIVE), "healthy", "none does not");
+    f = overdue(100, 1000, 0);
+    f.calls = 0;
+    is_kind(f, "healthy", "a kernel that nobody waits for may serve");
+    f = overdue(100, 1000, 0);
+    f.launch[0].first = false;
+    is_kind(f, "healthy", "one that was behind another at the first look has just begun");
+    f = overdue(100, 1000, 0);
+    f.stream[1].rose_ns = f.now_ns - S / 2;
+    is_kind(f, "healthy", "so has one whose stream moved half a second ago");
+    f = overdue(100, 1000, 0);
+    struct foreign_launch *l = launch(&f, GROSR_LAUNCH_KERNEL, 2, 8, "large");
+    l->grid[0] = 1000;
+    is_kind(f, "healthy", "beside a large kernel that lasts, it may have no room");
+    f = overdue(100, 1000, 0);
+    launch(&f, GROSR_LAUNCH_KERNEL, 2, 8, "small");
+    is_kind(f, "kernel_overdue", "beside a small one it has");
+}
+
+/* ---- transfers ---- */
+
+static struct foreign feed(uint32_t order, uint32_t flags, uint32_t tid)
+{
+    struct foreign f = picture();
+
+    f.stream[0].order = GROSR_STREAM_LEGACY;
+    f.stream[1].order = order;
+    launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "server");
+    launch(&f, GROSR_LAUNCH_MEMCPY, 0, tid, "copy")->flags = flags;
+    return f;
+}
+
+static void transfers(void)
+{
+    is_kind(feed(GROSR_STREAM_BLOCKING, GROSR_LAUNCH_TO_DEVICE, 8), "default_stream_order",
+            "a transfer by a thread without kernels, behind a kernel by the default stream");
+    is_kind(feed(GROSR_STREAM_NON_BLOCKING, GROSR_LAUNCH_TO_DEVICE, 8), "healthy",
+            "a non-blocking stream is not ordered");
+    is_kind(feed(GROSR_STREAM_ORDER_UNKNOWN, GROSR_LAUNCH_TO_DEVICE, 8), "healthy",
+            "nor one of which it is not known");
+    is_kind(feed(GROSR_STREAM_BLOCKING, GROSR_LAUNCH_FROM_DEVICE, 8), "healthy",
+            "a transfer out feeds nobody");
+    is_kind(feed(GROSR_STREAM_BLOCKING, GROSR_LAUNCH_TO_DEVICE, 7), "healthy",
+            "nor does the kernel's own thread");
+    struct foreign f = feed(GROSR_STREAM_BLOCKING, GROSR_LAUNCH_TO_DEVICE, 7);
+    f.launch[0].ran = 1;
+    f.launch[0].longest_ns = 1000;
+    is_kind(f, "default_stream_order", "unless the kernel has always ended fast");
+    f = feed(GROSR_STREAM_BLOCKING, GROSR_LAUNCH_TO_DEVICE, 8);
+    f.stream[0].context = 2;
+    is_kind(f, "healthy", "the default stream of another context is not ordered");
+    f = feed(GROSR_STREAM_BLOCKING, GROSR_LAUNCH_TO_DEVICE, 8);
+    f.launch[0].ran = 1;
+    f.launch[0].longest_ns = 8 * S;
+    is_kind(f, "healthy", "a kernel that has taken as long before is slow");
+}
+
+/* ---- calls ---- */
+
+static struct foreign hidden(enum foreign_call_kind kind, uint32_t wait, const char *name)
+{
+    struct foreign f = picture();
+
+    launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "server");
+    call(&f, kind, 8, wait, name);
+    return f;
+}
+
+static void hidden_waits(void)
+{
+    is_kind(hidden(FOREIGN_CALL_FREE, GROSR_CALL_WAITS_DEVICE, "cudaFree"), "hidden_wait",
+            "cudaFree behind a kernel");
+    is_kind(hidden(FOREIGN_CALL_PIN, GROSR_CALL_WAITS_NOT, "cudaHostAlloc"), "hidden_wait",
+            "cudaHostAlloc behind a kernel");
+    struct foreign f = hidden(FOREIGN_CALL_PIN, GROSR_CALL_WAITS_NOT, "cudaHostAlloc");
+    f.call[0].activity = GROSR_THREAD_SYSTEM;
+    is_kind(f, "healthy", "one that works in the system pins memory");
+    f = hidden(FOREIGN_CALL_FREE, GROSR_CALL_WAITS_DEVICE, "cudaFree");
+    f.launches = 0;
+    is_kind(f, "healthy", "without a kernel it waits for nothing of the program");
+    f = hidden(FOREIGN_CALL_FREE, GROSR_CALL_WAITS_DEVICE, "cudaFree");
+    f.call[0].context = 1;
+    f.stream[1].context = 2;
+    is_kind(f, "healthy", "a kernel of another context is no reason");
+    f = hidden(FOREIGN_CALL_FREE, GROSR_CALL_WAITS_DEVICE, "cudaFree");
+    f.call[0].stays = false;
+    is_kind(f, "healthy", "a call that has just begun");
+    f = hidden(FOREIGN_CALL_LOAD, GROSR_CALL_WAITS_NOT, "cuModuleLoadData");
+    f.call[0].activity = GROSR_THREAD_SPINS;
+    is_kind(f, "healthy", "a thread that loads code and uses the CPU compiles");
+    is_kind(hidden(FOREIGN_CALL_LOAD, GROSR_CALL_WAITS_NOT, "cuModuleLoadData"), "lazy_load",
+            "one that does not waits");
+    f = hidden(FOREIGN_CALL_LAUNCH, GROSR_CALL_WAITS_NOT, "cudaLaunchKernel");
+    f.call[0].correlation = launch(&f, GROSR_LAUNCH_KERNEL, 2, 8, "other")->correlation;
+    f.call[0].start_ns = f.launch[1].issued_ns;
+    is_kind(f, "lazy_load", "a first launch behind a kernel");
+    f = hidden(FOREIGN_CALL_FREE, GROSR_CALL_WAITS_DEVICE, "cudaFree");
+    call(&f, FOREIGN_CALL_ALLOCATE, 9, GROSR_CALL_WAITS_NOT, "cudaMalloc")->start_ns = 92 * S;
+    is_kind(f, "hidden_wait", "two calls behind a kernel");
+    is(findings.findings, 1, "are one finding: the second wants what the first keeps");
+}
+
+/* ---- host functions and captures ---- */
+
+static struct foreign host_function(uint32_t state, uint32_t owner)
+{
+    struct foreign f = picture();
+
+    launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "work");
+    launch(&f, GROSR_LAUNCH_HOST_FUNCTION, 1, 7, "release");
+    struct foreign_call *c =
+        call(&f, FOREIGN_CALL_OTHER, 7, GROSR_CALL_WAITS_STREAM, "cudaStreamSynchronize");
+    c->stream = 1;
+    f.thread[f.threads++] = (struct grosr_host_thread){
+        .tid = 20, .state = state, .address = 0x1000, .owner = owner, .function = 2, .since_ns = 92 * S};
+    return f;
+}
+
+static void host_functions(void)
+{
+    is_kind(host_function(GROSR_HOST_THREAD_MUTEX, 7), "host_function_stuck",
+            "a host function wants a mutex of the thread that waits for it");
+    for (uint32_t i = 0; findings.findings && i < findings.finding[0].workers; i++)
+        ok(!strstr(findings.finding[0].worker[i], "kernel"), "no kernel is blamed: %s",
+           findings.finding[0].worker[i]);
+    is_kind(host_function(GROSR_HOST_THREAD_MUTEX, 8), "healthy", "a mutex of a thread that can run");
+    is_kind(host_function(GROSR_HOST_THREAD_SLEEPS, 0), "healthy", "a host function that sleeps");
+    is_kind(host_function(GROSR_HOST_THREAD_RUNS, 0), "healthy", "one that runs");
+    struct foreign f = host_function(GROSR_HOST_THREAD_FUTEX, 0);
+    f.thread[f.threads++] = (struct grosr_host_thread){.tid = 21, .state = GROSR_HOST_THREAD_SLEEPS};
+    is_kind(f, "healthy", "one that another thread may wake");
+    f = host_function(GROSR_HOST_THREAD_FUTEX, 0);
+    is_kind(f, "host_function_stuck", "one that only the thread could wake that waits for it");
+    f = host_function(GROSR_HOST_THREAD_FUTEX, 0);
+    f.threads_unknown = true;
+    is_kind(f, "healthy", "not where there are threads that are not known");
+}
+
+static struct foreign capture(enum grosr_thread_activity activity)
+{
+    struct foreign f = picture();
+
+    f.stream[1].capture_ns = 90 * S;
+    f.stream[1].captured = 1;
+    f.stream[1].capture_tid = 7;
+    f.stream[1].capture_activity = activity;
+    f.called_ns = 91 * S;
+    return f;
+}
+
+static void captures(void)
+{
+    is_kind(capture(GROSR_THREAD_SPINS), "capture_not_launched", "a capture whose thread spins");
+    is_kind(capture(GROSR_THREAD_WORKS), "healthy", "one whose thread works");
+    is_kind(capture(GROSR_THREAD_UNKNOWN), "healthy", "one of whose thread nothing is known");
+    struct foreign f = capture(GROSR_THREAD_SPINS);
+    f.called = true;
+    is_kind(f, "healthy", "one beside which calls are made");
+    f = capture(GROSR_THREAD_SPINS);
+    f.stream[1].captured = 0;
+    is_kind(f, "healthy", "one that has recorded nothing");
+}
+
+/* ---- order ---- */
+
+static void order(void)
+{
+    struct foreign f = picture();
+    uint32_t before[4];
+
+    f.stream[0].order = GROSR_STREAM_LEGACY;
+    f.stream[1].order = GROSR_STREAM_BLOCKING;
+    f.stream[2].order = GROSR_STREAM_NON_BLOCKING;
+    launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "a"); /* 1 */
+    launch(&f, GROSR_LAUNCH_KERNEL, 2, 7, "b"); /* 2 */
+    launch(&f, GROSR_LAUNCH_MEMCPY, 0, 7, "c"); /* 3: behind a */
+    launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "d"); /* 4: behind a and c */
+    launch(&f, GROSR_LAUNCH_KERNEL, 3, 7, "e"); /* 5: behind b, by an event */
+    f.event_wait[f.event_waits++] =
+        (struct grosr_event_wait){.place = 4, .on_place = 2, .stream = 3, .on = 2};
+    is(foreign_order(&f), 0, "an order");
+    uint32_t a = foreign_launch_of(&f, 1), b = foreign_launch_of(&f, 2), c = foreign_launch_of(&f, 3),
+             d = foreign_launch_of(&f, 4), e = foreign_launch_of(&f, 5);
+    ok(foreign_runs(&f, a) && foreign_runs(&f, b), "the first of their streams run");
+    ok(foreign_before(&f, c, before, 4) == 1 && before[0] == a,
+       "the default stream waits for the blocking one alone");
+    ok(foreign_before(&f, d, before, 4) == 2 && before[0] == a && before[1] == c,
+       "and the blocking one for it");
+    ok(foreign_before(&f, e, before, 4) == 1 && before[0] == b, "a stream waits for an event");
+    is(foreign_runner(&f, d), a, "what runs is found behind both");
+    is(foreign_runner(&f, e), b, "and behind the event");
+    foreign_free(&f);
+}
+
+/* ---- a session's tables ---- */
+
+static void tables(void)
+{
+    const struct grosr_session_options o = {.device = "process",
+                                            .device_name = "test",
+                                            .program = "test",
+                                            .lanes = 1,
+                                            .device_clock_is_host = true,
+                                            .host_ring_events = 8,
+                                            .streams = 1,
+                                            .stream_bytes = 4096,
+                                            .call_slots = 4,
+                                            .launch_slots = 64,
+                                            .cuda_streams = 8,
+                                            .text_bytes = 4096};
+    struct grosr_session *s;
+
+    if (grosr_session_create(&s, &o)) {
+        printf("Bail out! %s\n", grosr_error());
+        exit(1);
+    }
+    uint64_t now = grosr_host_clock_ns();
+    uint32_t stream = grosr_cuda_stream_add(s, 77, 0x2000, 1, 8);
+    uint32_t server = grosr_outstanding_add_text(s, "server", 6),
+             free_name = grosr_outstanding_add_text(s, "cudaFree", 8);
+    struct grosr_launch l = {.kind = GROSR_LAUNCH_KERNEL,
+                             .correlation = 5,
+                             .issued_ns = now - 3 * S,
+                             .stream = stream,
+                             .tid = 1,
+                             .name = server,
+                             .full_name = server,
+                             .grid = {1, 1, 1},
+                             .block = {1, 1, 1}};
+    uint32_t slot = grosr_launch_begin(s, &l);
+    grosr_launch_returned(s, slot, &l, now - 3 * S, true);
+    const struct grosr_call c = {.start_ns = now - 2 * S,
+                                 .name = free_name,
+                                 .tid = (uint32_t)getpid(),
+                                 .correlation = 6,
+                                 .wait = GROSR_CALL_WAITS_DEVICE,
+                                 .stream = GROSR_NO_STREAM,
+                                 .context = 1};
+    grosr_call_enter(s, 0, &c);
+    grosr_findings_free(&findings);
+    grosr_findings_init(&findings, S / 20);
+    is(grosr_diagnose_calls(s, &findings), 0, "a session of this process is diagnosed");
+    is(grosr_findings_settle(&findings), 0, "and its findings are settled");
+    is(findings.verdict, GROSR_VERDICT_STALLED, "it is stalled");
+    ok(findings.findings && strstr(findings.finding[0].summary, "cudaFree") &&
+           strstr(findings.finding[0].summary, "server"),
+       "by what its tables say");
+    grosr_call_leave(s, 0);
+    grosr_launch_recorded(s, GROSR_LAUNCH_KERNEL, 5, now);
+    grosr_findings_free(&findings);
+    grosr_findings_init(&findings, S / 20);
+    grosr_diagnose_calls(s, &findings);
+    grosr_findings_settle(&findings);
+    is(findings.verdict, GROSR_VERDICT_IDLE, "when all has ended it is idle");
+    grosr_session_close(s);
+}
+
+int main(void)
+{
+    grosr_findings_init(&findings, S);
+    kernels();
+    transfers();
+    hidden_waits();
+    host_functions();
+    captures();
+    order();
+    tables();
+    grosr_findings_free(&findings);
+    return tap_done();
+}

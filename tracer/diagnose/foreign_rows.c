@@ -1,0 +1,179 @@
+/*
+ * Findings of recorded CUDA programs into rows and back (foreign_rows.h).
+ */
+#include "foreign_rows.h"
+
+#include "../base/error.h"
+#include "../base/sqlite_error.h"
+#include "foreign.h"
+#include "trace_db_parts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THRESHOLD_NS UINT64_C(1000000000)
+
+/* ---- into rows ---- */
+
+static struct grosr_value integer_value(int64_t n)
+{
+    return (struct grosr_value){.type = GROSR_VALUE_INTEGER, .integer = n};
+}
+
+/* NULL is SQL's. */
+static struct grosr_value text_value(const char *text)
+{
+    return text ? (struct grosr_value){.type = GROSR_VALUE_TEXT,
+                                       .integer = (int64_t)strlen(text),
+                                       .text = text}
+                : (struct grosr_value){.type = GROSR_VALUE_NULL};
+}
+
+static int add_row(struct grosr_store *store, const struct grosr_finding *f, int64_t number, int64_t time)
+{
+    static const char sql[] = "INSERT INTO GROSR_FINDING (time, session, verdict, kind, workers, resources, "
+                              "cycle, since, evidence, advice, "
+                              "summary) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+    char *workers = trace_names(f->worker, f->workers), *resources = trace_names(f->resource, f->resources),
+         *cycle = trace_names(f->cycle, f->cycles);
+    const struct grosr_value values[] = {integer_value(time),
+                                         integer_value(number),
+                                         text_value(grosr_verdict_name(f->verdict)),
+                                         text_value(f->kind),
+                                         text_value(workers),
+                                         text_value(resources),
+                                         text_value(f->cycles ? cycle : NULL),
+                                         f->since_ns ? integer_value(time - (int64_t)f->since_ns)
+                                                     : text_value(NULL),
+                                         text_value(f->evidence),
+                                         text_value(f->advice),
+                                         text_value(f->summary)};
+    int err = workers && resources && cycle ? grosr_store_execute(store, sql, values, 11, NULL)
+                                            : grosr_fail(ENOMEM, "out of memory");
+
+    free(workers);
+    free(resources);
+    free(cycle);
+    return err;
+}
+
+int grosr_diagnose_calls_store(const struct grosr_session *session, struct grosr_store *store, int64_t number,
+                               int64_t time)
+{
+    struct grosr_findings findings;
+
+    grosr_findings_init(&findings, THRESHOLD_NS);
+    int err = grosr_diagnose_calls(session, &findings);
+    if (!err)
+        err = grosr_findings_settle(&findings);
+    if (err)
+        err = grosr_fail(ENOMEM, "out of memory");
+    for (uint32_t i = 0; !err && i < findings.findings; i++)
+        err = add_row(store, &findings.finding[i], number, time);
+    grosr_findings_free(&findings);
+    return err;
+}
+
+/* ---- and back ---- */
+
+static const char *text_of(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    return text ? text : "";
+}
+
+static enum grosr_verdict verdict_of(const char *name)
+{
+    int v = GROSR_VERDICT_DEADLOCK;
+
+    while (v > GROSR_VERDICT_HEALTHY && strcmp(grosr_verdict_name((enum grosr_verdict)v), name) != 0)
+        v--;
+    return (enum grosr_verdict)v;
+}
+
+/* The names of a JSON array. An SQLite code. */
+static int add_names(sqlite3 *db, struct grosr_findings *findings, struct grosr_finding *finding,
+                     const char *array,
+                     void (*add)(struct grosr_findings *, struct grosr_finding *, const char *))
+{
+    sqlite3_stmt *names = NULL;
+    int code =
+        sqlite3_prepare_v2(db, "SELECT value FROM json_each(?1) WHERE json_valid(?1)", -1, &names, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(names, 1, *array ? array : "[]", -1, SQLITE_TRANSIENT);
+    while (code == SQLITE_OK && (code = sqlite3_step(names)) == SQLITE_ROW) {
+        add(findings, finding, text_of(names, 0));
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(names);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int add_finding(sqlite3 *db, struct grosr_findings *findings, sqlite3_stmt *row)
+{
+    char *evidence = strdup(text_of(row, 7)), *rest = NULL;
+    struct grosr_finding *f =
+        grosr_findings_add(findings, verdict_of(text_of(row, 0)), text_of(row, 1),
+                           (uint64_t)sqlite3_column_int64(row, 5), text_of(row, 6), text_of(row, 8));
+
+    for (char *line = evidence ? strtok_r(evidence, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest))
+        grosr_finding_evidence(findings, f, "%s", line);
+    free(evidence);
+    int code = add_names(db, findings, f, text_of(row, 2), grosr_finding_worker);
+    if (code == SQLITE_OK)
+        code = add_names(db, findings, f, text_of(row, 3), grosr_finding_resource);
+    if (code == SQLITE_OK)
+        code = add_names(db, findings, f, text_of(row, 4), grosr_finding_cycle);
+    return code;
+}
+
+/* A session and its rows. An SQLite code. */
+static int add_session(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *session, struct grosr_findings *all)
+{
+    struct grosr_findings one;
+    char text[256];
+    int code;
+
+    grosr_findings_init(&one, all->threshold_ns);
+    snprintf(text, sizeof(text), "process %" PRId64 ", recorded (%s)",
+             (int64_t)sqlite3_column_int64(session, 1), text_of(session, 2));
+    one.source = strdup(text);
+    one.state = strdup("it did not end in order; what it was in then has been judged");
+    one.otherwise = GROSR_VERDICT_HEALTHY;
+    one.error = one.source && one.state ? 0 : -ENOMEM;
+    sqlite3_bind_int64(rows, 1, sqlite3_column_int64(session, 0));
+    while ((code = sqlite3_step(rows)) == SQLITE_ROW && (code = add_finding(db, &one, rows)) == SQLITE_OK)
+        ;
+    sqlite3_reset(rows);
+    grosr_findings_merge(all, &one);
+    grosr_findings_free(&one);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings)
+{
+    static const char of_session[] = "SELECT verdict, kind, workers, resources, cycle, coalesce(max(time - "
+                                     "since, 0), 0), coalesce(summary, ''), "
+                                     "evidence, advice FROM GROSR_FINDING WHERE session = ?1 ORDER BY rowid";
+    static const char ended[] =
+        "SELECT session, pid, program FROM GROSR_SESSION WHERE device = 'process' AND "
+        "(died OR session IN (SELECT session FROM GROSR_FINDING)) ORDER BY session";
+    sqlite3_stmt *sessions = NULL, *rows = NULL;
+    int code = sqlite3_prepare_v2(db, ended, -1, &sessions, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(db, of_session, -1, &rows, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(sessions)) == SQLITE_ROW)
+        code = add_session(db, rows, sessions, findings);
+    sqlite3_finalize(sessions);
+    sqlite3_finalize(rows);
+    return code == SQLITE_DONE || code == SQLITE_OK
+               ? 0
+               : grosr_fail(grosr_sqlite_db_errno(db), "cannot read findings: %s", sqlite3_errmsg(db));
+}

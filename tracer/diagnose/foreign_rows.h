@@ -1,0 +1,22 @@
+/*
+ * What is found in recorded CUDA programs (foreign.h), as rows of GROSR_FINDING: a trace has less of such a
+ * process than its session had, so the session is judged when it ends, and the rows are what a trace says
+ * later.
+ */
+#ifndef GROSR_FOREIGN_ROWS_H
+#define GROSR_FOREIGN_ROWS_H
+
+#include "../store/store.h"
+#include "findings.h"
+
+#include <sqlite3.h>
+
+/* Judges the session of a process that did not end in order, and adds rows of the trace's session number
+ * `number` at `time`. */
+int grosr_diagnose_calls_store(const struct grosr_session *session, struct grosr_store *store, int64_t number,
+                               int64_t time);
+
+/* Adds the findings that stand in a trace's rows, of sessions of processes that did not end in order. */
+int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings);
+
+#endif
