@@ -82,6 +82,12 @@ static void fill_outstanding(struct grosr_session_header *h)
 
     memcpy(text + 8, name, sizeof(name));
     dev_store_relaxed(&o->calls_used, 2);
+    sys_store_relaxed(&o->alive_ns, UINT64_C(5000000000));
+    dev_store_relaxed(&o->event_wait[1].number, 1);
+    sys_store_relaxed(&o->event_wait[1].on_place, 7);
+    sys_store_relaxed(&o->host_thread[0].sequence, 1);
+    sys_store_relaxed(&o->host_thread[0].state, GROSR_HOST_THREAD_MUTEX);
+    sys_store_relaxed(&o->host_thread[0].function, 4);
     dev_store_relaxed(&stream[0].key, 9);
     dev_store_relaxed(&stream[0].issued, 7);
     dev_store_relaxed(&stream[0].ended, 1);

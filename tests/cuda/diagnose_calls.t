@@ -1,0 +1,52 @@
+#!/usr/bin/perl
+# On a GPU, with its CUPTI: grosr diagnose of programs that hang and are recorded, while they do. The programs are in
+# pending.cu; tests/cli/diagnose_calls.t has more of them with a double.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../cli";
+use Grosr;
+use Test::More;
+
+my $info = json_of(grosr('info', '--json'));
+grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
+    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
+my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
+my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
+$nvcc or plan(skip_all => 'no CUDA toolkit');
+
+my $dir = scratch();
+my $program = "$dir/pending";
+my $r = run_it('/bin/sh', '-c', "$nvcc -O2 -std=c++17 -arch=native -I$home/extras/CUPTI/include $ROOT/tests/cuda/pending.cu " .
+                                "-o $program -lcuda -ldl");
+is($r->{code}, 0, 'nvcc builds pending') or BAIL_OUT($r->{stderr});
+
+# What it is, its verdict, the kind of the finding, and whom its summary has to name.
+my @cases = (
+    ['free', 'stalled', 'hidden_wait', qr/cudaFree .*server/],
+    ['copy', 'deadlock', undef, qr/server .*copy/],
+    ['blocking', 'deadlock', 'launch_blocking', qr/cudaLaunchKernel .*server/],
+    ['swapped', 'deadlock', 'stream_order_cycle', qr/first_half .*second_half/],
+    ['function', 'deadlock', 'host_function_stuck', qr/host function .*mutex/],
+    ['poll', 'deadlock', 'default_stream_order', qr/server .*copy/],
+    ['capture', 'stalled', 'capture_not_launched', qr/in capture .*work/],
+    ['graph', 'healthy'],    # what a graph does cannot be seen
+);
+for my $case (@cases) {
+    my ($what, $verdict, $kind, $summary) = @$case;
+    my $p = start($GROSR, 'record', '-o', "$dir/p.db", '--', $program, $what);
+    my $child;
+    until_true(sub { ($child) = children($p->{pid}); $child && -e "/dev/shm/grosr.$child.0" }, 20);
+    sleep(5);    # it initializes CUDA first, and hangs for 12 s
+    $r = grosr('diagnose', $child, '--json');
+    my $json = json_of($r);
+    is($json->{verdict}, $verdict, "$what: $verdict") or diag($r->{stdout} . $r->{stderr});
+    if (defined $summary) {
+        my ($f) = grep { $_->{verdict} eq $verdict && (!defined $kind || $_->{kind} eq $kind) } @{$json->{findings}};
+        like($f->{summary} // '', $summary, "$what: what is stuck is named") or diag($r->{stdout});
+    }
+    finish($p);
+    my $file = json_of(grosr('diagnose', "$dir/p.db", '--json'));
+    is($file->{verdict}, $verdict, "$what: and the trace says so") if $verdict ne 'healthy';
+}
+done_testing();
