@@ -108,8 +108,9 @@ TESTED_asan    := unit stress fuzz
 TESTED_tsan    := stress
 TESTED := $(if $(filter-out 1,$(LANES)),stress,$(or $(TESTED_$(VARIANT)),unit stress cuda fuzz))
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
-TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$B/tests/traced/cuda $B/tests/traced/hang $B/tests/traced/stuck_calls) \
-                   $B/tests/traced/libnvidia-ml.so.1 $(addprefix $B/tests/traced/,sessions heap stuck_workers coredump) \
+ON_DOUBLE := $(addprefix $B/tests/traced/,cuda hang stuck_calls)
+TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$(ON_DOUBLE)) \
+                   $(addprefix $B/tests/traced/,libnvidia-ml.so.1 sessions heap stuck_workers coredump) \
                    $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
 MAN := $B/man/grosr.1 $B/man/grosr-diagnose.1 $B/man/grosr-schema.5
 
@@ -283,7 +284,7 @@ $B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) \
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -isystem $(CUDA_HOME)/include -I$(@D) \
 	    -Wl,-soname,libcuda.so.1 -o $@ $(CUPTI_DOUBLE_C) -ldl
 
-$B/tests/traced/cuda $B/tests/traced/hang $B/tests/traced/stuck_calls: $B/tests/traced/%: tests/traced/%.c tests/traced/cost.h \
+$(ON_DOUBLE): $B/tests/traced/%: tests/traced/%.c tests/traced/cost.h \
     tests/traced/cupti_double.h $B/$(CUPTI_DOUBLE) Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)

@@ -1,7 +1,7 @@
 /*
  * Programs that are stuck, and siblings of theirs that are slow and healthy, for tests/cli/diagnose_calls.t:
- * on a double of the driver and CUPTI (cupti_double.h). `stuck_calls WHAT` does WHAT for at least 8 s, or until
- * SIGUSR1 ends the kernels that run. It knows nothing of GROSR.
+ * on a double of the driver and CUPTI (cupti_double.h). `stuck_calls WHAT` does WHAT for at least 8 s, or
+ * until SIGUSR1 ends the kernels that run. It knows nothing of GROSR.
  */
 #include "cupti_double.h"
 
