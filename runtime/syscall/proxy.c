@@ -231,8 +231,8 @@ static void *server_main(void *arg)
     if (p->options.sandbox)
         sandbox_enter();
     while (!dev_load_relaxed(&p->stopping)) {
-        dev_point("proxy.serve");
         sys_store_relaxed(&p->m.words->looked_ns[s->index], grosr_host_clock_ns());
+        dev_point("proxy.serve");
         if (serve(s)) {
             step = 0;
             if (p->options.spin_ns)

@@ -75,6 +75,19 @@ static enum place place_of(const struct grosr_live *live, const struct grosr_liv
     return PLACE_NOWHERE;
 }
 
+/* When the proxy last looked for calls, as a fact of its actor. */
+static void add_looked(struct live_graph *g, uint32_t proxy)
+{
+    char text[LIVE_TEXT], seconds[32];
+
+    /* Once, however many calls it has to answer. */
+    if (!g->live->mailbox.looked_ns || strstr(grosr_graph_actor_view(g->graph, proxy).facts, "last looked"))
+        return;
+    snprintf(text, sizeof(text), "the proxy last looked for calls %s before",
+             live_seconds(seconds, sizeof(seconds), live_age(g->live, g->live->mailbox.looked_ns)));
+    grosr_graph_actor_fact(g->graph, proxy, text);
+}
+
 /* The actor that has to reply, in the state that it is found in. */
 static void add_server(struct live_graph *g, const struct grosr_live_call *c, uint32_t reply, uint64_t since,
                        uint64_t age)
@@ -89,6 +102,7 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
         /* It had its chance: what was young when the process died would have been answered. */
         if (g->still || live->mailbox.closed)
             grosr_graph_set_state(g->graph, proxy, GROSR_ACTOR_GONE, 0);
+        add_looked(g, proxy);
         grosr_graph_feed(g->graph, proxy, reply);
         return;
     }
@@ -117,7 +131,9 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
                  "none of the %" PRIu32 " threads of the process is in a system call that "
                  "could be this one",
                  live->threads);
-        grosr_graph_actor_fact(g->graph, proxy, name);
+        if (!*grosr_graph_actor_view(g->graph, proxy).facts)
+            grosr_graph_actor_fact(g->graph, proxy, name);
+        add_looked(g, proxy);
     }
     grosr_graph_feed(g->graph, proxy, reply);
     if (place == PLACE_NOWHERE || age <= g->findings->threshold_ns)

@@ -51,6 +51,11 @@ void model_read_calls(const struct grosr_session *session, struct grosr_live_mai
     grosr_mailbox_place(&m, session->base + h->mailbox_at, h->mailbox_ports);
     mailbox->closed = sys_load_relaxed(&m.words->closed);
     mailbox->completed = dev_load_relaxed(&m.words->completed);
+    for (uint32_t i = 0; i < GROSR_PROXIES_MAX; i++) {
+        uint64_t looked = sys_load_relaxed(&m.words->looked_ns[i]);
+        if (looked && (!mailbox->looked_ns || looked < mailbox->looked_ns))
+            mailbox->looked_ns = looked;
+    }
     for (uint32_t i = 0; i < h->mailbox_ports; i++)
         mailbox->calls += read_port(&m, i, &mailbox->call[mailbox->calls]);
 }
