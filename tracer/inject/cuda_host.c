@@ -26,7 +26,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define ISSUED      64u /* host functions that are known at a time: the latest; a power of two */
@@ -138,11 +137,14 @@ static int find_driver(struct dl_phdr_info *info, size_t size, void *data)
     return 0;
 }
 
+/* By a file and not by process_vm_readv(): a program that filters its system calls allows files. */
 static size_t read_memory(uintptr_t at, void *to, size_t bytes)
 {
-    const struct iovec local = {to, bytes}, remote = {(void *)at, bytes};
-    ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+    int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : pread(fd, to, bytes, (off_t)at);
 
+    if (fd >= 0)
+        close(fd);
     return n > 0 ? (size_t)n : 0;
 }
 
