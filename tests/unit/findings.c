@@ -270,7 +270,7 @@ static void test_starved(void)
         {GROSR_WANTED_PORT, 0, GROSR_ACTOR_PROXY, "dead_proxy", NULL},
         {GROSR_WANTED_REPLY, 0, GROSR_ACTOR_PROXY, "dead_proxy",
          "worker 0 waits for reply 1, which proxy 5 would have to give; it has ended"},
-        {GROSR_WANTED_REPLY, 0, 0, "starved", NULL},
+        {GROSR_WANTED_REPLY, 0, 0, "call_not_answered", NULL},
         {GROSR_WANTED_MEMORY, 0, 0, "memory_exhausted", NULL},
         {GROSR_WANTED_DEPENDENCY, 0, 0, "dependency_never_met", NULL},
         {GROSR_WANTED_BARRIER, 0, GROSR_ACTOR_WORKER, "barrier_skipped",

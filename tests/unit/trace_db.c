@@ -250,6 +250,11 @@ static void test_calls(void)
     run("DELETE FROM GROSR_SYSCALL");
     diagnose(1000000000);
     is(findings.verdict, GROSR_VERDICT_HEALTHY, "and so may one that has no row yet");
+    run("UPDATE GROSR_SESSION SET died = 1, detached = 0");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "call_not_answered",
+             "worker 0 waits for the reply in port 3, which nobody is left to give"),
+       "but not if the process was killed long after");
     end();
 
     begin();
@@ -318,6 +323,55 @@ static void test_rows(void)
     end();
 }
 
+static void test_slow(void)
+{
+    begin();
+    run("INSERT INTO GROSR_QUEUE_SAMPLE VALUES (100, 0, 0, 0, 0), (9900000000, 0, 1, 1, 0);"
+        "INSERT INTO GROSR_WAIT SELECT worker, 3, " LOCK(
+            0) ", 9100000000, NULL, 1 FROM GROSR_WORKER WHERE worker < 3;"
+               "INSERT INTO GROSR_HOLD VALUES (3, 3, " LOCK(0) ", 9950000000, NULL)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_SLOW, "hot_lock", "most workers waited for lock 0 most of the time") &&
+           findings.findings == 1,
+       "a lock for which most workers wait");
+    run("UPDATE GROSR_WAIT SET start = 9500000000");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL), "not for less than half of the time");
+    run("DELETE FROM GROSR_WAIT WHERE worker > 0; UPDATE GROSR_WAIT SET start = 8500000000;"
+        "WITH n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 14)"
+        " INSERT INTO GROSR_HOLD SELECT 2, 3, " LOCK(0) ", 9000000000 + i * 10, 9000000005 + i * 10 FROM n");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_SLOW, "unfair_lock",
+             "worker 0 waits for lock 0, which others get again and again"),
+       "a lock that others get, again and again");
+    run("DELETE FROM GROSR_HOLD WHERE start = 9000000000");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL), "not if they had it fifteen times");
+    run("INSERT INTO GROSR_TASK (task, function, worker, enqueue, start) VALUES (4, 0, 3, 10, 9960000000)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_SLOW, "priority_inversion",
+             "worker 0 waits for lock 0, which a task of worker 3 holds that does not run"),
+       "a lock whose holder runs another task");
+    run("UPDATE GROSR_TASK SET start = 9940000000");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL), "not where the task acquired it");
+    end();
+
+    begin();
+    run("INSERT INTO GROSR_TASK (task, function, worker, enqueue, start) VALUES (100, 0, 3, 10, 5000000000);"
+        "WITH n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 31)"
+        " INSERT INTO GROSR_TASK SELECT i, 0, 2, 10, 1000 + i * 1000, 1900 + i * 1000, 0, NULL FROM n;"
+        "INSERT INTO GROSR_WAIT SELECT worker, 1, 0, 40000, NULL, 1 FROM GROSR_WORKER WHERE worker < 3");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "endless_task",
+             "a task of function step does not end, and nothing else moves"),
+       "a task that does not end though all others did");
+    run("UPDATE GROSR_TASK SET end = start + 200000000 WHERE task = 31");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "not if one of them took long");
+    end();
+}
+
 int main(void)
 {
     grosr_findings_init(&findings, 0);
@@ -328,5 +382,6 @@ int main(void)
     test_calls();
     test_memory();
     test_rows();
+    test_slow();
     return tap_done();
 }

@@ -535,9 +535,16 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
     int64_t end = grosr_timeline(&s->bases, s->end_ns);
     int err = grosr_source_write_clock(s, store, true);
 
-    /* The session of a copy ended earlier, with its last event. */
-    if (s->session->copy)
-        end = grosr_rows_latest(s->rows);
+    /* The session of a copy ended earlier: with its last event, or with the last sign of life of its process,
+     * which says for how long there was none. */
+    if (s->session->copy) {
+        uint64_t alive = sys_load_relaxed(&grosr_session_live(s->session)->heartbeat_ns);
+        int64_t latest = grosr_rows_latest(s->rows);
+        end = alive > s->session->header.start_mono_ns && grosr_timeline(&s->bases, alive) < end
+                  ? grosr_timeline(&s->bases, alive)
+                  : latest;
+        end = end > latest ? end : latest;
+    }
     if (!err)
         err = grosr_rows_finish(s->rows, s->final);
     if (!err && s->records)

@@ -111,6 +111,7 @@ const char *grosr_starved_kind(const struct grosr_graph *graph, uint32_t resourc
     case GROSR_WANTED_CALL:
         return "call_blocked";
     case GROSR_WANTED_REPLY:
+        return "call_not_answered";
     case GROSR_WANTED_STREAM_ORDER:
     case GROSR_WANTED_KERNEL_END:
     case GROSR_WANTED_KINDS:

@@ -22,21 +22,6 @@ static const char *text_of(sqlite3_stmt *row, int column)
     return text ? text : "";
 }
 
-/* Rows are ordered by worker. NULL: it has no row. */
-struct trace_worker *trace_find_worker(struct trace_session *s, int64_t worker)
-{
-    uint32_t low = 0, high = s->workers;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (s->worker[middle].worker < worker)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < s->workers && s->worker[low].worker == worker ? &s->worker[low] : NULL;
-}
-
 /* ---- workers ---- */
 
 static void add_worker(struct trace_session *s, sqlite3_stmt *row)
@@ -207,10 +192,16 @@ static void add_suppliers(struct trace_session *s, uint32_t resource, bool relea
     struct grosr_resource_view r = grosr_graph_resource_view(s->graph, resource);
     char text[TRACE_TEXT], age[32];
 
-    if (r.kind == GROSR_WANTED_REPLY) { /* whose call may have no row yet */
+    if (r.kind == GROSR_WANTED_REPLY) { /* whose call has no row before it is answered */
         uint32_t proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 1, "the proxy");
-        grosr_graph_set_state(s->graph, proxy, s->still && s->died ? GROSR_ACTOR_GONE : GROSR_ACTOR_UNSEEN,
-                              0);
+        if (s->still && s->died) {
+            grosr_graph_resource_fact(
+                s->graph, resource,
+                "it was not answered before the process was killed, and nothing else moved; what "
+                "the proxy was in is not in a trace");
+            return;
+        }
+        grosr_graph_set_state(s->graph, proxy, GROSR_ACTOR_UNSEEN, 0);
         grosr_graph_feed(s->graph, proxy, resource);
         return;
     }
@@ -403,6 +394,7 @@ static void diagnose_session(struct trace_session *s)
         grosr_findings_from_graph(s->findings, s->graph, &solution, s->as_of);
         grosr_solution_free(&solution);
         trace_remarks(s);
+        trace_slow(s);
     }
     grosr_graph_free(s->graph);
 }

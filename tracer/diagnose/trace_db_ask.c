@@ -30,6 +30,10 @@ void trace_ask(struct trace_session *s, const char *question, trace_row *functio
     code = sqlite3_prepare_v2(s->db, question_of(question), -1, &row, NULL);
     if (code == SQLITE_OK && sqlite3_bind_parameter_count(row))
         code = sqlite3_bind_int64(row, 1, s->session);
+    if (code == SQLITE_OK && sqlite3_bind_parameter_count(row) > 1) {
+        sqlite3_bind_int64(row, 2, (int64_t)s->as_of - (int64_t)s->findings->threshold_ns);
+        code = sqlite3_bind_int64(row, 3, (int64_t)s->as_of);
+    }
     while (code == SQLITE_OK && !s->error && (code = sqlite3_step(row)) == SQLITE_ROW) {
         function(s, row);
         code = SQLITE_OK;
@@ -59,4 +63,19 @@ const char *trace_age(char *text, size_t size, uint64_t ns)
 uint64_t trace_age_of(const struct trace_session *s, uint64_t since)
 {
     return since < s->as_of ? s->as_of - since : 0;
+}
+
+/* Rows are ordered by worker. NULL: it has no row. */
+struct trace_worker *trace_find_worker(struct trace_session *s, int64_t worker)
+{
+    uint32_t low = 0, high = s->workers;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (s->worker[middle].worker < worker)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->workers && s->worker[low].worker == worker ? &s->worker[low] : NULL;
 }

@@ -42,8 +42,8 @@ struct trace_session {
 
 typedef void trace_row(struct trace_session *s, sqlite3_stmt *row);
 
-/* Calls the function for each row of the question (schema/diagnose), whose parameter is the session. Sets the
- * error. */
+/* Calls the function for each row of the question (schema/diagnose). Its parameters: the session; the time
+ * from which on something is old, and that as of which it is judged. Sets the error. */
 void trace_ask(struct trace_session *s, const char *question, trace_row *function);
 
 /* A time of a row; 0: it is NULL, or before the trace. */
@@ -57,9 +57,10 @@ uint64_t trace_age_of(const struct trace_session *s, uint64_t since);
 /* "1.2 s"; its text. */
 const char *trace_age(char *text, size_t size, uint64_t ns);
 
-/* Findings that are no graph: tasks that run for long, are not taken, or wait for others that are not there.
- */
+/* Findings that are no graph: tasks that run for long, are not taken, or wait for others that are not there;
+   what was slow, and tasks without an end. */
 void trace_remarks(struct trace_session *s);
+void trace_slow(struct trace_session *s);
 
 /* The names as a JSON array, which is the caller's; NULL: out of memory. */
 char *trace_names(char *const *name, uint32_t names);
