@@ -46,7 +46,8 @@ struct grosr_live_call {
 struct grosr_live_mailbox {
     bool closed;        /* nobody answers any more */
     uint64_t completed; /* requests answered, ever */
-    uint64_t looked_ns; /* when the proxy last looked for calls: the thread of it that did so least recently */
+    uint64_t
+        looked_ns; /* when the proxy last looked for calls: the thread of it that did so least recently */
     uint32_t calls;
     struct grosr_live_call *call; /* room for header.mailbox_ports */
 };
