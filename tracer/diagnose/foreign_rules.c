@@ -341,12 +341,12 @@ static void find_overdue(struct foreign *f, struct grosr_findings *findings, str
     struct grosr_finding *finding = grosr_findings_add(
         findings, together ? GROSR_VERDICT_DEADLOCK : GROSR_VERDICT_STALLED,
         together ? "grid_barrier" : "kernel_overdue", f->now_ns - foreign_began(f, l), s.at,
-        together ? "Let every block make the same number of grid.sync() calls: none may leave the kernel, or "
-                   "the loop, "
-                   "before the others. `grosr record --trace core` shows which block waits where."
-                 : "See where it is: `grosr record --trace api,pc` samples it while it runs, `--trace core` "
-                   "shows every "
-                   "warp.");
+        together
+            ? "Let every block make the same number of grid.sync() calls: none may leave the kernel, or "
+              "the loop, "
+              "before the others. `grosr record --trace core` shows which block waits where."
+            : "See where it is: `grosr record --trace core`, and `grosr diagnose PID --dump` when it hangs: "
+              "every warp, with function and line.");
     l->explained = true;
     if (!finding)
         return;
