@@ -71,6 +71,7 @@ sub armed
 {
     my ($p, $pid) = armed('driver');
     ok($pid, 'a program is armed, and has no library injected');
+    until_true(sub { slurp($p->{err}) =~ /armed:/ }, 10);
     like(slurp($p->{err}), qr/armed: `grosr diagnose $pid --dump` makes a core dump of the GPU, which a kernel may not survive/,
          'record says so, and how to use it');
     my $dumped = grosr('diagnose', $pid, '--dump');
