@@ -218,7 +218,7 @@ static void find_hot_lock(struct live_graph *g, uint64_t watched)
         enough = most < enough ? most : enough;
         payload = live_hot_in_rings(live, watched, &share);
     }
-    if (share < enough || !payload || !live_holds_know(g->holds, payload))
+    if (share < enough || !payload || (!live->dead && !live_holds_know(g->holds, payload)))
         return;
     live_resource(live, (uint32_t)(payload >> GROSR_WAIT_RES_BITS),
                   payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1), text, sizeof(text));
