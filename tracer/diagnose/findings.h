@@ -84,6 +84,9 @@ void grosr_finding_worker(struct grosr_findings *findings, struct grosr_finding 
 void grosr_finding_resource(struct grosr_findings *findings, struct grosr_finding *finding, const char *name);
 void grosr_finding_cycle(struct grosr_findings *findings, struct grosr_finding *finding, const char *name);
 
+/* A time span for people: "12 s", "3.1 s", "250 ms", "4.2 ms", "8.0 us". Returns `text`. */
+const char *grosr_duration_text(char *text, size_t size, uint64_t ns);
+
 /*
  * Adds findings for the stuck sets of the graph that have stood at `now` for the threshold or longer, or for
  * an unknown time. Sets of one cause are one finding: actors starved each by a resource of its own, of the

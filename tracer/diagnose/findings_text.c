@@ -95,14 +95,28 @@ char *grosr_text_finish(const struct finding_writer *w, struct finding_text *t)
     return t->bytes;
 }
 
+const char *grosr_duration_text(char *text, size_t size, uint64_t ns)
+{
+    double seconds = (double)ns / 1e9;
+
+    if (ns >= UINT64_C(10000000000))
+        snprintf(text, size, "%.0f s", seconds);
+    else if (ns >= 1000000000 || ns == 0)
+        snprintf(text, size, "%.1f s", seconds);
+    else if (ns >= 10000000)
+        snprintf(text, size, "%.0f ms", seconds * 1e3);
+    else if (ns >= 100000)
+        snprintf(text, size, "%.1f ms", seconds * 1e3);
+    else
+        snprintf(text, size, "%.1f us", seconds * 1e6);
+    return text;
+}
+
 void grosr_finding_say_duration(struct finding_text *t, uint64_t ns)
 {
-    if (ns >= 10000000000u)
-        grosr_finding_say(t, "%.0f s", (double)ns / 1e9);
-    else if (ns >= 1000000000u)
-        grosr_finding_say(t, "%.1f s", (double)ns / 1e9);
-    else
-        grosr_finding_say(t, "%.0f ms", (double)ns / 1e6);
+    char text[24];
+
+    grosr_finding_say(t, "%s", grosr_duration_text(text, sizeof(text), ns));
 }
 
 /* "a", "a and b", "a, b and c", "a, b, c and 61 more". */

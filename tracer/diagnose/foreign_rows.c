@@ -18,45 +18,14 @@
 
 /* ---- into rows ---- */
 
-static struct grosr_value integer_value(int64_t n)
-{
-    return (struct grosr_value){.type = GROSR_VALUE_INTEGER, .integer = n};
-}
-
-/* NULL is SQL's. */
-static struct grosr_value text_value(const char *text)
-{
-    return text ? (struct grosr_value){.type = GROSR_VALUE_TEXT,
-                                       .integer = (int64_t)strlen(text),
-                                       .text = text}
-                : (struct grosr_value){.type = GROSR_VALUE_NULL};
-}
-
 static int add_row(struct grosr_store *store, const struct grosr_finding *f, int64_t number, int64_t time)
 {
-    static const char sql[] = "INSERT INTO GROSR_FINDING (time, session, verdict, kind, workers, resources, "
-                              "cycle, since, evidence, advice, "
-                              "summary) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
-    char *workers = trace_names(f->worker, f->workers), *resources = trace_names(f->resource, f->resources),
-         *cycle = trace_names(f->cycle, f->cycles);
-    const struct grosr_value values[] = {integer_value(time),
-                                         integer_value(number),
-                                         text_value(grosr_verdict_name(f->verdict)),
-                                         text_value(f->kind),
-                                         text_value(workers),
-                                         text_value(resources),
-                                         text_value(f->cycles ? cycle : NULL),
-                                         f->since_ns ? integer_value(time - (int64_t)f->since_ns)
-                                                     : text_value(NULL),
-                                         text_value(f->evidence),
-                                         text_value(f->advice),
-                                         text_value(f->summary)};
-    int err = workers && resources && cycle ? grosr_store_execute(store, sql, values, 11, NULL)
-                                            : grosr_fail(ENOMEM, "out of memory");
+    struct trace_finding_row row;
+    int err = trace_finding_row(&row, f, time, number)
+                  ? grosr_store_execute(store, trace_insert_finding, row.value, TRACE_FINDING_VALUES, NULL)
+                  : grosr_fail(ENOMEM, "out of memory");
 
-    free(workers);
-    free(resources);
-    free(cycle);
+    trace_finding_row_free(&row);
     return err;
 }
 

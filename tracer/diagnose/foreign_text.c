@@ -13,12 +13,7 @@ struct foreign_time foreign_duration(uint64_t ns)
 {
     struct foreign_time t;
 
-    if (ns >= UINT64_C(100000000))
-        snprintf(t.at, sizeof(t.at), "%.1f s", (double)ns / 1e9);
-    else if (ns >= 100000)
-        snprintf(t.at, sizeof(t.at), "%.1f ms", (double)ns / 1e6);
-    else
-        snprintf(t.at, sizeof(t.at), "%.1f us", (double)ns / 1e3);
+    grosr_duration_text(t.at, sizeof(t.at), ns);
     return t;
 }
 

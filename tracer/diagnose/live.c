@@ -316,7 +316,7 @@ static char *state_of(const struct grosr_live *live)
         add(text, sizeof(text), "; system call ports in use: %u", live->mailbox.calls);
     if (owes(live) && live->now_ns - live_still_since(live) >= SETTLE_NS)
         add(text, sizeof(text), "; nothing has moved for %s",
-            live_seconds(age, sizeof(age), live->now_ns - live_still_since(live)));
+            grosr_duration_text(age, sizeof(age), live->now_ns - live_still_since(live)));
     return strdup(text);
 }
 

@@ -84,7 +84,7 @@ static void add_looked(struct live_graph *g, uint32_t proxy)
     if (!g->live->mailbox.looked_ns || strstr(grosr_graph_actor_view(g->graph, proxy).facts, "last looked"))
         return;
     snprintf(text, sizeof(text), "the proxy last looked for calls %s before",
-             live_seconds(seconds, sizeof(seconds), live_age(g->live, g->live->mailbox.looked_ns)));
+             grosr_duration_text(seconds, sizeof(seconds), live_age(g->live, g->live->mailbox.looked_ns)));
     grosr_graph_actor_fact(g->graph, proxy, text);
 }
 
@@ -139,7 +139,7 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
     if (place == PLACE_NOWHERE || age <= g->findings->threshold_ns)
         return;
     snprintf(name, sizeof(name), "a system call of the device has not been answered for %s",
-             live_seconds(seconds, sizeof(seconds), age));
+             grosr_duration_text(seconds, sizeof(seconds), age));
     struct grosr_finding *f = grosr_findings_add(
         g->findings, GROSR_VERDICT_HEALTHY, "syscall_pending", age, name,
         place == PLACE_SLEEPS ? "None: it sleeps for as long as its caller asked for." : NULL);

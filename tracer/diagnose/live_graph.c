@@ -25,7 +25,7 @@ static void add_busy(struct live_graph *g, uint32_t index)
         return;
     }
     grosr_graph_set_state(g->graph, g->worker[index], GROSR_ACTOR_UNSEEN, w->since_ns);
-    live_seconds(age, sizeof(age), quiet);
+    grosr_duration_text(age, sizeof(age), quiet);
     if (w->state.activity == GROSR_IN_TASK) {
         live_function(g->live, w->state.function, function, sizeof(function));
         snprintf(text, sizeof(text), "worker %" PRIu32 ": in task %" PRIu64 " of function %s for %s", index,

@@ -22,15 +22,6 @@ uint64_t live_age(const struct grosr_live *live, uint64_t since)
     return since && since < live->now_ns ? live->now_ns - since : 0;
 }
 
-const char *live_seconds(char *text, size_t size, uint64_t ns)
-{
-    if (ns < 1000000000u)
-        snprintf(text, size, "%llu ms", (unsigned long long)ns / 1000000);
-    else
-        snprintf(text, size, "%.1f s", (double)ns / 1e9);
-    return text;
-}
-
 void live_function(const struct grosr_live *live, uint32_t function, char *text, size_t size)
 {
     const char *name = grosr_session_name(live->session, GROSR_NAME_FUNCTION, function);

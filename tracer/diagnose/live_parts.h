@@ -77,9 +77,6 @@ bool live_is_still(const struct grosr_live *live, uint64_t threshold_ns);
 void live_function(const struct grosr_live *live, uint32_t function, char *text, size_t size);
 void live_resource(const struct grosr_live *live, uint32_t resource, uint64_t index, char *text, size_t size);
 
-/* "3.1 s", "250 ms" */
-const char *live_seconds(char *text, size_t size, uint64_t ns);
-
 /* live_holds.c: adds who holds what, of the resources that are waited for, by the rings' events. */
 struct live_hold {
     uint64_t payload; /* of HOLD */

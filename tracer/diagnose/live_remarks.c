@@ -53,7 +53,7 @@ static void remark_long_tasks(struct live_graph *g)
         live_function(live, w->state.function, function, sizeof(function));
         grosr_finding_evidence(g->findings, f, "%s: in task %" PRIu64 " of function %s for %s", text,
                                w->state.task, function,
-                               live_seconds(age, sizeof(age), live_age(live, w->quiet_ns)));
+                               grosr_duration_text(age, sizeof(age), live_age(live, w->quiet_ns)));
     }
     if (n > SHOWN_MAX)
         grosr_finding_evidence(g->findings, f, "and %" PRIu32 " more", n - SHOWN_MAX);
@@ -159,7 +159,7 @@ static void add_suspended(struct live_graph *g, struct grosr_finding *f, const s
         snprintf(then, sizeof(then), "will continue as %s", name);
     }
     grosr_finding_evidence(g->findings, f, "task %" PRIu64 " was suspended %s ago and %s", t->task,
-                           live_seconds(age, sizeof(age), live_age(g->live, t->since_ns)), then);
+                           grosr_duration_text(age, sizeof(age), live_age(g->live, t->since_ns)), then);
 }
 
 /* Submitted tasks that no queue has and no worker runs: each waits in its frame for others, or its result has

@@ -60,7 +60,7 @@ static void find_overtaken(struct live_graph *g, uint32_t index, struct grosr_pa
     if (times < OVERTAKEN_MIN)
         return;
     live_resource(g->live, w->state.resource, w->state.index, name, sizeof(name));
-    live_seconds(age, sizeof(age), live_age(g->live, w->since_ns));
+    grosr_duration_text(age, sizeof(age), live_age(g->live, w->since_ns));
     snprintf(text, sizeof(text), "worker %" PRIu32 " waits for %s, which others get again and again", index,
              name);
     struct grosr_finding *f = grosr_findings_add(g->findings, GROSR_VERDICT_SLOW, "unfair_lock",
@@ -124,7 +124,7 @@ static void find_inversion(struct live_graph *g, uint32_t index, struct grosr_pa
              index, name, h->worker);
     struct grosr_finding *f = grosr_findings_add(g->findings, GROSR_VERDICT_SLOW, "priority_inversion",
                                                  live_age(g->live, w->since_ns), text, NULL);
-    live_seconds(age, sizeof(age), live_age(g->live, h->since));
+    grosr_duration_text(age, sizeof(age), live_age(g->live, h->since));
     live_function(g->live, holder->state.function, function, sizeof(function));
     grosr_finding_evidence(g->findings, f,
                            "worker %" PRIu32 " acquired it %s ago, and is in task %" PRIu64
@@ -192,7 +192,7 @@ static void find_endless(struct live_graph *g, uint32_t index, struct grosr_pair
     snprintf(text, sizeof(text), "a task of function %s does not end, and nothing else moves", function);
     struct grosr_finding *f =
         grosr_findings_add(g->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text, NULL);
-    live_seconds(age, sizeof(age), quiet);
+    grosr_duration_text(age, sizeof(age), quiet);
     grosr_finding_evidence(g->findings, f,
                            "worker %" PRIu32 ": task %" PRIu64 " has been silent for %s; the %" PRIu32
                            " runs of %s that have ended took %.3f ms at most",

@@ -28,7 +28,7 @@ static void add_unknown(struct live_graph *g, uint32_t resource)
         grosr_graph_feed(g->graph, g->rest, resource);
         return;
     }
-    live_seconds(age, sizeof(age), live_age(live, live_still_since(live)));
+    grosr_duration_text(age, sizeof(age), live_age(live, live_still_since(live)));
     snprintf(text, sizeof(text), "nothing else in the session has moved for %s", age);
     grosr_graph_resource_fact(g->graph, resource, text);
 }

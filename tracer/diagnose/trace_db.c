@@ -64,7 +64,7 @@ static void judge_busy(struct trace_session *s, const struct trace_worker *w)
     if (w->seeks || trace_age_of(s, w->latest) <= s->findings->threshold_ns)
         return;
     grosr_graph_set_state(s->graph, w->actor, GROSR_ACTOR_UNSEEN, w->latest);
-    trace_age(age, sizeof(age), trace_age_of(s, w->latest));
+    grosr_duration_text(age, sizeof(age), trace_age_of(s, w->latest));
     if (w->in_task)
         snprintf(text, sizeof(text), "worker %" PRId64 ": in task %" PRId64 " of function %s for %s",
                  w->worker, w->task, w->function, age);
@@ -220,7 +220,7 @@ static void add_suppliers(struct trace_session *s, uint32_t resource, bool relea
     if (!s->still)
         return;
     snprintf(text, sizeof(text), "nothing else in the session had moved for %s",
-             trace_age(age, sizeof(age), trace_age_of(s, s->moved)));
+             grosr_duration_text(age, sizeof(age), trace_age_of(s, s->moved)));
     grosr_graph_resource_fact(s->graph, resource, text);
 }
 
@@ -264,7 +264,7 @@ static void add_call(struct trace_session *s, sqlite3_stmt *row)
     snprintf(text, sizeof(text), "port %" PRIu64 ": %s of handle %d, task %" PRId64 ", %s for %s", port,
              text_of(row, 2), sqlite3_column_int(row, 5), (int64_t)sqlite3_column_int64(row, 6),
              served ? "with the proxy" : "not taken up by the proxy",
-             trace_age(age, sizeof(age), trace_age_of(s, served ? trace_time(row, 4) : since)));
+             grosr_duration_text(age, sizeof(age), trace_age_of(s, served ? trace_time(row, 4) : since)));
     grosr_graph_resource_fact(s->graph, reply, text);
     if (served) {
         proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 0, "the proxy, which serves a call");
@@ -451,11 +451,7 @@ int grosr_diagnose_store(sqlite3 *db)
                      "WHERE device = "
                      "'process')",
                      NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(
-            db,
-            "INSERT INTO GROSR_FINDING (time, session, verdict, kind, workers, resources, cycle, since, "
-            "evidence, advice, summary) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            -1, &all.insert, NULL) != SQLITE_OK)
+        sqlite3_prepare_v2(db, trace_insert_finding, -1, &all.insert, NULL) != SQLITE_OK)
         all.error = grosr_fail(grosr_sqlite_db_errno(db), "cannot store findings: %s", sqlite3_errmsg(db));
     trace_ask(&all, "sessions", add_session);
     sqlite3_finalize(all.insert);

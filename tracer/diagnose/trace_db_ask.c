@@ -51,15 +51,6 @@ uint64_t trace_time(sqlite3_stmt *row, int column)
     return time > 0 ? (uint64_t)time : 0;
 }
 
-const char *trace_age(char *text, size_t size, uint64_t ns)
-{
-    if (ns < 1000000000u)
-        snprintf(text, size, "%" PRIu64 " ms", ns / 1000000);
-    else
-        snprintf(text, size, "%.1f s", (double)ns / 1e9);
-    return text;
-}
-
 uint64_t trace_age_of(const struct trace_session *s, uint64_t since)
 {
     return since < s->as_of ? s->as_of - since : 0;

@@ -4,6 +4,7 @@
 #ifndef GROSR_TRACE_DB_PARTS_H
 #define GROSR_TRACE_DB_PARTS_H
 
+#include "../store/store.h"
 #include "trace_db.h"
 
 #define TRACE_TEXT 512 /* bytes of a line that is made up */
@@ -54,18 +55,25 @@ struct trace_worker *trace_find_worker(struct trace_session *s, int64_t worker);
 /* How long ago it was when the session is judged. */
 uint64_t trace_age_of(const struct trace_session *s, uint64_t since);
 
-/* "1.2 s"; its text. */
-const char *trace_age(char *text, size_t size, uint64_t ns);
-
 /* Findings that are no graph: tasks that run for long, are not taken, or wait for others that are not there;
    what was slow, and tasks without an end. */
 void trace_remarks(struct trace_session *s);
 void trace_slow(struct trace_session *s);
 
-/* The names as a JSON array, which is the caller's; NULL: out of memory. */
-char *trace_names(char *const *name, uint32_t names);
+/* A finding as a row of a session, judged at a time: the values of the statement trace_insert_finding. */
+#define TRACE_FINDING_VALUES 11
+struct trace_finding_row {
+    struct grosr_value value[TRACE_FINDING_VALUES];
+    char *names[3]; /* JSON arrays, which are the row's */
+};
+extern const char trace_insert_finding[];
 
-/* Adds the findings as rows of a session, by a statement of GROSR_FINDING's columns. An SQLite code. */
+/* The row refers to the texts of the finding. False: out of memory; to be freed all the same. */
+bool trace_finding_row(struct trace_finding_row *row, const struct grosr_finding *finding, int64_t time,
+                       int64_t session);
+void trace_finding_row_free(struct trace_finding_row *row);
+
+/* Adds the findings as rows of a session, by the prepared statement. An SQLite code. */
 int trace_put(sqlite3_stmt *insert, const struct grosr_findings *findings, int64_t time, int64_t session);
 
 #endif

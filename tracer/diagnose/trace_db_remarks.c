@@ -36,7 +36,7 @@ static void remark_long_tasks(struct trace_session *s)
         if (n++ < SHOWN)
             grosr_finding_evidence(
                 s->findings, f, "worker %" PRId64 ": in task %" PRId64 " of function %s for %s", w->worker,
-                w->task, w->function, trace_age(age, sizeof(age), trace_age_of(s, w->latest)));
+                w->task, w->function, grosr_duration_text(age, sizeof(age), trace_age_of(s, w->latest)));
     }
     if (n > SHOWN)
         grosr_finding_evidence(s->findings, f, "and %" PRIu32 " more", n - SHOWN);
@@ -78,7 +78,7 @@ static void describe_suspended(struct trace_session *s, sqlite3_stmt *row)
     if (s->suspended++ < SHOWN)
         grosr_finding_evidence(s->findings, f, "task %" PRId64 " was suspended %s before, and %s",
                                (int64_t)sqlite3_column_int64(row, 0),
-                               trace_age(age, sizeof(age), trace_age_of(s, trace_time(row, 2))),
+                               grosr_duration_text(age, sizeof(age), trace_age_of(s, trace_time(row, 2))),
                                sqlite3_column_int(row, 1) < 0 ? "waits for its children" : "had not resumed");
 }
 

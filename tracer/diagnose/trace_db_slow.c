@@ -79,7 +79,7 @@ static void find_slow_wait(struct trace_session *s, sqlite3_stmt *row)
     grosr_finding_evidence(s->findings, f,
                            "worker %" PRId64 " has waited for %s; others have acquired it %" PRId64
                            " times since then",
-                           worker, trace_age(age, sizeof(age), trace_age_of(s, since)), times);
+                           worker, grosr_duration_text(age, sizeof(age), trace_age_of(s, since)), times);
     name_worker(s, f, worker);
     grosr_finding_resource(s->findings, f, name);
 }
@@ -98,9 +98,9 @@ static void find_inversion(struct trace_session *s, sqlite3_stmt *row)
              worker, name, holder);
     struct grosr_finding *f = grosr_findings_add(s->findings, GROSR_VERDICT_SLOW, "priority_inversion",
                                                  trace_age_of(s, since), text, NULL);
-    grosr_finding_evidence(s->findings, f,
-                           "worker %" PRId64 " acquired it %s before, and was in a task that began later",
-                           holder, trace_age(age, sizeof(age), trace_age_of(s, trace_time(row, 4))));
+    grosr_finding_evidence(
+        s->findings, f, "worker %" PRId64 " acquired it %s before, and was in a task that began later",
+        holder, grosr_duration_text(age, sizeof(age), trace_age_of(s, trace_time(row, 4))));
     name_worker(s, f, worker);
     name_worker(s, f, holder);
     grosr_finding_resource(s->findings, f, name);
@@ -123,8 +123,8 @@ static void find_endless(struct trace_session *s, sqlite3_stmt *row)
                            "worker %" PRId64 ": task %" PRId64 " has been silent for %s; the %" PRId64
                            " runs of %s that have ended took %.3f ms at most",
                            w->worker, (int64_t)sqlite3_column_int64(row, 1),
-                           trace_age(age, sizeof(age), quiet), (int64_t)sqlite3_column_int64(row, 4),
-                           function, (double)longest_ns / 1e6);
+                           grosr_duration_text(age, sizeof(age), quiet),
+                           (int64_t)sqlite3_column_int64(row, 4), function, (double)longest_ns / 1e6);
     name_worker(s, f, w->worker);
 }
 

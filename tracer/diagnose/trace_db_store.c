@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void write_string(FILE *out, const char *text)
 {
@@ -19,7 +20,7 @@ static void write_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
-char *trace_names(char *const *name, uint32_t names)
+static char *names_array(char *const *name, uint32_t names)
 {
     char *text = NULL;
     size_t length = 0;
@@ -38,49 +39,65 @@ char *trace_names(char *const *name, uint32_t names)
     return NULL;
 }
 
-/* Binds the names as a JSON array; NULL if there are none and `nullable`. An SQLite code. */
-static int bind_names(sqlite3_stmt *insert, int parameter, char *const *name, uint32_t names, bool nullable)
+const char trace_insert_finding[] = "INSERT INTO GROSR_FINDING (time, session, verdict, kind, workers, "
+                                    "resources, cycle, since, evidence, advice, "
+                                    "summary) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+
+static struct grosr_value integer_value(int64_t n)
 {
-    if (!names && nullable)
-        return sqlite3_bind_null(insert, parameter);
-    char *text = trace_names(name, names);
-    return text ? sqlite3_bind_text(insert, parameter, text, -1, free) : SQLITE_NOMEM;
+    return (struct grosr_value){.type = GROSR_VALUE_INTEGER, .integer = n};
 }
 
-static int bind_text(sqlite3_stmt *insert, int parameter, const char *text)
+/* NULL is SQL's. */
+static struct grosr_value text_value(const char *text)
 {
-    return sqlite3_bind_text(insert, parameter, text, -1, SQLITE_STATIC);
+    return text ? (struct grosr_value){.type = GROSR_VALUE_TEXT,
+                                       .integer = (int64_t)strlen(text),
+                                       .text = text}
+                : (struct grosr_value){.type = GROSR_VALUE_NULL};
+}
+
+bool trace_finding_row(struct trace_finding_row *row, const struct grosr_finding *f, int64_t time,
+                       int64_t session)
+{
+    char *workers = names_array(f->worker, f->workers), *resources = names_array(f->resource, f->resources),
+         *cycle = names_array(f->cycle, f->cycles);
+
+    *row = (struct trace_finding_row){
+        .value = {integer_value(time), integer_value(session), text_value(grosr_verdict_name(f->verdict)),
+                  text_value(f->kind), text_value(workers), text_value(resources),
+                  text_value(f->cycles ? cycle : NULL),
+                  f->since_ns ? integer_value(time - (int64_t)f->since_ns) : text_value(NULL),
+                  text_value(f->evidence), text_value(f->advice), text_value(f->summary)},
+        .names = {workers, resources, cycle}};
+    return workers && resources && cycle;
+}
+
+void trace_finding_row_free(struct trace_finding_row *row)
+{
+    for (int i = 0; i < 3; i++)
+        free(row->names[i]);
 }
 
 /* An SQLite code. */
 static int put_finding(sqlite3_stmt *insert, const struct grosr_finding *f, int64_t time, int64_t session)
 {
-    int code = sqlite3_bind_int64(insert, 1, time);
+    struct trace_finding_row row;
+    int code = trace_finding_row(&row, f, time, session) ? SQLITE_OK : SQLITE_NOMEM;
 
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(insert, 2, session);
-    if (code == SQLITE_OK)
-        code = bind_text(insert, 3, grosr_verdict_name(f->verdict));
-    if (code == SQLITE_OK)
-        code = bind_text(insert, 4, f->kind);
-    if (code == SQLITE_OK)
-        code = bind_names(insert, 5, f->worker, f->workers, false);
-    if (code == SQLITE_OK)
-        code = bind_names(insert, 6, f->resource, f->resources, false);
-    if (code == SQLITE_OK)
-        code = bind_names(insert, 7, f->cycle, f->cycles, true);
-    if (code == SQLITE_OK)
-        code = f->since_ns ? sqlite3_bind_int64(insert, 8, time - (int64_t)f->since_ns)
-                           : sqlite3_bind_null(insert, 8);
-    if (code == SQLITE_OK)
-        code = bind_text(insert, 9, f->evidence);
-    if (code == SQLITE_OK)
-        code = bind_text(insert, 10, f->advice);
-    if (code == SQLITE_OK)
-        code = bind_text(insert, 11, f->summary);
+    for (int i = 0; code == SQLITE_OK && i < TRACE_FINDING_VALUES; i++) {
+        const struct grosr_value *v = &row.value[i];
+        if (v->type == GROSR_VALUE_INTEGER)
+            code = sqlite3_bind_int64(insert, i + 1, v->integer);
+        else if (v->type == GROSR_VALUE_TEXT)
+            code = sqlite3_bind_text(insert, i + 1, v->text, (int)v->integer, SQLITE_STATIC);
+        else
+            code = sqlite3_bind_null(insert, i + 1);
+    }
     if (code == SQLITE_OK)
         code = sqlite3_step(insert);
     sqlite3_reset(insert);
+    trace_finding_row_free(&row);
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 

@@ -1,3 +1,6 @@
+/*
+ * The progress bar (progress.h).
+ */
 #include "progress.h"
 
 #include <inttypes.h>
