@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $dir = scratch();
-my $program = dirname($GROSR) . '/tests/traced/stuck';
+my $program = dirname($GROSR) . '/tests/traced/stuck_calls';
 my @double = (GROSR_CUPTI => dirname($GROSR) . '/tests/traced/double/libcuda.so.1', CUPTI_DOUBLE => 'stuck');
 delete @ENV{qw(CUDA_INJECTION64_PATH GROSR_PERSISTENT CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING CUDA_DEVICE_MAX_CONNECTIONS)};
 
@@ -60,24 +60,36 @@ sub judge
     isnt($row->{advice}, '', "$what: with advice");
 }
 
-for my $case (@stalls) {
-    my $db = "$dir/$case->[0].db";
-    my $p = start($GROSR, 'run', "stall:$case->[0]", '--device', 'host', '--workers', '4', '--seconds', '600', '-o', $db);
-    ok(until_true(sub { -e $db }, 30), "$case->[0] is recorded");
-    sleep(2.5);
+# Kills it when it has been stuck, as its case says, for longer than the threshold; one that is not stuck, after some time.
+sub kill_when_stuck
+{
+    my ($p, $case) = @_;
+    my ($what, $verdict, $kind) = @$case;
+    if ($kind) {
+        ok(until_true(sub { ended($p) || json_of(grosr('diagnose', $p->{pid}, '--json'))->{verdict} eq $verdict }, 60),
+           "$what: $verdict while it lives");
+    } else {
+        sleep(2);
+    }
+    sleep(0.5);
     kill('KILL', $p->{pid});
     finish($p);
+}
+
+for my $case (@stalls) {
+    my $db = "$dir/$case->[0].db";
+    my $p = start($GROSR, 'run', "stall:$case->[0]", '--device', 'host', '--workers', '4', '--seconds', '599', '-o', $db);
+    ok(until_true(sub { (peek($db, 'SELECT count(*) FROM GROSR_SESSION') || 0) > 0 }, 30), "$case->[0] is recorded");
+    kill_when_stuck($p, $case);
     judge($db, $case);
 }
 
 # Of a process without a recorder, from what it left: until when it had lived is in its segment.
 for my $case (['locks2', 'deadlock', 'lock_cycle', qr/^worker 0,worker 1$/], ['wakeup', 'stalled', 'lost_wakeup', qr/^worker 0$/]) {
     my $db = "$dir/recovered-$case->[0].db";
-    my $p = start($GROSR, 'run', "stall:$case->[0]", '--device', 'host', '--workers', '4', '--seconds', '600');
-    ok(until_true(sub { -e "/dev/shm/grosr.$p->{pid}.0" }, 30), "$case->[0] runs");
-    sleep(2.5);
-    kill('KILL', $p->{pid});
-    finish($p);
+    my $p = start($GROSR, 'run', "stall:$case->[0]", '--device', 'host', '--workers', '4', '--seconds', '599');
+    ok(until_true(sub { grosr('diagnose', $p->{pid})->{code} != 1 }, 30), "$case->[0] runs");
+    kill_when_stuck($p, $case);
     is(grosr('recover', $p->{pid}, '-o', $db)->{code}, 0, "$case->[0] is recovered");
     unlink(segments($p->{pid}));
     judge($db, $case);

@@ -99,8 +99,8 @@ static void find_inversion(struct trace_session *s, sqlite3_stmt *row)
     struct grosr_finding *f = grosr_findings_add(s->findings, GROSR_VERDICT_SLOW, "priority_inversion",
                                                  trace_age_of(s, since), text, NULL);
     grosr_finding_evidence(
-        s->findings, f, "worker %" PRId64 " acquired it %s before, and was in a task that began later",
-        holder, grosr_duration_text(age, sizeof(age), trace_age_of(s, trace_time(row, 4))));
+        s->findings, f, "worker %" PRId64 " acquired it %s before, and has begun other tasks since", holder,
+        grosr_duration_text(age, sizeof(age), trace_age_of(s, trace_time(row, 4))));
     name_worker(s, f, worker);
     name_worker(s, f, holder);
     grosr_finding_resource(s->findings, f, name);
