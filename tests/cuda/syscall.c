@@ -3,7 +3,7 @@
  * appends and random sequences in turn, with every byte compared, for as many seconds as the first argument
  * says (default 10). The second argument is the device (default cuda).
  */
-#include "../syscall_suite.h"
+#include "../syscall_refusal_suite.h"
 
 int main(int argc, char **argv)
 {

@@ -2,7 +2,7 @@
  * System calls on the host device: the same results as direct calls, whole appends, more callers than ports,
  * what is refused, and a proxy whose threads die.
  */
-#include "../syscall_suite.h"
+#include "../syscall_refusal_suite.h"
 
 int main(void)
 {
