@@ -11,7 +11,7 @@ static const char *const kinds[GROSR_LAUNCH_KINDS] = {"launch", "kernel",       
 
 struct foreign_time foreign_duration(uint64_t ns)
 {
-    struct foreign_time t;
+    struct foreign_time t = {""};
 
     grosr_duration_text(t.at, sizeof(t.at), ns);
     return t;

@@ -176,7 +176,6 @@ static void add_gpus(struct grosr_findings *findings)
         free(q);
         return;
     }
-    pthread_detach(thread);
     clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += NVML_SECONDS;
     pthread_mutex_lock(&q->lock);
@@ -186,6 +185,10 @@ static void add_gpus(struct grosr_findings *findings)
     q->abandoned = !done;
     int gpus = done ? q->gpus : 0;
     pthread_mutex_unlock(&q->lock);
+    if (done)
+        pthread_join(thread, NULL);
+    else
+        pthread_detach(thread);
     if (!done || gpus > 0)
         f = grosr_findings_add(findings, GROSR_VERDICT_HEALTHY, "gpu", 0,
                                "what the driver tells of this machine's GPUs", "");
