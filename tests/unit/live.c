@@ -20,6 +20,7 @@ enum { LOCK = 2, SIGNAL = 3 };
 static struct grosr_session *session;
 static struct grosr_findings findings;
 static uint32_t laps, events[WORKERS + 1];
+static uint64_t ahead; /* of the host's clock: the device's */
 
 /* ---- what the session says ---- */
 
@@ -28,9 +29,29 @@ static uint64_t ago(uint64_t ms)
     return grosr_host_clock_ns() - ms * MS;
 }
 
+static uint64_t device_ago(uint64_t ms)
+{
+    return ago(ms) + ahead;
+}
+
+/* The device's clock, as two looks at it have found it. */
+static void compare_clocks(void)
+{
+    session->header.device_clock_is_host = !ahead;
+    for (uint64_t i = 0; ahead && i < 2; i++) {
+        struct grosr_snapshot *snap = grosr_session_snapshot(session, i);
+        uint64_t at = ago(6000 - 1000 * i);
+        sys_store_relaxed(&snap->host_before_ns, at);
+        sys_store_relaxed(&snap->host_after_ns, at + 2000);
+        sys_store_relaxed(&snap->device_ns, at + 1000 + ahead);
+        sys_store_release(&grosr_session_live(session)->snapshots_taken, i + 1);
+    }
+}
+
 static void state(uint32_t worker, uint32_t kind, uint64_t payload, uint64_t ms)
 {
-    struct grosr_pair s = grosr_event_pack((uint64_t)++laps << GROSR_LAP_SHIFT, kind, ago(ms), payload);
+    struct grosr_pair s =
+        grosr_event_pack((uint64_t)++laps << GROSR_LAP_SHIFT, kind, device_ago(ms), payload);
     sys_store_pair_relaxed(&grosr_session_worker(session, worker)->state, s.lo, s.hi);
 }
 
@@ -53,7 +74,8 @@ static void runs(uint32_t worker, uint64_t task, uint64_t ms)
 static void event(uint32_t ring, uint32_t kind, uint64_t payload, uint64_t ms)
 {
     sys128 *slot = (sys128 *)(void *)(session->base + session->ring[ring].slots_at);
-    struct grosr_pair e = grosr_event_pack(UINT64_C(1) << GROSR_LAP_SHIFT, kind, ago(ms), payload);
+    uint64_t at = session->ring[ring].worker == GROSR_RING_HOST ? ago(ms) : device_ago(ms);
+    struct grosr_pair e = grosr_event_pack(UINT64_C(1) << GROSR_LAP_SHIFT, kind, at, payload);
 
     sys_store_pair_relaxed(slot + events[ring]++, e.lo, e.hi);
 }
@@ -79,6 +101,9 @@ static void begin(void)
     grosr_session_add_name(session, GROSR_NAME_USER, LOCK, "lock", NULL);
     grosr_session_add_name(session, GROSR_NAME_USER, SIGNAL, "signal", NULL);
     memset(events, 0, sizeof(events));
+    session->header.start_mono_ns = ago(9000);
+    grosr_session_live(session)->start_mono_ns = ago(9000);
+    compare_clocks();
     for (uint32_t i = 0; i < WORKERS; i++)
         seeks(i, 5000);
 }
@@ -336,7 +361,7 @@ static void a_call(uint32_t worker, uint32_t call)
                                                  .call = call,
                                                  .handle = 5,
                                                  .task = 40,
-                                                 .issued = ago(3000) & GROSR_TIME_MASK};
+                                                 .issued = device_ago(3000) & GROSR_TIME_MASK};
     state(worker, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_SYSCALL_REPLY, pendings++), 3000);
 }
 
@@ -385,7 +410,7 @@ static void calls(void)
     begin();
     for (uint32_t i = 0; i < PORTS; i++) {
         pending[i] = (struct grosr_live_call){
-            .port = i, .worker = i, .task = i, .call = 4, .issued = ago(4000) & GROSR_TIME_MASK};
+            .port = i, .worker = i, .task = i, .call = 4, .issued = device_ago(4000) & GROSR_TIME_MASK};
         state(i, GROSR_EV_WAIT_BEGIN, grosr_payload_wait(GROSR_RES_SYSCALL_PORT, 0), 3000);
     }
     pendings = PORTS;
@@ -396,25 +421,47 @@ static void calls(void)
 
 /* ---- the segment of a dead process ---- */
 
+/* The segment as a process left it that gave a last sign of life two seconds ago. */
+static struct grosr_session *left_behind(void)
+{
+    struct grosr_session *mine = session;
+    char path[96];
+
+    snprintf(path, sizeof(path), "/dev/shm/%s", session->name[0] == '/' ? session->name + 1 : session->name);
+    grosr_session_live(session)->device_clock_is_host = session->header.device_clock_is_host;
+    sys_store_relaxed(&grosr_session_live(session)->heartbeat_ns, ago(2000));
+    ok(!grosr_session_open_copy(&session, path), "the segment as a process left it");
+    return mine;
+}
+
 static void dead(void)
 {
     struct grosr_session *mine;
-    char path[96];
 
     begin();
+    submitted(1, 1);
+    event(WORKERS, GROSR_EV_TASK_ENQUEUE, grosr_payload_task(1, 0), 3300);
     holds(0, 0, 3200);
     holds(1, 1, 3100);
     waits(0, LOCK, 1, 3000);
     waits(1, LOCK, 0, 2900);
-    snprintf(path, sizeof(path), "/dev/shm/%s", session->name[0] == '/' ? session->name + 1 : session->name);
-    grosr_session_live(session)->start_mono_ns = ago(9000);
-    sys_store_relaxed(&grosr_session_live(session)->heartbeat_ns, ago(2000));
-    mine = session;
-    ok(!grosr_session_open_copy(&session, path), "the segment as a process left it");
+    mine = left_behind();
     ok(looks(GROSR_VERDICT_HEALTHY, 5000), "waits are as old as they were when it died");
     ok(looks(GROSR_VERDICT_DEADLOCK, 500), "and the deadlock is found in it");
     ok(finding("lock_cycle") && finding("lock_cycle")->since_ns < 1300 * MS, "since when it died");
     ok(strstr(findings.source, "which has died") != NULL, "which is said");
+    grosr_session_close(session);
+    session = mine;
+    end();
+
+    begin();
+    submitted(1, 1);
+    event(WORKERS, GROSR_EV_TASK_ENQUEUE, grosr_payload_task(1, 0), 3300);
+    waits(0, SIGNAL, 1, 3000);
+    mine = left_behind();
+    ok(looks(GROSR_VERDICT_HEALTHY, 1500), "nothing had moved for a second when it died");
+    ok(looks(GROSR_VERDICT_STALLED, 500) && finding("lost_wakeup"),
+       "which is a stall for one who waits that long");
     grosr_session_close(session);
     session = mine;
     end();
@@ -446,6 +493,7 @@ static void motion(void)
     submitted(100, 50);
     holds(0, 0, 5000);
     event(0, GROSR_EV_RELEASE, grosr_payload_resource(LOCK, 0), 4900);
+    sys_store_relaxed(&over, 0u);
     pthread_create(&thread, NULL, lock_by_turns, NULL);
     ok(looks(GROSR_VERDICT_SLOW, 400) && names(finding("hot_lock"), "lock 0"),
        "workers that wait for one lock most of the time: slow");
@@ -456,14 +504,21 @@ static void motion(void)
 
 int main(void)
 {
-    idle();
-    locks();
-    signals();
-    waiting_for_work();
-    queues();
-    tasks();
-    calls();
-    dead();
-    motion();
+    /* A GPU's clock shows the time of day, the host's that since the machine's start. */
+    const uint64_t clocks[] = {0, UINT64_C(1800000000000000000)};
+
+    for (uint32_t i = 0; i < 2; i++) {
+        ahead = clocks[i];
+
+        idle();
+        locks();
+        signals();
+        waiting_for_work();
+        queues();
+        tasks();
+        calls();
+        dead();
+        motion();
+    }
     return tap_done();
 }

@@ -83,7 +83,7 @@ static void look_at_ring(struct grosr_live *live, uint32_t ring)
         n--;
     if (!n)
         return;
-    uint64_t at = live_host_time(live, grosr_event_time(e[n - 1]));
+    uint64_t at = live_ring_time(live, ring, e[n - 1]);
     if (at > live->event_ns)
         live->event_ns = at;
     if (worker < live->session->header.workers && at > live->worker[worker].quiet_ns)

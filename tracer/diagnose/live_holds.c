@@ -91,7 +91,8 @@ static int read_worker(struct grosr_live *live, struct live_holds *h, uint32_t w
 }
 
 /* The host's ring: several threads write it, so only whether any of them waits is known. */
-static void read_host(struct grosr_live *live, struct live_holds *h, const struct grosr_pair *e, uint32_t n)
+static void read_host(struct grosr_live *live, struct live_holds *h, uint32_t ring,
+                      const struct grosr_pair *e, uint32_t n)
 {
     const uint64_t room = grosr_payload_wait(GROSR_RES_QUEUE_NOT_FULL, 0);
     uint32_t waits = 0;
@@ -102,14 +103,13 @@ static void read_host(struct grosr_live *live, struct live_holds *h, const struc
             continue;
         if (grosr_event_kind(e[i]) == GROSR_EV_WAIT_BEGIN) {
             waits++;
-            since = grosr_event_time(e[i]);
+            since = live_ring_time(live, ring, e[i]);
         } else if (grosr_event_kind(e[i]) == GROSR_EV_WAIT_END && waits) {
             waits--;
         }
     }
-    /* The host's events have the host's times. */
     if (waits)
-        h->host_waits_since = grosr_clock_extend(since, GROSR_KIND_SHIFT, live->now_ns);
+        h->host_waits_since = since;
 }
 
 /* Whether it matters who holds what: reading all rings takes up to some 50 ms. */
@@ -150,7 +150,7 @@ int live_holds_read(struct grosr_live *live, uint64_t threshold_ns, struct live_
         uint32_t max = worker == GROSR_RING_HOST && largest > HOST_RECORDS ? HOST_RECORDS : largest;
         uint32_t n = grosr_ring_latest(live->session, i, 0, e, max, &end);
         if (worker == GROSR_RING_HOST)
-            read_host(live, h, e, n);
+            read_host(live, h, i, e, n);
         else
             err = read_worker(live, h, worker, e, n);
     }

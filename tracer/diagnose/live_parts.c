@@ -17,6 +17,13 @@ uint64_t live_host_time(struct grosr_live *live, uint64_t low)
     return at < live->now_ns || live->dead ? at : live->now_ns;
 }
 
+uint64_t live_ring_time(struct grosr_live *live, uint32_t ring, struct grosr_pair event)
+{
+    if (live->session->ring[ring].worker == GROSR_RING_HOST)
+        return grosr_clock_extend(grosr_event_time(event), GROSR_KIND_SHIFT, live->now_ns);
+    return live_host_time(live, grosr_event_time(event));
+}
+
 uint64_t live_age(const struct grosr_live *live, uint64_t since)
 {
     return since && since < live->now_ns ? live->now_ns - since : 0;

@@ -63,6 +63,10 @@ struct grosr_live {
 /* The host time of a device time's low 48 bits; 0: the clock is not known. */
 uint64_t live_host_time(struct grosr_live *live, uint64_t low48);
 
+/* The host time of an event in a ring: the host's ring has times of the host's clock, the others the
+ * device's. */
+uint64_t live_ring_time(struct grosr_live *live, uint32_t ring, struct grosr_pair event);
+
 /* How long ago it was; 0: not known. */
 uint64_t live_age(const struct grosr_live *live, uint64_t since);
 
