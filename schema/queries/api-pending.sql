@@ -1,11 +1,22 @@
 -- what had not ended: API calls and what they wait for, the first launch of each stream, how many are behind it, captures
-SELECT p.kind, p.name, p.pid, p.tid, p.waits_for, p.stream, p.start, coalesce(s.end, now.ns) - p.start AS age_ns, p.behind,
-       p.kernels, CASE WHEN p.kind = 'call' THEN
-           (SELECT group_concat(name, ', ') FROM (SELECT k.name FROM pending k WHERE k.kind IN ('kernel', 'graph')
-            AND k.pid = p.pid AND coalesce(k.ahead, 0) = 0 ORDER BY k.start)) END AS may_run
-FROM pending p LEFT JOIN GROSR_SESSION s USING (session)
--- While it is recorded: by the wall clock, to a millisecond.
-LEFT JOIN (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000 - utcEpochNs AS ns
-           FROM TARGET_INFO_SESSION_START_TIME LIMIT 1) now
-WHERE coalesce(p.ahead, 0) = 0
-ORDER BY p.kind <> 'call', p.start, p.tid;
+WITH p AS (
+    SELECT p.*, coalesce(s.end, now.ns) - p.start AS age_ns
+    FROM pending p LEFT JOIN GROSR_SESSION s USING (session)
+    -- While it is recorded: by the wall clock, to a millisecond.
+    LEFT JOIN (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000 - utcEpochNs AS ns
+               FROM TARGET_INFO_SESSION_START_TIME LIMIT 1) now),
+-- CUPTI withholds the record of a transfer while a kernel behind it runs. One that had nothing to wait for, in its stream or
+-- another, has ended: nothing moves as slowly as 100 MB/s.
+o AS (SELECT p.*, p.kind IN ('memcpy', 'memset') AND p.age_ns > 1000000000 + 10 * coalesce(p.bytes, 0) AND NOT EXISTS (
+          SELECT 1 FROM pending e WHERE e.place IS NOT NULL AND e.pid = p.pid AND e.start < p.start AND e.stream IS NOT p.stream)
+          AS over
+      FROM p),
+first AS (SELECT o.*, coalesce(sum(NOT o.over) OVER (PARTITION BY o.session, o.stream, o.place IS NULL ORDER BY o.place
+                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0 OR o.place IS NULL AS is_first FROM o)
+SELECT f.kind, f.name, f.pid, f.tid, f.waits_for, f.stream, f.start, f.age_ns, f.behind, f.kernels,
+       CASE WHEN f.kind = 'call' THEN
+           (SELECT group_concat(name, ', ') FROM (SELECT k.name FROM first k WHERE k.kind IN ('kernel', 'graph')
+            AND k.pid = f.pid AND k.is_first ORDER BY k.start)) END AS may_run
+FROM first f
+WHERE f.is_first AND (NOT f.over OR f.behind = 0)
+ORDER BY f.kind <> 'call', f.start, f.tid;

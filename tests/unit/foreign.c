@@ -185,6 +185,48 @@ static struct foreign hidden(enum foreign_call_kind kind, uint32_t wait, const c
     return f;
 }
 
+/* A kernel that is overdue behind a transfer that has no record. */
+static struct foreign behind_transfer(uint32_t kind, uint64_t bytes)
+{
+    struct foreign f = picture();
+    struct foreign_launch *l = launch(&f, kind, 1, 7, "copy");
+
+    l->bytes = bytes;
+    l = launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "work");
+    l->ran = 1;
+    l->longest_ns = 1000;
+    l->flags = GROSR_LAUNCH_COOPERATIVE;
+    l->first = false;
+    call(&f, FOREIGN_CALL_OTHER, 7, GROSR_CALL_WAITS_DEVICE, "cudaDeviceSynchronize");
+    return f;
+}
+
+static void ended_transfers(void)
+{
+    struct foreign f;
+
+    is_kind(behind_transfer(GROSR_LAUNCH_MEMCPY, 64), "grid_barrier",
+            "a small transfer has ended after 10 s");
+    is_kind(behind_transfer(GROSR_LAUNCH_MEMSET, 64), "grid_barrier", "so has a memset");
+    is_kind(behind_transfer(GROSR_LAUNCH_MEMCPY, S / 2), "grid_barrier", "and 500 MB");
+    is_kind(behind_transfer(GROSR_LAUNCH_MEMCPY, S), "healthy", "a gigabyte may not have");
+    is_kind(behind_transfer(GROSR_LAUNCH_HOST_FUNCTION, 0), "healthy", "nor a host function");
+    f = behind_transfer(GROSR_LAUNCH_MEMCPY, 64);
+    f.launch[0].issued_ns = f.now_ns - S;
+    is_kind(f, "healthy", "nor one of a second ago");
+    f = behind_transfer(GROSR_LAUNCH_MEMCPY, 64);
+    f.call[0].correlation = f.launch[0].correlation;
+    is_kind(f, "healthy", "nor one whose call has not returned");
+    f = behind_transfer(GROSR_LAUNCH_MEMCPY, 64);
+    f.launch[0].first = false;
+    is_kind(f, "healthy", "nor was it there before, if something was before it at the first look");
+    f = behind_transfer(GROSR_LAUNCH_MEMCPY, 64);
+    f.stream[1].order = GROSR_STREAM_LEGACY;
+    f.stream[2].order = GROSR_STREAM_BLOCKING;
+    launch(&f, GROSR_LAUNCH_KERNEL, 2, 8, "server")->issued_ns = 80 * S;
+    is_kind(f, "healthy", "nor one that the legacy default stream's order keeps behind a kernel");
+}
+
 static void hidden_waits(void)
 {
     is_kind(hidden(FOREIGN_CALL_FREE, GROSR_CALL_WAITS_DEVICE, "cudaFree"), "hidden_wait",
@@ -379,6 +421,7 @@ int main(void)
     grosr_findings_init(&findings, S);
     kernels();
     transfers();
+    ended_transfers();
     hidden_waits();
     host_functions();
     captures();

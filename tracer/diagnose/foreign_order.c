@@ -15,6 +15,10 @@
 #define FEW_BLOCKS 16u /* they fill no GPU */
 #define FAST       20u /* so many times as fast as it has run for now */
 
+/* What a transfer takes at most, once it has begun: pageable memory moves at 1 GB/s and more. */
+#define TRANSFER_NS          1000000000u
+#define TRANSFER_NS_PER_BYTE 10u
+
 static int compare_launches(const void *a, const void *b)
 {
     const struct foreign_launch *x = (const struct foreign_launch *)a, *y = (const struct foreign_launch *)b;
@@ -28,14 +32,8 @@ static int compare_launches(const void *a, const void *b)
                : (x->correlation > y->correlation) - (x->correlation < y->correlation);
 }
 
-int foreign_order(struct foreign *f)
+static void index_streams(struct foreign *f)
 {
-    f->seen = (unsigned char *)malloc(f->launches + 1u);
-    f->stack = (uint32_t *)malloc((f->launches + 1u) * sizeof(*f->stack));
-    if (!f->seen || !f->stack)
-        return -ENOMEM;
-    if (f->launches)
-        qsort(f->launch, f->launches, sizeof(*f->launch), compare_launches);
     for (uint32_t i = 0; i < f->streams; i++)
         f->stream[i].at = f->stream[i].count = 0;
     for (uint32_t i = 0; i < f->launches; i++) {
@@ -46,6 +44,61 @@ int foreign_order(struct foreign *f)
         struct foreign_stream *s = &f->stream[f->launch[i].stream];
         s->at = s->count++ ? s->at : i;
     }
+}
+
+/*
+ * Whether a transfer must have ended, though it has no record, as CUPTI withholds it while a kernel behind it
+ * runs: nothing is before it, the call that issued it has returned, and it has had more time than the slowest
+ * takes.
+ */
+static bool has_ended(const struct foreign *f, uint32_t launch)
+{
+    const struct foreign_launch *l = &f->launch[launch];
+    uint64_t began = foreign_began(f, l), age = f->now_ns > began ? f->now_ns - began : 0;
+
+    for (uint32_t i = 0; i < f->calls; i++)
+        if (f->call[i].correlation == l->correlation) /* the host may have a part in it, and be late */
+            return false;
+    return (l->kind == GROSR_LAUNCH_MEMCPY || l->kind == GROSR_LAUNCH_MEMSET) &&
+           age / TRANSFER_NS_PER_BYTE > TRANSFER_NS / TRANSFER_NS_PER_BYTE + l->bytes &&
+           foreign_runs(f, launch);
+}
+
+/* Leaves out the transfers at the beginning of streams that have ended, if something comes behind them. */
+static void drop_ended(struct foreign *f)
+{
+    uint32_t kept = 0;
+    bool dropped;
+
+    do { /* what was behind them in other streams may have nothing before it now */
+        dropped = false;
+        for (uint32_t i = 0; i < f->streams; i++)
+            while (f->stream[i].count > 1 && has_ended(f, f->stream[i].at)) {
+                struct foreign_launch *l = &f->launch[f->stream[i].at++];
+                l[1].first = l[0].first && l[1].stays;
+                f->stream[i].count--;
+                dropped = true;
+            }
+    } while (dropped);
+    for (uint32_t i = 0; i < f->launches; i++) {
+        const struct foreign_launch *l = &f->launch[i];
+        if (l->stream == FOREIGN_NONE || i >= f->stream[l->stream].at)
+            f->launch[kept++] = *l;
+    }
+    f->launches = kept;
+    index_streams(f);
+}
+
+int foreign_order(struct foreign *f)
+{
+    f->seen = (unsigned char *)malloc(f->launches + 1u);
+    f->stack = (uint32_t *)malloc((f->launches + 1u) * sizeof(*f->stack));
+    if (!f->seen || !f->stack)
+        return -ENOMEM;
+    if (f->launches)
+        qsort(f->launch, f->launches, sizeof(*f->launch), compare_launches);
+    index_streams(f);
+    drop_ended(f);
     return 0;
 }
 
