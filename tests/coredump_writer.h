@@ -19,7 +19,7 @@
 #define IMAGE_KERNEL       "_Z13segment_stepsPKiPf"
 #define IMAGE_ADDRESS      UINT64_C(0x7f3210001000)
 #define IMAGE_INSTRUCTIONS 64u
-#define IMAGE_BARRIER      20u
+#define IMAGE_BARRIER      23u /* the last instruction of line 15 */
 #define IMAGE_GRID_SYNC    42u
 #define IMAGE_BYTES        4096u
 

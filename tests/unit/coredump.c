@@ -193,6 +193,12 @@ static void test_barriers(void)
     judge(16, 4, at, 4, GROSR_VERDICT_STALLED,
           "1 block of kernel segment_steps waits at its grid barrier, steps.cu:20, for 15 that have ended or "
           "were never started");
+    for (i = 4; i < 8; i++)
+        at[i] = IMAGE_GRID_SYNC;
+    judge(
+        1, 4, at, 8, GROSR_VERDICT_STALLED,
+        "2 blocks of kernel segment_steps wait at its grid barrier, steps.cu:20, for others that have ended "
+        "or were never started"); /* a cooperative launch */
     at[3] = 52;
     judge(16, 4, at, 4, GROSR_VERDICT_HEALTHY, "where 4 warps of kernel segment_steps stood");
     for (i = 0; i < 4; i++)

@@ -41,6 +41,7 @@ struct grosr_core_grid {
     uint32_t grid[3], block[3];
     char *arguments;                    /* "0x7f1200000000, 3"; "" if they are not known */
     uint32_t blocks, warps, exceptions; /* that are in the dump */
+    bool misstated; /* `grid` is too small: the driver writes 1x1x1 for a cooperative launch */
 };
 
 /* Where a program counter points. Lines are of the function whose code it is; what was inlined there is text.

@@ -89,11 +89,18 @@ static void add_grid(struct grosr_findings *findings, struct grosr_finding *find
     char blocks[32], all[32];
     uint32_t shown = 0, groups = 0;
 
-    grosr_finding_evidence(findings, finding,
-                           "grid %" PRIu32 "x%" PRIu32 "x%" PRIu32 ", block %" PRIu32 "x%" PRIu32 "x%" PRIu32
-                           ": %s of %s blocks are on the GPU",
-                           g->grid[0], g->grid[1], g->grid[2], g->block[0], g->block[1], g->block[2],
-                           count_text(blocks, g->blocks), count_text(all, product(g->grid)));
+    if (g->misstated)
+        grosr_finding_evidence(findings, finding,
+                               "a grid whose size is not known, block %" PRIu32 "x%" PRIu32 "x%" PRIu32
+                               ": %s block%s on the GPU",
+                               g->block[0], g->block[1], g->block[2], count_text(blocks, g->blocks),
+                               g->blocks == 1 ? " is" : "s are");
+    else
+        grosr_finding_evidence(findings, finding,
+                               "grid %" PRIu32 "x%" PRIu32 "x%" PRIu32 ", block %" PRIu32 "x%" PRIu32
+                               "x%" PRIu32 ": %s of %s blocks are on the GPU",
+                               g->grid[0], g->grid[1], g->grid[2], g->block[0], g->block[1], g->block[2],
+                               count_text(blocks, g->blocks), count_text(all, product(g->grid)));
     if (*g->arguments)
         grosr_finding_evidence(findings, finding, "arguments: %s", g->arguments);
     for (uint32_t i = 0; i < core->groups; i++) {
@@ -194,7 +201,7 @@ static bool add_barrier(struct grosr_findings *findings, const struct grosr_core
 {
     const struct grosr_core_grid *g = &core->grid[grid];
     struct waiting c = count_waiting(core, grid);
-    uint64_t all = product(g->grid);
+    uint64_t all = g->misstated ? g->blocks + 1u : product(g->grid); /* at least */
     char place[TEXT], summary[2 * TEXT], a[32], b[32];
 
     if (!c.first)
@@ -211,6 +218,12 @@ static bool add_barrier(struct grosr_findings *findings, const struct grosr_core
                  "%s of %s warps of kernel %s wait at its grid barrier, %s, for %s elsewhere",
                  count_text(a, c.waits), count_text(b, g->warps), g->kernel, place,
                  c.elsewhere == 1 ? "one that stands" : "others that stand");
+    else if (of_grid && g->misstated)
+        snprintf(summary, sizeof(summary),
+                 "%s block%s of kernel %s wait%s at its grid barrier, %s, for others that have ended or were "
+                 "never started",
+                 count_text(a, g->blocks), g->blocks == 1 ? "" : "s", g->kernel, g->blocks == 1 ? "s" : "",
+                 place);
     else if (of_grid && missing)
         snprintf(summary, sizeof(summary),
                  "%s block%s of kernel %s wait%s at its grid barrier, %s, for %s that ha%s ended or %s "

@@ -106,6 +106,8 @@ int core_group(struct grosr_core *core)
         struct grosr_core_warp *w = &core->warp[i];
         if (w->wait == GROSR_CORE_WAIT_NONE && w->place != GROSR_CORE_NONE)
             w->wait = core->place[w->place].wait;
+        for (int k = 0; k < 3; k++)
+            core->grid[w->grid].misstated |= w->block[k] >= core->grid[w->grid].grid[k];
         core->grid[w->grid].warps++;
         core->grid[w->grid].exceptions += w->exception != 0;
     }

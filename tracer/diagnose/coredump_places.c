@@ -2,8 +2,9 @@
  * Program counters of a core dump (coredump.h): which function and line, and what the instruction there waits
  * for. An address is looked up once.
  *
- * A warp that waits at a barrier may stand at the barrier's instruction or at the one after it: the barrier
- * has been issued then, and has not let go of the warp. Both are taken for waiting.
+ * A warp that waits at a barrier stands at the instruction after it (seen on an H100): the barrier has been
+ * issued, and has not let go of the warp. One that stands at the barrier is about to issue it. Both are taken
+ * for waiting, at the barrier's line.
  */
 #include "coredump_parts.h"
 
@@ -145,20 +146,22 @@ static enum grosr_core_wait instruction_wait(const uint64_t word[2])
     return GROSR_CORE_WAIT_NONE;
 }
 
+/* *address becomes that of the instruction that waits. */
 static enum grosr_core_wait find_wait(const struct grosr_cubin *cubin, const struct grosr_cubin_function *f,
-                                      uint64_t address)
+                                      uint64_t *address)
 {
     enum grosr_core_wait wait = GROSR_CORE_WAIT_NONE;
     uint64_t word[2];
 
-    if (grosr_cubin_instruction(cubin, f, address, word))
+    if (grosr_cubin_instruction(cubin, f, *address, word))
         wait = instruction_wait(word);
-    if (wait == GROSR_CORE_WAIT_NONE && address >= 16 &&
-        grosr_cubin_instruction(cubin, f, address - 16, word)) {
-        wait = instruction_wait(word);
-        if (wait != GROSR_CORE_WAIT_BLOCK && wait != GROSR_CORE_WAIT_CLUSTER)
-            wait = GROSR_CORE_WAIT_NONE;
-    }
+    if (wait != GROSR_CORE_WAIT_NONE || *address < 16 ||
+        !grosr_cubin_instruction(cubin, f, *address - 16, word))
+        return wait;
+    wait = instruction_wait(word);
+    if (wait != GROSR_CORE_WAIT_BLOCK && wait != GROSR_CORE_WAIT_CLUSTER)
+        return GROSR_CORE_WAIT_NONE;
+    *address -= 16;
     return wait;
 }
 
@@ -170,13 +173,14 @@ static int fill_place(struct core_reader *reader, const struct grosr_core_grid *
     struct grosr_cubin_line line[MAX_INLINED];
     struct grosr_cubin_function f;
     const struct core_image *image = find_image(reader, grid, device, place->address, &f);
+    uint64_t waiting = place->address; /* the line is that of the barrier, not of what comes after it */
     uint32_t lines = 0;
 
     if (image) {
         place->function = brief_name(f.name);
         place->offset = place->address - f.address;
-        place->wait = find_wait(image->cubin, &f, place->address);
-        lines = grosr_cubin_lines(image->cubin, &f, place->address, line, MAX_INLINED);
+        place->wait = find_wait(image->cubin, &f, &waiting);
+        lines = grosr_cubin_lines(image->cubin, &f, waiting, line, MAX_INLINED);
         if (is_grid_sync(f.name))
             place->wait = GROSR_CORE_WAIT_GRID;
     } else {
