@@ -135,7 +135,7 @@ __global__ void by_thread(struct shared *s GROSR_TRACED(struct grosr_trace_handl
     struct grosr_trace_handle nothing = {};
 
     if (threadIdx.x % 32 == 5) {
-        GROSR_TRACE_THREAD(t, trace, blockIdx.x);
+        GROSR_TRACE_THREAD(t, trace, 2 * blockIdx.x + threadIdx.x / 32);
         for (uint32_t round = 0; round < ROUNDS; round++) {
             grosr_lock_acquire(&t, GROSR_BY_THREAD, LOCK, 1, &s->thread_lock);
             s->entered_by_thread++;
