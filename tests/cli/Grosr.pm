@@ -107,8 +107,8 @@ sub ended
     return 1 if exists $p->{code};
     return 0 unless waitpid($p->{pid}, WNOHANG) == $p->{pid};
     my $status = $?;
-    $p->{code} = $status >> 8;
     $p->{signal} = $status & 127;
+    $p->{code} = $p->{signal} ? 128 + $p->{signal} : $status >> 8;    # as in a shell: who was killed has not succeeded
     $p->{stdout} = slurp($p->{out}) unless $p->{out} =~ m{^/dev/};
     $p->{stderr} = slurp($p->{err});
     delete $running{$p->{pid}};
