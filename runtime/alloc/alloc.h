@@ -65,26 +65,39 @@ GROSR_DEVICE enum grosr_heap_error_kind grosr_heap_find(struct grosr_heap_user u
     return error;
 }
 
+/* Counts and keeps a pointer that cannot be freed; 0 where there is no reason why not. */
+GROSR_DEVICE int grosr_heap_refuse(struct grosr_heap_user u, const void *p, enum grosr_heap_error_kind error)
+{
+    uint64_t address = (uint64_t)(uintptr_t)p, offset = address - (uint64_t)(uintptr_t)u.heap->arena;
+
+    if (!error)
+        return 0;
+    grosr_heap_mistake(u, error, error == GROSR_HEAP_FREE_FOREIGN ? address : offset);
+    return EINVAL;
+}
+
+/* grosr_heap_free() in debug mode. */
+GROSR_DEVICE_COLD int grosr_debug_free(struct grosr_heap_user u, void *p)
+{
+    struct grosr_block b;
+    enum grosr_heap_error_kind error = grosr_heap_find(u, p, &b);
+
+    return grosr_heap_refuse(u, p, error ? error : grosr_debug_return(u, p, b));
+}
+
 /* 0 for NULL; EINVAL: it is no block of this heap's. */
 GROSR_DEVICE int grosr_heap_free(struct grosr_heap_user u, void *p)
 {
-    struct grosr_block b;
-    enum grosr_heap_error_kind error;
+    struct grosr_block b; /* in registers: no function that is called gets its address */
 
     if (!p)
         return 0;
-    error = grosr_heap_find(u, p, &b);
-    if (!error && u.heap->flags & GROSR_HEAP_DEBUG)
-        error = grosr_debug_return(u, p, b);
-    else if (!error && u.heap->arena + b.offset != (unsigned char *)p)
+    if (u.heap->flags & GROSR_HEAP_DEBUG)
+        return grosr_debug_free(u, p);
+    enum grosr_heap_error_kind error = grosr_block_find(u.heap, p, &b);
+    if (!error && u.heap->arena + b.offset != (unsigned char *)p)
         error = GROSR_HEAP_FREE_INNER;
-    else if (!error)
-        error = grosr_block_return(u, &b);
-    if (!error)
-        return 0;
-    uint64_t address = (uint64_t)(uintptr_t)p, offset = address - (uint64_t)(uintptr_t)u.heap->arena;
-    grosr_heap_mistake(u, error, error == GROSR_HEAP_FREE_FOREIGN ? address : offset);
-    return EINVAL;
+    return grosr_heap_refuse(u, p, error ? error : grosr_block_return(u, &b));
 }
 
 /* The bytes that the block at p has room for; 0: it is none of this heap's. */
