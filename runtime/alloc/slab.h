@@ -501,22 +501,35 @@ GROSR_DEVICE uint64_t grosr_slab_claim_bits(struct grosr_heap_user u, const stru
 
 /* ---- returning slots ---- */
 
-/* Returns the slots of a slab, seen in `state`, whose bits are in `mask`, of word `at` of `bits`. Returns
- * those of them that were allocated; the others change nothing. */
+/*
+ * Returns the slots of a slab, seen in `state`, whose bits are in `mask`, of word `at` of `bits`. Returns
+ * those of them that were allocated; the others change nothing.
+ *
+ * If these are all that the slab lacked when it was seen, and no cursor points to it, its state is swapped at
+ * once for that of a free chunk: as if they had been added, and it had been taken away before anybody saw
+ * that.
+ */
 GROSR_DEVICE uint64_t grosr_slab_return(struct grosr_heap_user u, uint64_t state, uint32_t at, uint64_t mask)
 {
     const struct grosr_heap *h = u.heap;
-    uint32_t chunk = at / GROSR_CHUNK_WORDS;
+    uint32_t chunk = at / GROSR_CHUNK_WORDS, size_class = grosr_chunk_kind(state) - 1;
     /* Release: what the block's owner wrote. Pairs with grosr_slab_claim_bits(), by what depends on it. */
     uint64_t had = dev_and_release(&h->bits[at], ~mask) & mask;
+    int64_t had_free = grosr_chunk_free_slots(state);
 
     if (!had)
         return 0;
+    if (grosr_chunk_cursors(state) == 0 && had_free + dev_popc64(had) == h->slots[size_class] &&
+        grosr_slab_take_away(u, chunk, state, had_free <= 0)) {
+        grosr_chunk_put(h, GROSR_MAP_FREE, chunk);
+        dev_count(&grosr_heap_shard_of(h, size_class, dev_spread())->frees, dev_popc64(had));
+        return had;
+    }
     dev_point("slab.returned");
     uint64_t was = grosr_slab_give(u, chunk, dev_popc64(had));
     const uint64_t same = GROSR_CHUNK_GENERATIONS | grosr_chunk_of_class(GROSR_CHUNK_CLASS_MASK);
     if ((was & same) == (state & same)) {
-        dev_count(&grosr_heap_shard_of(h, grosr_chunk_kind(state) - 1, dev_spread())->frees, dev_popc64(had));
+        dev_count(&grosr_heap_shard_of(h, size_class, dev_spread())->frees, dev_popc64(had));
         return had;
     }
     /* The chunk is not what it was: the block had been freed before, and these slots are other owners'. */
