@@ -18,7 +18,7 @@
 
 #define OWN_BYTES   (64u << 20)
 #define FILE_BYTES  (1u << 20)
-#define SWEEP_CALLS 64u /* of a task, on the host device; on a GPU ten times as many */
+#define SWEEP_CALLS 64u /* of a task, on the host device; on a GPU twice as many */
 
 /* ---- latencies ---- */
 
@@ -142,7 +142,7 @@ static int rate(const struct grosr_bench_options *o, struct grosr_bench_report *
 {
     uint32_t ports = axis == GROSR_BENCH_PORTS ? x : 0, proxies = axis == GROSR_BENCH_PROXIES ? x : 0;
     const char *series = together ? "GROSR, no-op, a warp's lanes together" : "GROSR, no-op, one in a packet";
-    uint32_t each = grosr_bench_on_cuda(report) ? 10 * SWEEP_CALLS : SWEEP_CALLS;
+    uint32_t each = grosr_bench_on_cuda(report) ? 2 * SWEEP_CALLS : SWEEP_CALLS;
     double *samples = grosr_bench_samples(o->repetitions);
     struct grosr_bench_calls c;
     int err = samples ? grosr_bench_calls_open(&c, o, report, root, ports, proxies, 4096) : -ENOMEM;
