@@ -145,7 +145,7 @@ GROSR_DEVICE void grosr_worker_record_end(struct grosr_worker *w, bool has, bool
     bool escaped = spawned && dev_ballot(task->escaped), waited = false;
 
     if (emit->level >= GROSR_LEVEL_COUNTERS && (waited = grosr_lane_used(&w->deque.local->lanes)))
-        grosr_lane_settle(&w->deque.local->lanes, &w->recorder, end);
+        w->recorder = grosr_lane_settle(&w->deque.local->lanes, w->recorder, end);
     if (escaped)
         grosr_worker_record_spawns(w, start);
     if (emit->level >= GROSR_LEVEL_SPANS && dev_uniform(warp_load(&notes->noted)))

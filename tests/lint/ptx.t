@@ -34,6 +34,12 @@ unlike($lone, qr/\b(?:membar|fence)\.(?!proxy)/, 'no stand-alone fences');
 unlike($ptx, qr/\b(?:ld|st)\.volatile\b/, 'no volatile accesses');
 unlike($ptx, qr/\.(?:call|extern \.func)\b.*\b(?:vprintf|malloc|free|__assertfail)\b/, 'no printf, malloc or assert on the device');
 
+# What a worker keeps between tasks is in registers: were its address given to a function that is not inlined, all of it would
+# be in local memory (some 500 accesses, and a tenth of the speed).
+my ($kernel) = $ptx =~ /(\.visible \.entry grosr_kernel\(.*)/s;
+my $local = () = ($kernel // '') =~ /\b(?:ld|st)\.local\b/g;
+ok($local > 0 && $local < 150, "the scheduler is in registers: $local accesses to local memory");
+
 # Bounded waits, in a kernel that has all of them.
 $said = `$nvcc -std=c++17 -O3 -ptx -arch=compute_90 -Werror all-warnings -I. -o $folder/waits.ptx tests/cuda/waits.cu 2>&1`;
 is($?, 0, 'tests/cuda/waits.cu compiles to PTX') or diag($said);

@@ -33,7 +33,7 @@ static void begin_task(uint64_t time_ns)
 static void end_task(void)
 {
     if (grosr_lane_used(&site))
-        grosr_lane_settle(&site, &recorder, dev_clock_ns());
+        recorder = grosr_lane_settle(&site, recorder, dev_clock_ns());
 }
 
 static struct grosr_worker_state state(void)

@@ -76,29 +76,31 @@ GROSR_DEVICE void grosr_lane_begin(struct grosr_lane_site *site, const struct gr
     dev_syncwarp();
 }
 
-/* Continues behind what lanes have recorded, none of it later than `time_ns`. */
-GROSR_DEVICE_COLD void grosr_lane_settle(struct grosr_lane_site *site, struct grosr_recorder *r,
-                                         uint64_t time_ns)
+/* Where the worker continues, behind what lanes have recorded, none of it later than `time_ns`. By value: a
+ * recorder whose address is given away is kept in memory, also where nothing waits. */
+GROSR_DEVICE_COLD struct grosr_recorder grosr_lane_settle(struct grosr_lane_site *site,
+                                                          struct grosr_recorder r, uint64_t time_ns)
 {
     uint32_t taken = warp_load(&site->taken), room = site->room;
     uint32_t notes = taken > room ? taken - room : 0,
              kept = notes < GROSR_LANE_NOTES ? notes : GROSR_LANE_NOTES;
 
-    r->sequence = warp_load(&site->sequence);
-    r->emit.at.next = site->next + (taken < room ? taken : room);
-    r->emit.at.limit = site->limit;
-    r->emit.at.lap = site->lap;
+    r.sequence = warp_load(&site->sequence);
+    r.emit.at.next = site->next + (taken < room ? taken : room);
+    r.emit.at.limit = site->limit;
+    r.emit.at.lap = site->lap;
     for (uint32_t i = 0; i < kept; i++)
-        grosr_emit_at(&r->emit, (uint32_t)(site->note[i].when >> GROSR_KIND_SHIFT), site->note[i].payload,
+        grosr_emit_at(&r.emit, (uint32_t)(site->note[i].when >> GROSR_KIND_SHIFT), site->note[i].payload,
                       site->note[i].when & GROSR_TIME_MASK);
     if (notes > kept)
-        r->emit.at = grosr_emit_lose(r->emit.ring, r->emit.at, notes - kept, time_ns);
+        r.emit.at = grosr_emit_lose(r.emit.ring, r.emit.at, notes - kept, time_ns);
     dev_syncwarp();
     if (dev_lane() == 0) {
         warp_store(&site->events, 0);
         warp_store(&site->taken, 0);
     }
     dev_syncwarp();
+    return r;
 }
 
 /* After a batch, at level COUNTERS or above: whether lanes have recorded anything. A collective. */
