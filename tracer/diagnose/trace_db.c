@@ -466,6 +466,8 @@ int grosr_diagnose_database(sqlite3 *db, struct grosr_findings *findings)
     trace_ask(&all, "sessions", add_session);
     if (!all.error)
         all.error = grosr_diagnose_calls_rows(db, findings);
+    if (!all.error)
+        all.error = trace_tail(db, findings);
     if (!all.error && !findings->source) {
         findings->source = strdup("the trace");
         findings->state = strdup("every session in it with workers closed by itself, or it has none");

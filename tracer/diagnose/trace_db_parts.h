@@ -60,6 +60,10 @@ uint64_t trace_age_of(const struct trace_session *s, uint64_t since);
 void trace_remarks(struct trace_session *s);
 void trace_slow(struct trace_session *s);
 
+/* Of all sessions: the remark that the slowest tasks were much slower than the median ones, and by what. 0,
+ * or a negative errno. */
+int trace_tail(sqlite3 *db, struct grosr_findings *findings);
+
 /* A finding as a row of a session, judged at a time: the values of the statement trace_insert_finding. */
 #define TRACE_FINDING_VALUES 11
 struct trace_finding_row {
