@@ -15,7 +15,7 @@ have('sqlite3') or plan(skip_all => 'there is no sqlite3 to fill a trace with');
 my $dir = scratch();
 my $schema = "$ROOT/schema";
 my ($version) = slurp("$schema/schema.h") =~ /define GROSR_SCHEMA_VERSION (\d+)/;
-my $begin = sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;\n", 0x47524f53, $version) .
+my $begin = sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;\nBEGIN;\n", 0x47524f53, $version) .
     slurp("$schema/tables.sql") . slurp("$schema/views.sql") . q{
 INSERT INTO GROSR_META VALUES ('complete', 1);
 INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm, lanes, start_mono_ns, start_real_ns, end)
@@ -59,7 +59,7 @@ sub causes
 {
     my ($usual, @rows) = @_;
     my $db = "$dir/" . $n++ . '.db';
-    spew("$db.sql", join('', $begin, (map { task($_, 100, 900) } 0 .. $usual - 1), @rows));
+    spew("$db.sql", join('', $begin, (map { task($_, 100, 900) } 0 .. $usual - 1), @rows, "COMMIT;\n"));
     my $r = run_it({out => '/dev/null'}, 'sqlite3', '-bail', $db, ".read $db.sql");
     is("$r->{code}$r->{stderr}", '0', 'the rows of a trace') or BAIL_OUT('no trace');
     my $answer = json_of(grosr('query', $db, 'tail-causes', '--format', 'json'));
@@ -153,8 +153,6 @@ one_cause('system calls', qr/^most in read/,
     is(says($by{sharing}), '30 2700 2700 0 0', 'several: sharing');
     is(says($by{'system calls'}), '20 1800 1800 0 0', 'several: system calls');
     is(says($by{execution}), '0 0 900 900 0', 'several: execution');
-    is(join(' ', map { $_->{cause} } sort { ($b->{share_pct} // -1) <=> ($a->{share_pct} // -1) } @by{qw(queueing sharing), 'system calls'}),
-       'queueing sharing system calls', 'several: in their order');
 }
 one_cause('unknown', qr/^ends of runs or waits were not recorded$/,
           for_both(sub { task($_[0], 100, 9900, waits($_[0], 6, 3 << 32, 100, 900, undef)) }));
@@ -167,7 +165,8 @@ one_cause('unknown', qr/^ends of runs or waits were not recorded$/,
 {
     # Two lanes of the warp wait at the same time for all of the run: no longer than that.
     my %by = causes(198, for_both(sub { task($_[0], 100, 9900, (waits($_[0], 6, 3 << 32, 100, 0, 9900)) x 2) }));
-    is("$by{sharing}{slow_ns} $by{execution}{slow_ns} $by{unknown}{slow_ns}", '9900 0 0', 'waits of several lanes are no longer than the run');
+    is("$by{sharing}{slow_ns} $by{execution}{slow_ns} $by{unknown}{slow_ns}", '9900 0 0',
+       'waits of several lanes are no longer than the run');
 }
 
 # ---- which tasks are slow ----
@@ -196,12 +195,13 @@ sub with_tail
 {
     my ($ns, @rows) = @_;
     my $db = "$dir/remark-$ns-" . @rows . '.db';
-    spew("$db.sql", join('', $begin, (map { task($_, 100, 900) } 0 .. 999), (map { task($_, 100 + $ns, 900) } 1000 .. 1019), @rows));
+    my @tasks = ((map { task($_, 100, 900) } 0 .. 999), (map { task($_, 100 + $ns, 900) } 1000 .. 1019));
+    spew("$db.sql", join('', $begin, @tasks, @rows, "COMMIT;\n"));
     my $r = run_it({out => '/dev/null'}, 'sqlite3', '-bail', $db, ".read $db.sql");
     is("$r->{code}$r->{stderr}", '0', 'the rows of a trace') or BAIL_OUT('no trace');
     my @durations = @{json_of(grosr('query', $db, 'SELECT * FROM GROSR_DURATION', '--format', 'json'))};
     my @columns = qw(measure what which bin n total_ns max_ns part);
-    my $values = join(', ', map { my $d = $_; '(' . join(', ', "'$d->{measure}'", map { $d->{$_} } @columns[1 .. $#columns]) . ')' } @durations);
+    my $values = join(', ', map { my $d = $_; '(' . join(', ', map { "'$d->{$_}'" } @columns) . ')' } @durations);
     $r = run_it('sqlite3', '-bail', $db, "INSERT INTO GROSR_META VALUES ('summaries', 1); INSERT INTO GROSR_DURATION VALUES $values");
     is("$r->{code}$r->{stderr}", '0', 'and its summaries');
     return json_of(grosr('diagnose', $db, '--json'));
@@ -211,15 +211,16 @@ sub with_tail
     my ($f) = @{$j->{findings}};
     is("$j->{verdict} $f->{verdict} $f->{kind}", 'healthy healthy heavy_tail', 'a heavy tail is a remark, and the verdict is healthy');
     is($f->{summary}, 'the slowest 1 % of the tasks of work took 201 times as long as its median ones', 'it says how heavy');
-    like(ref $f->{evidence} ? join("\n", @{$f->{evidence}}) : $f->{evidence}, qr/^work: 100 % of the difference is queueing$/m, 'and why');
+    like(ref $f->{evidence} ? join("\n", @{$f->{evidence}}) : $f->{evidence},
+         qr/^work: 100 % of the difference is queueing$/m, 'and why');
     is(join(' ', map { $_->{kind} } @{with_tail(8_000)->{findings}}), '', 'microseconds are not remarked');
     # Two workers that wait for each other's lock: that is what matters.
     $j = with_tail(200_000, map { "INSERT INTO GROSR_WORKER (worker, sm, start) VALUES ($_, 0, 0);
         INSERT INTO GROSR_HOLD VALUES ($_, 6, (3 << 32) + $_, 10, NULL);
         INSERT INTO GROSR_WAIT VALUES ($_, 6, (3 << 32) + 8001 - $_ + 8000, 20, NULL, 1);
         UPDATE GROSR_SESSION SET died = 1, end = 100000000000, device = 'host';
-        UPDATE GROSR_META SET value = 1 WHERE key = 'complete';
-        INSERT OR IGNORE INTO GROSR_QUEUE VALUES (0, 'submit', 8, 1, 1); INSERT INTO GROSR_QUEUE_SAMPLE VALUES (99000000000, 0, 9, 9, 8);" } 8000, 8001);
+        INSERT OR IGNORE INTO GROSR_QUEUE VALUES (0, 'submit', 8, 1, 1);
+        INSERT INTO GROSR_QUEUE_SAMPLE VALUES (99000000000, 0, 9, 9, 8);" } 8000, 8001);
     is("$j->{verdict} " . join(' ', map { $_->{kind} } @{$j->{findings}}), 'deadlock lock_cycle', 'nor is a tail where something is stuck');
 }
 
