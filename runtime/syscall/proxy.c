@@ -16,6 +16,7 @@
 
 #include "../../tracer/base/error.h"
 #include "../../tracer/base/host_clock.h"
+#include "../../tracer/session/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "paths.h"
@@ -228,6 +230,7 @@ static void *server_main(void *arg)
     uint64_t busy_ns = grosr_host_clock_ns();
     uint32_t step = 0;
 
+    prctl(PR_SET_NAME, GROSR_PROXY_THREAD); /* by which a diagnosis finds it */
     if (p->options.sandbox)
         sandbox_enter();
     while (!dev_load_relaxed(&p->stopping)) {

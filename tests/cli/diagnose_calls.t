@@ -119,6 +119,15 @@ sleep(1.5);
 $r = grosr('diagnose', $child);
 is($r->{code}, 3, 'as text');
 like($r->{stdout}, qr/stalled.*cudaFree.*server.*cudaMallocAsync/s, 'with its cause and its cure') or diag($r->{stdout});
+# Each of these looks for as long as the threshold, all at the same time.
+spew("/dev/shm/grosr.$child.$_", slurp("/dev/shm/grosr.$child.0")) for 1 .. 4;
+my $begin = time();
+$r = grosr('diagnose', $child, '--json', '--threshold', '2');
+cmp_ok(time() - $begin, '<', 6, 'several sessions of a process are looked at together');
+is(scalar(my @sources = json_of($r)->{source} =~ /process $child, recorded/g), 5, 'each of them');
+my @stalled = grep { $_->{verdict} eq 'stalled' } @{json_of($r)->{findings}};
+is("$r->{code} " . join(' ', map { $_->{kind} } @stalled), '3 ' . join(' ', ('hidden_wait') x 5), 'and each says what it has to');
+unlink(map { "/dev/shm/grosr.$child.$_" } 1 .. 4);
 kill('STOP', $child);
 $r = grosr('diagnose', $child, '--json');
 is("$r->{code} " . json_of($r)->{verdict}, '0 healthy', 'a process that is stopped is not stuck') or diag($r->{stdout});

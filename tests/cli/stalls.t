@@ -37,6 +37,13 @@ my %slow = (
     hotlock => ['hot_lock', '', 'lock 0', ''],
     inversion => ['priority_inversion', workers(0, 1), 'lock 0', ''],
 );
+# What the evidence must say besides: the chain to the root, and how it ended.
+my %evidence = (
+    pipe => qr/^(?:worker 0 waits for the reply to read in port 0, which thread \d+ of the proxy could give$|port 0: )/m,
+    proxy => qr/^thread \d+ of the proxy is in state [SR]/m,
+    hotlock => qr/^it was held \d+ times lately, for \S+ \w+ on average/m,
+    unfair => qr/^it was held \d+ times lately, for \S+ \w+ on average/m,
+);
 my @nothing = qw(idle long burst nearfull disk);
 # Of a recording it is not known what the proxy's threads were in, nor how long other tasks took.
 my @traced = grep { !/^(?:proxy|pipe|endless)$/ } sort keys %stuck;
@@ -144,11 +151,13 @@ sub try_live
     for my $case (@cases) {
         my $j = becomes($p{$case}, $case);
       SKIP: {
-        skip("$case: the machine is short of processors", 4) if cannot_be_seen($case, $j);
+        skip("$case: the machine is short of processors", 5) if cannot_be_seen($case, $j);
         names_are_right($case, $j, "$case: who and what") or diag(join("\n", map { "$_->{kind}: $_->{summary}" } @{$j->{findings}}));
         is($j->{code}, $verdict{$case} eq 'slow' ? 0 : 3, "$case: exit code");
         my ($f) = grep { $_->{verdict} eq $verdict{$case} } @{$j->{findings}};
         ok($f->{evidence} && $f->{advice}, "$case: evidence and advice");
+        like(join("\n", @{$f->{evidence}}), $evidence{$case} // qr/\S/, "$case: what the evidence says");
+        like($f->{summary}, qr/; it hangs$/, 'the proxy has not ended, it hangs') if $case eq 'proxy';
       }
     }
     kill('KILL', $_->{pid}) for values %p;
@@ -171,6 +180,27 @@ sub try_live
 my @stuck = sort keys %stuck;
 try_live(splice(@stuck, 0, 8)) while @stuck;
 try_live(sort keys %slow);
+
+# ---- without events of who holds what ----
+
+{
+    my @some = qw(locks2 ring abandoned hotlock long);
+    my %p = map { $_ => begin($_, '--level', 'counters') } @some;
+    await_sessions(values %p);
+    for my $case (qw(locks2 ring abandoned)) {
+        my $j;
+        until_true(sub { ($j = diagnose($p{$case}{pid}))->{verdict} eq 'stalled' }, 40);
+        is(join(' ', $j->{verdict}, map { $_->{kind} } @{$j->{findings}}), 'stalled holder_not_recorded',
+           "$case at level counters is stuck, and who holds what is not made up");
+        like($j->{findings}[0]{advice}, qr/--level spans/, 'which level says it');
+    }
+    is(diagnose($p{$_}{pid})->{verdict}, 'healthy', "$_ at level counters: nothing is stuck") for qw(hotlock long);
+    for my $p (values %p) {
+        kill('KILL', $p->{pid});
+        finish($p);
+        forget($p);
+    }
+}
 
 # ---- nothing wrong ----
 

@@ -189,11 +189,69 @@ static void test_a_cycle_in_full(void)
        "and the cycle");
     is(f->since_ns, 2 * S, "it has stood since the last of them came");
     ok(!strcmp(f->evidence,
+               "worker 3 waits for lock 0, which worker 0 holds\n"
                "worker 0 has waited for lock 1 for 2.0 s\nworker 1 has waited for lock 2 for 3.0 s\n"
                "worker 2 has waited for lock 0 for 4.0 s\nworker 1 has held lock 1 for 50 s\n"
                "worker 0 has held lock 0 for 50 s\nworker 2 has held lock 2 for 50 s\nlock 2 has 1 unit\n"
-               "worker 1 is in a task\n1 more waits behind these"),
-       "the evidence: waits, holds, facts, and how many are behind");
+               "worker 1 is in a task"),
+       "the evidence: who waits behind, waits, holds, and facts");
+    end();
+}
+
+/* Workers wait for a port, which a worker occupies that waits for a reply, from a thread in a pipe. */
+static void test_the_chain(void)
+{
+    uint32_t proxy, reply, port, lock;
+    const struct grosr_finding *f;
+
+    begin();
+    proxy = actor(GROSR_ACTOR_THREAD, 9);
+    reply = thing(GROSR_WANTED_REPLY, 2);
+    port = thing(GROSR_WANTED_PORT, 0);
+    lock = thing(GROSR_WANTED_LOCK, 7);
+    waits(proxy, thing(GROSR_WANTED_CALL, 9), 3.1);
+    grosr_graph_feed(graph, proxy, reply);
+    grosr_graph_resource_fact(graph, reply, "port 2: read of handle 5");
+    waits(worker(0), reply, 3.2);
+    holds(worker(0), port);
+    for (uint64_t i = 1; i < 6; i++)
+        waits(worker(i), port, 3);
+    holds(worker(1), lock);
+    waits(worker(6), lock, 2);
+    for (uint64_t i = 10; i < 16; i++) { /* further than a screen shows */
+        holds(worker(i == 10 ? 6 : i - 1), thing(GROSR_WANTED_LOCK, i));
+        waits(worker(i), thing(GROSR_WANTED_LOCK, i), 2);
+    }
+    diagnose();
+    f = findings.finding;
+    ok(found(GROSR_VERDICT_STALLED, "call_blocked",
+             "thread 9 waits for call 9, which nobody is left to bring about"),
+       "the root is said");
+    ok(!strcmp(
+           f->evidence,
+           "worker 10 waits for lock 10, which worker 6 holds\n"
+           "worker 6 waits for lock 7, which worker 1 holds\n"
+           "5 workers (worker 1, worker 2, worker 3 and 2 more) wait for port 0, which worker 0 occupies\n"
+           "worker 0 waits for reply 2, which thread 9 could give\nport 2: read of handle 5\n"
+           "thread 9 has waited for call 9 for 3.1 s\n5 more wait behind it"),
+       "the evidence is the chain, from the symptom to the root");
+    end();
+}
+
+static void test_how_it_ended(void)
+{
+    uint32_t proxy;
+
+    begin();
+    proxy = actor(GROSR_ACTOR_PROXY, 5);
+    waits(worker(0), thing(GROSR_WANTED_REPLY, 1), 2);
+    grosr_graph_feed(graph, proxy, thing(GROSR_WANTED_REPLY, 1));
+    gone(proxy);
+    grosr_graph_set_end(graph, proxy, "it hangs");
+    diagnose();
+    ok(found(GROSR_VERDICT_STALLED, "dead_proxy",
+             "worker 0 waits for reply 1, which proxy 5 would have to give; it hangs"),
+       "how somebody ended is said as the source has it");
     end();
 }
 
@@ -452,6 +510,8 @@ int main(void)
     grosr_findings_init(&findings, S);
     test_cycles();
     test_a_cycle_in_full();
+    test_the_chain();
+    test_how_it_ended();
     test_large_cycles();
     test_starved();
     test_starved_together();

@@ -194,6 +194,39 @@ static void idle(void)
     end();
 }
 
+/* Below `spans`, or where the event is no longer there, nobody is said to have ended. */
+static void holders_unknown(void)
+{
+    const uint64_t lock0 = grosr_payload_of_kind(GROSR_RES_LOCK, LOCK, 0),
+                   lock1 = grosr_payload_of_kind(GROSR_RES_LOCK, LOCK, 1);
+
+    begin();
+    sys_store_relaxed(&grosr_session_live(session)->level, GROSR_LEVEL_COUNTERS);
+    state(0, GROSR_EV_WAIT_BEGIN, lock1, 3000);
+    state(1, GROSR_EV_WAIT_BEGIN, lock0, 3000);
+    ok(looks(GROSR_VERDICT_STALLED, 300), "two locks at level `counters`: stalled");
+    ok(findings.findings == 1 &&
+           names(finding("holder_not_recorded"), "not recorded at trace level `counters`"),
+       "since who has them is not recorded, nothing else is said");
+    ok(strstr(finding("holder_not_recorded")->advice, "--level spans"), "but which level records it");
+    end();
+
+    begin();
+    state(0, GROSR_EV_WAIT_BEGIN, lock1, 3000);
+    ok(looks(GROSR_VERDICT_STALLED, 300) &&
+           names(finding("holder_not_recorded"), "not in the events that the rings still have"),
+       "nor is it said of a lock of which the rings have nothing");
+    end();
+
+    begin();
+    event(1, GROSR_EV_HOLD, lock1, 3500);
+    event(1, GROSR_EV_RELEASE, lock1, 3400);
+    state(0, GROSR_EV_WAIT_BEGIN, lock1, 3000);
+    ok(looks(GROSR_VERDICT_STALLED, 300) && names(finding("starved"), "nobody holds it: it was released"),
+       "one that was released, and is waited for, is another case");
+    end();
+}
+
 static void locks(void)
 {
     begin();
@@ -509,9 +542,9 @@ int main(void)
 
     for (uint32_t i = 0; i < 2; i++) {
         ahead = clocks[i];
-
         idle();
         locks();
+        holders_unknown();
         signals();
         waiting_for_work();
         queues();

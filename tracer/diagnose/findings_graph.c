@@ -34,7 +34,7 @@ struct cause {
     struct nodes others; /* STARVED: who held or fed it and has ended; UNSEEN: who cannot be seen into */
     bool held;           /* the others held it */
     uint64_t oldest;     /* of the known begins; 0: none is known */
-    uint32_t behinds;    /* how many wait behind the waiters */
+    struct nodes behind; /* who waits behind the waiters */
 };
 
 static void free_cause(struct cause *c)
@@ -43,6 +43,7 @@ static void free_cause(struct cause *c)
     free(c->actors.at);
     free(c->resources.at);
     free(c->others.at);
+    free(c->behind.at);
 }
 
 static bool has(const struct nodes *nodes, uint32_t node)
@@ -155,6 +156,18 @@ static void list_waiters(const struct finding_writer *w, struct cause *c)
             add_node(w, &c->actors, c->waiter[i].actor);
 }
 
+/* Who waits behind a set. Several sets of one cause may have some in common. */
+static void add_behind(const struct finding_writer *w, struct cause *c, const struct grosr_stuck_set *set)
+{
+    uint32_t known = c->behind.count;
+
+    for (uint32_t i = 0; i < set->behinds; i++)
+        if (!bsearch(&set->behind[i], c->behind.at, known, sizeof(uint32_t), by_number))
+            add_node(w, &c->behind, set->behind[i]);
+    if (known)
+        qsort(c->behind.at, c->behind.count, sizeof(uint32_t), by_number);
+}
+
 /* Those who have ended and held, or fed, what is waited for. */
 static void list_gone(const struct finding_writer *w, struct cause *c)
 {
@@ -207,6 +220,8 @@ static void add_since(const struct finding_writer *w, struct grosr_finding *f, u
 /* Names, since when each waits and holds, and facts, of a finding that has been added. */
 static void describe(const struct finding_writer *w, struct grosr_finding *f, const struct cause *c)
 {
+    uint32_t shown = 0;
+
     for (uint32_t i = 0; i < c->actors.count; i++)
         grosr_finding_worker(w->findings, f, grosr_text_actor(w, c->actors.at[i]));
     for (uint32_t i = 0; i < c->others.count; i++)
@@ -214,6 +229,8 @@ static void describe(const struct finding_writer *w, struct grosr_finding *f, co
             grosr_finding_worker(w->findings, f, grosr_text_actor(w, c->others.at[i]));
     for (uint32_t i = 0; i < c->resources.count; i++)
         grosr_finding_resource(w->findings, f, grosr_text_resource(w, c->resources.at[i]));
+    if (f && c->behind.count)
+        shown = grosr_finding_chain(w, f, c->actors.at, c->actors.count, c->behind.at, c->behind.count);
     for (uint32_t i = 0; i < c->waiters && i < MAX_FACTS; i++)
         add_since(w, f, c->waiter[i].actor, "waited for", c->waiter[i].resource, c->waiter[i].since);
     if (c->waiters > MAX_FACTS)
@@ -228,9 +245,9 @@ static void describe(const struct finding_writer *w, struct grosr_finding *f, co
         add_facts(w, f, grosr_graph_actor_view(w->graph, c->actors.at[i]).facts);
     for (uint32_t i = 0; i < c->others.count && i < MAX_FACTS; i++)
         add_facts(w, f, grosr_graph_actor_view(w->graph, c->others.at[i]).facts);
-    if (c->behinds)
-        grosr_finding_evidence(w->findings, f, "%" PRIu32 " %s behind %s", c->behinds,
-                               c->behinds == 1 ? "more waits" : "more wait",
+    if (c->behind.count > shown)
+        grosr_finding_evidence(w->findings, f, "%" PRIu32 " %s behind %s", c->behind.count - shown,
+                               c->behind.count - shown == 1 ? "more waits" : "more wait",
                                c->waiters == 1 ? "it" : "these");
 }
 
@@ -248,24 +265,6 @@ static struct grosr_finding *add(const struct finding_writer *w, enum grosr_verd
     return f;
 }
 
-/* ", which worker 7 holds", ", which worker 7 could write", ", behind kernel k". */
-static void say_link(struct finding_text *t, const struct finding_writer *w, uint32_t resource, uint32_t next,
-                     bool itself)
-{
-    struct grosr_resource_view r = grosr_graph_resource_view(w->graph, resource);
-    const char *name = itself ? "it" : grosr_text_actor(w, next), *verb = grosr_supply_verb(r.kind);
-    bool holds = false;
-
-    for (uint32_t i = 0; !holds && i < r.holds; i++)
-        holds = r.hold[i].actor == next;
-    if (holds)
-        grosr_finding_say(t, ", which %s %s%s", name, grosr_hold_verb(r.kind), itself ? " itself" : "");
-    else if (verb)
-        grosr_finding_say(t, ", which %s%s could %s", itself ? "only " : "", name, verb);
-    else
-        grosr_finding_say(t, ", behind %s", itself ? "itself" : name);
-}
-
 static void say_cycle(struct finding_text *t, const struct finding_writer *w,
                       const struct grosr_stuck_set *set)
 {
@@ -278,7 +277,7 @@ static void say_cycle(struct finding_text *t, const struct finding_writer *w,
         }
         grosr_finding_say(t, "%s%s waits for %s", i ? "; " : "", grosr_text_actor(w, actor),
                           grosr_text_resource(w, set->cycle[i + 1]));
-        say_link(t, w, set->cycle[i + 1], next, actor == next);
+        grosr_finding_say_link(t, w, set->cycle[i + 1], next, actor == next);
     }
 }
 
@@ -312,13 +311,14 @@ static void add_members(const struct finding_writer *w, struct cause *c, const s
 
 static void add_deadlock(const struct finding_writer *w, const struct grosr_stuck_set *set)
 {
-    struct cause c = {.behinds = set->behinds};
+    struct cause c = {0};
     struct finding_text t = {0};
     struct grosr_finding *f;
 
     if (!is_old(w, set->since))
         return;
     add_members(w, &c, set, 0);
+    add_behind(w, &c, set);
     list_waiters(w, &c);
     if (w->findings->error) {
         free_cause(&c);
@@ -357,10 +357,14 @@ static bool are_alike(const struct finding_writer *w, uint32_t a, uint32_t b)
 
 static void say_starved(struct finding_text *t, const struct finding_writer *w, const struct cause *c)
 {
-    enum grosr_graph_resource kind = grosr_graph_resource_view(w->graph, c->resources.at[0]).kind;
-    const char *verb = grosr_supply_verb(kind);
+    struct grosr_resource_view r = grosr_graph_resource_view(w->graph, c->resources.at[0]);
+    const char *verb = grosr_supply_verb(r.kind);
 
     say_wait(t, w, c);
+    if (!c->others.count && *r.unknown) {
+        grosr_finding_say(t, "; %s", r.unknown);
+        return;
+    }
     if (!c->others.count) {
         grosr_finding_say(t, ", which nobody is left to %s", verb ? verb : "bring about");
         return;
@@ -370,7 +374,11 @@ static void say_starved(struct finding_text *t, const struct finding_writer *w, 
     if (!c->held && verb)
         grosr_finding_say(t, " would have to %s", verb);
     grosr_finding_say(t, c->held ? " held and did not give back; " : "; ");
-    grosr_finding_say(t, c->others.count == 1 ? "it has ended" : "they have ended");
+    const char *end = grosr_graph_actor_view(w->graph, c->others.at[0]).end;
+    if (c->others.count == 1 && *end)
+        grosr_finding_say(t, "%s", end);
+    else
+        grosr_finding_say(t, c->others.count == 1 ? "it has ended" : "they have ended");
 }
 
 /* The set, and those after it that are like it, which are done then. */
@@ -387,7 +395,7 @@ static void add_starved(const struct finding_writer *w, uint32_t first, bool *do
         done[i] = true;
         for (uint32_t j = 0; j < set[i].actors; j++)
             add_waiter(w, &c, set[i].actor[j], set[i].resource[0]);
-        c.behinds += set[i].behinds;
+        add_behind(w, &c, &set[i]);
     }
     list_waiters(w, &c);
     list_gone(w, &c);
@@ -403,7 +411,7 @@ static void add_unseen(const struct finding_writer *w, uint32_t first, bool *don
 {
     const struct grosr_stuck_set *set = w->solution->set;
     uint32_t resource = set[first].resource[0];
-    struct cause c = {.behinds = set[first].behinds};
+    struct cause c = {0};
     struct finding_text t = {0};
 
     for (uint32_t i = first; i < w->solution->sets; i++) {
@@ -413,10 +421,11 @@ static void add_unseen(const struct finding_writer *w, uint32_t first, bool *don
         add_node(w, &c.others, set[i].actor[0]);
         add_members(w, &c, &set[i], 1);
     }
+    add_behind(w, &c, &set[first]);
     list_waiters(w, &c);
     if (c.waiters && !w->findings->error) {
         say_wait(&t, w, &c);
-        say_link(&t, w, resource, c.others.at[0], false);
+        grosr_finding_say_link(&t, w, resource, c.others.at[0], false);
         grosr_finding_say(&t, "; what ");
         grosr_finding_say_names(&t, w, grosr_text_actor, c.others.at, c.others.count);
         grosr_finding_say(&t, c.others.count == 1 ? " does cannot be seen" : " do cannot be seen");

@@ -81,6 +81,8 @@ const char *grosr_starved_kind(const struct grosr_graph *graph, uint32_t resourc
 
     if (has_gone(graph, r.feed, r.feeds, GROSR_ACTOR_PROXY))
         return "dead_proxy";
+    if (*r.unknown && !holder && !feeder)
+        return "holder_not_recorded";
     switch (r.kind) {
     case GROSR_WANTED_LOCK:
     case GROSR_WANTED_MUTEX:

@@ -46,6 +46,15 @@ void grosr_finding_say_names(struct finding_text *t, const struct finding_writer
 void grosr_finding_say_actors(struct finding_text *t, const struct finding_writer *w, const uint32_t *actor,
                               uint32_t actors);
 
+/* ", which worker 7 holds", ", which worker 7 could write", ", behind kernel k"; `itself`: of who waits. */
+void grosr_finding_say_link(struct finding_text *t, const struct finding_writer *w, uint32_t resource,
+                            uint32_t next, bool itself);
+
+/* Adds the chain from those behind to the cause's actors as evidence. Returns how many of those behind it
+ * has. */
+uint32_t grosr_finding_chain(const struct finding_writer *w, struct grosr_finding *finding,
+                             const uint32_t *root, uint32_t roots, const uint32_t *behind, uint32_t behinds);
+
 /* The text, which is the caller's; NULL: out of memory, which is noted. */
 char *grosr_text_finish(const struct finding_writer *w, struct finding_text *t);
 

@@ -145,3 +145,20 @@ void grosr_finding_say_actors(struct finding_text *t, const struct finding_write
     grosr_finding_say_names(t, w, grosr_text_actor, actor, actors);
     grosr_finding_say(t, "%s", counted ? ")" : "");
 }
+
+void grosr_finding_say_link(struct finding_text *t, const struct finding_writer *w, uint32_t resource,
+                            uint32_t next, bool itself)
+{
+    struct grosr_resource_view r = grosr_graph_resource_view(w->graph, resource);
+    const char *name = itself ? "it" : grosr_text_actor(w, next), *verb = grosr_supply_verb(r.kind);
+    bool holds = false;
+
+    for (uint32_t i = 0; !holds && i < r.holds; i++)
+        holds = r.hold[i].actor == next;
+    if (holds)
+        grosr_finding_say(t, ", which %s %s%s", name, grosr_hold_verb(r.kind), itself ? " itself" : "");
+    else if (verb)
+        grosr_finding_say(t, ", which %s%s could %s", itself ? "only " : "", name, verb);
+    else
+        grosr_finding_say(t, ", behind %s", itself ? "itself" : name);
+}

@@ -65,11 +65,13 @@ void grosr_graph_free(struct grosr_graph *graph)
     for (uint32_t i = 0; i < graph->actors; i++) {
         free(graph->actor[i].text);
         free(graph->actor[i].facts);
+        free(graph->actor[i].end);
         free(graph->actor[i].waits.edge);
     }
     for (uint32_t i = 0; i < graph->resources; i++) {
         free(graph->resource[i].text);
         free(graph->resource[i].facts);
+        free(graph->resource[i].unknown);
         free(graph->resource[i].holds.edge);
         free(graph->resource[i].feeds.edge);
     }
@@ -218,10 +220,26 @@ void grosr_graph_set_state(struct grosr_graph *graph, uint32_t actor, enum grosr
     graph->actor[actor].since = since;
 }
 
+void grosr_graph_set_end(struct grosr_graph *graph, uint32_t actor, const char *text)
+{
+    if (actor == GROSR_GRAPH_NONE)
+        return;
+    free(graph->actor[actor].end);
+    graph->actor[actor].end = copy_of(graph, text);
+}
+
 void grosr_graph_set_free(struct grosr_graph *graph, uint32_t resource, uint64_t units)
 {
     if (resource != GROSR_GRAPH_NONE)
         graph->resource[resource].free = units;
+}
+
+void grosr_graph_set_unknown(struct grosr_graph *graph, uint32_t resource, const char *text)
+{
+    if (resource == GROSR_GRAPH_NONE)
+        return;
+    free(graph->resource[resource].unknown);
+    graph->resource[resource].unknown = copy_of(graph, text);
 }
 
 static void add_fact(struct grosr_graph *graph, char **facts, const char *text)
@@ -300,15 +318,29 @@ struct grosr_actor_view grosr_graph_actor_view(const struct grosr_graph *graph, 
 {
     const struct graph_actor *a = &graph->actor[actor];
 
-    return (struct grosr_actor_view){
-        a->kind, a->state, a->id, a->since, a->text, a->facts ? a->facts : "", a->waits.edge, a->waits.count};
+    return (struct grosr_actor_view){a->kind,
+                                     a->state,
+                                     a->id,
+                                     a->since,
+                                     a->text,
+                                     a->facts ? a->facts : "",
+                                     a->end ? a->end : "",
+                                     a->waits.edge,
+                                     a->waits.count};
 }
 
 struct grosr_resource_view grosr_graph_resource_view(const struct grosr_graph *graph, uint32_t resource)
 {
     const struct graph_resource *r = &graph->resource[resource];
 
-    return (struct grosr_resource_view){
-        r->kind,       r->id,         r->free,        r->text,       r->facts ? r->facts : "",
-        r->holds.edge, r->feeds.edge, r->holds.count, r->feeds.count};
+    return (struct grosr_resource_view){r->kind,
+                                        r->id,
+                                        r->free,
+                                        r->text,
+                                        r->facts ? r->facts : "",
+                                        r->unknown ? r->unknown : "",
+                                        r->holds.edge,
+                                        r->feeds.edge,
+                                        r->holds.count,
+                                        r->feeds.count};
 }

@@ -103,8 +103,15 @@ uint32_t grosr_graph_resource(struct grosr_graph *graph, enum grosr_graph_resour
 void grosr_graph_set_state(struct grosr_graph *graph, uint32_t actor, enum grosr_actor_state state,
                            uint64_t since);
 
+/* What findings say of an actor that is GONE, in place of "it has ended": "it hangs". */
+void grosr_graph_set_end(struct grosr_graph *graph, uint32_t actor, const char *text);
+
 /* Units that anybody could have now; 0 is what a new resource has. */
 void grosr_graph_set_free(struct grosr_graph *graph, uint32_t resource, uint64_t units);
+
+/* Why it is not known who has the resource, or would have to supply it: findings then say so, in place of
+ * that nobody is left who could. */
+void grosr_graph_set_unknown(struct grosr_graph *graph, uint32_t resource, const char *text);
 
 /* A line of evidence about a node, as findings print it: "queue 0: 64 of 64 tasks, none taken for 3.1 s". */
 void grosr_graph_actor_fact(struct grosr_graph *graph, uint32_t actor, const char *text);
@@ -169,6 +176,7 @@ struct grosr_actor_view {
     uint64_t id, since;
     const char *text;
     const char *facts; /* lines; "" if there are none */
+    const char *end;   /* "" if it has ended, as those do that are GONE */
     const struct grosr_graph_edge *wait;
     uint32_t waits;
 };
@@ -177,6 +185,7 @@ struct grosr_resource_view {
     enum grosr_graph_resource kind;
     uint64_t id, free;
     const char *text, *facts;
+    const char *unknown; /* "" if nothing has been said of it */
     const struct grosr_graph_edge *hold, *feed;
     uint32_t holds, feeds;
 };

@@ -18,14 +18,14 @@ struct graph_actor {
     enum grosr_actor_kind kind;
     enum grosr_actor_state state;
     uint64_t id, since;
-    char *text, *facts;
+    char *text, *facts, *end;
     struct graph_edges waits;
 };
 
 struct graph_resource {
     enum grosr_graph_resource kind;
     uint64_t id, free;
-    char *text, *facts;
+    char *text, *facts, *unknown;
     struct graph_edges holds, feeds;
 };
 

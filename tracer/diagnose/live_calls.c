@@ -75,16 +75,43 @@ static enum place place_of(const struct grosr_live *live, const struct grosr_liv
     return PLACE_NOWHERE;
 }
 
-/* When the proxy last looked for calls, as a fact of its actor. */
-static void add_looked(struct live_graph *g, uint32_t proxy)
+/* A thread of the proxy: it has its name from the runtime. NULL: there is none. */
+static const struct grosr_thread_fact *proxy_thread(const struct grosr_live *live)
 {
-    char text[LIVE_TEXT], seconds[32];
+    for (uint32_t i = 0; i < live->threads; i++)
+        if (!strcmp(live->thread[i].name, GROSR_PROXY_THREAD))
+            return &live->thread[i];
+    return NULL;
+}
 
+/* Of a proxy that answers no more: whether it has ended or hangs, where, and when it last looked for calls.
+ */
+static void add_gone(struct live_graph *g, uint32_t proxy)
+{
+    const struct grosr_live *live = g->live;
+    const struct grosr_thread_fact *t = live->dead ? NULL : proxy_thread(live);
+    uint64_t looked = live_age(live, live->mailbox.looked_ns);
+    char text[LIVE_TEXT], age[32];
+
+    grosr_graph_set_state(g->graph, proxy, GROSR_ACTOR_GONE, 0);
+    if (live->dead)
+        grosr_graph_set_end(g->graph, proxy,
+                            looked > g->findings->threshold_ns ? "it hung, and its process has died"
+                                                               : "its process has died");
+    else if (t && !live->mailbox.closed)
+        grosr_graph_set_end(g->graph, proxy,
+                            looked > g->findings->threshold_ns ? "it hangs"
+                                                               : "it looks for calls, and does not answer");
     /* Once, however many calls it has to answer. */
-    if (!g->live->mailbox.looked_ns || strstr(grosr_graph_actor_view(g->graph, proxy).facts, "last looked"))
+    if (!live->mailbox.looked_ns || strstr(grosr_graph_actor_view(g->graph, proxy).facts, "last looked"))
         return;
     snprintf(text, sizeof(text), "the proxy last looked for calls %s before",
-             grosr_duration_text(seconds, sizeof(seconds), live_age(g->live, g->live->mailbox.looked_ns)));
+             grosr_duration_text(age, sizeof(age), looked));
+    grosr_graph_actor_fact(g->graph, proxy, text);
+    if (!t)
+        return;
+    snprintf(text, sizeof(text), "thread %" PRIu32 " of the proxy is in state %c%s%s%s", t->tid, t->state,
+             *t->wchan ? ", in " : "", t->wchan, *t->wchan ? " of the host's kernel" : "");
     grosr_graph_actor_fact(g->graph, proxy, text);
 }
 
@@ -101,8 +128,7 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
         uint32_t proxy = grosr_graph_actor(g->graph, GROSR_ACTOR_PROXY, 0, "the proxy");
         /* It had its chance: what was young when the process died would have been answered. */
         if (g->still || live->mailbox.closed)
-            grosr_graph_set_state(g->graph, proxy, GROSR_ACTOR_GONE, 0);
-        add_looked(g, proxy);
+            add_gone(g, proxy);
         grosr_graph_feed(g->graph, proxy, reply);
         return;
     }
@@ -126,14 +152,13 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
         grosr_graph_actor(g->graph, GROSR_ACTOR_PROXY, place == PLACE_NOWHERE,
                           place == PLACE_NOWHERE ? "the proxy" : "the proxy, which serves a call");
     if (place == PLACE_NOWHERE) {
-        grosr_graph_set_state(g->graph, proxy, GROSR_ACTOR_GONE, 0);
         snprintf(name, sizeof(name),
                  "none of the %" PRIu32 " threads of the process is in a system call that "
                  "could be this one",
                  live->threads);
         if (!*grosr_graph_actor_view(g->graph, proxy).facts)
             grosr_graph_actor_fact(g->graph, proxy, name);
-        add_looked(g, proxy);
+        add_gone(g, proxy);
     }
     grosr_graph_feed(g->graph, proxy, reply);
     if (place == PLACE_NOWHERE || age <= g->findings->threshold_ns)

@@ -1,11 +1,14 @@
 /*
  * What workers have waited for most of their time, by the waits in their rings: of a segment that its process
  * has left, which can be looked at only once. A wait that has not ended counts up to the last sign of life.
+ * And who has what they wait for.
  */
 #include "live_parts.h"
 
 #include "../session/ring.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define RECORDS_MAX (1u << 16) /* of a ring, the latest */
@@ -88,4 +91,73 @@ uint64_t live_hot_in_rings(struct grosr_live *live, uint64_t window_ns, double *
     /* Too short a time says nothing. */
     *share = count && list[best].held && covered >= all / 4 ? (double)list[best].ns / (double)all : 0;
     return count ? list[best].payload : 0;
+}
+
+/* ---- who has it ---- */
+
+struct held {
+    uint64_t times, total_ns, longest_ns;
+};
+
+/* The holds of the resource that have begun and ended in a ring's records. */
+static void add_holds(struct held *h, uint64_t payload, const struct grosr_pair *e, uint32_t n)
+{
+    uint64_t since = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t kind = grosr_event_kind(e[i]);
+        if ((kind != GROSR_EV_HOLD && kind != GROSR_EV_RELEASE) || grosr_event_payload(e[i]) != payload)
+            continue;
+        if (kind == GROSR_EV_RELEASE && since) {
+            uint64_t ns = (grosr_event_time(e[i]) - since) & GROSR_TIME_MASK;
+            h->times++;
+            h->total_ns += ns;
+            h->longest_ns = ns > h->longest_ns ? ns : h->longest_ns;
+        }
+        since = kind == GROSR_EV_HOLD ? grosr_event_time(e[i]) : 0;
+    }
+}
+
+/* What a worker does, in words. */
+static void say_activity(const struct grosr_live *live, uint32_t worker, char *text, size_t size)
+{
+    const struct live_worker *w = &live->worker[worker];
+    char name[LIVE_TEXT];
+
+    if (w->known && w->state.activity == GROSR_IN_TASK) {
+        live_function(live, w->state.function, name, sizeof(name));
+        snprintf(text, size, "is in task %" PRIu64 " of function %s", w->state.task, name);
+    } else if (w->known && w->state.activity == GROSR_WAITING) {
+        live_resource(live, w->state.resource, w->state.index, name, sizeof(name));
+        snprintf(text, size, "waits for %s", name);
+    } else {
+        snprintf(text, size, "%s", "does something else");
+    }
+}
+
+void live_describe_holds(struct live_graph *g, struct grosr_finding *f, uint64_t payload)
+{
+    struct grosr_live *live = g->live;
+    struct grosr_pair *e = (struct grosr_pair *)malloc(RECORDS_MAX * sizeof(*e));
+    char text[LIVE_TEXT + 64], mean[32], longest[32];
+    struct held held = {0, 0, 0};
+    uint64_t end;
+
+    for (uint32_t i = 0; e && i < live->session->header.rings; i++)
+        if (live->session->ring[i].worker < live->session->header.workers)
+            add_holds(&held, payload, e, grosr_ring_latest(live->session, i, 0, e, RECORDS_MAX, &end));
+    free(e);
+    if (held.times)
+        grosr_finding_evidence(
+            g->findings, f, "it was held %" PRIu64 " times lately, for %s on average and %s at most",
+            held.times, grosr_duration_text(mean, sizeof(mean), held.total_ns / held.times),
+            grosr_duration_text(longest, sizeof(longest), held.longest_ns));
+    for (uint32_t i = 0; i < g->holds->holds; i++) {
+        const struct live_hold *h = &g->holds->hold[i];
+        if (h->payload != payload || !h->count)
+            continue;
+        say_activity(live, h->worker, text, sizeof(text));
+        grosr_finding_evidence(g->findings, f, "worker %" PRIu32 " has it now, and %s", h->worker, text);
+        return;
+    }
 }

@@ -131,6 +131,9 @@ void live_graph_calls(struct live_graph *g);
 /* live_waits.c: what a WAITING worker waits for, after the calls. */
 void live_graph_wait(struct live_graph *g, uint32_t worker);
 
+/* live_hot.c: adds for how long the resource is held, and what its holder does, as evidence. */
+void live_describe_holds(struct live_graph *g, struct grosr_finding *finding, uint64_t payload);
+
 /* live_remarks.c: what is no graph, once the graph has been built. */
 void live_remarks(struct live_graph *g);
 void live_remark_stopped(struct live_graph *g);

@@ -234,6 +234,7 @@ static void find_hot_lock(struct live_graph *g, uint64_t watched)
                                "in %" PRIu32 " of %" PRIu32 " looks at least half of the %" PRIu32
                                " workers waited for it",
                                live->hot.looks, live->looks, live->started);
+    live_describe_holds(g, f, payload);
     grosr_finding_resource(g->findings, f, text);
 }
 

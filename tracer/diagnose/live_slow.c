@@ -69,6 +69,7 @@ static void find_overtaken(struct live_graph *g, uint32_t index, struct grosr_pa
                            "worker %" PRIu32 " has waited for %s; others have acquired it %" PRIu32
                            " times since then",
                            index, age, times);
+    live_describe_holds(g, f, payload_of(w));
     snprintf(text, sizeof(text), "worker %" PRIu32, index);
     grosr_finding_worker(g->findings, f, text);
     grosr_finding_resource(g->findings, f, name);

@@ -4,6 +4,7 @@
  */
 #include "live_parts.h"
 
+#include "../session/level.h"
 #include "../session/wait_facts.h"
 
 #include <inttypes.h>
@@ -51,6 +52,22 @@ static uint32_t holder(struct live_graph *g, const struct live_hold *h)
     return task;
 }
 
+/* Nobody is known to hold it, which need not mean that nobody does. */
+static void add_unrecorded(struct live_graph *g, uint32_t resource)
+{
+    uint32_t level = sys_load_relaxed(&grosr_session_live(g->live->session)->level);
+    char text[LIVE_TEXT];
+
+    if (level < GROSR_LEVEL_SPANS)
+        snprintf(text, sizeof(text), "who has it, or would supply it, is not recorded at trace level `%s`",
+                 grosr_level_name(level));
+    else if (grosr_graph_resource_view(g->graph, resource).kind == GROSR_WANTED_LOCK)
+        snprintf(text, sizeof(text), "who has it is not in the events that the rings still have");
+    else
+        return;
+    grosr_graph_set_unknown(g->graph, resource, text);
+}
+
 /* Who gives it back, or could supply it. */
 static void add_suppliers(struct live_graph *g, uint32_t resource, uint64_t payload)
 {
@@ -68,6 +85,8 @@ static void add_suppliers(struct live_graph *g, uint32_t resource, uint64_t payl
     if (live_holds_know(g->holds, payload))
         grosr_graph_resource_fact(g->graph, resource,
                                   "nobody holds it: it was released, and is still waited for");
+    else
+        add_unrecorded(g, resource);
     add_unknown(g, resource);
 }
 

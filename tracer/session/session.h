@@ -33,17 +33,18 @@
 #define GROSR_SESSION_MAGIC UINT64_C(0x00524753534f5247) /* "GROSSGR\0" in memory */
 #define GROSR_SESSION_ABI   5u
 
-#define GROSR_MAX_WORKERS 4096u /* a spawned task's number names its spawner in 12 bits */
-#define GROSR_RING_MIN    8u
-#define GROSR_RING_MAX    (1u << 20)
-#define GROSR_NAME_BYTES  48u
-#define GROSR_UNIT_BYTES  8u
-#define GROSR_NAMES_MAX   65536u /* of GROSR_NAME_USER: an event has 16 bits for one */
-#define GROSR_SNAPSHOTS   4096u
-#define GROSR_STREAMS_MAX 64u
-#define GROSR_HEAPS_MAX   16u
-#define GROSR_QUEUES_MAX  1024u
-#define GROSR_TABLE_MAX   (1u << 18) /* entries of the name table: of functions, queues and a program's own */
+#define GROSR_PROXY_THREAD "grosr-proxy" /* the name of the threads that answer system calls */
+#define GROSR_MAX_WORKERS  4096u         /* a spawned task's number names its spawner in 12 bits */
+#define GROSR_RING_MIN     8u
+#define GROSR_RING_MAX     (1u << 20)
+#define GROSR_NAME_BYTES   48u
+#define GROSR_UNIT_BYTES   8u
+#define GROSR_NAMES_MAX    65536u /* of GROSR_NAME_USER: an event has 16 bits for one */
+#define GROSR_SNAPSHOTS    4096u
+#define GROSR_STREAMS_MAX  64u
+#define GROSR_HEAPS_MAX    16u
+#define GROSR_QUEUES_MAX   1024u
+#define GROSR_TABLE_MAX    (1u << 18) /* entries of the name table: of functions, queues and a program's own */
 
 /* What happens to an event that finds its ring full. */
 enum grosr_overflow {

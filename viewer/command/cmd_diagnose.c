@@ -26,6 +26,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -61,29 +63,71 @@ static void begin(struct grosr_findings *f, const struct grosr_arguments *a)
 
 /* ---- sessions ---- */
 
-/* Adds what one session says: of its workers, or, of a traced process, of its calls. */
+/* What one session says: of its workers, or, of a traced process, of its calls. */
 static int diagnose_session(const struct grosr_session *session, const struct grosr_arguments *a,
-                            struct grosr_findings *all)
+                            struct grosr_findings *one)
 {
-    struct grosr_findings one;
+    begin(one, a);
+    return grosr_session_outstanding(session) ? grosr_diagnose_calls(session, one)
+                                              : grosr_diagnose_session(session, model_read_calls, one);
+}
 
-    begin(&one, a);
-    int err = grosr_session_outstanding(session) ? grosr_diagnose_calls(session, &one)
-                                                 : grosr_diagnose_session(session, model_read_calls, &one);
-    if (!err)
-        grosr_findings_merge(all, &one);
-    grosr_findings_free(&one);
-    return err;
+/* A session that is looked at while the others are: each may take as long as the threshold. */
+struct looker {
+    pthread_t thread;
+    bool started;
+    const struct grosr_session *session;
+    const struct grosr_arguments *arguments;
+    struct grosr_findings findings;
+    int error;
+    char text[256]; /* the error's */
+};
+
+static void *look(void *arg)
+{
+    struct looker *l = (struct looker *)arg;
+
+    l->error = diagnose_session(l->session, l->arguments, &l->findings);
+    if (l->error)
+        snprintf(l->text, sizeof(l->text), "%s", grosr_error());
+    return NULL;
+}
+
+/* Without a thread, if there can be none, it is looked at here. */
+static void start_looking(struct looker *l, bool alone)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the command's own thread */
+    l->started = !alone && pthread_create(&l->thread, NULL, look, l) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!l->started)
+        look(l);
 }
 
 static int diagnose_list(const struct target_list *list, const struct grosr_arguments *a,
                          struct grosr_findings *findings)
 {
-    int err = 0;
+    struct looker *looker = (struct looker *)calloc(list->count + 1u, sizeof(*looker));
+    int err = looker ? 0 : grosr_fail(ENOMEM, "out of memory");
 
     begin(findings, a);
-    for (uint32_t i = 0; !err && i < list->count; i++)
-        err = diagnose_session(list->session[i], a, findings);
+    for (uint32_t i = 0; looker && i < list->count; i++) {
+        looker[i].session = list->session[i];
+        looker[i].arguments = a;
+        start_looking(&looker[i], list->count == 1);
+    }
+    for (uint32_t i = 0; looker && i < list->count; i++) {
+        if (looker[i].started)
+            pthread_join(looker[i].thread, NULL);
+        if (!err && looker[i].error)
+            err = grosr_fail(-looker[i].error, "%s", looker[i].text);
+        if (!err)
+            grosr_findings_merge(findings, &looker[i].findings);
+        grosr_findings_free(&looker[i].findings);
+    }
+    free(looker);
     return err ? err : grosr_findings_settle(findings);
 }
 
@@ -267,7 +311,6 @@ static int diagnose_segment(const char *path, const struct grosr_arguments *a)
 
     if (grosr_session_open_copy(&session, path))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    begin(&f, a);
     int err = diagnose_session(session, a, &f);
     if (!err)
         err = grosr_findings_settle(&f);
