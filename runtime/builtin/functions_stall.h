@@ -53,6 +53,7 @@ struct grosr_stall {
 struct grosr_stall_shared {
     sys64 results, taken; /* written by the task and by the host */
     char path[256];       /* of a FIFO */
+    sys64 opened;         /* 1: it has been opened, and its path is needed no more */
 };
 
 GROSR_DEVICE uint32_t grosr_stall_worker(const struct grosr_task_context *task)
@@ -251,7 +252,7 @@ GROSR_TASK(stall_call)
 /* Reads from a FIFO, again and again. */
 GROSR_DEVICE_COLD int64_t grosr_stall_read_fifo(const struct grosr_task_context *task)
 {
-    const struct grosr_stall_shared *shared = grosr_stall_shared_of(task);
+    struct grosr_stall_shared *shared = grosr_stall_shared_of(task);
     struct grosr_sys sys = grosr_task_sys(task);
     int64_t n = grosr_openat(sys, GROSR_ROOT, shared->path, O_RDONLY, 0);
     int file = (int)n;
@@ -259,6 +260,7 @@ GROSR_DEVICE_COLD int64_t grosr_stall_read_fifo(const struct grosr_task_context 
 
     if (n < 0)
         return n;
+    sys_store_relaxed(&shared->opened, UINT64_C(1));
     do
         n = grosr_read(sys, file, &byte, 1);
     while (n == 1 && !grosr_task_stops(task));

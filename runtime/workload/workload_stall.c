@@ -39,7 +39,8 @@ struct scene {
     struct grosr_workload_result *result;
     struct grosr_stall_shared *shared;
     uint32_t workers;
-    int fifo; /* -1: none */
+    int fifo;    /* -1: none */
+    bool linked; /* it has a path */
     uint64_t next_ns;
 };
 
@@ -164,17 +165,17 @@ static int make_fifo(struct scene *s)
     n = snprintf(path, sizeof(path), "%s/%s", root, s->shared->path);
     if (n < 0 || mkfifo(path, 0600))
         return grosr_fail(errno, "cannot make a FIFO in '%s': %s", root, strerror(errno));
+    s->linked = true;
     s->fifo = open(path, O_RDWR | O_CLOEXEC);
     return s->fifo < 0 ? grosr_fail(errno, "cannot open '%s': %s", path, strerror(errno)) : 0;
 }
 
-static void remove_fifo(struct scene *s)
+/* Both ends are open, or will not be: nothing of it is left behind, however the process ends. */
+static void unlink_fifo(struct scene *s)
 {
     char root[256], path[512];
 
-    if (s->fifo < 0)
-        return;
-    close(s->fifo);
+    s->linked = false;
     snprintf(path, sizeof(path), "%s/%s", grosr_read_root(NULL, root, sizeof(root)), s->shared->path);
     unlink(path);
 }
@@ -212,6 +213,8 @@ static int stay(struct scene *s)
     int err = 0;
 
     while (!err && !*o->stop && (o->seconds == 0 || grosr_host_clock_ns() < end_ns)) {
+        if (s->linked && sys_load_relaxed(&s->shared->opened))
+            unlink_fifo(s);
         if (s->stall->host)
             err = s->stall->host(s);
         if (err)
@@ -250,7 +253,10 @@ int grosr_run_stall(grosr *rt, const struct grosr_workload_options *o, struct gr
     dev_store_relaxed(&released, 1u);
     grosr_stop(rt);
     grosr_finish(rt); /* which may still write to `results`, and reads from the FIFO until then */
-    remove_fifo(&s);
+    if (s.linked)
+        unlink_fifo(&s);
+    if (s.fifo >= 0)
+        close(s.fifo);
     r->elapsed_ns = grosr_host_clock_ns() - begin;
     return err;
 }

@@ -95,7 +95,7 @@ sub segment_of
 sub forget
 {
     my ($p) = @_;
-    unlink(segments($p->{pid}), "/dev/shm/grosr-stall-$p->{pid}", "/tmp/grosr-stall-$p->{pid}");
+    unlink(segments($p->{pid}));
 }
 
 # Until each has a session that is whole, or has ended.
@@ -164,6 +164,7 @@ sub try_live
     for my $case (@cases) {
         finish($p{$case});
         my $j = diagnose(segment_of($p{$case}));
+        is(join(' ', glob("{/dev/shm,/tmp}/grosr-stall-$p{$case}{pid}*")), '', 'pipe: its FIFO is not left behind') if $case eq 'pipe';
         forget($p{$case});
         # Only what still moves can have been something else in its last second, short of processors.
         for (my $tries = 0; $slow{$case} && $j->{verdict} eq 'healthy' && $tries < 4; $tries++) {

@@ -194,6 +194,50 @@ static void idle(void)
     end();
 }
 
+/* A bounded wait at a barrier: `seen` of 3 have arrived, and this one has not, which did the time before. */
+static void waits_at_barrier(uint32_t worker, uint64_t seen, uint32_t missing, uint64_t ms)
+{
+    struct grosr_wait_entry *e = grosr_session_wait(session, worker);
+    uint64_t began = ago(ms), payload = grosr_payload_resource(SIGNAL, worker);
+    struct grosr_pair s =
+        grosr_event_pack((uint64_t)++laps << GROSR_LAP_SHIFT, GROSR_EV_WAIT_BEGIN, began, payload);
+
+    sys_store_relaxed(&e->stated,
+                      (uint64_t)GROSR_WAIT_BARRIER << GROSR_WAIT_KIND_SHIFT | (began & GROSR_TIME_MASK));
+    sys_store_relaxed(&e->resource,
+                      (uint64_t)(missing + 1) << GROSR_WAIT_HOLDER_SHIFT | (uint64_t)SIGNAL << 32 | worker);
+    sys_store_relaxed(&e->address, UINT64_C(0x7f0000001000));
+    sys_store_relaxed(&e->wanted, UINT64_C(3));
+    sys_store_relaxed(&e->seen, seen);
+    sys_store_relaxed(&e->since, began);
+    sys_store_relaxed(&e->updated, began);
+    sys_store_relaxed(&e->sequence, UINT64_C(2));
+    sys_store_pair_relaxed(&grosr_session_worker(session, worker)->state, s.lo, s.hi);
+}
+
+/* Worker 3 has no part in the barrier, so that two are not there of whom one is waited for. */
+static void barriers(void)
+{
+    begin();
+    holds(0, 0, 3200);
+    waits_at_barrier(0, 2, 2, 3000);
+    waits_at_barrier(1, 2, 2, 3000);
+    waits(2, LOCK, 0, 3100);
+    ok(looks(GROSR_VERDICT_DEADLOCK, 1000) && findings.finding[0].cycles == 4,
+       "who has not arrived at a barrier waits for a lock of one who has: a deadlock");
+    ok(names(&findings.finding[0], "worker 2 waits for lock 0, which worker 0 holds"), "with its cycle");
+    end();
+
+    begin();
+    waits_at_barrier(0, 2, 2, 3000);
+    waits_at_barrier(1, 2, 2, 3000);
+    runs(2, 7, 10);
+    runs(3, 8, 10);
+    ok(looks_once(GROSR_VERDICT_HEALTHY, 1000) && findings.findings == 0,
+       "who has not arrived and runs is no finding, whatever others do");
+    end();
+}
+
 /* Below `spans`, or where the event is no longer there, nobody is said to have ended. */
 static void holders_unknown(void)
 {
@@ -545,6 +589,7 @@ int main(void)
         idle();
         locks();
         holders_unknown();
+        barriers();
         signals();
         waiting_for_work();
         queues();

@@ -101,27 +101,47 @@ static void add_lock(struct live_graph *g, const struct grosr_wait_facts *f, uin
                          live_host_time(g->live, f->holder_since));
 }
 
+/* The worker waits for the arrival of another one at the barrier. */
+static void add_arrival(struct live_graph *g, uint32_t worker, const struct grosr_wait_facts *f,
+                        const char *name, uint32_t missing)
+{
+    char text[LIVE_TEXT + 64];
+
+    snprintf(text, sizeof(text), "worker %" PRIu32 " at %s", missing, name);
+    uint32_t resource =
+        grosr_graph_resource(g->graph, GROSR_WANTED_BARRIER, f->address << 16 | (missing + 1), text);
+    grosr_graph_feed(g->graph, g->worker[missing], resource);
+    grosr_graph_wait(g->graph, g->worker[worker], resource, 1, 0, g->live->worker[worker].since_ns);
+}
+
+/* Whether the one that the wait has noted as missing has not arrived since. */
+static bool is_missing(const struct live_graph *g, const struct grosr_wait_facts *f)
+{
+    struct grosr_wait_facts other;
+
+    return f->holder != GROSR_WAIT_NOBODY &&
+           !(grosr_wait_facts_read(g->live->session, f->holder, &other) && other.kind == GROSR_WAIT_BARRIER &&
+             other.address == f->address);
+}
+
 /*
  * A barrier needs all who have not arrived, so the worker waits for the arrival of each. If some of those
  * that it waits for have left, nobody supplies theirs. If more are missing than it waits for, they cannot be
- * told from those that have no part in it.
+ * told from those that have no part in it, but for the one that the wait has noted, which was there the time
+ * before.
  */
 static void add_barrier(struct live_graph *g, uint32_t worker, const struct grosr_wait_facts *f,
                         const char *name, const char *fact)
 {
-    uint32_t missing[64], n = grosr_wait_facts_missing(g->live->session, f, missing, 64);
+    uint32_t missing[64], n = grosr_wait_facts_missing(g->live->session, f, missing, 64), resource;
     uint64_t wanted = f->wanted > f->seen ? f->wanted - f->seen : 0;
-    char text[LIVE_TEXT + 64];
-    uint32_t resource;
+    bool noted = n > wanted && is_missing(g, f);
 
-    for (uint32_t i = 0; n <= wanted && i < n && i < 64; i++) {
-        snprintf(text, sizeof(text), "worker %" PRIu32 " at %s", missing[i], name);
-        resource =
-            grosr_graph_resource(g->graph, GROSR_WANTED_BARRIER, f->address << 16 | (missing[i] + 1), text);
-        grosr_graph_feed(g->graph, g->worker[missing[i]], resource);
-        grosr_graph_wait(g->graph, g->worker[worker], resource, 1, 0, g->live->worker[worker].since_ns);
-    }
-    if (n == wanted && n)
+    for (uint32_t i = 0; n <= wanted && i < n && i < 64; i++)
+        add_arrival(g, worker, f, name, missing[i]);
+    if (noted)
+        add_arrival(g, worker, f, name, f->holder);
+    if ((n == wanted && n) || (noted && wanted == 1))
         return;
     uint32_t before = grosr_graph_resources(g->graph);
     resource = grosr_graph_resource(g->graph, GROSR_WANTED_BARRIER, f->address << 16, name);
