@@ -301,11 +301,12 @@ GROSR_TASK(stall_never)
     return err ? err : grosr_signal(task, waiting);
 }
 
-/* Computes without an end, and says nothing; others of its kind, with no workers, are short. */
+/* Computes without an end, and says nothing; others of its kind, with no workers, are short: `worker` is how
+ * short, in ms. */
 GROSR_TASK(stall_endless)
 {
     if (grosr_stall_workers(task) == 0)
-        return grosr_stall_work(task, 100000);
+        return grosr_stall_work(task, UINT64_C(1000000) * grosr_stall_worker(task));
     return grosr_stall_worker(task) == 0 ? grosr_stall_work(task, UINT64_MAX) : 0;
 }
 

@@ -124,7 +124,7 @@ int grosr_run_read(grosr *runtime, const struct grosr_workload_options *options,
     STALL(pipe, "stalled", "a read from an empty pipe")                                                  \
     STALL(wakeup, "stalled", "a wake-up that came before the wait")                                      \
     STALL(dependency, "stalled", "a child that waits for a signal too many")                             \
-    STALL(endless, "stalled", "a task that computes without an end and reports nothing")                 \
+    STALL(endless, "stalled", "a task that computes without an end and reports nothing for 10 s")        \
     STALL(barrier, "stalled", "a barrier that one worker skips")                                         \
     STALL(producer, "stalled", "consumers whose producer has ended")                                     \
     STALL(abandoned, "stalled", "a lock whose task has ended without releasing it")                      \
@@ -134,6 +134,7 @@ int grosr_run_read(grosr *runtime, const struct grosr_workload_options *options,
     STALL(inversion, "slow", "urgent tasks keep the holder of a lock from running")                      \
     STALL(idle, "idle", "nothing to do")                                                                 \
     STALL(long, "healthy", "a long task that reports its progress")                                      \
+    STALL(uneven, "healthy", "a long task without a report, of a function whose tasks differ in length") \
     STALL(burst, "healthy", "as many tasks as there can be")                                             \
     STALL(nearfull, "healthy", "a nearly full ring that moves")                                          \
     STALL(disk, "healthy", "reads from something slow")

@@ -49,7 +49,8 @@ struct stall {
     uint16_t function; /* what each worker runs, if `runs` */
     uint32_t workers;  /* at most so many of them; 0: all */
     bool runs, fifo, memory, no_proxy;
-    bool before;                      /* tasks of the same function run before, with a = 0 */
+    uint32_t before[2];               /* tasks of the same function run before, a quarter for as many ms as
+                                         the second says, the others for as many as the first; 0: none do */
     int (*host)(struct scene *scene); /* what the host does, now and then; NULL: nothing */
 };
 
@@ -118,7 +119,7 @@ static const struct stall stalls[] = {
     {.name = "pipe", RUNS(READ), .fifo = true},
     {.name = "wakeup", RUNS(WAKEUP)},
     {.name = "dependency", RUNS(NEVER)},
-    {.name = "endless", RUNS(ENDLESS), .before = true},
+    {.name = "endless", RUNS(ENDLESS), .before = {5, 5}},
     {.name = "abandoned", RUNS(ABANDONED)},
     {.name = "barrier", RUNS(BARRIER)},
     {.name = "producer", RUNS(ITEMS)},
@@ -128,6 +129,7 @@ static const struct stall stalls[] = {
     {.name = "inversion", RUNS(INVERSION)},
     {.name = "idle"},
     {.name = "long", RUNS(LONG)},
+    {.name = "uneven", RUNS(ENDLESS), .before = {5, 100}},
     {.name = "burst", .host = submit_burst},
     {.name = "nearfull", RUNS(BUSY)},
     {.name = "disk", RUNS(READ), .fifo = true, .host = write_byte},
@@ -180,6 +182,22 @@ static void unlink_fifo(struct scene *s)
     unlink(path);
 }
 
+/* Tasks of the stall's function that are short, and have ended when this returns. */
+static int run_before(struct scene *s, uint64_t table)
+{
+    struct grosr_task task[PIECES];
+    uint64_t first;
+
+    for (uint32_t i = 0; i < PIECES; i++)
+        task[i] = (struct grosr_task){
+            .function = s->stall->function, .a = s->stall->before[i % 4 == 0], .b = table};
+    int err = grosr_submit(s->rt, task, PIECES, results + 1, &first);
+    if (err)
+        return err;
+    s->result->tasks += PIECES;
+    return grosr_wait(s->rt, s->result->tasks, GROSR_FOREVER);
+}
+
 /* Fills what tasks find in device memory, and starts them. */
 static int start(struct scene *s, uint64_t table, uint64_t shared)
 {
@@ -194,9 +212,8 @@ static int start(struct scene *s, uint64_t table, uint64_t shared)
         t.lock[i].which = i;
     }
     int err = grosr_device_write(s->rt, 0, &t, sizeof(t));
-    if (!err && s->stall->before &&
-        !(err = submit_pieces(s, (struct grosr_task){.function = s->stall->function, .b = table})))
-        err = grosr_wait(s->rt, PIECES, GROSR_FOREVER);
+    for (uint32_t i = 0; !err && s->stall->before[0] && i < 2; i++)
+        err = run_before(s, table);
     if (!err)
         err = grosr_submit(s->rt, &task, 1, results, &first);
     if (!err)
@@ -221,7 +238,7 @@ static int stay(struct scene *s)
             break;
         if (!s->stall->runs)
             nanosleep(&pause, NULL);
-        else if ((err = grosr_wait(s->rt, s->stall->before ? PIECES + 1 : 1, LOOK_NS)) == -ETIMEDOUT)
+        else if ((err = grosr_wait(s->rt, s->result->tasks, LOOK_NS)) == -ETIMEDOUT)
             err = 0;
         else if (!err)
             err = grosr_fail(EIO, "stall:%s ended by itself, with status %d", s->stall->name,

@@ -30,11 +30,11 @@ my @cases = (
     ['lazy', 'stalled', 'lazy_load', qr/in cudaLaunchKernel .*first launch.*kernel server/],
     ['capture-spins', 'stalled', 'capture_not_launched', qr/stream 8 has been in capture .*1 launch recorded.* work,/],
     ['capture-sleeps', 'stalled', 'capture_not_launched', qr/stream 8 has been in capture/],
-    ['overdue', 'stalled', 'kernel_overdue', qr/collective_a .*the 20 times before/],
     ['host-mutex', 'deadlock', 'host_function_stuck', qr/host function .*mutex 0x[0-9a-f]+.*cudaStreamSynchronize/],
     ['host-mutexes', 'deadlock', 'host_function_stuck', qr/host function .*mutex .*mutex /],
     map { [$_, 'healthy'] } qw(long-cooperative blocking-long long-swapped same-order poll-non-blocking poll-copy-out two-workers
-        full-queue slow-again compile capture-works capture-goes-on host-waits host-slow long-kernel behind-event many queued crowded),
+        full-queue slow-again compile capture-works capture-goes-on host-waits host-slow long-kernel behind-event many queued
+        crowded overdue warmed-up),
 );
 my %alone = map { $_ => 1 } qw(compile capture-spins capture-works);    # they take a core each
 
@@ -119,6 +119,22 @@ sleep(1.5);
 $r = grosr('diagnose', $child);
 is($r->{code}, 3, 'as text');
 like($r->{stdout}, qr/stalled.*cudaFree.*server.*cudaMallocAsync/s, 'with its cause and its cure') or diag($r->{stdout});
+# A kernel that was short before and is long now may have more to do; after ten times the threshold it is stuck, but not if
+# it was short a few times only.
+for my $case (['overdue', 'stalled', 3], ['warmed-up', 'healthy', 0]) {
+    my ($what, $verdict, $code) = @$case;
+    my $q = start($GROSR, 'record', '-o', "$dir/$what.db", '--', $program, $what);
+    my $pid;
+    until_true(sub { ($pid) = children($q->{pid}); $pid && -e "/dev/shm/grosr.$pid.0" }, 20);
+    sleep(2.5);
+    my $j = json_of(my $d = grosr('diagnose', $pid, '--json', '--threshold', '0.15'));
+    is("$d->{code} $j->{verdict} $j->{findings}[0]{kind}", "$code $verdict kernel_overdue", "$what: $verdict") or diag($d->{stdout});
+    like($j->{findings}[0]{summary}, $code ? qr/the 120 times before$/ : qr/the 20 times before; it may have more to do this time$/,
+         "$what: which is said");
+    kill('KILL', $pid);
+    finish($q);
+}
+
 # Each of these looks for as long as the threshold, all at the same time.
 spew("/dev/shm/grosr.$child.$_", slurp("/dev/shm/grosr.$child.0")) for 1 .. 4;
 my $begin = time();

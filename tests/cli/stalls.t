@@ -44,7 +44,7 @@ my %evidence = (
     hotlock => qr/^it was held \d+ times lately, for \S+ \w+ on average/m,
     unfair => qr/^it was held \d+ times lately, for \S+ \w+ on average/m,
 );
-my @nothing = qw(idle long burst nearfull disk);
+my @nothing = qw(idle long uneven burst nearfull disk);
 # Of a recording it is not known what the proxy's threads were in, nor how long other tasks took.
 my @traced = grep { !/^(?:proxy|pipe|endless)$/ } sort keys %stuck;
 

@@ -418,13 +418,24 @@ static void crowded(void)
     double_stream_synchronize(1);
 }
 
-static void overdue(void)
+/* A kernel that has been short so many times, and is waited for. */
+static void short_before(int times)
 {
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < times; i++)
         double_launch(1, A, SHORT);
     double_synchronize();
     double_launch(1, A, DOUBLE_FOR_EVER);
     double_stream_synchronize(1);
+}
+
+static void overdue(void)
+{
+    short_before(120);
+}
+
+static void warmed_up(void)
+{
+    short_before(20);
 }
 
 static void idle(void)
@@ -470,6 +481,7 @@ int main(int argc, char **argv)
                {"queued", queued},
                {"crowded", crowded},
                {"overdue", overdue},
+               {"warmed-up", warmed_up},
                {"many", many},
                {"idle", idle}};
     const char *what = argc > 1 ? argv[1] : "";

@@ -84,6 +84,15 @@ static const char *judge(struct foreign *f)
     return kind;
 }
 
+/* Whether there is a finding or a remark of that kind. */
+static bool says(const char *kind)
+{
+    for (uint32_t i = 0; i < findings.findings; i++)
+        if (!strcmp(findings.finding[i].kind, kind))
+            return true;
+    return false;
+}
+
 static void is_kind(struct foreign f, const char *kind, const char *name)
 {
     const char *found = judge(&f);
@@ -108,30 +117,48 @@ static struct foreign overdue(uint64_t ran, uint64_t longest_ns, uint32_t flags)
     return f;
 }
 
+/* The same, with a threshold of which it is more than ten times as old. */
+static struct foreign overdue_for(uint64_t ran, uint64_t longest_ns)
+{
+    struct foreign f = overdue(ran, longest_ns, 0);
+
+    f.threshold_ns = S / 2;
+    return f;
+}
+
 static void kernels(void)
 {
     struct foreign f = picture();
     is_kind(f, "idle", "nothing is idle");
     is_kind(overdue(0, 0, 0), "healthy", "a kernel of which nothing is known may take its time");
     is_kind(overdue(9, 1000, 0), "healthy", "nine that were fast prove nothing");
-    is_kind(overdue(10, 1000, 0), "kernel_overdue", "ten do");
+    is_kind(overdue(10, 1000, 0), "healthy", "ten do not either: a warm-up has ten");
+    ok(says("kernel_overdue"), "it is remarked on");
     is_kind(overdue(10, S, 0), "healthy", "not if they were only ten times as fast");
+    ok(!says("kernel_overdue"), "nor remarked on then");
+    is_kind(overdue(100, 1000, 0), "healthy", "a hundred do not before ten times the threshold");
+    is_kind(overdue_for(100, 1000), "kernel_overdue", "after it they do");
+    is_kind(overdue_for(99, 1000), "healthy", "99 do not");
+    is_kind(overdue_for(100, S / 50), "healthy", "not if these took a five-hundredth of the time");
     is_kind(overdue(1, 1000, GROSR_LAUNCH_COOPERATIVE), "grid_barrier", "one does of a cooperative launch");
+    is_kind(overdue(1, S / 50, GROSR_LAUNCH_COOPERATIVE), "healthy",
+            "not if it took a five-hundredth of the time");
+    is_kind(overdue(10, S / 50, GROSR_LAUNCH_COOPERATIVE), "grid_barrier", "but ten such");
     is_kind(overdue(0, 0, GROSR_LAUNCH_COOPERATIVE), "healthy", "none does not");
-    f = overdue(100, 1000, 0);
+    f = overdue_for(100, 1000);
     f.calls = 0;
     is_kind(f, "healthy", "a kernel that nobody waits for may serve");
-    f = overdue(100, 1000, 0);
+    f = overdue_for(100, 1000);
     f.launch[0].first = false;
     is_kind(f, "healthy", "one that was behind another at the first look has just begun");
-    f = overdue(100, 1000, 0);
+    f = overdue_for(100, 1000);
     f.stream[1].rose_ns = f.now_ns - S / 2;
     is_kind(f, "healthy", "so has one whose stream moved half a second ago");
-    f = overdue(100, 1000, 0);
+    f = overdue_for(100, 1000);
     struct foreign_launch *l = launch(&f, GROSR_LAUNCH_KERNEL, 2, 8, "large");
     l->grid[0] = 1000;
     is_kind(f, "healthy", "beside a large kernel that lasts, it may have no room");
-    f = overdue(100, 1000, 0);
+    f = overdue_for(100, 1000);
     launch(&f, GROSR_LAUNCH_KERNEL, 2, 8, "small");
     is_kind(f, "kernel_overdue", "beside a small one it has");
 }

@@ -385,6 +385,75 @@ static void queues(void)
     end();
 }
 
+/* 31 runs of the function in each worker's ring, a millisecond each, or ten for every so many. */
+static void have_run(uint32_t long_every)
+{
+    uint64_t at = ago(30000);
+    uint32_t n = 0;
+
+    for (uint32_t ring = 0; ring < WORKERS; ring++)
+        for (uint32_t i = 0; i < 31; i++, n++) {
+            sys128 *slot = (sys128 *)(void *)(session->base + session->ring[ring].slots_at);
+            uint64_t ns = MS * (long_every && n % long_every == 0 ? 10 : 1),
+                     payload = grosr_payload_task(1, n);
+            struct grosr_pair b =
+                grosr_event_pack(UINT64_C(1) << GROSR_LAP_SHIFT, GROSR_EV_TASK_BEGIN, at, payload);
+            struct grosr_pair e = grosr_event_pack(UINT64_C(1) << GROSR_LAP_SHIFT, GROSR_EV_TASK_END, at + ns,
+                                                   grosr_payload_task(0, n));
+            sys_store_pair_relaxed(slot + events[ring]++, b.lo, b.hi);
+            sys_store_pair_relaxed(slot + events[ring]++, e.lo, e.hi);
+            at += 20 * MS;
+        }
+    for (uint32_t i = 0; i < WORKERS; i++)
+        seeks(i, 25000);
+    submitted(130, 130);
+}
+
+/* A task of which many others were short. */
+static void endless(void)
+{
+    begin();
+    have_run(0);
+    runs(2, 999, 12000);
+    ok(looks(GROSR_VERDICT_STALLED, 1000) &&
+           names(finding("endless_task"), "worker 2: task 999 has been silent for 12 s"),
+       "a task that is silent for ten thresholds, where 124 others took a millisecond: stalled");
+    ok(names(finding("endless_task"),
+             "the 124 runs of beta that have ended took 1.0 ms at most, about as long as each other"),
+       "with what they took");
+    end();
+
+    begin();
+    have_run(0);
+    runs(2, 999, 8000);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000) &&
+           names(finding("long_task"), "the 124 runs of beta that have ended took 1.0 ms at most"),
+       "for eight thresholds: work may be long, and what is unusual is remarked");
+    ok(looks(GROSR_VERDICT_STALLED, 500), "the threshold is the user's");
+    event(2, GROSR_EV_COUNTER, grosr_payload_named(1, 5), 100);
+    ok(looks(GROSR_VERDICT_HEALTHY, 500) && !finding("endless_task"),
+       "one that reports its progress is left alone");
+    end();
+
+    begin();
+    have_run(6);
+    runs(2, 999, 60000);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000) && names(finding("long_task"), "some much longer than others"),
+       "where some runs are ten times as long as others, the length of one proves nothing");
+    end();
+
+    begin();
+    have_run(0);
+    events[3] = 8;
+    memset((void *)(session->base + session->ring[3].slots_at + 8 * 16), 0, 56 * 16);
+    events[2] = 8;
+    memset((void *)(session->base + session->ring[2].slots_at + 8 * 16), 0, 56 * 16);
+    runs(2, 999, 60000);
+    ok(looks(GROSR_VERDICT_HEALTHY, 1000) && finding("long_task"),
+       "nor where fewer than a hundred are known");
+    end();
+}
+
 static void tasks(void)
 {
     begin();
@@ -594,6 +663,7 @@ int main(void)
         waiting_for_work();
         queues();
         tasks();
+        endless();
         calls();
         dead();
         motion();

@@ -359,16 +359,29 @@ static void test_slow(void)
 
     begin();
     run("INSERT INTO GROSR_TASK (task, function, worker, enqueue, start) VALUES (100, 0, 3, 10, 5000000000);"
-        "WITH n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 31)"
+        "WITH n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99)"
         " INSERT INTO GROSR_TASK SELECT i, 0, 2, 10, 1000 + i * 1000, 1900 + i * 1000, 0, NULL FROM n;"
-        "INSERT INTO GROSR_WAIT SELECT worker, 1, 0, 40000, NULL, 1 FROM GROSR_WORKER WHERE worker < 3");
-    diagnose(1000000000);
+        "INSERT INTO GROSR_WAIT SELECT worker, 1, 0, 101000, NULL, 1 FROM GROSR_WORKER WHERE worker < 3");
+    diagnose(450000000);
     ok(found(GROSR_VERDICT_STALLED, "endless_task",
              "a task of function step does not end, and nothing else moves"),
-       "a task that does not end though all others did");
-    run("UPDATE GROSR_TASK SET end = start + 200000000 WHERE task = 31");
+       "a task that does not end though a hundred others did, for ten times the threshold");
     diagnose(1000000000);
-    is(findings.verdict, GROSR_VERDICT_HEALTHY, "not if one of them took long");
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "after five times the threshold it may be long work");
+    ok(findings.findings == 1 &&
+           strstr(findings.finding[0].evidence, "the 100 runs of step that have ended took 0.9 us at most"),
+       "of which the remark says what is unusual");
+    run("DELETE FROM GROSR_TASK WHERE task = 0");
+    diagnose(450000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "nor do 99 others prove it");
+    run("INSERT INTO GROSR_TASK VALUES (0, 0, 2, 10, 1000, 1900, 0, NULL);"
+        "UPDATE GROSR_TASK SET end = start + 9000 WHERE task < 100 AND task % 8 = 0");
+    diagnose(450000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "nor where one in eight was ten times as long");
+    run("UPDATE GROSR_TASK SET end = start + 900 WHERE task < 100;"
+        "UPDATE GROSR_TASK SET end = start + 60000000 WHERE task = 31");
+    diagnose(450000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "nor if it was a hundredth as long as this");
     end();
 }
 

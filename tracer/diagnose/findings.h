@@ -66,6 +66,20 @@ const struct grosr_finding_kind *grosr_finding_kinds(uint32_t *count);
 /* The kind with that verdict, or with any if it has no such entry; NULL: it is none of the list. */
 const struct grosr_finding_kind *grosr_finding_kind_find(const char *kind, enum grosr_verdict verdict);
 
+/*
+ * Whether a task that gives no sign of life while nothing else moves is called endless, and not just long:
+ * the runs of its function that have ended are many and about equally long (`even`), it has been silent for a
+ * hundred times the longest of them, and for ten times the threshold. Work of which the first hundred pieces
+ * are short and equal and the next one takes so long must report progress, or is blamed.
+ */
+#define GROSR_ENDLESS_RUNS       100u /* that have ended */
+#define GROSR_ENDLESS_LONGER     100u /* times as long as the longest of them */
+#define GROSR_ENDLESS_THRESHOLDS 10u  /* thresholds of silence */
+#define GROSR_ENDLESS_UNEVEN     8u   /* even: nine tenths of them are at most so many times the median */
+
+bool grosr_is_endless(const struct grosr_findings *findings, uint64_t ended, uint64_t longest_ns, bool even,
+                      uint64_t silent_ns);
+
 void grosr_findings_init(struct grosr_findings *findings, uint64_t threshold_ns);
 void grosr_findings_free(struct grosr_findings *findings);
 

@@ -1,6 +1,6 @@
 /*
  * Which kind of cause a stuck set is (findings.def), from what its actors wait for and who could have
- * supplied it.
+ * supplied it; and what is enough evidence for a task without an end.
  */
 #include "findings_parts.h"
 
@@ -26,6 +26,13 @@ const struct grosr_finding_kind *grosr_finding_kind_find(const char *kind, enum 
         if (!strcmp(kinds[i].kind, kind) && (!found || kinds[i].verdict == verdict))
             found = &kinds[i];
     return found;
+}
+
+bool grosr_is_endless(const struct grosr_findings *findings, uint64_t ended, uint64_t longest_ns, bool even,
+                      uint64_t silent_ns)
+{
+    return even && ended >= GROSR_ENDLESS_RUNS && silent_ns / GROSR_ENDLESS_LONGER > longest_ns &&
+           silent_ns / GROSR_ENDLESS_THRESHOLDS > findings->threshold_ns;
 }
 
 const char *grosr_deadlock_kind(const struct grosr_graph *graph, const struct grosr_stuck_set *set)

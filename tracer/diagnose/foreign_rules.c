@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROVEN 10u /* launches that ended fast before one is overdue */
+#define USUAL  10u   /* launches that ended fast before one is unusual */
+#define PROVEN 100u  /* ... before it is called stuck */
+#define BEYOND 1000u /* and so many times as long as these */
+#define LONG   10u   /* and so many thresholds */
 
 struct sentence {
     char at[1024];
@@ -326,33 +329,55 @@ static void find_blocking_launches(struct foreign *f, struct grosr_findings *fin
 
 /* ---- a kernel that is overdue ---- */
 
+/*
+ * That a kernel has been fast proves little: its input may have been small, as in a warm-up. One that runs
+ * many times as long is remarked on; it is called stuck if that is beyond what work explains. The kernel of a
+ * cooperative launch has a known reason to hang, so that of it less is asked.
+ */
+static bool is_proven(const struct foreign *f, const struct foreign_launch *l)
+{
+    uint64_t age = f->now_ns - foreign_began(f, l);
+    bool beyond = l->longest_ns <= age / BEYOND;
+
+    if (l->flags & GROSR_LAUNCH_COOPERATIVE)
+        return beyond || l->ran >= USUAL;
+    return beyond && l->ran >= PROVEN && age >= LONG * f->threshold_ns;
+}
+
 static void find_overdue(struct foreign *f, struct grosr_findings *findings, struct foreign_launch *l)
 {
     bool together = l->flags & GROSR_LAUNCH_COOPERATIVE;
     struct sentence s;
 
-    if (!foreign_is_fast(f, l) || (!together && l->ran < PROVEN) || !find_waiter(f, l, 0))
+    if (!foreign_is_fast(f, l) || (!together && l->ran < USUAL) || !find_waiter(f, l, 0))
         return;
-    snprintf(
-        s.at, sizeof(s.at), "%s runs for %s, and has ended after %s at most the %" PRIu64 " time%s before%s",
-        foreign_launch_text(f, l).at, foreign_since(f, foreign_began(f, l)).at,
-        foreign_duration(l->longest_ns).at, l->ran, l->ran == 1 ? "" : "s",
-        together ? ": its blocks most probably wait in a barrier of the grid that some never reach" : "");
+    bool proven = is_proven(f, l), barrier = together && proven;
+    snprintf(s.at, sizeof(s.at),
+             "%s runs for %s, and has ended after %s at most the %" PRIu64 " time%s before%s",
+             foreign_launch_text(f, l).at, foreign_since(f, foreign_began(f, l)).at,
+             foreign_duration(l->longest_ns).at, l->ran, l->ran == 1 ? "" : "s",
+             barrier   ? ": its blocks most probably wait in a barrier of the grid that some never reach"
+             : !proven ? "; it may have more to do this time"
+                       : "");
     struct grosr_finding *finding = grosr_findings_add(
-        findings, together ? GROSR_VERDICT_DEADLOCK : GROSR_VERDICT_STALLED,
-        together ? "grid_barrier" : "kernel_overdue", f->now_ns - foreign_began(f, l), s.at,
-        together
+        findings,
+        barrier  ? GROSR_VERDICT_DEADLOCK
+        : proven ? GROSR_VERDICT_STALLED
+                 : GROSR_VERDICT_HEALTHY,
+        barrier ? "grid_barrier" : "kernel_overdue", f->now_ns - foreign_began(f, l), s.at,
+        barrier
             ? "Let every block make the same number of grid.sync() calls: none may leave the kernel, or "
               "the loop, "
               "before the others. `grosr record --trace core` shows which block waits where."
             : "See where it is: `grosr record --trace core`, and `grosr diagnose PID --dump` when it hangs: "
               "every warp, with function and line.");
-    l->explained = true;
+    l->explained = proven;
     if (!finding)
         return;
     grosr_finding_worker(findings, finding, foreign_launch_text(f, l).at);
     foreign_tell_launch(f, findings, finding, l);
-    add_waiters(f, findings, finding, l);
+    if (proven) /* what waits is explained by it, and no other rule's */
+        add_waiters(f, findings, finding, l);
     tell_environment(f, findings, finding);
 }
 

@@ -10,12 +10,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RECORDS_MAX   (1u << 14) /* of a ring, the latest */
 #define OVERTAKEN_MIN 16u        /* times, before that is called unfair */
-#define ENDED_MIN     32u        /* runs of a function, before one is called endless */
+#define ENDED_MIN     32u        /* runs of a function, before one is called unusual */
 #define LONGER        30u        /* times as long as the longest of them */
 #define OPEN_MAX      64u        /* runs at a time in a ring: lanes */
+#define RUNS_MAX      1024u      /* whose lengths are compared */
 
 /* ---- waits ---- */
 
@@ -144,6 +146,7 @@ static void find_inversion(struct live_graph *g, uint32_t index, struct grosr_pa
 struct runs {
     uint32_t ended;
     uint64_t longest_ns;
+    uint64_t ns[RUNS_MAX]; /* of the first of them */
 };
 
 static bool begins(struct grosr_pair e)
@@ -169,6 +172,8 @@ static void add_runs(struct runs *r, uint32_t function, const struct grosr_pair 
                 continue;
             uint64_t ns = (grosr_event_time(e[i]) - grosr_event_time(open[k])) & GROSR_TIME_MASK;
             r->longest_ns = ns > r->longest_ns ? ns : r->longest_ns;
+            if (r->ended < RUNS_MAX)
+                r->ns[r->ended] = ns;
             r->ended++;
             open[k] = open[--opens];
             break;
@@ -176,37 +181,70 @@ static void add_runs(struct runs *r, uint32_t function, const struct grosr_pair 
     }
 }
 
-static void find_endless(struct live_graph *g, uint32_t index, struct grosr_pair *e)
+static int by_length(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Whether the function's runs are about equally long: what its input makes long or short may just be long. */
+static bool are_even(struct runs *r)
+{
+    uint32_t n = r->ended < RUNS_MAX ? r->ended : RUNS_MAX;
+
+    qsort(r->ns, n, sizeof(*r->ns), by_length);
+    return n && r->ns[n - 1 - n / 10] <= GROSR_ENDLESS_UNEVEN * r->ns[n / 2];
+}
+
+/* The remark that says that the task has been running for long; NULL: there is none. */
+static struct grosr_finding *remark_of(const struct live_graph *g)
+{
+    for (uint32_t i = 0; i < g->findings->findings; i++)
+        if (!strcmp(g->findings->finding[i].kind, "long_task"))
+            return &g->findings->finding[i];
+    return NULL;
+}
+
+/* A task that is much longer than all others of its function. With less evidence than is in findings.h that
+ * is only remarked: work may be long. */
+static void find_endless(struct live_graph *g, uint32_t index, struct grosr_pair *e, struct runs *runs)
 {
     const struct live_worker *w = &g->live->worker[index];
     uint64_t quiet = live_age(g->live, w->quiet_ns), end;
-    char text[LIVE_TEXT + 64], function[GROSR_NAME_BYTES], age[32];
-    struct runs runs = {0, 0};
+    char text[LIVE_TEXT + 64], function[GROSR_NAME_BYTES], age[32], longest[32];
+    struct grosr_finding *f = remark_of(g);
 
+    runs->ended = 0;
+    runs->longest_ns = 0;
     for (uint32_t i = 0; i < g->live->session->header.rings; i++)
         if (g->live->session->ring[i].worker != GROSR_RING_HOST)
-            add_runs(&runs, w->state.function, e,
+            add_runs(runs, w->state.function, e,
                      grosr_ring_latest(g->live->session, i, 0, e, RECORDS_MAX, &end));
-    if (runs.ended < ENDED_MIN || quiet / LONGER <= runs.longest_ns)
+    if (runs->ended < ENDED_MIN || quiet / LONGER <= runs->longest_ns)
         return;
+    bool even = are_even(runs);
     live_function(g->live, w->state.function, function, sizeof(function));
-    snprintf(text, sizeof(text), "a task of function %s does not end, and nothing else moves", function);
-    struct grosr_finding *f =
-        grosr_findings_add(g->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text, NULL);
-    grosr_duration_text(age, sizeof(age), quiet);
+    if (grosr_is_endless(g->findings, runs->ended, runs->longest_ns, even, quiet)) {
+        snprintf(text, sizeof(text), "a task of function %s does not end, and nothing else moves", function);
+        f = grosr_findings_add(g->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text, NULL);
+        snprintf(text, sizeof(text), "worker %" PRIu32, index);
+        grosr_finding_worker(g->findings, f, text);
+    }
     grosr_finding_evidence(g->findings, f,
                            "worker %" PRIu32 ": task %" PRIu64 " has been silent for %s; the %" PRIu32
-                           " runs of %s that have ended took %.3f ms at most",
-                           index, w->state.task, age, runs.ended, function, (double)runs.longest_ns / 1e6);
-    snprintf(text, sizeof(text), "worker %" PRIu32, index);
-    grosr_finding_worker(g->findings, f, text);
+                           " runs of %s that have ended took %s at most%s",
+                           index, w->state.task, grosr_duration_text(age, sizeof(age), quiet), runs->ended,
+                           function, grosr_duration_text(longest, sizeof(longest), runs->longest_ns),
+                           even ? ", about as long as each other" : ", some much longer than others");
 }
 
 void live_slow(struct live_graph *g)
 {
     struct grosr_pair *e = (struct grosr_pair *)malloc(RECORDS_MAX * sizeof(*e));
+    struct runs *runs = (struct runs *)malloc(sizeof(*runs));
 
-    for (uint32_t i = 0; e && i < g->live->session->header.workers; i++) {
+    for (uint32_t i = 0; e && runs && i < g->live->session->header.workers; i++) {
         const struct live_worker *w = &g->live->worker[i];
         if (!g->still && waits_long(g, i)) {
             find_overtaken(g, i, e);
@@ -214,7 +252,8 @@ void live_slow(struct live_graph *g)
         }
         if (g->still && w->known && w->state.activity == GROSR_IN_TASK &&
             live_age(g->live, w->quiet_ns) > g->findings->threshold_ns)
-            find_endless(g, i, e);
+            find_endless(g, i, e, runs);
     }
+    free(runs);
     free(e);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define OVERTAKEN_MIN 16  /* times, before that is called unfair */
-#define ENDED_MIN     32  /* runs of a function, before one is called endless */
+#define ENDED_MIN     32  /* runs of a function, before one is called unusual */
 #define LONGER        30u /* times as long as the longest of them */
 
 static const char *text_of(sqlite3_stmt *row, int column)
@@ -106,26 +106,39 @@ static void find_inversion(struct trace_session *s, sqlite3_stmt *row)
     grosr_finding_resource(s->findings, f, name);
 }
 
+static struct grosr_finding *remark_of(const struct trace_session *s)
+{
+    for (uint32_t i = 0; i < s->findings->findings; i++)
+        if (!strcmp(s->findings->finding[i].kind, "long_task"))
+            return &s->findings->finding[i];
+    return NULL;
+}
+
 static void find_endless(struct trace_session *s, sqlite3_stmt *row)
 {
     const struct trace_worker *w = trace_find_worker(s, sqlite3_column_int64(row, 0));
-    uint64_t longest_ns = trace_time(row, 5), quiet = w ? trace_age_of(s, w->latest) : 0;
+    uint64_t ended = trace_time(row, 4), longest_ns = trace_time(row, 5),
+             quiet = w ? trace_age_of(s, w->latest) : 0;
+    bool even = trace_time(row, 6) && trace_time(row, 7) <= GROSR_ENDLESS_UNEVEN * trace_time(row, 6);
     const char *function = text_of(row, 2);
-    char text[TRACE_TEXT], age[32];
+    struct grosr_finding *f = remark_of(s);
+    char text[TRACE_TEXT], age[32], longest[32];
 
-    if (!w || w->waits || w->ended || quiet <= s->findings->threshold_ns ||
-        sqlite3_column_int64(row, 4) < ENDED_MIN || quiet / LONGER <= longest_ns)
+    if (!w || w->waits || w->ended || quiet <= s->findings->threshold_ns || ended < ENDED_MIN ||
+        quiet / LONGER <= longest_ns)
         return;
-    snprintf(text, sizeof(text), "a task of function %s does not end, and nothing else moves", function);
-    struct grosr_finding *f =
-        grosr_findings_add(s->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text, NULL);
+    if (grosr_is_endless(s->findings, ended, longest_ns, even, quiet)) {
+        snprintf(text, sizeof(text), "a task of function %s does not end, and nothing else moves", function);
+        f = grosr_findings_add(s->findings, GROSR_VERDICT_STALLED, "endless_task", quiet, text, NULL);
+        name_worker(s, f, w->worker);
+    }
     grosr_finding_evidence(s->findings, f,
-                           "worker %" PRId64 ": task %" PRId64 " has been silent for %s; the %" PRId64
-                           " runs of %s that have ended took %.3f ms at most",
+                           "worker %" PRId64 ": task %" PRId64 " has been silent for %s; the %" PRIu64
+                           " runs of %s that have ended took %s at most%s",
                            w->worker, (int64_t)sqlite3_column_int64(row, 1),
-                           grosr_duration_text(age, sizeof(age), quiet),
-                           (int64_t)sqlite3_column_int64(row, 4), function, (double)longest_ns / 1e6);
-    name_worker(s, f, w->worker);
+                           grosr_duration_text(age, sizeof(age), quiet), ended, function,
+                           grosr_duration_text(longest, sizeof(longest), longest_ns),
+                           even ? ", about as long as each other" : ", some much longer than others");
 }
 
 void trace_slow(struct trace_session *s)
