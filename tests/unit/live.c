@@ -473,9 +473,9 @@ static int ends[2];
 
 static void *reads_pipe(void *arg)
 {
+    const int *from = arg ? (const int *)arg : ends;
     char c;
-    (void)arg;
-    return read(ends[0], &c, 1) == 1 ? NULL : &ends;
+    return read(from[0], &c, 1) == 1 ? NULL : &ends;
 }
 
 static void *sleeps(void *arg)
@@ -548,7 +548,28 @@ static void calls(void)
     runs(3, 8, 10);
     state(0, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 5), 0);
     end();
-    ok(write(ends[1], "", 1) == 1, "the pipe gets its byte");
+
+    int other[2];
+    if (pipe(other))
+        exit(1);
+    pthread_t second = quiet_thread(reads_pipe, other);
+    nanosleep(&(struct timespec){0, 100000000}, NULL);
+    begin();
+    a_call(1, 4 /* read */);
+    a_call(2, 4 /* read */);
+    submitted(2, 2);
+    char first[32], next[32];
+    snprintf(first, sizeof(first), "fd %d, a pipe", ends[0]);
+    snprintf(next, sizeof(next), "fd %d, a pipe", other[0]);
+    ok(looks(GROSR_VERDICT_STALLED, 1000) && findings.findings == 2 && names(&findings.finding[0], first) &&
+           names(&findings.finding[1], next),
+       "two calls that wait for other processes: each of their pipes is named");
+    ok(names(&findings.finding[0], "worker 1 waits for the reply to read in port 0, which thread ") &&
+           names(&findings.finding[1], "worker 2 waits for the reply to read in port 1, which thread "),
+       "and who waits for each");
+    end();
+    ok(write(ends[1], "", 1) == 1 && write(other[1], "", 1) == 1, "the pipes get their bytes");
+    pthread_join(second, NULL);
     pthread_join(reader, &failed);
     pthread_mutex_unlock(&lock);
     pthread_join(sleeper, NULL);

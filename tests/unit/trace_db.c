@@ -126,6 +126,24 @@ static void test_cycle(void)
     end();
 }
 
+/* The event of a hold may have been lost. */
+static void test_unknown_holder(void)
+{
+    begin();
+    run("INSERT INTO GROSR_RESOURCE_KIND VALUES (6, 'lock', '');"
+        "INSERT INTO GROSR_WAIT VALUES (0, 6, " LOCK(3) ", 1000000000, NULL, 1);"
+                                                        "INSERT INTO GROSR_WAIT SELECT worker, 1, 0, 1000, "
+                                                        "NULL, 1 FROM GROSR_WORKER WHERE worker > 0");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "holder_not_recorded",
+             "worker 0 waits for lock 3; who has it is not in the trace"),
+       "a lock that nobody is known to have had");
+    run("INSERT INTO GROSR_HOLD VALUES (1, 6, " LOCK(3) ", 900, 950)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "starved", NULL), "one that was released is another case");
+    end();
+}
+
 static void test_two_sessions(void)
 {
     begin();
@@ -242,7 +260,9 @@ static void test_calls(void)
         "NULL, 1),"
         " (3, 1, 0, 20, NULL, 1)");
     diagnose(1000000000);
-    ok(found(GROSR_VERDICT_STALLED, "dead_proxy", NULL), "a call that the proxy has not taken up");
+    ok(found(GROSR_VERDICT_STALLED, "dead_proxy", NULL) &&
+           strstr(findings.finding->summary, "; it has not taken the call up"),
+       "a call that the proxy has not taken up");
     run("UPDATE GROSR_SYSCALL SET served = 2100000000 WHERE start = 2000000000");
     run("UPDATE GROSR_SESSION SET died = 0, detached = 1");
     diagnose(1000000000);
@@ -389,6 +409,7 @@ int main(void)
 {
     grosr_findings_init(&findings, 0);
     test_cycle();
+    test_unknown_holder();
     test_two_sessions();
     test_words();
     test_queue();

@@ -50,9 +50,11 @@ static bool moves_bytes(uint32_t call)
     return call == CALL_READ || call == CALL_WRITE || call == CALL_PREAD || call == CALL_PWRITE;
 }
 
-static enum place place_of(const struct grosr_live *live, const struct grosr_live_call *c, uint64_t age,
+/* A thread that waits for another process is in one call: another one is preferred for the next call. */
+static enum place place_of(struct live_graph *g, const struct grosr_live_call *c, uint64_t age,
                            const struct grosr_thread_fact **thread, char *text, size_t size)
 {
+    const struct grosr_live *live = g->live;
     bool seen = false, busy = false;
 
     if (c->call == CALL_NANOSLEEP && age < c->argument)
@@ -60,13 +62,20 @@ static enum place place_of(const struct grosr_live *live, const struct grosr_liv
     for (uint32_t i = 0; i < live->threads; i++) {
         const struct grosr_thread_fact *t = &live->thread[i];
         seen |= t->call >= 0;
-        if (t->quiet && t->fd >= 0 && moves_bytes(c->call) &&
-            grosr_process_describe_fd(live->session->header.pid, t->fd, text, size)) {
+        bool waits = t->quiet && t->fd >= 0 && moves_bytes(c->call) && (!*thread || !g->in_call[i]) &&
+                     grosr_process_describe_fd(live->session->header.pid, t->fd, text, size);
+        if (waits)
             *thread = t;
+        if (waits && !g->in_call[i]) {
+            g->in_call[i] = true;
             return PLACE_OUTSIDE;
         }
         /* poll() belongs to the case above; a thread without a system call runs. */
         busy |= t->state == 'D' || (t->quiet && !waits_otherwise(t->call));
+    }
+    if (*thread) {
+        grosr_process_describe_fd(live->session->header.pid, (*thread)->fd, text, size);
+        return PLACE_OUTSIDE;
     }
     if (busy)
         return PLACE_DISK;
@@ -133,7 +142,7 @@ static void add_server(struct live_graph *g, const struct grosr_live_call *c, ui
         return;
     }
     if (age > g->findings->threshold_ns)
-        place = place_of(live, c, age, &thread, text, sizeof(text));
+        place = place_of(g, c, age, &thread, text, sizeof(text));
     if (place == PLACE_NOWHERE && !g->still)
         place = PLACE_UNKNOWN;
     if (place == PLACE_OUTSIDE && g->still) {

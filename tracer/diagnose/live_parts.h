@@ -125,6 +125,7 @@ struct live_graph {
     uint32_t *worker; /* the actors */
     uint32_t rest;    /* the rest of the program */
     bool still;
+    bool in_call[LIVE_THREADS_MAX]; /* threads of the process that calls have been found in */
 };
 void live_graph_calls(struct live_graph *g);
 

@@ -217,6 +217,8 @@ static void add_suppliers(struct trace_session *s, uint32_t resource, bool relea
     if (released)
         grosr_graph_resource_fact(s->graph, resource,
                                   "nobody holds it: it was released, and is still waited for");
+    else if (r.kind == GROSR_WANTED_LOCK)
+        grosr_graph_set_unknown(s->graph, resource, "who has it is not in the trace");
     if (!s->still)
         return;
     snprintf(text, sizeof(text), "nothing else in the session had moved for %s",
@@ -273,6 +275,7 @@ static void add_call(struct trace_session *s, sqlite3_stmt *row)
         proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 1, "the proxy");
         grosr_graph_set_state(s->graph, proxy,
                               s->still && !s->calls_in_service ? GROSR_ACTOR_GONE : GROSR_ACTOR_ABLE, since);
+        grosr_graph_set_end(s->graph, proxy, "it has not taken the call up");
     }
     grosr_graph_feed(s->graph, proxy, reply);
     grosr_graph_wait(s->graph, w->actor, reply, 1, 0, since);
