@@ -24,8 +24,16 @@ static dev64 closed_list; /* the address of the latest. No lock, which a child m
 
 /* ---- stopping ---- */
 
+/*
+ * Whatever waits in the kernel is released by this, so a trace is judged as of the first stop (trace_db.h).
+ * The clock is read before the look: of two who see no time yet, neither stores one behind the first stop.
+ */
 static void stop(grosr *rt)
 {
+    uint64_t now = grosr_host_clock_ns();
+
+    if (!sys_load_relaxed(&rt->trace.header->stopped_ns))
+        sys_store_relaxed(&rt->trace.header->stopped_ns, now);
     sys_store_release(&rt->stopping, 1u); /* pairs with the load in grosr_ending() */
     sys_store_release(&rt->trace.header->stop, 1u);
 }

@@ -267,8 +267,8 @@ int grosr_run_stall(grosr *rt, const struct grosr_workload_options *o, struct gr
         if (!err)
             err = stay(&s);
     }
-    dev_store_relaxed(&released, 1u);
     grosr_stop(rt);
+    dev_store_relaxed(&released, 1u); /* later: what it answers then is no part of the run */
     grosr_finish(rt); /* which may still write to `results`, and reads from the FIFO until then */
     if (s.linked)
         unlink_fifo(&s);

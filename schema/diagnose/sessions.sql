@@ -1,18 +1,32 @@
--- sessions with workers that had not closed: as of when they are judged, and what their queues say
+-- sessions with workers, as of when each is judged, and what its queues say then
+--
+-- That is its stop, `until`, which releases whoever waits. One that did not close by itself is judged as of the latest time that
+-- is known of it, unless it was stopped and its workers have ended; if some have not, as of its stop first.
 WITH
-last AS (SELECT queue, max(time) AS time, enqueued, dequeued, completed FROM GROSR_QUEUE_SAMPLE GROUP BY queue),
+moments AS (
+    SELECT session, stopped AS until FROM GROSR_SESSION WHERE device <> 'process' AND stopped IS NOT NULL
+    UNION ALL
+    SELECT s.session, NULL FROM GROSR_SESSION s
+    WHERE s.device <> 'process' AND (s.end IS NULL OR s.died OR s.detached) AND (s.stopped IS NULL OR EXISTS (
+        SELECT 1 FROM GROSR_WORKER w WHERE w.session = s.session AND w.start IS NOT NULL AND w.end IS NULL))),
+last AS (
+    SELECT m.session, m.until, s.queue, max(s.time) AS time, s.enqueued, s.dequeued, s.completed
+    FROM GROSR_QUEUE_SAMPLE s CROSS JOIN GROSR_QUEUE q ON q.queue = s.queue CROSS JOIN moments m ON m.session = q.session
+    WHERE s.time <= coalesce(m.until, s.time) GROUP BY m.session, m.until, s.queue),
+seen AS ( -- when the values it has then were first seen, if it was seen with others before
+    SELECT l.session, l.until,
+           min(iif((s.enqueued, s.dequeued, s.completed) = (l.enqueued, l.dequeued, l.completed), s.time, NULL)) AS time,
+           max((s.enqueued, s.dequeued, s.completed) <> (l.enqueued, l.dequeued, l.completed)) AS differed
+    FROM GROSR_QUEUE_SAMPLE s CROSS JOIN last l ON l.queue = s.queue WHERE s.time <= l.time GROUP BY l.session, l.until, l.queue),
+moved AS (SELECT session, until, max(iif(differed, time, NULL)) AS time FROM seen GROUP BY session, until),
 queues AS (
-    SELECT q.session, sum(l.enqueued - l.dequeued) AS untaken, sum(l.enqueued - l.completed) AS uncompleted, max(l.time) AS looked,
-           -- When the values it has now were first seen, if it was seen with others before.
-           max((SELECT min(s.time) FROM GROSR_QUEUE_SAMPLE s WHERE s.queue = l.queue
-                AND (s.enqueued, s.dequeued, s.completed) = (l.enqueued, l.dequeued, l.completed)
-                AND EXISTS (SELECT 1 FROM GROSR_QUEUE_SAMPLE o WHERE o.queue = l.queue
-                            AND (o.enqueued, o.dequeued, o.completed) <> (l.enqueued, l.dequeued, l.completed)))) AS moved
-    FROM last l JOIN GROSR_QUEUE q ON q.queue = l.queue GROUP BY q.session)
+    SELECT session, until, sum(enqueued - dequeued) AS untaken, sum(enqueued - completed) AS uncompleted, max(time) AS looked
+    FROM last GROUP BY session, until)
 SELECT s.session, s.pid, s.program, s.device, s.died, s.end,
-       CASE WHEN s.detached THEN s.end ELSE max(coalesce(s.end, 0), coalesce(q.looked, 0),
+       CASE WHEN m.until IS NOT NULL THEN m.until WHEN s.detached THEN s.end ELSE max(coalesce(s.end, 0), coalesce(q.looked, 0),
            coalesce((SELECT max(c.host_after) FROM GROSR_CLOCK c WHERE c.session = s.session), 0)) END AS as_of,
-       q.moved, q.untaken, q.uncompleted
-FROM GROSR_SESSION s LEFT JOIN queues q ON q.session = s.session
-WHERE s.device <> 'process' AND (s.end IS NULL OR s.died OR s.detached)
-ORDER BY s.session;
+       v.time AS moved, q.untaken, q.uncompleted, m.until IS NOT NULL AS at_stop, s.start_mono_ns, s.start_real_ns
+FROM moments m JOIN GROSR_SESSION s ON s.session = m.session
+LEFT JOIN queues q ON q.session = m.session AND q.until IS m.until
+LEFT JOIN moved v ON v.session = m.session AND v.until IS m.until
+ORDER BY s.session, at_stop DESC;

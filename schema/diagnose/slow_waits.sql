@@ -1,9 +1,7 @@
--- the 16 oldest waits in session ?1, as of ?3: how often others got the thing since, and how long it has been waited for since ?2
+-- the 16 oldest waits in session ?1: how often others got the thing since
 SELECT w.worker, coalesce(w.resource_name, w.resource || ' ' || w."index") AS name, w.start,
        (SELECT count(*) FROM GROSR_HOLD h WHERE h.resource = k.resource AND h."index" = w."index" AND h.start > w.start
-        AND h.worker <> w.worker) AS overtaken,
-       (SELECT sum(min(coalesce(o.end, ?3), ?3) - max(o.start, ?2)) FROM GROSR_WAIT o WHERE o.resource = k.resource
-        AND o."index" = w."index" AND coalesce(o.end, ?3) > ?2 AND o.start < ?3) AS waited_ns
+        AND h.worker <> w.worker) AS overtaken
 FROM waits w JOIN GROSR_RESOURCE_KIND k ON k.name = w.resource
 WHERE w.end IS NULL AND w.state = 'open' AND w.session = ?1 AND w.worker IS NOT NULL
       AND w.resource NOT LIKE 'queue%' AND w.resource NOT LIKE 'syscall%'

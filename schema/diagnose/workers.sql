@@ -1,11 +1,12 @@
--- the workers of session ?1: what each is in, and its latest event but for the search for a task
+-- the workers of session ?1: what each is in, and its latest event but for the search for a task; `silent`: it ran without any
 SELECT w.worker, w.start, w.end, t.task, coalesce(f.name, 'function ' || t.function) AS function, t.start AS task_since,
        max(coalesce(w.start, 0), coalesce(t.start, 0), coalesce(h.latest, 0), coalesce(r.latest, 0), coalesce(i.latest, 0),
            coalesce((SELECT coalesce(l.end, l.start) FROM GROSR_TASK l WHERE l.worker = w.worker ORDER BY l.start DESC LIMIT 1), 0),
            coalesce((SELECT coalesce(l.end, l.start) FROM GROSR_WAIT l WHERE l.worker = w.worker AND l.resource <> 1
                      ORDER BY l.start DESC LIMIT 1), 0)) AS latest,
        coalesce(r.open, 0) AS open_ranges,
-       EXISTS (SELECT 1 FROM GROSR_WAIT l WHERE l.worker = w.worker AND l.resource = 1 AND l.end IS NULL) AS seeks
+       EXISTS (SELECT 1 FROM GROSR_WAIT l WHERE l.worker = w.worker AND l.resource = 1 AND l.end IS NULL) AS seeks,
+       w.sm IS NOT NULL AND w.start IS NULL AS silent
 FROM GROSR_WORKER w
 LEFT JOIN (SELECT worker, task, function, min(start) AS start FROM GROSR_TASK
            WHERE end IS NULL AND status IS NULL AND next IS NULL GROUP BY worker) t

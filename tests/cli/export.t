@@ -256,7 +256,7 @@ sub fill
     change($trace, qq{
         UPDATE GROSR_SESSION SET program = 'a "program"' || char(10) || CAST(x'ff' AS TEXT) || 'z' WHERE session = 1;
         INSERT INTO GROSR_SESSION SELECT 2, pid + 1, 'second', device, 'other', sms, max_warps_per_sm, lanes, 100, start_mono_ns + 5,
-            start_real_ns + 5, end, 0, 0 FROM GROSR_SESSION WHERE session = 1;
+            start_real_ns + 5, end, 0, 0, NULL FROM GROSR_SESSION WHERE session = 1;
         INSERT INTO GROSR_WORKER (worker, sm, session) VALUES (100, 7, 2), (101, 3, 2);
         INSERT INTO GROSR_FUNCTION VALUES (70001, 'a' || CAST(x'ff01' AS TEXT) || '"\\' || char(10), 2);
         INSERT INTO GROSR_TASK VALUES (0, 70001, 100, 1000, 2000, 3000, 0, NULL), (1, 70001, 100, 1000, 4000, NULL, NULL, NULL),

@@ -308,7 +308,7 @@ static void read_file(uint64_t choice)
     query(db, grosr_canned_queries[(choice >> 40) % canned].sql, format);
     struct grosr_findings findings;
     grosr_findings_init(&findings, choice >> 50);
-    if (grosr_diagnose_database(db, &findings) == 0)
+    if (grosr_diagnose_database(db, &findings, NULL) == 0)
         MUST(grosr_findings_settle(&findings) == 0);
     grosr_findings_free(&findings);
     if (choice >> 13 & 1)

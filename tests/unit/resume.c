@@ -234,10 +234,11 @@ static void not_ours(void)
     commit();
     sqlite3 *db;
     sqlite3_open(path, &db);
-    sqlite3_exec(db,
-                 "INSERT INTO GROSR_SESSION SELECT 2, pid + 1, program, device, device_name, sms,"
-                 " max_warps_per_sm, lanes, 2, start_mono_ns, start_real_ns, NULL, 0, 0 FROM GROSR_SESSION",
-                 NULL, NULL, NULL);
+    sqlite3_exec(
+        db,
+        "INSERT INTO GROSR_SESSION SELECT 2, pid + 1, program, device, device_name, sms,"
+        " max_warps_per_sm, lanes, 2, start_mono_ns, start_real_ns, NULL, 0, 0, NULL FROM GROSR_SESSION",
+        NULL, NULL, NULL);
     sqlite3_close(db);
     die();
     is(grosr_store_continue(&store, path, session, &number), -EEXIST,

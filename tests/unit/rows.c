@@ -47,7 +47,7 @@ static void end(void)
 {
     struct grosr_ring_counts final[3] = {{.dropped = dropped_in_all}};
     is(grosr_rows_finish(rows, final), 0, "rows finished");
-    is(grosr_store_end_session(store, 1, 1000, false, false), 0, "session ended");
+    is(grosr_store_end_session(store, 1, 1000, false, false, GROSR_NULL), 0, "session ended");
     is(grosr_store_finish(store, NULL), 0, "store finished");
     grosr_store_close(store);
     grosr_rows_free(rows);

@@ -1,6 +1,6 @@
 /*
  * A trace as a source of the diagnosis (tracer/diagnose/trace_db.h): what is found in sessions that were
- * killed, detached from or are being recorded, and what is not.
+ * stopped, killed, detached from or are being recorded, and what is not.
  */
 #include "../../schema/schema.h"
 #include "../../tracer/base/error.h"
@@ -51,7 +51,7 @@ static void diagnose(uint64_t threshold_ns)
 {
     grosr_findings_free(&findings);
     grosr_findings_init(&findings, threshold_ns);
-    if (grosr_diagnose_database(db, &findings)) {
+    if (grosr_diagnose_database(db, &findings, NULL)) {
         printf("# %s\n", grosr_error());
         abort();
     }
@@ -60,6 +60,20 @@ static void diagnose(uint64_t threshold_ns)
     printf("# %s: %s\n", grosr_verdict_name(findings.verdict), findings.state);
     for (uint32_t i = 0; i < findings.findings; i++)
         printf("# %s: %s\n", findings.finding[i].kind, findings.finding[i].summary);
+}
+
+/* The first column of the first row. */
+static const char *ask(const char *sql)
+{
+    static char text[1024];
+    sqlite3_stmt *row;
+
+    *text = 0;
+    if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW &&
+        sqlite3_column_text(row, 0))
+        snprintf(text, sizeof(text), "%s", (const char *)sqlite3_column_text(row, 0));
+    sqlite3_finalize(row);
+    return text;
 }
 
 /* Whether the verdict is this, and the worst finding, if it is not NULL, of that kind and summary. */
@@ -226,6 +240,12 @@ static void test_queue(void)
     ok(!strcmp(findings.finding[0].kind, "no_worker") &&
            !strcmp(findings.finding[1].kind, "stopped_consumer"),
        "by name");
+    run("UPDATE GROSR_WORKER SET start = NULL, end = NULL");
+    diagnose(1000000000);
+    is(findings.findings, 1, "not the tasks where the workers' events were not recorded");
+    run("UPDATE GROSR_WORKER SET sm = NULL");
+    diagnose(1000000000);
+    is(findings.findings, 2, "but where none has begun");
     end();
 
     begin();
@@ -300,20 +320,6 @@ static void test_memory(void)
     diagnose(1000000000);
     ok(findings.verdict == GROSR_VERDICT_HEALTHY, "one that has not asked may free some");
     end();
-}
-
-/* The first column of the first row. */
-static const char *ask(const char *sql)
-{
-    static char text[1024];
-    sqlite3_stmt *row;
-
-    *text = 0;
-    if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW &&
-        sqlite3_column_text(row, 0))
-        snprintf(text, sizeof(text), "%s", (const char *)sqlite3_column_text(row, 0));
-    sqlite3_finalize(row);
-    return text;
 }
 
 static void test_rows(void)
@@ -405,11 +411,170 @@ static void test_slow(void)
     end();
 }
 
+/* Two locks in a cycle at 9 s, when the session was stopped: then all ends, in one way or another. */
+static void begin_stopped(void)
+{
+    begin();
+    add_cycle();
+    run("UPDATE GROSR_SESSION SET died = 0, stopped = 9000000000;"
+        "INSERT INTO GROSR_QUEUE_SAMPLE VALUES (500, 0, 0, 0, 0), (1000000000, 0, 2, 2, 0), (9100000000, 0, "
+        "2, 2, 2);"
+        "INSERT INTO GROSR_TASK VALUES (0, 0, 0, 10, 900000000, 9010000000, 125, NULL),"
+        " (1, 0, 1, 10, 900000000, 9020000000, 125, NULL);"
+        "UPDATE GROSR_WAIT SET end = 9005000000 WHERE worker = 1; DELETE FROM GROSR_WAIT WHERE worker = 2;"
+        "UPDATE GROSR_HOLD SET end = 9006000000 WHERE worker = 1;"
+        "INSERT INTO GROSR_WAIT VALUES (0, 1, 0, 9012000000, 9030000000, 1), (2, 1, 0, 20, 9030000000, 1);"
+        "UPDATE GROSR_WAIT SET end = 9030000000 WHERE worker = 3; UPDATE GROSR_WORKER SET end = 9040000000;"
+        "INSERT INTO GROSR_RING (ring, worker, capacity, written, read, dropped, overwritten, closed)"
+        " SELECT worker, worker, 8, 5, 5, 0, 0, 1 FROM GROSR_WORKER");
+}
+
+static void test_stop(void)
+{
+    begin_stopped();
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", cycle_text) && findings.findings == 1,
+       "a cycle that the stop released");
+    is(findings.finding->since_ns, 6000000000, "as of the stop");
+    ok(strstr(findings.source, "as of when it was stopped"), "the source says so");
+    ok(strstr(findings.state,
+              "2 workers waited for something other than a task; 2 workers looked for tasks") &&
+           strstr(findings.state, "2 submitted ones were not completed"),
+       "what the workers were in is of then: %s", findings.state);
+    is(grosr_diagnose_store(db), 0, "its findings are stored");
+    ok(!strcmp(ask("SELECT count(*) || kind || time FROM findings"), "1lock_cycle9000000000"),
+       "with that time");
+    run("UPDATE GROSR_SESSION SET died = 1; UPDATE GROSR_WORKER SET end = NULL WHERE worker = 3");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", NULL) && findings.findings == 1,
+       "once only, if it was killed before all its workers had ended");
+    run("UPDATE GROSR_SESSION SET died = 0, stopped = 2500000000");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "not if it was stopped before it was stuck");
+    run("UPDATE GROSR_SESSION SET stopped = NULL");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL) && !strcmp(findings.source, "the trace"),
+       "nor if it was not stopped");
+    end();
+
+    begin_stopped(); /* all had been done at 8 s, and the stop was at 9.9 s */
+    run("UPDATE GROSR_WAIT SET end = 4000000000 WHERE resource = 3; UPDATE GROSR_HOLD SET end = 4000000000;"
+        "UPDATE GROSR_TASK SET end = 8000000000, status = 0; DELETE FROM GROSR_WAIT WHERE resource = 1;"
+        "INSERT INTO GROSR_WAIT SELECT worker, 1, 0, 8000000001, 9930000000, 1 FROM GROSR_WORKER;"
+        "UPDATE GROSR_WORKER SET end = 9940000000; UPDATE GROSR_SESSION SET stopped = 9900000000;"
+        "UPDATE GROSR_QUEUE_SAMPLE SET time = 8000000010 WHERE completed = 2");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL) && !strcmp(findings.source, "the trace"),
+       "a session without anything to do is not judged");
+    run("DELETE FROM GROSR_META");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL) && !strcmp(findings.source, "the trace"),
+       "nor while others are recorded");
+    run("INSERT INTO GROSR_META VALUES ('complete', 1); UPDATE GROSR_QUEUE_SAMPLE SET enqueued = 3, dequeued "
+        "= 3 WHERE "
+        "completed = 2;"
+        "INSERT INTO GROSR_TASK VALUES (2, 0, 1, 10, 9899000000, 9950000000, 125, NULL)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL) && !strcmp(findings.source, "the trace"),
+       "work that was under way when it was stopped is none");
+    run("DELETE FROM GROSR_TASK WHERE task = 2;"
+        "INSERT INTO GROSR_TASK VALUES (2, 0, 1, 10, 8000000000, 8000000001, NULL, -1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "dependency_never_met", NULL),
+       "a task that waits for one that never comes is");
+    end();
+}
+
+/* System calls when the session was stopped at 9 s. */
+static void test_stopped_calls(void)
+{
+    begin_stopped();
+    run("DELETE FROM GROSR_WAIT WHERE worker < 2; DELETE FROM GROSR_HOLD; UPDATE GROSR_TASK SET end = "
+        "1500000000 WHERE worker = 1;"
+        "INSERT INTO GROSR_WAIT VALUES (1, 1, 0, 1500000001, 9030000000, 1), (0, 5, 3, 2000000000, "
+        "9008000000, 1);"
+        "INSERT INTO GROSR_SYSCALL VALUES (0, 0, 3, 50, 2000000000, 2000001000, 9004000000, 9008000000, 0, "
+        "-125, 6, 1)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "call_blocked", NULL), "a read that only the stop ended");
+    ok(strstr(findings.finding->summary, "read of handle 6"), "by name");
+    run("UPDATE GROSR_SYSCALL SET bytes = 5, result = 5");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "one that came back with bytes after it was of a slow disk");
+    run("UPDATE GROSR_SYSCALL SET served = 9003000000");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "dead_proxy", NULL), "one that the proxy took up after it");
+    run("UPDATE StringIds SET value = 'nanosleep'; UPDATE GROSR_SYSCALL SET served = 2000001000, result = "
+        "-125");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "a task that sleeps is not stuck");
+    end();
+}
+
+/* Sessions that have not ended. */
+static int reached, reach_result;
+
+static int reach(int64_t pid, int64_t start_mono_ns, int64_t start_real_ns, struct grosr_findings *all)
+{
+    struct grosr_findings one;
+
+    reached += pid == 100 && start_mono_ns == 0 && start_real_ns == 0;
+    if (reach_result != 1)
+        return reach_result;
+    grosr_findings_init(&one, all->threshold_ns);
+    one.source = strdup("the living process");
+    grosr_findings_add(&one, GROSR_VERDICT_STALLED, "hidden_wait", 2000000000, "it is stuck", NULL);
+    grosr_findings_merge(all, &one);
+    return 1;
+}
+
+static void diagnose_with_reach(int result)
+{
+    grosr_findings_free(&findings);
+    grosr_findings_init(&findings, 1000000000);
+    reached = 0;
+    reach_result = result;
+    is(grosr_diagnose_database(db, &findings, reach), result < 0 ? result : 0, "result %d", result);
+    if (grosr_findings_settle(&findings))
+        abort();
+    printf("# %s: %s\n", grosr_verdict_name(findings.verdict), findings.source ? findings.source : "");
+}
+
+static void test_running(void)
+{
+    begin();
+    add_cycle();
+    run("DELETE FROM GROSR_META; UPDATE GROSR_SESSION SET died = 0, end = NULL;"
+        "INSERT INTO GROSR_QUEUE_SAMPLE VALUES (500, 0, 1, 1, 1), (9000000000, 0, 1, 1, 1)");
+    diagnose_with_reach(1);
+    ok(found(GROSR_VERDICT_STALLED, "hidden_wait", "it is stuck") && findings.findings == 1 && reached == 1,
+       "a session that is reached is judged there");
+    diagnose_with_reach(0);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", cycle_text) && reached == 1,
+       "one that is not, as far as it was recorded");
+    diagnose_with_reach(-5);
+    run("UPDATE GROSR_SESSION SET device = 'process'");
+    diagnose_with_reach(1);
+    ok(found(GROSR_VERDICT_STALLED, "hidden_wait", "it is stuck") && findings.findings == 1 && reached == 1,
+       "a traced process that is reached");
+    diagnose_with_reach(0);
+    ok(found(GROSR_VERDICT_HEALTHY, "not_reached", "it is not known what process 100 is in") && reached == 1,
+       "of one that is not, it is said that nothing is known");
+    diagnose_with_reach(-5);
+    run("UPDATE GROSR_SESSION SET end = 5");
+    diagnose_with_reach(1);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL) && reached == 0, "one that has ended is not looked for");
+    end();
+}
+
 int main(void)
 {
     grosr_findings_init(&findings, 0);
     test_cycle();
     test_unknown_holder();
+    test_stop();
+    test_stopped_calls();
+    test_running();
     test_two_sessions();
     test_words();
     test_queue();

@@ -530,6 +530,16 @@ static int finish_pending(struct grosr_source *s)
     return s->pending ? grosr_pending_rows_finish(s->pending, s->end_ns, end) : 0;
 }
 
+/* When the runtime was first told to stop, if that was while it was recorded. */
+static int64_t stopped_at(const struct grosr_source *s, int64_t end)
+{
+    uint64_t stopped = sys_load_relaxed(&grosr_session_live(s->session)->stopped_ns);
+
+    return stopped > s->session->header.start_mono_ns && grosr_timeline(&s->bases, stopped) <= end
+               ? grosr_timeline(&s->bases, stopped)
+               : GROSR_NULL;
+}
+
 int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
 {
     int64_t end = grosr_timeline(&s->bases, s->end_ns);
@@ -555,5 +565,7 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
         err = grosr_diagnose_calls_store(s->session, store, s->bases.session, end);
     if (!err)
         err = note_end(s, store, end);
-    return err ? err : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached);
+    return err ? err
+               : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached,
+                                         stopped_at(s, end));
 }

@@ -54,5 +54,5 @@ int grosr_source_write_lost(struct grosr_source *s, struct grosr_store *store)
         err = write_stream(s, store, i);
     return err ? err
                : grosr_store_end_session(store, s->bases.session, grosr_timeline(&s->bases, s->end_ns),
-                                         s->died, s->detached);
+                                         s->died, s->detached, GROSR_NULL);
 }

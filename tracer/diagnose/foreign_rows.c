@@ -125,7 +125,54 @@ static int add_session(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *session, s
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings)
+/* Of a session that has not ended and cannot be reached nothing is known, which is no verdict. */
+static void add_unknown(sqlite3_stmt *session, struct grosr_findings *all)
+{
+    struct grosr_findings one;
+    char text[256];
+    int64_t pid = sqlite3_column_int64(session, 1);
+
+    grosr_findings_init(&one, all->threshold_ns);
+    snprintf(text, sizeof(text), "process %" PRId64 ", not recorded to its end (%s)", pid,
+             text_of(session, 2));
+    one.source = strdup(text);
+    one.state = strdup("what it is in is judged when its recording ends, and has not been");
+    one.otherwise = GROSR_VERDICT_HEALTHY;
+    one.error = one.source && one.state ? 0 : -ENOMEM;
+    snprintf(text, sizeof(text), "it is not known what process %" PRId64 " is in", pid);
+    struct grosr_finding *f = grosr_findings_add(&one, GROSR_VERDICT_HEALTHY, "not_reached", 0, text, NULL);
+    grosr_finding_evidence(&one, f,
+                           "the trace has no end of its session, and the session is not on this machine");
+    grosr_findings_merge(all, &one);
+    grosr_findings_free(&one);
+}
+
+/* What the sessions of processes that are being recorded are in. 0 or negative errno. */
+static int add_running(sqlite3 *db, struct grosr_findings *findings, grosr_trace_reach *reach)
+{
+    static const char running[] =
+        "SELECT session, pid, program, start_mono_ns, start_real_ns FROM GROSR_SESSION "
+        "WHERE device = 'process' AND end IS NULL ORDER BY session";
+    sqlite3_stmt *session = NULL;
+    int code = sqlite3_prepare_v2(db, running, -1, &session, NULL), reached = 0;
+
+    while (code == SQLITE_OK && reached >= 0 && (code = sqlite3_step(session)) == SQLITE_ROW) {
+        reached = reach ? reach(sqlite3_column_int64(session, 1), sqlite3_column_int64(session, 3),
+                                sqlite3_column_int64(session, 4), findings)
+                        : 0;
+        if (!reached)
+            add_unknown(session, findings);
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(session);
+    if (reached < 0)
+        return reached;
+    return code == SQLITE_DONE || code == SQLITE_OK
+               ? 0
+               : grosr_fail(grosr_sqlite_db_errno(db), "cannot read sessions: %s", sqlite3_errmsg(db));
+}
+
+int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings, grosr_trace_reach *reach)
 {
     static const char of_session[] = "SELECT verdict, kind, workers, resources, cycle, coalesce(max(time - "
                                      "since, 0), 0), coalesce(summary, ''), "
@@ -143,6 +190,6 @@ int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings)
     sqlite3_finalize(sessions);
     sqlite3_finalize(rows);
     return code == SQLITE_DONE || code == SQLITE_OK
-               ? 0
+               ? add_running(db, findings, reach)
                : grosr_fail(grosr_sqlite_db_errno(db), "cannot read findings: %s", sqlite3_errmsg(db));
 }

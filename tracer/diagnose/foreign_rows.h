@@ -7,7 +7,7 @@
 #define GROSR_FOREIGN_ROWS_H
 
 #include "../store/store.h"
-#include "findings.h"
+#include "trace_db.h"
 
 #include <sqlite3.h>
 
@@ -16,7 +16,10 @@
 int grosr_diagnose_calls_store(const struct grosr_session *session, struct grosr_store *store, int64_t number,
                                int64_t time);
 
-/* Adds the findings that stand in a trace's rows, of sessions of processes that did not end in order. */
-int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings);
+/*
+ * Adds the findings that stand in a trace's rows, of sessions of processes that did not end in order. Those
+ * that have not ended have none yet: they are reached, or else remarked on.
+ */
+int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings, grosr_trace_reach *reach);
 
 #endif

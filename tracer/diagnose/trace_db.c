@@ -4,16 +4,12 @@
 #include "trace_db_parts.h"
 
 #include "../base/error.h"
-#include "../base/sqlite_error.h"
-#include "foreign_rows.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DEFAULT_THRESHOLD_NS 1000000000u
 
 static const char *text_of(sqlite3_stmt *row, int column)
 {
@@ -34,7 +30,8 @@ static void add_worker(struct trace_session *s, sqlite3_stmt *row)
                              .task_since = trace_time(row, 5),
                              .latest = trace_time(row, 6),
                              .in_range = sqlite3_column_int(row, 7) > 0,
-                             .seeks = sqlite3_column_int(row, 8)};
+                             .seeks = sqlite3_column_int(row, 8),
+                             .silent = sqlite3_column_int(row, 9)};
     char text[32];
 
     if (!(s->workers & (s->workers - 1))) {
@@ -245,19 +242,66 @@ static void add_wait(struct trace_session *s, sqlite3_stmt *row)
 
 /* ---- system calls and memory ---- */
 
-static void look_at_call(struct trace_session *s, sqlite3_stmt *row)
+/* Whether it ended only because the session was stopped. What waits for a disk does not end then. */
+static bool was_cut_off(sqlite3_stmt *row)
 {
-    s->calls_in_service |= sqlite3_column_type(row, 4) != SQLITE_NULL;
+    const char *name = text_of(row, 2);
+    bool moves_bytes =
+        !strcmp(name, "read") || !strcmp(name, "write") || !strcmp(name, "pread") || !strcmp(name, "pwrite");
+
+    return moves_bytes && sqlite3_column_int64(row, 7) == -ECANCELED;
 }
 
-/* A call that waits for its reply: from a proxy that serves one, or that has taken none up since. */
+static void look_at_call(struct trace_session *s, sqlite3_stmt *row)
+{
+    bool served = sqlite3_column_type(row, 4) != SQLITE_NULL;
+
+    s->calls_in_service |= served;
+    s->calls_lasted |= served && !was_cut_off(row);
+}
+
+/* The proxy's thread for a call that waits for another process. */
+static uint32_t blocked_thread(struct trace_session *s, sqlite3_stmt *row, uint64_t port)
+{
+    char text[TRACE_TEXT];
+
+    snprintf(text, sizeof(text), "the proxy's thread for port %" PRIu64, port);
+    uint32_t thread = grosr_graph_actor(s->graph, GROSR_ACTOR_THREAD, 1 + port, text);
+    snprintf(text, sizeof(text), "%s of handle %d", text_of(row, 2), sqlite3_column_int(row, 5));
+    uint32_t call = grosr_graph_resource(s->graph, GROSR_WANTED_CALL, port, text);
+    grosr_graph_resource_fact(
+        s->graph, call, "it was cut off when the session was stopped, as only a wait for another process is");
+    grosr_graph_wait(s->graph, thread, call, 1, 0, trace_time(row, 4));
+    return thread;
+}
+
+/* Who answers a call: a proxy that serves it, or that has taken none up since. */
+static uint32_t server_of(struct trace_session *s, sqlite3_stmt *row, uint64_t port, uint64_t since)
+{
+    uint32_t proxy;
+
+    if (sqlite3_column_type(row, 4) == SQLITE_NULL) {
+        proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 1, "the proxy");
+        grosr_graph_set_state(s->graph, proxy,
+                              s->still && !s->calls_in_service ? GROSR_ACTOR_GONE : GROSR_ACTOR_ABLE, since);
+        grosr_graph_set_end(s->graph, proxy, "it has not taken the call up");
+        return proxy;
+    }
+    if (s->still && !s->calls_lasted)
+        return blocked_thread(s, row, port);
+    proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 0, "the proxy, which serves a call");
+    grosr_graph_set_state(s->graph, proxy, GROSR_ACTOR_UNSEEN, 0);
+    return proxy;
+}
+
+/* A call that waits for its reply. */
 static void add_call(struct trace_session *s, sqlite3_stmt *row)
 {
     const struct trace_worker *w = trace_find_worker(s, sqlite3_column_int64(row, 0));
     uint64_t port = (uint64_t)sqlite3_column_int64(row, 1), since = trace_time(row, 3);
     bool served = sqlite3_column_type(row, 4) != SQLITE_NULL;
     char text[TRACE_TEXT], age[32];
-    uint32_t reply, proxy;
+    uint32_t reply;
 
     if (!w || w->ended)
         return;
@@ -268,16 +312,7 @@ static void add_call(struct trace_session *s, sqlite3_stmt *row)
              served ? "with the proxy" : "not taken up by the proxy",
              grosr_duration_text(age, sizeof(age), trace_age_of(s, served ? trace_time(row, 4) : since)));
     grosr_graph_resource_fact(s->graph, reply, text);
-    if (served) {
-        proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 0, "the proxy, which serves a call");
-        grosr_graph_set_state(s->graph, proxy, GROSR_ACTOR_UNSEEN, 0);
-    } else {
-        proxy = grosr_graph_actor(s->graph, GROSR_ACTOR_PROXY, 1, "the proxy");
-        grosr_graph_set_state(s->graph, proxy,
-                              s->still && !s->calls_in_service ? GROSR_ACTOR_GONE : GROSR_ACTOR_ABLE, since);
-        grosr_graph_set_end(s->graph, proxy, "it has not taken the call up");
-    }
-    grosr_graph_feed(s->graph, proxy, reply);
+    grosr_graph_feed(s->graph, server_of(s, row, port, since), reply);
     grosr_graph_wait(s->graph, w->actor, reply, 1, 0, since);
 }
 
@@ -315,21 +350,21 @@ static bool waits_for_work(const struct trace_session *s)
 
 static void build(struct trace_session *s)
 {
-    trace_ask(s, "workers", add_worker);
+    trace_ask_then(s, "workers", add_worker);
     s->rest = grosr_graph_actor(s->graph, GROSR_ACTOR_PROCESS, (uint64_t)s->pid, "the rest of the program");
     s->still = trace_age_of(s, s->moved) > s->findings->threshold_ns;
-    trace_ask(s, "waits", count_wait);
-    trace_ask(s, "holds", count_hold);
-    trace_ask(s, "syscalls", look_at_call);
+    trace_ask_then(s, "waits", count_wait);
+    trace_ask_then(s, "holds", count_hold);
+    trace_ask_then(s, "syscalls", look_at_call);
     if (s->error)
         return;
     judge_workers(s);
     if (waits_for_work(s))
         return;
-    trace_ask(s, "holds", add_hold);
-    trace_ask(s, "waits", add_wait);
-    trace_ask(s, "syscalls", add_call);
-    trace_ask(s, "no_memory", add_no_memory);
+    trace_ask_then(s, "holds", add_hold);
+    trace_ask_then(s, "syscalls", add_call); /* before waits for replies, which know less of the calls */
+    trace_ask_then(s, "waits", add_wait);
+    trace_ask_then(s, "no_memory", add_no_memory);
 }
 
 static void say_workers(FILE *out, uint32_t n, const char *one, const char *several)
@@ -374,13 +409,14 @@ static void describe(struct trace_session *s)
     if (!out || fclose(out) ||
         asprintf(&s->findings->source, "process %" PRId64 ", session %" PRId64 " of the trace (%s, %s), %s",
                  s->pid, s->session, s->device, s->program,
-                 s->recorded ? "which is being recorded"
-                 : s->died   ? "which has died"
-                             : "as of the end of its recording") < 0)
+                 s->at_stop    ? "as of when it was stopped"
+                 : s->recorded ? "as far as it has been recorded"
+                 : s->died     ? "which has died"
+                               : "as of the end of its recording") < 0)
         s->error = grosr_fail(ENOMEM, "out of memory");
 }
 
-static void diagnose_session(struct trace_session *s)
+void trace_diagnose(struct trace_session *s)
 {
     struct grosr_solution solution;
 
@@ -400,82 +436,4 @@ static void diagnose_session(struct trace_session *s)
         trace_slow(s);
     }
     grosr_graph_free(s->graph);
-}
-
-/* ---- all of them ---- */
-
-/* Called for each row of sessions.sql; `all` has the database and what is found of all sessions. */
-static void add_session(struct trace_session *all, sqlite3_stmt *row)
-{
-    struct grosr_findings one;
-    struct trace_session s = {.db = all->db,
-                              .findings = &one,
-                              .session = sqlite3_column_int64(row, 0),
-                              .pid = sqlite3_column_int64(row, 1),
-                              .died = sqlite3_column_int(row, 4),
-                              .recorded = sqlite3_column_type(row, 5) == SQLITE_NULL,
-                              .as_of = trace_time(row, 6),
-                              .moved = trace_time(row, 7),
-                              .untaken = sqlite3_column_int64(row, 8),
-                              .uncompleted = sqlite3_column_int64(row, 9)};
-
-    grosr_findings_init(&one, all->findings->threshold_ns);
-    s.program = strdup(text_of(row, 2));
-    s.device = strdup(text_of(row, 3));
-    if (s.program && s.device)
-        diagnose_session(&s);
-    else
-        s.error = grosr_fail(ENOMEM, "out of memory");
-    if (!s.error && all->insert) {
-        if (grosr_findings_settle(&one))
-            s.error = grosr_fail(ENOMEM, "out of memory");
-        else if (trace_put(all->insert, &one, (int64_t)s.as_of, s.session) != SQLITE_OK)
-            s.error = grosr_fail(grosr_sqlite_db_errno(all->db), "cannot store findings: %s",
-                                 sqlite3_errmsg(all->db));
-    }
-    all->error = s.error;
-    if (!s.error)
-        grosr_findings_merge(all->findings, &one);
-    grosr_findings_free(&one);
-    free(s.program);
-    free(s.device);
-    free(s.worker);
-}
-
-int grosr_diagnose_store(sqlite3 *db)
-{
-    struct grosr_findings findings;
-    struct trace_session all = {.db = db, .findings = &findings};
-
-    grosr_findings_init(&findings, DEFAULT_THRESHOLD_NS);
-    /* Those of recorded programs were made when their sessions ended (foreign_rows.h). */
-    if (sqlite3_exec(db,
-                     "DELETE FROM GROSR_FINDING WHERE session NOT IN (SELECT session FROM GROSR_SESSION "
-                     "WHERE device = "
-                     "'process')",
-                     NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(db, trace_insert_finding, -1, &all.insert, NULL) != SQLITE_OK)
-        all.error = grosr_fail(grosr_sqlite_db_errno(db), "cannot store findings: %s", sqlite3_errmsg(db));
-    trace_ask(&all, "sessions", add_session);
-    sqlite3_finalize(all.insert);
-    grosr_findings_free(&findings);
-    return all.error;
-}
-
-int grosr_diagnose_database(sqlite3 *db, struct grosr_findings *findings)
-{
-    struct trace_session all = {.db = db, .findings = findings};
-
-    trace_ask(&all, "sessions", add_session);
-    if (!all.error)
-        all.error = grosr_diagnose_calls_rows(db, findings);
-    if (!all.error)
-        all.error = trace_tail(db, findings);
-    if (!all.error && !findings->source) {
-        findings->source = strdup("the trace");
-        findings->state = strdup("every session in it with workers closed by itself, or it has none");
-        if (!findings->source || !findings->state)
-            return grosr_fail(ENOMEM, "out of memory");
-    }
-    return all.error;
 }

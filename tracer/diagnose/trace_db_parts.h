@@ -16,6 +16,7 @@ struct trace_worker {
     char function[128];
     uint32_t actor;
     bool ended, in_task, in_range, seeks;
+    bool silent;    /* it has run, and its events were not recorded */
     uint32_t waits; /* for anything but a task */
 };
 
@@ -26,6 +27,8 @@ struct trace_session {
     int64_t session, pid;
     char *program, *device;
     bool died, recorded; /* still being recorded */
+    bool at_stop;        /* judged as of when it was stopped */
+    bool may_be_stuck;   /* then (at_stop.sql) */
     uint64_t as_of, moved;
     int64_t untaken, uncompleted; /* tasks; 0 where there is no queue */
     bool still;                   /* nothing had moved for the threshold */
@@ -33,19 +36,28 @@ struct trace_session {
     uint32_t workers;
     uint32_t waits, holds, suspended;
     bool calls_in_service; /* one is with the proxy */
+    bool calls_lasted;     /* one of these was not cut off by the stop */
     struct grosr_graph *graph;
     uint32_t rest; /* who else could supply what nobody is known to */
     bool one_name; /* all that is waited for has one name */
     int64_t name;
-    sqlite3_stmt *insert; /* of rows of GROSR_FINDING; NULL: they are not stored */
     int error;
+
+    /* Of the whole trace. */
+    sqlite3_stmt *insert; /* of rows of GROSR_FINDING; NULL: they are not stored */
+    grosr_trace_reach *reach;
+    bool stuck; /* the session was, as of when it was stopped */
 };
 
 typedef void trace_row(struct trace_session *s, sqlite3_stmt *row);
 
-/* Calls the function for each row of the question (schema/diagnose). Its parameters: the session; the time
- * from which on something is old, and that as of which it is judged. Sets the error. */
+/*
+ * Calls the function for each row of the question (schema/diagnose). Its parameters: the session; the time
+ * from which on something is old, and that as of which it is judged; how many tasks were not completed. Sets
+ * the error. trace_ask_then() asks the tables as they were then (as_of.sql) if the session went on after it.
+ */
 void trace_ask(struct trace_session *s, const char *question, trace_row *function);
+void trace_ask_then(struct trace_session *s, const char *question, trace_row *function);
 
 /* A time of a row; 0: it is NULL, or before the trace. */
 uint64_t trace_time(sqlite3_stmt *row, int column);
@@ -54,6 +66,9 @@ struct trace_worker *trace_find_worker(struct trace_session *s, int64_t worker);
 
 /* How long ago it was when the session is judged. */
 uint64_t trace_age_of(const struct trace_session *s, uint64_t since);
+
+/* Judges the session: its findings are to be settled. Sets the error. */
+void trace_diagnose(struct trace_session *s);
 
 /* Findings that are no graph: tasks that run for long, are not taken, or wait for others that are not there;
    what was slow, and tasks without an end. */

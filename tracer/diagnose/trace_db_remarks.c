@@ -49,6 +49,8 @@ static void find_unserved(struct trace_session *s)
     struct grosr_finding *f;
 
     for (uint32_t i = 0; i < s->workers; i++) {
+        if (s->worker[i].silent)
+            return;
         seekers += !s->worker[i].ended && s->worker[i].seeks;
         started += !s->worker[i].ended;
     }
@@ -93,7 +95,7 @@ static void find_lost(struct trace_session *s)
     for (uint32_t i = 0; i < s->workers; i++)
         if (s->worker[i].ended || s->worker[i].waits || !s->worker[i].seeks)
             return;
-    trace_ask(s, "suspended", count_suspended);
+    trace_ask_then(s, "suspended", count_suspended);
     if (s->suspended)
         f = grosr_findings_add(
             s->findings, GROSR_VERDICT_STALLED, "dependency_never_met", trace_age_of(s, s->moved),
@@ -109,7 +111,7 @@ static void find_lost(struct trace_session *s)
     if (!f || !s->suspended)
         return;
     s->suspended = 0;
-    trace_ask(s, "suspended", describe_suspended);
+    trace_ask_then(s, "suspended", describe_suspended);
     if (s->suspended > SHOWN)
         grosr_finding_evidence(s->findings, f, "%" PRIu32 " more tasks are suspended", s->suspended - SHOWN);
 }

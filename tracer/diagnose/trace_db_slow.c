@@ -33,25 +33,16 @@ static bool is_old(const struct trace_session *s, uint64_t since)
     return trace_age_of(s, since) > s->findings->threshold_ns;
 }
 
-static bool has_finding(const struct trace_session *s, const char *kind, const char *resource)
+static void find_hot(struct trace_session *s, sqlite3_stmt *row)
 {
-    for (uint32_t i = 0; i < s->findings->findings; i++) {
-        const struct grosr_finding *f = &s->findings->finding[i];
-        if (!strcmp(f->kind, kind) && f->resources && !strcmp(f->resource[0], resource))
-            return true;
-    }
-    return false;
-}
-
-static void find_hot(struct trace_session *s, const char *name, uint64_t waited_ns)
-{
-    uint64_t window = s->findings->threshold_ns;
+    const char *name = text_of(row, 0);
+    uint64_t waited_ns = trace_time(row, 1), window = s->findings->threshold_ns;
     char text[TRACE_TEXT];
     uint32_t workers = 0;
 
     for (uint32_t i = 0; i < s->workers; i++)
         workers += !s->worker[i].ended;
-    if (workers < 2 || waited_ns / workers < window / 2 || has_finding(s, "hot_lock", name))
+    if (workers < 2 || waited_ns / workers < window / 2)
         return;
     snprintf(text, sizeof(text), "most workers waited for %s most of the time", name);
     struct grosr_finding *f =
@@ -69,7 +60,6 @@ static void find_slow_wait(struct trace_session *s, sqlite3_stmt *row)
     uint64_t since = trace_time(row, 2);
     char text[TRACE_TEXT], age[32];
 
-    find_hot(s, name, trace_time(row, 4));
     if (times < OVERTAKEN_MIN || !is_old(s, since))
         return;
     snprintf(text, sizeof(text), "worker %" PRId64 " waits for %s, which others get again and again", worker,
@@ -148,11 +138,12 @@ void trace_slow(struct trace_session *s)
     for (uint32_t i = 0; i < s->workers; i++)
         in_task |= s->worker[i].in_task && !s->worker[i].waits;
     if (s->still && in_task)
-        trace_ask(s, "endless", find_endless);
+        trace_ask_then(s, "endless", find_endless);
     if (s->still)
         return;
+    trace_ask_then(s, "hot_locks", find_hot);
     if (!s->waits)
         return;
-    trace_ask(s, "slow_waits", find_slow_wait);
-    trace_ask(s, "inversions", find_inversion);
+    trace_ask_then(s, "slow_waits", find_slow_wait);
+    trace_ask_then(s, "inversions", find_inversion);
 }

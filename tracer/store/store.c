@@ -100,15 +100,17 @@ int grosr_store_clock_error(struct grosr_store *s, uint64_t bound_ns)
                       &bound, 1, NULL, 0);
 }
 
-int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end, bool died, bool detached)
+int grosr_store_end_session(struct grosr_store *s, int64_t session, int64_t end, bool died, bool detached,
+                            int64_t stopped)
 {
-    int64_t ints[] = {end, died, detached, session};
+    int64_t ints[] = {end, died, detached, stopped, session};
     int err = store_once(s, "DELETE FROM GROSR_CHECKPOINT WHERE session = ?", &session, 1, NULL, 0);
 
     if (err)
         return err;
-    return store_once(s, "UPDATE GROSR_SESSION SET end = ?, died = ?, detached = ? WHERE session = ?", ints,
-                      4, NULL, 0);
+    return store_once(
+        s, "UPDATE GROSR_SESSION SET end = ?, died = ?, detached = ?, stopped = ? WHERE session = ?", ints, 5,
+        NULL, 0);
 }
 
 /* Runs the statements of indexes.sql one by one; `more` steps of progress follow them. */

@@ -184,10 +184,11 @@ int grosr_store_commit(struct grosr_store *store);
 int grosr_store_clock_error(struct grosr_store *store, uint64_t bound_ns);
 
 /*
- * The session's end: its time, whether its process died, and whether recording stopped before the kernel did.
+ * The session's end: its time, whether its process died, whether recording stopped before the kernel did, and
+ * when the runtime was first told to stop (GROSR_NULL: never).
  */
-int grosr_store_end_session(struct grosr_store *store, int64_t session, int64_t end, bool died,
-                            bool detached);
+int grosr_store_end_session(struct grosr_store *store, int64_t session, int64_t end, bool died, bool detached,
+                            int64_t stopped);
 
 /* Reports the progress of something long; may be NULL. */
 typedef void grosr_store_progress(const char *what, uint64_t done, uint64_t all);

@@ -64,10 +64,10 @@ static void begin(struct grosr_findings *f, const struct grosr_arguments *a)
 /* ---- sessions ---- */
 
 /* What one session says: of its workers, or, of a traced process, of its calls. */
-static int diagnose_session(const struct grosr_session *session, const struct grosr_arguments *a,
+static int diagnose_session(const struct grosr_session *session, uint64_t threshold_ns,
                             struct grosr_findings *one)
 {
-    begin(one, a);
+    grosr_findings_init(one, threshold_ns);
     return grosr_session_outstanding(session) ? grosr_diagnose_calls(session, one)
                                               : grosr_diagnose_session(session, model_read_calls, one);
 }
@@ -77,7 +77,7 @@ struct looker {
     pthread_t thread;
     bool started;
     const struct grosr_session *session;
-    const struct grosr_arguments *arguments;
+    uint64_t threshold_ns;
     struct grosr_findings findings;
     int error;
     char text[256]; /* the error's */
@@ -87,7 +87,7 @@ static void *look(void *arg)
 {
     struct looker *l = (struct looker *)arg;
 
-    l->error = diagnose_session(l->session, l->arguments, &l->findings);
+    l->error = diagnose_session(l->session, l->threshold_ns, &l->findings);
     if (l->error)
         snprintf(l->text, sizeof(l->text), "%s", grosr_error());
     return NULL;
@@ -115,7 +115,7 @@ static int diagnose_list(const struct target_list *list, const struct grosr_argu
     begin(findings, a);
     for (uint32_t i = 0; looker && i < list->count; i++) {
         looker[i].session = list->session[i];
-        looker[i].arguments = a;
+        looker[i].threshold_ns = findings->threshold_ns;
         start_looking(&looker[i], list->count == 1);
     }
     for (uint32_t i = 0; looker && i < list->count; i++) {
@@ -311,11 +311,43 @@ static int diagnose_segment(const char *path, const struct grosr_arguments *a)
 
     if (grosr_session_open_copy(&session, path))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    int err = diagnose_session(session, a, &f);
+    int err = diagnose_session(session, (uint64_t)(a->threshold * 1e9), &f);
     if (!err)
         err = grosr_findings_settle(&f);
     grosr_session_close(session);
     return finish(&f, err, a);
+}
+
+/* Whether it is the session of a trace, and not only of a process with the same number. One with workers that
+ * is closed has all that it had in the trace. */
+static bool is_of_trace(const struct grosr_session *s, int64_t start_mono_ns, int64_t start_real_ns)
+{
+    return s->header.start_mono_ns == (uint64_t)start_mono_ns &&
+           s->header.start_real_ns == (uint64_t)start_real_ns &&
+           (!s->header.workers || sys_load_relaxed(&grosr_session_live(s)->state) == GROSR_SESSION_OPEN);
+}
+
+/* A grosr_trace_reach(): of a process that lives, or has left its session. */
+static int reach(int64_t pid, int64_t start_mono_ns, int64_t start_real_ns, struct grosr_findings *findings)
+{
+    int result = 0;
+
+    for (int left = 0; pid > 0 && pid < UINT32_MAX && result == 0 && left < 2; left++) {
+        struct target_list list;
+        result = target_list(&list, (uint32_t)pid, TARGET_ANY, left);
+        for (uint32_t i = 0; result == 0 && i < list.count; i++) {
+            if (!is_of_trace(list.session[i], start_mono_ns, start_real_ns))
+                continue;
+            struct grosr_findings one;
+            int err = diagnose_session(list.session[i], findings->threshold_ns, &one);
+            if (!err)
+                grosr_findings_merge(findings, &one);
+            grosr_findings_free(&one);
+            result = err ? err : 1;
+        }
+        target_close(&list);
+    }
+    return result;
 }
 
 static int diagnose_trace(const char *path, const struct grosr_arguments *a)
@@ -327,7 +359,7 @@ static int diagnose_trace(const char *path, const struct grosr_arguments *a)
     if (err)
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     begin(&f, a);
-    err = grosr_diagnose_database(db, &f);
+    err = grosr_diagnose_database(db, &f, reach);
     if (!err)
         err = grosr_findings_settle(&f);
     sqlite3_close(db);

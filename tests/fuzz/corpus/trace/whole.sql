@@ -1,6 +1,6 @@
 -- a little of everything
 INSERT INTO GROSR_META VALUES ('grosr_version','1'),('complete',1);
-INSERT INTO GROSR_SESSION VALUES (1,7,'p','host','d',2,4,1,0,50,60,900,0,0),(2,8,'q','process','d',0,0,0,2,70,80,990,1,0);
+INSERT INTO GROSR_SESSION VALUES (1,7,'p','host','d',2,4,1,0,50,60,900,0,0,850),(2,8,'q','process','d',0,0,0,2,70,80,990,1,0,NULL);
 INSERT INTO GROSR_EVENT_KIND VALUES (2,'task_begin','spans','function:16 task:40',''),(30,'instant','spans','name:16 value:40','');
 INSERT INTO GROSR_RESOURCE_KIND VALUES (1,'queue not empty',''),(9,'named','');
 INSERT INTO GROSR_FUNCTION VALUES (1,'add',1),(2,'mul',1);

@@ -1,5 +1,5 @@
 -- texts where numbers should be, and bytes that are no text
-INSERT INTO GROSR_SESSION VALUES (1,'pid',char(27)||'[31m','x'||char(10)||char(0x202e),CAST(x'c3280aff00' AS TEXT),'sms',x'00','lanes','one','start','real','end','no','no');
+INSERT INTO GROSR_SESSION VALUES (1,'pid',char(27)||'[31m','x'||char(10)||char(0x202e),CAST(x'c3280aff00' AS TEXT),'sms',x'00','lanes','one','start','real','end','no','no','stop');
 INSERT INTO GROSR_WORKER VALUES (0,'sm','start','end','n',x'ff','s','s','session');
 INSERT INTO GROSR_TASK VALUES ('task','function','worker','enqueue','start','end','status','next'),(x'','',x'',x'',x'00',x'ff','','');
 INSERT INTO GROSR_FUNCTION VALUES (1,'f"\'||char(7)||char(0x9b)||char(0xfeff),'one');
