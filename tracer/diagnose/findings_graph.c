@@ -162,7 +162,7 @@ static void add_behind(const struct finding_writer *w, struct cause *c, const st
     uint32_t known = c->behind.count;
 
     for (uint32_t i = 0; i < set->behinds; i++)
-        if (!bsearch(&set->behind[i], c->behind.at, known, sizeof(uint32_t), by_number))
+        if (!known || !bsearch(&set->behind[i], c->behind.at, known, sizeof(uint32_t), by_number))
             add_node(w, &c->behind, set->behind[i]);
     if (known)
         qsort(c->behind.at, c->behind.count, sizeof(uint32_t), by_number);

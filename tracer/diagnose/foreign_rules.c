@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define USUAL  10u   /* launches that ended fast before one is unusual */
-#define PROVEN 100u  /* ... before it is called stuck */
-#define BEYOND 1000u /* and so many times as long as these */
-#define LONG   10u   /* and so many thresholds */
+#define USUAL  10u  /* launches that ended fast before one is unusual */
+#define PROVEN 100u /* ... before it is called stuck */
+#define BEYOND 100u /* and so many times as long as these */
+#define LONG   10u  /* and so many thresholds */
 
 struct sentence {
     char at[1024];
