@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # The collection of stalls (`grosr run stall:NAME`): each case gets the verdict that it is listed with, and the names of
-# those concerned, while it hangs, from the segment that it leaves when it is killed, and from its recording; and honest
-# work that looks like a stall gets no other verdict than its own, at any time. Each ends in order.
+# those concerned, while it hangs, from the segment that it leaves when it is killed, and from its recording, be it killed or
+# stopped; and honest work that looks like a stall gets no other verdict than its own, at any time. Each ends in order.
 use strict;
 use warnings;
 use FindBin;
@@ -23,7 +23,7 @@ my %stuck = (
     ports => ['ports_exhausted', workers(0 .. 3), 'a port for a system call', undef],
     memory => ['memory_deadlock', workers(0 .. 3), 'heap memory 0', undef],
     proxy => ['dead_proxy', qr/worker 0/, qr/in port 0/, ''],
-    pipe => [qr/^(?:call_blocked|dead_proxy)$/, qr/thread \d+ of the proxy|worker 0/, qr/FIFO|reply to read/, ''],
+    pipe => [qr/^(?:call_blocked|dead_proxy)$/, qr/thread \d+ of the proxy|worker 0|the proxy's thread/, qr/FIFO|reply to read|read of/, ''],
     wakeup => ['lost_wakeup', 'worker 0', 'wake-up 0', ''],
     dependency => ['dependency_never_met', '', '', ''],
     endless => ['endless_task', 'worker 0', '', ''],
@@ -250,14 +250,18 @@ try_live(sort keys %slow);
     }
 }
 
-# ---- in order, to the end ----
+# ---- in order, to the end; and what the trace then says of when it was stopped ----
 
-my @all = sort keys %verdict;
-while (my @some = splice(@all, 0, 8)) {
+# Runs them for so long, recorded, and ends them in one way and the other.
+sub end_in_order
+{
+    my ($seconds, @some) = @_;
     my $n = 0;
     my %end = map { $_ => (qw(INT TERM seconds))[$n++ % 3] } @some;
-    my %p = map { $_ => start($GROSR, 'run', "stall:$_", '--device', 'host', $end{$_} eq 'seconds' ? ('--seconds', '0.7') : ()) } @some;
+    my %p = map { $_ => start($GROSR, 'run', "stall:$_", '--device', 'host', '--workers', '4', '-o', "$dir/$_.db",
+                              $end{$_} eq 'seconds' ? ('--seconds', $seconds) : ()) } @some;
     await_sessions(values %p);
+    sleep($seconds);
     $end{$_} ne 'seconds' && kill($end{$_}, $p{$_}{pid}) for @some;
     for my $case (@some) {
         finish($p{$case}, 20);
@@ -266,6 +270,34 @@ while (my @some = splice(@all, 0, 8)) {
             or diag($p{$case}{stderr});
         is(join(' ', segments($p{$case}{pid}), grep { -e } "/dev/shm/grosr-stall-$p{$case}{pid}"), '', 'and nothing is left');
     }
+}
+
+# Of a case that was stopped. A stuck one may have had no time to get stuck: then it has more of it.
+sub judge_stopped
+{
+    my ($case) = @_;
+    my $of_trace = sub { json_of(grosr('diagnose', "$dir/$case.db", '--json', $stuck{$case} ? ('--threshold', '0.3') : ())) };
+    my $j = $of_trace->();
+    if (!$stuck{$case} && !$slow{$case}) {
+        like($j->{verdict}, qr/^(?:healthy|idle)$/, "$case: nothing wrong when it was stopped") or diag(explain($j));
+        return;
+    }
+    for my $seconds (4, 10) {
+        last unless $j->{verdict} =~ /^(?:healthy|idle)$/;
+        end_in_order($seconds, $case);
+        $j = $of_trace->();
+    }
+  SKIP: {
+    skip("$case: the machine is short of processors", 2) if cannot_be_seen($case, $j);
+    is($j->{verdict}, $verdict{$case}, "$case: the verdict of when it was stopped") or diag(explain($j));
+    names_are_right($case, $j, "$case: who and what") or diag(explain($j));
+  }
+}
+
+my @all = sort keys %verdict;
+while (my @some = splice(@all, 0, 8)) {
+    end_in_order(2, @some);
+    judge_stopped($_) for @some;
 }
 says_one_line(grosr('run', 'stall:locks2', '--device', 'host', '--workers', '2'), 1, qr/need 4 workers/, 'too few workers');
 
