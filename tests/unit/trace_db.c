@@ -550,15 +550,17 @@ static void test_running(void)
     ok(found(GROSR_VERDICT_STALLED, "hidden_wait", "it is stuck") && findings.findings == 1 && reached == 1,
        "a session that is reached is judged there");
     diagnose_with_reach(0);
-    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", cycle_text) && reached == 1,
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", cycle_text) && findings.findings == 2 && reached == 1,
        "one that is not, as far as it was recorded");
+    ok(!strcmp(findings.finding[1].kind, "not_reached"), "which it says");
     diagnose_with_reach(-5);
     run("UPDATE GROSR_SESSION SET device = 'process'");
     diagnose_with_reach(1);
     ok(found(GROSR_VERDICT_STALLED, "hidden_wait", "it is stuck") && findings.findings == 1 && reached == 1,
        "a traced process that is reached");
     diagnose_with_reach(0);
-    ok(found(GROSR_VERDICT_HEALTHY, "not_reached", "it is not known what process 100 is in") && reached == 1,
+    ok(found(GROSR_VERDICT_HEALTHY, "not_reached", "it is not known what process 100 is in now") &&
+           reached == 1,
        "of one that is not, it is said that nothing is known");
     diagnose_with_reach(-5);
     run("UPDATE GROSR_SESSION SET end = 5");

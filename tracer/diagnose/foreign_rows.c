@@ -125,6 +125,17 @@ static int add_session(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *session, s
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+void grosr_diagnose_not_reached(struct grosr_findings *findings, int64_t pid)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "it is not known what process %" PRId64 " is in now", pid);
+    struct grosr_finding *f =
+        grosr_findings_add(findings, GROSR_VERDICT_HEALTHY, "not_reached", 0, text, NULL);
+    grosr_finding_evidence(
+        findings, f, "its session has no end in the trace, and the session itself is not on this machine");
+}
+
 /* Of a session that has not ended and cannot be reached nothing is known, which is no verdict. */
 static void add_unknown(sqlite3_stmt *session, struct grosr_findings *all)
 {
@@ -139,10 +150,7 @@ static void add_unknown(sqlite3_stmt *session, struct grosr_findings *all)
     one.state = strdup("what it is in is judged when its recording ends, and has not been");
     one.otherwise = GROSR_VERDICT_HEALTHY;
     one.error = one.source && one.state ? 0 : -ENOMEM;
-    snprintf(text, sizeof(text), "it is not known what process %" PRId64 " is in", pid);
-    struct grosr_finding *f = grosr_findings_add(&one, GROSR_VERDICT_HEALTHY, "not_reached", 0, text, NULL);
-    grosr_finding_evidence(&one, f,
-                           "the trace has no end of its session, and the session is not on this machine");
+    grosr_diagnose_not_reached(&one, pid);
     grosr_findings_merge(all, &one);
     grosr_findings_free(&one);
 }

@@ -22,4 +22,7 @@ int grosr_diagnose_calls_store(const struct grosr_session *session, struct grosr
  */
 int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings, grosr_trace_reach *reach);
 
+/* Adds the remark that a session without an end, of process `pid`, cannot be reached. */
+void grosr_diagnose_not_reached(struct grosr_findings *findings, int64_t pid);
+
 #endif

@@ -64,6 +64,8 @@ static void judge(struct trace_session *all, struct trace_session *s)
     if (!may_be_stuck(s) || s->error)
         return;
     trace_diagnose(s);
+    if (s->recorded && all->reach)
+        grosr_diagnose_not_reached(s->findings, s->pid);
     put(all, s);
     if (s->error)
         return;
