@@ -1,10 +1,13 @@
 -- sessions with workers, as of when each is judged, and what its queues say then
 --
 -- That is its stop, `until`, which releases whoever waits. One that did not close by itself is judged as of the latest time that
--- is known of it, unless it was stopped and its workers have ended; if some have not, as of its stop first.
+-- is known of it, unless it was stopped and its workers have ended; if some have not, as of its stop first. The stop is the host's
+-- time: by as much as the device's may be wrong it is put before it, so that nothing that it released seems to have come first.
 WITH
 moments AS (
-    SELECT session, stopped AS until FROM GROSR_SESSION WHERE device <> 'process' AND stopped IS NOT NULL
+    SELECT s.session,
+           s.stopped - min(coalesce((SELECT max(c.bound_ns) FROM GROSR_CLOCK c WHERE c.session = s.session), 0), 100000000) AS until
+    FROM GROSR_SESSION s WHERE s.device <> 'process' AND s.stopped IS NOT NULL
     UNION ALL
     SELECT s.session, NULL FROM GROSR_SESSION s
     WHERE s.device <> 'process' AND (s.end IS NULL OR s.died OR s.detached) AND (s.stopped IS NULL OR EXISTS (

@@ -349,6 +349,12 @@ static void queues(void)
     submitted(9, 4);
     ok(looks(GROSR_VERDICT_STALLED, 300) && names(finding("queue_not_served"), "5 tasks"),
        "tasks that nobody takes, though workers look for some: stalled");
+    for (uint32_t i = 0; i < WORKERS; i++)
+        state(i, GROSR_EV_WORKER_STOP, 1, 4000);
+    ok(looks(GROSR_VERDICT_STALLED, 300) && names(finding("no_worker"), "5 tasks"),
+       "tasks in a queue, and the workers have stopped: stalled");
+    sys_store_relaxed(&grosr_session_live(session)->stop, 1u);
+    ok(looks(GROSR_VERDICT_HEALTHY, 300) && findings.findings == 0, "not if they were told to");
     end();
 
     begin();

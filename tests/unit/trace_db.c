@@ -444,6 +444,10 @@ static void test_stop(void)
     is(grosr_diagnose_store(db), 0, "its findings are stored");
     ok(!strcmp(ask("SELECT count(*) || kind || time FROM findings"), "1lock_cycle9000000000"),
        "with that time");
+    run("UPDATE GROSR_WAIT SET end = 8999999000 WHERE worker = 1 AND resource = 3;"
+        "INSERT INTO GROSR_CLOCK (device_ns, host, bound_ns) VALUES (100, 100, 2000)");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", NULL), "though the device's clock is not exact");
     run("UPDATE GROSR_SESSION SET died = 1; UPDATE GROSR_WORKER SET end = NULL WHERE worker = 3");
     diagnose(1000000000);
     ok(found(GROSR_VERDICT_DEADLOCK, "lock_cycle", NULL) && findings.findings == 1,

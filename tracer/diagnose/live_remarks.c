@@ -120,6 +120,9 @@ static void find_unserved(struct live_graph *g)
         return; /* all are busy or wait: the graph says more */
     if (!live->started && sys_load_relaxed(&grosr_session_live(live->session)->level) < GROSR_LEVEL_COUNTERS)
         return;
+    if (!live->started && sys_load_relaxed(&grosr_session_live(live->session)->stop))
+        return; /* they have stopped as they were told to; the tasks are cancelled when the runtime is
+                   finished */
     struct grosr_finding *f = grosr_findings_add(
         g->findings, GROSR_VERDICT_STALLED, live->started ? "queue_not_served" : "no_worker",
         oldest ? oldest : live->now_ns - live_still_since(live),
