@@ -45,6 +45,8 @@ for my $case (@cases) {
         my ($f) = grep { $_->{verdict} eq $verdict && (!defined $kind || $_->{kind} eq $kind) } @{$json->{findings}};
         like($f->{summary} // '', $summary, "$what: what is stuck is named") or diag($r->{stdout});
     }
+    my $recorded = grosr('diagnose', "$dir/p.db", '--json');
+    is(json_of($recorded)->{verdict}, $verdict, "$what: so is what its trace says while it is recorded") or diag($recorded->{stdout});
     finish($p);
     my $file = json_of(grosr('diagnose', "$dir/p.db", '--json'));
     is($file->{verdict}, $verdict, "$what: and the trace says so") if $verdict ne 'healthy';
