@@ -16,20 +16,21 @@ last AS (
     SELECT m.session, m.until, s.queue, max(s.time) AS time, s.enqueued, s.dequeued, s.completed
     FROM GROSR_QUEUE_SAMPLE s CROSS JOIN GROSR_QUEUE q ON q.queue = s.queue CROSS JOIN moments m ON m.session = q.session
     WHERE s.time <= coalesce(m.until, s.time) GROUP BY m.session, m.until, s.queue),
-seen AS ( -- when the values it has then were first seen, if it was seen with others before
-    SELECT l.session, l.until,
-           min(iif((s.enqueued, s.dequeued, s.completed) = (l.enqueued, l.dequeued, l.completed), s.time, NULL)) AS time,
-           max((s.enqueued, s.dequeued, s.completed) <> (l.enqueued, l.dequeued, l.completed)) AS differed
-    FROM GROSR_QUEUE_SAMPLE s CROSS JOIN last l ON l.queue = s.queue WHERE s.time <= l.time GROUP BY l.session, l.until, l.queue),
-moved AS (SELECT session, until, max(iif(differed, time, NULL)) AS time FROM seen GROUP BY session, until),
+seen AS ( -- when the values it has then were first seen, if it was seen with others before; after a stop no task is taken
+    SELECT l.session, l.until, l.time AS looked, l.enqueued, l.completed, max(s.dequeued) AS taken,
+           max(s.time <= l.time AND (s.enqueued, s.dequeued, s.completed) <> (l.enqueued, l.dequeued, l.completed)) AS differed,
+           min(iif((s.enqueued, s.dequeued, s.completed) = (l.enqueued, l.dequeued, l.completed), s.time, NULL)) AS first
+    FROM GROSR_QUEUE_SAMPLE s CROSS JOIN last l ON l.queue = s.queue GROUP BY l.session, l.until, l.queue),
 queues AS (
-    SELECT session, until, sum(enqueued - dequeued) AS untaken, sum(enqueued - completed) AS uncompleted, max(time) AS looked
-    FROM last GROUP BY session, until)
+    SELECT session, until, max(looked) AS looked, max(iif(differed, first, NULL)) AS moved, sum(enqueued) AS enqueued,
+           sum(max(enqueued - taken, 0)) AS untaken, sum(enqueued - completed) AS uncompleted
+    FROM seen GROUP BY session, until)
 SELECT s.session, s.pid, s.program, s.device, s.died, s.end,
        CASE WHEN m.until IS NOT NULL THEN m.until WHEN s.detached THEN s.end ELSE max(coalesce(s.end, 0), coalesce(q.looked, 0),
            coalesce((SELECT max(c.host_after) FROM GROSR_CLOCK c WHERE c.session = s.session), 0)) END AS as_of,
-       v.time AS moved, q.untaken, q.uncompleted, m.until IS NOT NULL AS at_stop, s.start_mono_ns, s.start_real_ns
+       q.moved, q.untaken, q.uncompleted, m.until IS NOT NULL AS at_stop, s.start_mono_ns, s.start_real_ns,
+       q.enqueued + (SELECT sum(w.spawned) FROM GROSR_WORKER w WHERE w.session = s.session) AS tasks,
+       (SELECT sum(w.tasks) FROM GROSR_WORKER w WHERE w.session = s.session) AS run
 FROM moments m JOIN GROSR_SESSION s ON s.session = m.session
 LEFT JOIN queues q ON q.session = m.session AND q.until IS m.until
-LEFT JOIN moved v ON v.session = m.session AND v.until IS m.until
 ORDER BY s.session, at_stop DESC;

@@ -264,6 +264,14 @@ static void test_queue(void)
     run("INSERT INTO GROSR_TASK VALUES (1, 0, 1, NULL, 1450000000, 1460000000, 0, NULL)");
     diagnose(1000000000);
     ok(found(GROSR_VERDICT_HEALTHY, "results_not_collected", NULL), "not once it has resumed");
+    run("INSERT INTO GROSR_TASK VALUES (2, 0, 2, 10, 1000, 1450000000, NULL, -1);"
+        "UPDATE GROSR_WORKER SET tasks = 5, spawned = 2 WHERE worker = 0");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, "results_not_collected", NULL),
+       "one that waited for children that have run");
+    run("UPDATE GROSR_WORKER SET tasks = 4 WHERE worker = 0");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "dependency_never_met", NULL), "and for one that has not");
     run("DELETE FROM GROSR_QUEUE_SAMPLE; INSERT INTO GROSR_QUEUE_SAMPLE VALUES (9900000000, 0, 3, 3, 3)");
     diagnose(1000000000);
     ok(found(GROSR_VERDICT_IDLE, NULL, NULL), "and nothing where all is done");
@@ -482,7 +490,11 @@ static void test_stop(void)
     ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL) && !strcmp(findings.source, "the trace"),
        "work that was under way when it was stopped is none");
     run("DELETE FROM GROSR_TASK WHERE task = 2;"
-        "INSERT INTO GROSR_TASK VALUES (2, 0, 1, 10, 8000000000, 8000000001, NULL, -1)");
+        "INSERT INTO GROSR_TASK VALUES (2, 0, 1, 10, 8000000000, 8000000001, NULL, -1);"
+        "UPDATE GROSR_WORKER SET tasks = 3 WHERE worker = 0");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_HEALTHY, NULL, NULL), "nor are results that were collected at the last moment");
+    run("UPDATE GROSR_WORKER SET spawned = 1 WHERE worker = 0");
     diagnose(1000000000);
     ok(found(GROSR_VERDICT_STALLED, "dependency_never_met", NULL),
        "a task that waits for one that never comes is");

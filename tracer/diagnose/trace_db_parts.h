@@ -31,10 +31,12 @@ struct trace_session {
     bool may_be_stuck;   /* then (at_stop.sql) */
     uint64_t as_of, moved;
     int64_t untaken, uncompleted; /* tasks; 0 where there is no queue */
-    bool still;                   /* nothing had moved for the threshold */
+    int64_t tasks, run; /* that were submitted and spawned; that workers have run, by the time it ended */
+    bool still;         /* nothing had moved for the threshold */
     struct trace_worker *worker;
     uint32_t workers;
     uint32_t waits, holds, suspended;
+    bool continues;        /* a suspended task would continue as a function */
     bool calls_in_service; /* one is with the proxy */
     bool calls_lasted;     /* one of these was not cut off by the stop */
     struct grosr_graph *graph;

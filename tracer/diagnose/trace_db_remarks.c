@@ -68,8 +68,8 @@ static void find_unserved(struct trace_session *s)
 
 static void count_suspended(struct trace_session *s, sqlite3_stmt *row)
 {
-    (void)row;
     s->suspended++;
+    s->continues |= sqlite3_column_int(row, 1) >= 0;
 }
 
 static void describe_suspended(struct trace_session *s, sqlite3_stmt *row)
@@ -84,10 +84,18 @@ static void describe_suspended(struct trace_session *s, sqlite3_stmt *row)
                                sqlite3_column_int(row, 1) < 0 ? "waits for its children" : "had not resumed");
 }
 
+/* Whether a suspended task can be told from one that is complete: a task that only waits for its children has
+ * no event when it is. While it is recorded the counts are not of one time. */
+static bool any_not_resumed(const struct trace_session *s)
+{
+    return s->suspended && (s->continues || (!s->recorded && s->run < s->tasks));
+}
+
 /* Submitted tasks that no queue has and no worker runs: they wait for others, or nobody has collected them.
  */
 static void find_lost(struct trace_session *s)
 {
+    bool waits;
     struct grosr_finding *f;
 
     if (!s->still || s->untaken || s->uncompleted <= 0 || !s->workers)
@@ -96,7 +104,10 @@ static void find_lost(struct trace_session *s)
         if (s->worker[i].ended || s->worker[i].waits || !s->worker[i].seeks)
             return;
     trace_ask_then(s, "suspended", count_suspended);
-    if (s->suspended)
+    waits = any_not_resumed(s);
+    if (!waits && s->at_stop) /* they were collected then, or were no longer wanted */
+        return;
+    if (waits)
         f = grosr_findings_add(
             s->findings, GROSR_VERDICT_STALLED, "dependency_never_met", trace_age_of(s, s->moved),
             "submitted tasks wait for other tasks, and none of those is queued or runs", NULL);
@@ -108,7 +119,7 @@ static void find_lost(struct trace_session *s)
                            "%" PRId64 " submitted tasks are not completed; no queue has one, and all %" PRIu32
                            " workers look for tasks",
                            s->uncompleted, s->workers);
-    if (!f || !s->suspended)
+    if (!f || !waits)
         return;
     s->suspended = 0;
     trace_ask_then(s, "suspended", describe_suspended);

@@ -90,7 +90,9 @@ static void add_session(struct trace_session *all, sqlite3_stmt *row)
                               .moved = trace_time(row, 7),
                               .untaken = sqlite3_column_int64(row, 8),
                               .uncompleted = sqlite3_column_int64(row, 9),
-                              .at_stop = sqlite3_column_int(row, 10)};
+                              .at_stop = sqlite3_column_int(row, 10),
+                              .tasks = sqlite3_column_int64(row, 13),
+                              .run = sqlite3_column_int64(row, 14)};
 
     all->stuck = all->stuck && all->session == s.session;
     all->session = s.session;
