@@ -524,6 +524,14 @@ static void test_stopped_calls(void)
         "-125");
     diagnose(1000000000);
     is(findings.verdict, GROSR_VERDICT_HEALTHY, "a task that sleeps is not stuck");
+    run("DELETE FROM GROSR_WAIT WHERE resource = 5; INSERT INTO GROSR_WAIT VALUES (0, 1, 0, 2000001000, "
+        "9030000000, 1);"
+        "UPDATE GROSR_TASK SET end = 2000000500, status = NULL, next = 0 WHERE worker = 0");
+    diagnose(1000000000);
+    is(findings.verdict, GROSR_VERDICT_HEALTHY, "nor one that is suspended while it sleeps");
+    run("DELETE FROM GROSR_SYSCALL");
+    diagnose(1000000000);
+    ok(found(GROSR_VERDICT_STALLED, "dependency_never_met", NULL), "but one that is suspended for nothing");
     end();
 }
 

@@ -256,6 +256,7 @@ static void look_at_call(struct trace_session *s, sqlite3_stmt *row)
 {
     bool served = sqlite3_column_type(row, 4) != SQLITE_NULL;
 
+    s->calls = true;
     s->calls_in_service |= served;
     s->calls_lasted |= served && !was_cut_off(row);
 }

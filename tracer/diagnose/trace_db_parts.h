@@ -37,6 +37,7 @@ struct trace_session {
     uint32_t workers;
     uint32_t waits, holds, suspended;
     bool continues;        /* a suspended task would continue as a function */
+    bool calls;            /* a system call has no reply */
     bool calls_in_service; /* one is with the proxy */
     bool calls_lasted;     /* one of these was not cut off by the stop */
     struct grosr_graph *graph;

@@ -98,8 +98,8 @@ static void find_lost(struct trace_session *s)
     bool waits;
     struct grosr_finding *f;
 
-    if (!s->still || s->untaken || s->uncompleted <= 0 || !s->workers)
-        return;
+    if (!s->still || s->untaken || s->uncompleted <= 0 || !s->workers || s->calls)
+        return; /* a task may be suspended in a system call */
     for (uint32_t i = 0; i < s->workers; i++)
         if (s->worker[i].ended || s->worker[i].waits || !s->worker[i].seeks)
             return;
