@@ -108,7 +108,7 @@ TESTED_asan    := unit stress fuzz
 TESTED_tsan    := stress
 TESTED := $(if $(filter-out 1,$(LANES)),stress,$(or $(TESTED_$(VARIANT)),unit stress cuda fuzz))
 INJECT_OBJECTS := $(INJECT:%.c=$B/%.o)
-ON_DOUBLE := $(addprefix $B/tests/traced/,cuda hang stuck_calls)
+ON_DOUBLE := $(addprefix $B/tests/traced/,cuda hang stuck_calls pc)
 TRACED_PROGRAMS := $(if $(NVTX_H),$B/tests/traced/nvtx) $(if $(CUPTI_H),$(ON_DOUBLE)) \
                    $(addprefix $B/tests/traced/,libnvidia-ml.so.1 sessions heap stuck_workers coredump) \
                    $(if $(PM_H),$B/tests/traced/pm/libcuda.so.1)
@@ -276,8 +276,8 @@ $B/tests/traced/double/%_calls.h: $(dir $(CUPTI_H))cupti_%_cbid.h Makefile
 	@mkdir -p $(@D)
 	$Qsed -nE 's/^ *(CUPTI_[A-Z]+_TRACE_CBID_(_*cu[A-Za-z0-9_]+)) .*/[\1] = "\2",/p' $< > $@
 
-CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c)
-$B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) \
+CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c double_pc.c)
+$B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) tests/coredump_writer.h \
                     $(patsubst %,$B/tests/traced/double/%_calls.h,driver runtime) Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)

@@ -354,6 +354,59 @@ CREATE TABLE GROSR_WARP (            -- where a GPU's warps stood, from a core d
     exception TEXT                   -- NULL: none
 );
 
+CREATE TABLE GROSR_PC_SAMPLE (       -- where the warps of kernels stood, and why (`grosr record --trace api,pc`): one row for
+                                     -- each time bin, instruction and reason
+    start     INTEGER NOT NULL,      -- of the time bin
+    end       INTEGER NOT NULL,
+    session   INTEGER NOT NULL,
+    deviceId  INTEGER NOT NULL,
+    contextId INTEGER NOT NULL,
+    function  INTEGER,               -- StringIds.id: a kernel, or a function of device code that was not inlined
+    fullName  INTEGER,               -- StringIds.id: with its arguments
+    offset    INTEGER NOT NULL,      -- of the instruction in the function
+    stall     INTEGER,               -- StringIds.id: 'long_scoreboard', 'barrier', 'selected', ... as CUPTI names them
+    samples   INTEGER NOT NULL,
+    notIssued INTEGER NOT NULL,      -- of these, those in which the warp's scheduler issued no instruction at all
+    file      INTEGER,               -- StringIds.id; NULL: no line is known
+    line      INTEGER,
+    inlined   INTEGER                -- StringIds.id: the function inlined there, and its line
+);
+
+CREATE TABLE GROSR_PC_FUNCTION (     -- the same by function: one row for each time bin and function, with the innermost loop
+                                     -- that has most of its samples
+    start         INTEGER NOT NULL,
+    end           INTEGER NOT NULL,
+    session       INTEGER NOT NULL,
+    deviceId      INTEGER NOT NULL,
+    contextId     INTEGER NOT NULL,
+    function      INTEGER,           -- as in GROSR_PC_SAMPLE
+    fullName      INTEGER,
+    samples       INTEGER NOT NULL,
+    low           INTEGER NOT NULL,  -- offsets of the loop's first and last instruction
+    high          INTEGER NOT NULL,
+    loop          INTEGER NOT NULL,  -- 0: the code is not known, and all samples lie between low and high
+    endless       INTEGER NOT NULL,  -- 1: no instruction of the loop changes anything, so it does not end by itself
+    loopSamples   INTEGER NOT NULL,  -- in the loop
+    memorySamples INTEGER NOT NULL,  -- of these, waiting for memory
+    stall         INTEGER,           -- StringIds.id: the most frequent reason in the loop
+    stallSamples  INTEGER NOT NULL,
+    file          INTEGER,           -- StringIds.id; NULL: no line is known
+    firstLine     INTEGER,           -- of the loop
+    lastLine      INTEGER
+);
+
+CREATE TABLE GROSR_PC_BIN (          -- PC samples of a context in a time bin, with those that are in no other table
+    start     INTEGER NOT NULL,
+    end       INTEGER NOT NULL,
+    session   INTEGER NOT NULL,
+    deviceId  INTEGER NOT NULL,
+    contextId INTEGER NOT NULL,
+    samples   INTEGER NOT NULL,      -- all, those that follow included
+    dropped   INTEGER NOT NULL,      -- lost: by the hardware
+    other     INTEGER NOT NULL,      -- of no kernel of the program's
+    full      INTEGER NOT NULL       -- 1: the hardware's buffer was full; what was in it is lost and not counted
+);
+
 CREATE TABLE GROSR_FINDING (         -- results of diagnoses, as `grosr diagnose --json` prints them
     time      INTEGER NOT NULL,      -- of the diagnosis
     session   INTEGER NOT NULL,

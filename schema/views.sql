@@ -238,6 +238,21 @@ SELECT w.device, k.value AS kernel, w.grid, w.blockX, w.blockY, w.blockZ, w.warp
 FROM GROSR_WARP w LEFT JOIN StringIds k ON k.id = w.kernel LEFT JOIN StringIds f ON f.id = w.function
 LEFT JOIN StringIds s ON s.id = w.file LEFT JOIN StringIds i ON i.id = w.inlined;
 
+-- Where the warps of kernels stood, and why: one row for each time bin, instruction and reason.
+CREATE VIEW pc_samples AS
+SELECT p.start, p.end, p.deviceId AS device, p.contextId AS context, f.value AS function, n.value AS full_name, p.offset,
+       t.value AS stall, p.samples, p.notIssued AS not_issued, s.value AS file, p.line, i.value AS inlined, p.session
+FROM GROSR_PC_SAMPLE p LEFT JOIN StringIds f ON f.id = p.function LEFT JOIN StringIds n ON n.id = p.fullName
+LEFT JOIN StringIds t ON t.id = p.stall LEFT JOIN StringIds s ON s.id = p.file LEFT JOIN StringIds i ON i.id = p.inlined;
+
+-- The same by function, with the loop in which most of its warps were.
+CREATE VIEW pc_functions AS
+SELECT p.start, p.end, p.deviceId AS device, p.contextId AS context, f.value AS function, n.value AS full_name, p.samples,
+       p.low, p.high, p.loop, p.endless, p.loopSamples AS loop_samples, p.memorySamples AS memory_samples, t.value AS stall,
+       p.stallSamples AS stall_samples, s.value AS file, p.firstLine AS first_line, p.lastLine AS last_line, p.session
+FROM GROSR_PC_FUNCTION p LEFT JOIN StringIds f ON f.id = p.function LEFT JOIN StringIds n ON n.id = p.fullName
+LEFT JOIN StringIds t ON t.id = p.stall LEFT JOIN StringIds s ON s.id = p.file;
+
 -- The results of diagnoses.
 CREATE VIEW findings AS
 SELECT time, verdict, kind, summary, workers, resources, cycle, since, time - since AS since_ns, evidence, advice, session
@@ -357,6 +372,9 @@ facts AS (
            coalesce(' from ' || (SELECT round(value / 1e9, 3) FROM GROSR_META WHERE key = 'kept_from') || ' s on', '')
                AS kept,
            (SELECT sum(dropped + unstored) FROM GROSR_STREAM) AS records_lost,
+           (SELECT CASE WHEN sum(dropped) > 0 THEN sum(dropped) || ' of ' || sum(samples) || ' PC samples lost' END FROM GROSR_PC_BIN)
+               AS samples_lost,
+           (SELECT nullif(sum(full), 0) FROM GROSR_PC_BIN) AS full_bins,
            (SELECT coalesce(sum(issued - recorded), 0) FROM GROSR_LAUNCHES WHERE kind = 'kernel') +
            (SELECT count(1) FROM GROSR_PENDING
             WHERE kind IN ('memcpy', 'memset', 'host function') OR (kind = 'graph' AND kernels IS NULL)) AS launches_lost,
@@ -403,6 +421,10 @@ SELECT c.ring, c.worker, c.written, c.read, c.dropped, c.overwritten, c.unstored
            WHEN c.ring IS NULL AND f.records_lost THEN f.records_lost || ' records of traced processes lost'
            WHEN c.ring IS NULL AND f.launches_lost THEN
                f.launches_lost || CASE f.launches_lost WHEN 1 THEN ' launch has' ELSE ' launches have' END || ' no record of CUPTI''s'
+           WHEN c.ring IS NULL AND f.full_bins THEN
+               'PC samples of ' || f.full_bins || CASE f.full_bins WHEN 1 THEN ' time bin' ELSE ' time bins' END ||
+               ' lost: the hardware''s buffer was full'
+           WHEN c.ring IS NULL AND f.samples_lost IS NOT NULL THEN f.samples_lost
            WHEN c.detached THEN 'complete' || f.kept || ' up to where recording stopped'
            ELSE 'complete' || f.kept
        END AS verdict, c.session

@@ -30,7 +30,7 @@ struct bytes {
     size_t size, room;
 };
 
-static void bytes_add(struct bytes *b, const void *data, size_t size)
+static inline void bytes_add(struct bytes *b, const void *data, size_t size)
 {
     if (b->size + size > b->room) {
         b->room = (b->size + size) * 2;
@@ -43,22 +43,22 @@ static void bytes_add(struct bytes *b, const void *data, size_t size)
     b->size += size;
 }
 
-static void bytes_add8(struct bytes *b, unsigned value)
+static inline void bytes_add8(struct bytes *b, unsigned value)
 {
     unsigned char c = (unsigned char)value;
     bytes_add(b, &c, 1);
 }
 
-static void bytes_add32(struct bytes *b, uint32_t value)
+static inline void bytes_add32(struct bytes *b, uint32_t value)
 {
     bytes_add(b, &value, 4);
 }
-static void bytes_add64(struct bytes *b, uint64_t value)
+static inline void bytes_add64(struct bytes *b, uint64_t value)
 {
     bytes_add(b, &value, 8);
 }
 
-static void align(struct bytes *b, size_t to)
+static inline void align(struct bytes *b, size_t to)
 {
     while (b->size % to)
         bytes_add8(b, 0);
@@ -71,7 +71,7 @@ struct elf_writer {
     uint32_t sections;
 };
 
-static void elf_begin(struct elf_writer *w)
+static inline void elf_begin(struct elf_writer *w)
 {
     static const Elf64_Ehdr no_header = {0};
     static const Elf64_Shdr no_section = {0};
@@ -83,8 +83,8 @@ static void elf_begin(struct elf_writer *w)
     w->sections = 1;
 }
 
-static uint32_t elf_add(struct elf_writer *w, const char *name, uint32_t type, uint32_t link, uint32_t info,
-                        uint64_t address, uint64_t row, const void *data, size_t size)
+static inline uint32_t elf_add(struct elf_writer *w, const char *name, uint32_t type, uint32_t link,
+                               uint32_t info, uint64_t address, uint64_t row, const void *data, size_t size)
 {
     align(&w->file, 16);
     Elf64_Shdr h = {.sh_name = (Elf64_Word)w->names.size,
@@ -102,7 +102,7 @@ static uint32_t elf_add(struct elf_writer *w, const char *name, uint32_t type, u
 }
 
 /* The file's bytes, which are the caller's. */
-static struct bytes elf_finish(struct elf_writer *w, uint16_t type)
+static inline struct bytes elf_finish(struct elf_writer *w, uint16_t type)
 {
     struct bytes names = {0};
 
@@ -132,14 +132,14 @@ static struct bytes elf_finish(struct elf_writer *w, uint16_t type)
 
 /* ---- a module ---- */
 
-static void put_uleb(struct bytes *b, uint32_t value)
+static inline void put_uleb(struct bytes *b, uint32_t value)
 {
     for (; value >= 0x80; value >>= 7)
         bytes_add8(b, (value & 0x7f) | 0x80);
     bytes_add8(b, value);
 }
 
-static void put_row(struct bytes *b, int line_by, unsigned address_by)
+static inline void put_row(struct bytes *b, int line_by, unsigned address_by)
 {
     bytes_add8(b, 3);                        /* advance the line */
     bytes_add8(b, (unsigned)line_by & 0x7f); /* as it is: from -64 to 63 */
@@ -148,7 +148,7 @@ static void put_row(struct bytes *b, int line_by, unsigned address_by)
     bytes_add8(b, 1); /* a row */
 }
 
-static void put_inlined(struct bytes *b, uint32_t call, uint32_t name)
+static inline void put_inlined(struct bytes *b, uint32_t call, uint32_t name)
 {
     struct bytes operands = {0};
 
@@ -161,7 +161,7 @@ static void put_inlined(struct bytes *b, uint32_t call, uint32_t name)
     free(operands.at);
 }
 
-static struct bytes image_lines(uint64_t address)
+static inline struct bytes image_lines(uint64_t address)
 {
     static const char head[] = "\1\1\373\16\12"                  /* steps of addresses, of lines; opcodes */
                                "\0\1\1\1\1\0\0\0\1"              /* operands of opcodes 1 to 9 */
@@ -195,38 +195,63 @@ static struct bytes image_lines(uint64_t address)
     return b;
 }
 
-static struct bytes image_make(uint64_t address, int with_lines)
+/* A module of one kernel with that code. */
+static inline struct bytes image_of(const char *kernel, uint64_t (*code)[2], uint64_t address, int with_lines)
 {
-    static const char names[] = "\0" IMAGE_KERNEL;
     static const char inlined[] = "\0_ZNK18cooperative_groups4__v110grid_group4syncEv";
     static const uint32_t arguments[] = {0x000c1704, 0, 0x00080001, 4u << 18, /* at 8, of 4 bytes */
                                          0x000c1704, 0, 0x00000000, 8u << 18};
+    const size_t code_bytes = IMAGE_INSTRUCTIONS * sizeof(*code);
     struct elf_writer w;
-    uint64_t code[IMAGE_INSTRUCTIONS][2];
+    struct bytes names = {0};
+    char section[256];
     Elf64_Sym symbols[2] = {{0}};
 
-    for (unsigned i = 0; i < IMAGE_INSTRUCTIONS; i++) {
-        code[i][0] = i == IMAGE_BARRIER ? 0x7b1d : 0x7918; /* BAR.SYNC, NOP */
-        code[i][1] = i == IMAGE_BARRIER ? 0x10000 : 0;
-    }
+    bytes_add8(&names, 0);
+    bytes_add(&names, kernel, strlen(kernel) + 1);
     elf_begin(&w);
-    uint32_t text = elf_add(&w, ".text." IMAGE_KERNEL, SHT_PROGBITS, 0, 0, address, 0, code, sizeof(code));
-    uint32_t strings = elf_add(&w, ".strtab", SHT_STRTAB, 0, 0, 0, 0, names, sizeof(names));
+    snprintf(section, sizeof(section), ".text.%s", kernel);
+    uint32_t text = elf_add(&w, section, SHT_PROGBITS, 0, 0, address, 0, code, code_bytes);
+    uint32_t strings = elf_add(&w, ".strtab", SHT_STRTAB, 0, 0, 0, 0, names.at, names.size);
     symbols[1] = (Elf64_Sym){.st_name = 1,
                              .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
                              .st_other = 0x10,
                              .st_shndx = (uint16_t)text,
                              .st_value = address,
-                             .st_size = sizeof(code)};
+                             .st_size = code_bytes};
     elf_add(&w, ".symtab", SHT_SYMTAB, strings, 1, 0, sizeof(Elf64_Sym), symbols, sizeof(symbols));
-    elf_add(&w, ".nv.info." IMAGE_KERNEL, SHT_LOPROC, 0, 0, 0, 0, arguments, sizeof(arguments));
+    snprintf(section, sizeof(section), ".nv.info.%s", kernel);
+    elf_add(&w, section, SHT_LOPROC, 0, 0, 0, 0, arguments, sizeof(arguments));
     if (with_lines) {
         struct bytes lines = image_lines(address);
         elf_add(&w, ".debug_line", SHT_PROGBITS, 0, 0, 0, 0, lines.at, lines.size);
         elf_add(&w, ".debug_str", SHT_PROGBITS, 0, 0, 0, 0, inlined, sizeof(inlined));
         free(lines.at);
     }
+    free(names.at);
     return elf_finish(&w, ET_EXEC);
+}
+
+#define IMAGE_NOP 0x7918u
+
+/* The word of a branch, as GPUs before compute capability 9.0 have it; `to` and `from` are instructions. */
+static inline void image_branch(uint64_t word[2], unsigned from, unsigned to)
+{
+    uint64_t distance = (uint64_t)(((int64_t)to - (int64_t)from - 1) * 16);
+
+    word[0] = 0x0947 | distance << 32;
+    word[1] = distance >> 32 & 0x3ffff;
+}
+
+static inline struct bytes image_make(uint64_t address, int with_lines)
+{
+    uint64_t code[IMAGE_INSTRUCTIONS][2];
+
+    for (unsigned i = 0; i < IMAGE_INSTRUCTIONS; i++) {
+        code[i][0] = i == IMAGE_BARRIER ? 0x7b1d : IMAGE_NOP; /* BAR.SYNC, NOP */
+        code[i][1] = i == IMAGE_BARRIER ? 0x10000 : 0;
+    }
+    return image_of(IMAGE_KERNEL, code, address, with_lines);
 }
 
 /* ---- a core dump ---- */
@@ -246,17 +271,17 @@ struct dump {
     uint32_t registers; /* of each lane, in sections of their own; 0: none */
 };
 
-static struct dump_row *dump_at(struct dump *d, unsigned kind, uint32_t index)
+static inline struct dump_row *dump_at(struct dump *d, unsigned kind, uint32_t index)
 {
     return (struct dump_row *)(void *)d->rows[kind].at + index;
 }
 
-static uint32_t dump_count(const struct dump *d, unsigned kind)
+static inline uint32_t dump_count(const struct dump *d, unsigned kind)
 {
     return (uint32_t)(d->rows[kind].size / sizeof(struct dump_row));
 }
 
-static uint32_t dump_add(struct dump *d, unsigned kind, uint32_t parent)
+static inline uint32_t dump_add(struct dump *d, unsigned kind, uint32_t parent)
 {
     struct dump_row row = {.parent = parent};
 
@@ -264,17 +289,17 @@ static uint32_t dump_add(struct dump *d, unsigned kind, uint32_t parent)
     return dump_count(d, kind) - 1;
 }
 
-static void set32(struct dump *d, unsigned kind, uint32_t index, unsigned offset, uint32_t value)
+static inline void set32(struct dump *d, unsigned kind, uint32_t index, unsigned offset, uint32_t value)
 {
     memcpy(dump_at(d, kind, index)->row + offset, &value, sizeof(value));
 }
 
-static void set64(struct dump *d, unsigned kind, uint32_t index, unsigned offset, uint64_t value)
+static inline void set64(struct dump *d, unsigned kind, uint32_t index, unsigned offset, uint64_t value)
 {
     memcpy(dump_at(d, kind, index)->row + offset, &value, sizeof(value));
 }
 
-static uint32_t dump_device(struct dump *d, const char *name)
+static inline uint32_t dump_device(struct dump *d, const char *name)
 {
     uint32_t i = dump_add(d, DUMP_DEVICE, 0);
 
@@ -292,7 +317,7 @@ static uint32_t dump_device(struct dump *d, const char *name)
 }
 
 /* The module's handle is its number plus 100. Takes the image. */
-static uint32_t dump_image(struct dump *d, uint32_t device, struct bytes image)
+static inline uint32_t dump_image(struct dump *d, uint32_t device, struct bytes image)
 {
     uint32_t i = dump_add(d, DUMP_IMAGE, device);
 
@@ -302,8 +327,8 @@ static uint32_t dump_image(struct dump *d, uint32_t device, struct bytes image)
 }
 
 /* The grid's id is its number plus 1. */
-static uint32_t dump_grid(struct dump *d, uint32_t device, uint32_t image, uint64_t entry, uint32_t blocks,
-                          uint32_t threads)
+static inline uint32_t dump_grid(struct dump *d, uint32_t device, uint32_t image, uint64_t entry,
+                                 uint32_t blocks, uint32_t threads)
 {
     uint32_t i = dump_add(d, DUMP_GRID, device);
     uint32_t dimensions[] = {blocks, 1, 1, threads, 1, 1};
@@ -317,12 +342,12 @@ static uint32_t dump_grid(struct dump *d, uint32_t device, uint32_t image, uint6
     return i;
 }
 
-static void dump_arguments(struct dump *d, uint32_t grid, const void *data, size_t size)
+static inline void dump_arguments(struct dump *d, uint32_t grid, const void *data, size_t size)
 {
     bytes_add(&dump_at(d, DUMP_GRID, grid)->blob, data, size);
 }
 
-static uint32_t dump_sm(struct dump *d, uint32_t device, uint32_t id)
+static inline uint32_t dump_sm(struct dump *d, uint32_t device, uint32_t id)
 {
     uint32_t i = dump_add(d, DUMP_SM, device);
 
@@ -330,7 +355,7 @@ static uint32_t dump_sm(struct dump *d, uint32_t device, uint32_t id)
     return i;
 }
 
-static uint32_t dump_block(struct dump *d, uint32_t sm, uint32_t grid, uint32_t index)
+static inline uint32_t dump_block(struct dump *d, uint32_t sm, uint32_t grid, uint32_t index)
 {
     uint32_t i = dump_add(d, DUMP_BLOCK, sm);
 
@@ -339,7 +364,7 @@ static uint32_t dump_block(struct dump *d, uint32_t sm, uint32_t grid, uint32_t 
     return i;
 }
 
-static uint32_t dump_warp(struct dump *d, uint32_t block, uint32_t id, uint32_t valid, uint32_t active)
+static inline uint32_t dump_warp(struct dump *d, uint32_t block, uint32_t id, uint32_t valid, uint32_t active)
 {
     uint32_t i = dump_add(d, DUMP_WARP, block);
 
@@ -349,7 +374,7 @@ static uint32_t dump_warp(struct dump *d, uint32_t block, uint32_t id, uint32_t 
     return i;
 }
 
-static uint32_t dump_lane(struct dump *d, uint32_t warp, uint32_t lane, uint32_t thread, uint64_t pc)
+static inline uint32_t dump_lane(struct dump *d, uint32_t warp, uint32_t lane, uint32_t thread, uint64_t pc)
 {
     uint32_t i = dump_add(d, DUMP_LANE, warp);
 
@@ -360,7 +385,7 @@ static uint32_t dump_lane(struct dump *d, uint32_t warp, uint32_t lane, uint32_t
 }
 
 /* A warp with all its lanes at one place. */
-static uint32_t dump_whole_warp(struct dump *d, uint32_t block, uint32_t warp, unsigned instruction)
+static inline uint32_t dump_whole_warp(struct dump *d, uint32_t block, uint32_t warp, unsigned instruction)
 {
     uint32_t i = dump_warp(d, block, warp, 0xffffffffu, 0xffffffffu);
 
@@ -375,9 +400,9 @@ struct dump_tables {
     uint32_t *row;     /* by child: its row in that table */
 };
 
-static struct dump_tables dump_tables(struct dump *d, struct elf_writer *w, unsigned kind,
-                                      unsigned parent_kind, const struct dump_tables *parents,
-                                      const char *name, uint32_t type, uint32_t row_bytes)
+static inline struct dump_tables dump_tables(struct dump *d, struct elf_writer *w, unsigned kind,
+                                             unsigned parent_kind, const struct dump_tables *parents,
+                                             const char *name, uint32_t type, uint32_t row_bytes)
 {
     struct dump_tables t = {(uint32_t *)calloc(dump_count(d, parent_kind) + 1, 4),
                             (uint32_t *)calloc(dump_count(d, kind) + 1, 4)};
@@ -398,14 +423,14 @@ static struct dump_tables dump_tables(struct dump *d, struct elf_writer *w, unsi
     return t;
 }
 
-static void free_tables(struct dump_tables *t)
+static inline void free_tables(struct dump_tables *t)
 {
     free(t->section);
     free(t->row);
 }
 
 /* The file's bytes, which are the caller's. The dump is empty afterwards. */
-static struct bytes dump_finish(struct dump *d)
+static inline struct bytes dump_finish(struct dump *d)
 {
     static const uint32_t meta[8] = {0, 0, 580, 65, 13, 0, 0x3f, 1764288000};
     struct elf_writer w;
@@ -466,7 +491,8 @@ static struct bytes dump_finish(struct dump *d)
 }
 
 /* A dump of one kernel whose warps stand at these instructions, `warps` in a block, of a grid of `blocks`. */
-static struct bytes dump_simple(uint32_t blocks, uint32_t warps, const unsigned *instruction, uint32_t count)
+static inline struct bytes dump_simple(uint32_t blocks, uint32_t warps, const unsigned *instruction,
+                                       uint32_t count)
 {
     static const uint64_t arguments[2] = {0x7f3000000000, 3};
     struct dump d = {0};

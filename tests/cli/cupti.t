@@ -129,7 +129,7 @@ is(list(map { [$_->{name}] } sql($db, 'SELECT name FROM api_calls ORDER BY start
    'cuMemAlloc_v2 cudaMemcpy cudaMemset cudaLaunchKernel cudaLaunchKernel cudaLaunchKernel cudaGetDevice cudaDeviceSynchronize',
    '--trace cuda=all: a call that only looks something up is recorded too');
 is(value($db, 'SELECT count(*) FROM kernels'), 2, 'and kernels as without it');
-says_one_line(grosr('record', '--trace', 'cuda=some', '--', 'true'), 2, qr/nvtx, cuda, cuda=all, core or none/, 'cuda=some');
+says_one_line(grosr('record', '--trace', 'cuda=some', '--', 'true'), 2, qr/nvtx, cuda, cuda=all, core, api, pc or none/, 'cuda=some');
 
 # Of a call that is not recorded an error is, from the driver's log; of one that is recorded, once.
 my @errors = ('cuDeviceGetAttribute|driver|101 cudaLaunchKernel|runtime|1 cuDeviceGetAttribute|driver|101',

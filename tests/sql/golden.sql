@@ -121,6 +121,18 @@ INSERT INTO GROSR_WARP VALUES (0, 90, 7, 3, 1, 0, 0, 0, 0, 4294967295, 1, 4096, 
     (0, 90, 7, 3, 2, 0, 0, 0, 1, 4294967295, 4294967295, 4112, 90, 80, 91, 20, 92, 'grid barrier', NULL),
     (0, 90, 7, 4, 0, 1, 2, 0, 0, 1, 1, 20480, NULL, NULL, NULL, NULL, NULL, NULL, 'Warp Illegal Address');
 
+-- PC samples of two time bins: of a loop with a line, of a function without, and some that were dropped.
+INSERT INTO StringIds VALUES (93, 'poll'), (94, 'poll(int*)'), (95, 'long_scoreboard'), (96, 'selected'), (97, 'sum(float*)'), (98, 'sum'),
+    (99, 'wait (lock.h:7)');
+INSERT INTO GROSR_PC_SAMPLE VALUES (0, 1000, 2, 0, 1, 93, 94, 128, 95, 90, 80, 91, 12, 99),
+    (0, 1000, 2, 0, 1, 93, 94, 144, 96, 10, 0, 91, 13, NULL),
+    (1000, 2000, 2, 0, 1, 93, 94, 128, 95, 60, 60, 91, 12, 99), (1000, 2000, 2, 0, 1, 93, 94, 128, 96, 30, 0, 91, 12, 99),
+    (1000, 2000, 2, 0, 1, 98, 97, 48, 96, 10, 0, NULL, NULL, NULL);
+INSERT INTO GROSR_PC_FUNCTION VALUES (0, 1000, 2, 0, 1, 93, 94, 100, 128, 160, 1, 0, 100, 90, 95, 90, 91, 12, 13),
+    (1000, 2000, 2, 0, 1, 93, 94, 90, 128, 160, 1, 0, 90, 60, 95, 60, 91, 12, 13),
+    (1000, 2000, 2, 0, 1, 98, 97, 10, 48, 48, 0, 0, 10, 0, 96, 10, NULL, NULL, NULL);
+INSERT INTO GROSR_PC_BIN VALUES (0, 1000, 2, 0, 1, 105, 0, 5, 0), (1000, 2000, 2, 0, 1, 103, 3, 0, 0);
+
 INSERT INTO GROSR_FINDING VALUES (4500, 1, 'stalled', 'lost_wakeup', '["worker 2"]', '["queue 0"]', NULL, 4000,
     'the queue has tasks', 'signal after publishing', 'worker 2 waits for a task in queue 0, which nobody is left to supply');
 

@@ -74,6 +74,11 @@ void double_add_record(const union record *record)
     records[record_count++] = *record;
 }
 
+bool double_collects_copies(void)
+{
+    return enabled[CUPTI_ACTIVITY_KIND_MEMCPY];
+}
+
 bool double_collects_kernels(void)
 {
     return enabled[CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL];
@@ -235,10 +240,39 @@ static void init(void)
     pthread_mutex_unlock(&double_lock);
 }
 
+static void report_resource(CUpti_CallbackId id, void *descriptor)
+{
+    CUpti_ResourceData r = {.context = context_of(), .resourceDescriptor = descriptor};
+
+    if (callback && callbacks[CUPTI_CB_DOMAIN_RESOURCE][id])
+        callback(callback_data, CUPTI_CB_DOMAIN_RESOURCE, id, &r);
+}
+
+static void report_module(CUpti_ModuleResourceData *module)
+{
+    report_resource(CUPTI_CBID_RESOURCE_MODULE_LOADED, module);
+}
+
+static pthread_once_t context_once = PTHREAD_ONCE_INIT;
+
+/* The process has one context, and its modules are loaded with it. */
+static void create_context(void)
+{
+    report_resource(CUPTI_CBID_RESOURCE_CONTEXT_CREATED, NULL);
+    double_load_modules(report_module);
+}
+
+void double_destroy_context(void)
+{
+    double_init();
+    report_resource(CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING, NULL);
+}
+
 /* Whoever comes first initializes; the others wait, or they would use a clock that changes. */
 void double_init(void)
 {
     pthread_once(&once, init);
+    pthread_once(&context_once, create_context);
 }
 
 /* ---- CUPTI; declared in its headers ---- */

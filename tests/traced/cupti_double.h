@@ -23,6 +23,14 @@
  * (another tool has it), `dropped` (7 records were dropped), `fatal` (it fails in a wait), `stuck` (while a
  * blocking copy or cudaFree waits, CUPTI's flush and the push of a context wait too), `newer` (its APIs have
  * calls that its headers do not know: cuLaunchOfTomorrow_v2 and cudaGetOfTomorrow_v14000).
+ *
+ * PC sampling (double_pc.c): kernels of the names POLLS and HOISTED have code, each a loop of instructions 8
+ * to 10 or of instruction 8 alone, and lines (image_lines() in ../coredump_writer.h: line 12); others are
+ * sampled without. While it is switched on it waits for all that runs, and it does not go with the activity
+ * of kernels. Words for CUPTI_DOUBLE: `pc-refused` (it is for administrators), `pc-copies` (nor with that of
+ * copies), `pc-context` (it answers only where a context is current), `pc-parts` (an instruction at a time),
+ * `pc-loses` (DOUBLE_DROPPED samples are lost in each fetch that has some), `pc-full` (the first fetch
+ * finds the hardware's buffer full), `pc-attributes` (it does not know of sizes and times).
  */
 #ifndef GROSR_TESTS_CUPTI_DOUBLE_H
 #define GROSR_TESTS_CUPTI_DOUBLE_H
@@ -74,6 +82,12 @@ void double_load(uint64_t takes_ns);
 void double_copy_out_async(uint32_t stream, uint64_t bytes);
 /* What comes next in a stream waits for all that another has been given. */
 void double_stream_wait_stream(uint32_t stream, uint32_t other);
+
+#define DOUBLE_POLLS   "_Z5pollsPVi"
+#define DOUBLE_HOISTED "_Z7hoistedPi"
+
+/* The context is about to be destroyed. */
+void double_destroy_context(void);
 
 /* Prints CUPTI's names of the calls of which the subscriber is told, one a line. */
 void double_print_enabled(void);

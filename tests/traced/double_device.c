@@ -74,6 +74,14 @@ void double_stop(void)
     __atomic_store_n(&stopped_ns, double_now_ns(), __ATOMIC_RELEASE);
 }
 
+const char *double_running(uint32_t stream)
+{
+    const struct stream *s = &double_streams[stream];
+
+    return !is_over(stream) && double_time(stream, s->latest.start_ns) <= double_now_ns() ? s->latest.name
+                                                                                          : NULL;
+}
+
 /* ---- what streams are given ---- */
 
 /* When something behind an item that ends then begins, at the earliest. With the lock. */
@@ -95,7 +103,7 @@ struct item double_put(uint32_t stream, uint64_t from, uint64_t takes_ns)
                               waits                         ? from
                               : takes_ns == DOUBLE_FOR_EVER ? RUNNING
                                                             : from + takes_ns,
-                              double_collects_kernels()};
+                              double_collects_kernels(), NULL};
     s->items++;
     return s->latest;
 }
@@ -116,6 +124,7 @@ static void add_kernel(uint32_t stream, const char *name, uint64_t takes_ns, uin
     r.kernel.name = name;
     pthread_mutex_lock(&double_lock);
     struct item item = double_put(stream, double_behind(stream, double_now_ns()), takes_ns);
+    double_streams[stream].latest.name = name;
     r.kernel.start = item.start_ns;
     r.kernel.end = item.end_ns;
     running_collected += item.collected && item.end_ns == RUNNING;

@@ -270,12 +270,20 @@ CUresult CUDAAPI cuStreamGetPriority(CUstream stream, int *priority)
     return CUDA_SUCCESS;
 }
 
+static __thread unsigned pushed; /* contexts */
+
+bool double_has_context(void)
+{
+    return pushed != 0;
+}
+
 CUresult CUDAAPI cuCtxPushCurrent_v2(CUcontext context)
 {
     struct call c;
 
     DRIVER(&c, cuCtxPushCurrent_v2, NULL, NULL, double_correlation());
     double_wait_for_driver();
+    pushed += context == context_of();
     double_leave(&c, context == context_of() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT);
     return (CUresult)c.result;
 }
@@ -286,6 +294,7 @@ CUresult CUDAAPI cuCtxPopCurrent_v2(CUcontext *context)
 
     DRIVER(&c, cuCtxPopCurrent_v2, NULL, NULL, double_correlation());
     *context = context_of();
+    pushed--;
     double_leave(&c, CUDA_SUCCESS);
     return CUDA_SUCCESS;
 }

@@ -1,6 +1,6 @@
 /*
  * What the files of the double share (cupti_double.h): cupti_double.c is CUPTI, double_device.c the device
- * and the runtime's calls, double_driver.c the driver as far as tracers call it.
+ * and the runtime's calls, double_driver.c the driver as far as tracers call it, double_pc.c PC sampling.
  *
  * `double_lock` guards the device and the records, and is never held while somebody else's code is called.
  */
@@ -35,6 +35,7 @@ union record {
 /* With `double_lock`. */
 void double_add_record(const union record *record);
 bool double_collects_kernels(void);
+bool double_collects_copies(void);
 
 /* A call between its two callbacks. */
 struct call {
@@ -73,6 +74,7 @@ extern pthread_mutex_t double_lock;
 struct item {
     uint64_t start_ns, end_ns; /* or RUNNING, or HELD */
     bool collected;
+    const char *name; /* of a kernel */
 };
 
 struct stream {
@@ -127,7 +129,18 @@ bool double_withholds(void);
 /* Waits while a call is in the driver that keeps its lock, if the fault `stuck` is set. */
 void double_wait_for_driver(void);
 
+/* The name of the kernel that a stream runs; NULL: none. With the lock. */
+const char *double_running(uint32_t stream);
+
+/* ---- double_pc.c ---- */
+
+/* The modules of the process, each of one kernel. */
+void double_load_modules(void (*report)(CUpti_ModuleResourceData *module));
+
 /* ---- double_driver.c ---- */
+
+/* The calling thread has a context current. */
+bool double_has_context(void);
 
 /* Logs, as the driver does for each of its calls that fails. */
 void double_log_failure(int result, const char *call);

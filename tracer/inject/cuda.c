@@ -30,6 +30,7 @@ static void at_end(void)
     errors_end();
     callbacks_record(false); /* nor is any call that CUDA's own end makes */
     kernels_end(threads_end());
+    pc_end();
     struct inject_thread *t = inject_enter();
     if (!t)
         return;
@@ -46,6 +47,16 @@ static void say_absent(const char *why)
     if (!t)
         return;
     inject_note(t, "cupti", "CUDA is not recorded: %s", why);
+    inject_leave(t);
+}
+
+static void say_old(void)
+{
+    struct inject_thread *t = inject_enter();
+
+    if (!t)
+        return;
+    inject_note(t, "cupti", "PC samples are not recorded: the CUPTI that was found is too old");
     inject_leave(t);
 }
 
@@ -100,10 +111,12 @@ int InitializeInjection(void)
     }
     kernel_names_start();
     kernels_start();
+    if (!pc_start())
+        say_old();
     note_environment();
     code = activity_start();
     if (code == CUPTI_SUCCESS)
-        code = calls_enable(subscriber);
+        code = calls_enable(subscriber, pc_is_wanted());
     if (code != CUPTI_SUCCESS) {
         cupti.unsubscribe(subscriber);
         say_absent(cupti_text(code));

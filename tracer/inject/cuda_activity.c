@@ -27,8 +27,7 @@ static void CUPTIAPI request(uint8_t **buffer, size_t *size, size_t *records)
     *records = 0;
 }
 
-/* Writes a record, waiting for room. */
-static void write_waiting(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
+void activity_write(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count)
 {
     const struct timespec pause = {0, 200000};
     uint64_t since = 0;
@@ -47,7 +46,7 @@ static void write_waiting(struct inject_thread *t, const struct grosr_piece *pie
 static void write_one(struct inject_thread *t, const void *record, size_t bytes)
 {
     const struct grosr_piece piece = {record, bytes};
-    write_waiting(t, &piece, 1);
+    activity_write(t, &piece, 1);
 }
 
 static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
@@ -172,7 +171,7 @@ static void add_device(struct inject_thread *t, const CUpti_ActivityDevice5 *d)
     memcpy(r.gpu.uuid, &d->uuid, sizeof(r.gpu.uuid));
     find_bus(t, &r.gpu);
     const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {name, r.text_bytes}};
-    write_waiting(t, pieces, 2);
+    activity_write(t, pieces, 2);
 }
 
 static void add_context(struct inject_thread *t, const CUpti_ActivityContext3 *c)
@@ -253,10 +252,25 @@ CUptiResult activity_start(void)
     if (code == CUPTI_SUCCESS)
         code = cupti.register_clock(clock_ns);
     for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        code = cupti.enable(kinds[i]);
+        if (kinds[i] != CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL || launch_has_record(GROSR_LAUNCH_KERNEL))
+            code = cupti.enable(kinds[i]);
     if (code == CUPTI_SUCCESS)
         code = cupti.flush_period(50);
     return code;
+}
+
+void activity_leave_copies(void)
+{
+    static const CUpti_ActivityKind kinds[] = {
+        CUPTI_ACTIVITY_KIND_MEMCPY,
+        CUPTI_ACTIVITY_KIND_MEMCPY2,
+        CUPTI_ACTIVITY_KIND_MEMSET,
+        CUPTI_ACTIVITY_KIND_SYNCHRONIZATION,
+    };
+
+    launches_leave_copies();
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        cupti.disable(kinds[i]);
 }
 
 uint64_t activity_dropped(void)

@@ -206,14 +206,20 @@ static void end_instantiation(CUpti_CallbackId id, const CUpti_CallbackData *d)
 
 /* ---- callbacks ---- */
 
-/* Streams and contexts that go: nothing is asked of them from then on. */
+/* Streams and contexts that go: nothing is asked of them from then on. What comes is for PC sampling. */
 static void on_resource(CUpti_CallbackId id, const CUpti_ResourceData *d)
 {
     CUstreamCaptureMode before = driver_relax();
 
-    if (id == CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING) {
+    if (id == CUPTI_CBID_RESOURCE_CONTEXT_CREATED) {
+        pc_context_created(d->context);
+    } else if (id == CUPTI_CBID_RESOURCE_MODULE_LOADED && d->resourceDescriptor) {
+        const CUpti_ModuleResourceData *m = (const CUpti_ModuleResourceData *)d->resourceDescriptor;
+        pc_module_loaded(m->pCubin, m->cubinSize);
+    } else if (id == CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING) {
         streams_forget(d->context, d->resourceHandle.stream);
     } else if (id == CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING) {
+        pc_context_ends(d->context);
         kernels_forget(d->context);
         streams_forget(d->context, NULL);
     }

@@ -210,10 +210,10 @@ static CUptiResult enable_api(CUpti_SubscriberHandle subscriber, CUpti_CallbackD
     return code;
 }
 
-CUptiResult calls_enable(CUpti_SubscriberHandle subscriber)
+CUptiResult calls_enable(CUpti_SubscriberHandle subscriber, bool sampled)
 {
     /* CUPTI itself makes the first two, for the names of kernels that it reports. */
-    static const struct {
+    const struct {
         CUpti_CallbackDomain domain;
         CUpti_CallbackId id;
         bool on;
@@ -222,6 +222,8 @@ CUptiResult calls_enable(CUpti_SubscriberHandle subscriber)
         {CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuFuncGetName, false},
         {CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_STREAM_DESTROY_STARTING, true},
         {CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_CONTEXT_DESTROY_STARTING, true},
+        {CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_CONTEXT_CREATED, sampled},
+        {CUPTI_CB_DOMAIN_RESOURCE, CUPTI_CBID_RESOURCE_MODULE_LOADED, sampled},
     };
     const char *calls = getenv("GROSR_CUDA_CALLS");
     bool all = calls && !strcmp(calls, "all");

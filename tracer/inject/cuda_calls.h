@@ -17,9 +17,10 @@ bool call_acts(const char *name);
  * Enables the callbacks: of the calls that act, or of all with GROSR_CUDA_CALLS=all in the environment, and
  * those for streams and contexts that are destroyed, and for failures of CUPTI itself. Ids are enabled by the
  * names that CUPTI itself has for them, so calls of a later version, unknown when this was built, are enabled
- * too. What is in cuda_ops.c is enabled in any case.
+ * too. What is in cuda_ops.c is enabled in any case. `sampled`: contexts that are created and modules that
+ * are loaded too.
  */
-CUptiResult calls_enable(CUpti_SubscriberHandle subscriber);
+CUptiResult calls_enable(CUpti_SubscriberHandle subscriber, bool sampled);
 
 /* Of a call that has a callback: false if it shows what is outstanding, but is not one that acts. */
 bool call_is_recorded(CUpti_CallbackDomain domain, CUpti_CallbackId id);

@@ -29,6 +29,8 @@ static __thread bool holds, off, counted, made, done;
 static __thread uint32_t slot;
 static __thread struct grosr_launch current;
 
+static bool no_kernels;     /* CUPTI is not to record them */
+static dev32 no_copies;     /* ... nor copies and fills */
 static bool launches_block; /* CUDA_LAUNCH_BLOCKING: a launch returns when its kernel has ended */
 
 /* As the process has these now, when the driver reads them: /proc has what it was started with. */
@@ -36,8 +38,9 @@ void kernels_start(void)
 {
     struct grosr_outstanding *o = grosr_session_outstanding(inject_session());
     const char *blocking = getenv("CUDA_LAUNCH_BLOCKING"), *loading = getenv("CUDA_MODULE_LOADING"),
-               *connections = getenv("CUDA_DEVICE_MAX_CONNECTIONS");
+               *connections = getenv("CUDA_DEVICE_MAX_CONNECTIONS"), *trace = getenv("GROSR_CUDA_TRACE");
 
+    no_kernels = trace && *trace;
     launches_block = blocking && atoi(blocking) == 1;
     if (!o)
         return;
@@ -45,6 +48,18 @@ void kernels_start(void)
                       (launches_block ? GROSR_ENVIRONMENT_LAUNCH_BLOCKING : 0) |
                           (loading && !strcmp(loading, "EAGER") ? GROSR_ENVIRONMENT_EAGER : 0));
     sys_store_relaxed(&o->connections, connections ? (uint32_t)atoi(connections) : 0);
+}
+
+bool launch_has_record(uint32_t kind)
+{
+    return kind == GROSR_LAUNCH_KERNEL || kind == GROSR_LAUNCH_GRAPH    ? !no_kernels
+           : kind == GROSR_LAUNCH_MEMCPY || kind == GROSR_LAUNCH_MEMSET ? !dev_load_relaxed(&no_copies)
+                                                                        : true;
+}
+
+void launches_leave_copies(void)
+{
+    dev_store_relaxed(&no_copies, 1);
 }
 
 /* Before the launch: its record may come before it returns. */
@@ -66,7 +81,8 @@ static void begin(const struct launch *l, uint32_t stream, bool lasting)
         .grid = {l->grid[0], l->grid[1], l->grid[2]},
         .block = {l->block[0], l->block[1], l->block[2]},
         .shared_bytes = l->shared_bytes,
-        .flags = l->flags | (lasting ? GROSR_LAUNCH_PERSISTENT : 0),
+        .flags = l->flags | (lasting ? GROSR_LAUNCH_PERSISTENT : 0) |
+                 (launch_has_record(l->kind) ? 0 : GROSR_LAUNCH_UNRECORDED),
     };
     counted = made = true;
     done = l->to_host || (launches_block && l->kind == GROSR_LAUNCH_KERNEL);
@@ -223,8 +239,9 @@ void launch_enter(const struct launch *l)
     CUstreamCaptureMode before = driver_relax();
     pending = begin_persistent(l);
     driver_restore(before);
-    off = true;
-    cupti.disable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
+    off = !no_kernels;
+    if (off)
+        cupti.disable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
 }
 
 /* It was launched, and `p` is found by the housekeeping thread from here on. */

@@ -11,6 +11,8 @@
  *     cuda_calls.c     which calls of CUDA's APIs have callbacks, and which are recorded
  *     cuda_errors.c    errors of calls that have no callback
  *     cuda_activity.c  CUPTI's activity records into ours
+ *     cuda_pc_*.c      PC sampling: code, records (cuda_pc.h)
+ *     cuda_pc.c        ... and its contexts
  *     cuda_launches.c  what is launched, as the callback of a call describes it
  *     cuda_callbacks.c callbacks of API calls
  *     cuda_threads.c   the threads of our own
@@ -41,6 +43,13 @@
 
 /* Gives CUPTI its buffers and switches the kinds of activity on. */
 CUptiResult activity_start(void);
+
+/* Records of copies and fills are given up. */
+void activity_leave_copies(void);
+
+/* Writes a record and waits for room, for a while: then it is counted as dropped. Not for the program's own
+ * threads. */
+void activity_write(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count);
 
 /* The number of records that CUPTI has dropped for want of buffers. */
 uint64_t activity_dropped(void);
@@ -175,6 +184,10 @@ struct launch {
 /* Before the first launch. */
 void kernels_start(void);
 
+/* Whether CUPTI is to have records of launches of that kind: with `--trace api` not of kernels. */
+bool launch_has_record(uint32_t kind);
+void launches_leave_copies(void);
+
 /* Around every launch, on its thread, outside inject_enter() and inject_leave(). */
 void launch_enter(const struct launch *launch);
 void launch_exit(const struct launch *launch, bool succeeded);
@@ -197,6 +210,24 @@ void kernels_tick(uint64_t now_ns);
 /* At the end of the process: the same for the last time, unless the housekeeping thread hangs in it (`ask`).
  */
 void kernels_end(bool ask);
+
+/* ---- cuda_pc.c ---- */
+
+/* Reads GROSR_CUDA_TRACE: whether PCs are to be sampled. Once. False: they are, and CUPTI cannot. */
+bool pc_start(void);
+bool pc_is_wanted(void);
+
+/* On the thread that has created a context, or is about to destroy it; a module has been loaded. */
+void pc_context_created(CUcontext context);
+void pc_context_ends(CUcontext context);
+void pc_module_loaded(const void *image, size_t bytes);
+
+/* The sampler: fetches and writes what there is, as a time bin. */
+void pc_tick(void);
+bool pc_is_sampling(void);
+
+/* At the end of the process: what was lost. */
+void pc_end(void);
 
 /* ---- cuda_launches.c ---- */
 

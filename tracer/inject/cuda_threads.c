@@ -1,6 +1,7 @@
 /*
- * The three threads of our own (cuda_parts.h): the housekeeper asks the driver after kernels and streams; the
- * flusher asks CUPTI for records; both may take as long as some other call lasts. The watcher calls neither:
+ * The threads of our own (cuda_parts.h): the housekeeper asks the driver after kernels and streams; the
+ * flusher asks CUPTI for records; the sampler, where there is one, asks it for PC samples. All three may take
+ * as long as some other call lasts. The watcher calls neither:
  * it looks after the program's threads, and shows until when the process was there. None is needed for what
  * the program is in.
  */
@@ -16,14 +17,17 @@
 #define TICK_NS        50000000
 #define FLUSH_NS       100000000
 #define WATCH_NS       100000000
+#define SAMPLE_NS      500000000 /* a time bin */
+#define DECODED_NS     60000000  /* after which CUPTI has what the hardware has sampled */
 #define END_TICK_NS    5000000
 #define THREADS_END_NS UINT64_C(1000000000)
 
 static dev32 running;        /* the threads go on */
 static dev32 ending;         /* threads_finish() waits for the latest records */
 static dev32 flushes, ticks; /* that have returned, of CUPTI's; rounds of the housekeeper's */
-static pthread_t housekeeper, flusher, watcher;
-static bool housekeeping, flushing, watching;
+static dev32 last_samples;   /* rounds of the sampler's that began when the end was near */
+static pthread_t housekeeper, flusher, watcher, sampler;
+static bool housekeeping, flushing, watching, sampling;
 
 void threads_become_ours(void)
 {
@@ -117,6 +121,23 @@ static void *flusher_main(void *unused)
     return NULL;
 }
 
+static void *sampling_main(void *unused)
+{
+    const struct timespec decoded = {0, DECODED_NS};
+
+    (void)unused;
+    threads_become_ours();
+    while (dev_load_relaxed(&running)) {
+        bool last = dev_load_relaxed(&ending);
+        if (last && pc_is_sampling())
+            nanosleep(&decoded, NULL);
+        pc_tick();
+        dev_add_relaxed(&last_samples, last);
+        pause_for(SAMPLE_NS);
+    }
+    return NULL;
+}
+
 void threads_start(void)
 {
     sigset_t all, before;
@@ -127,6 +148,7 @@ void threads_start(void)
     housekeeping = pthread_create(&housekeeper, NULL, housekeeping_main, NULL) == 0;
     flushing = pthread_create(&flusher, NULL, flusher_main, NULL) == 0;
     watching = pthread_create(&watcher, NULL, watching_main, NULL) == 0;
+    sampling = pc_is_wanted() && pthread_create(&sampler, NULL, sampling_main, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -142,7 +164,8 @@ void threads_finish(void)
     pthread_mutex_unlock(&pause_lock);
     while (grosr_host_clock_ns() < until &&
            ((flushing && dev_load_relaxed(&flushes) - flushed < 2) ||
-            (housekeeping && dev_load_relaxed(&ticks) - ticked < 2) || launches_missing()))
+            (housekeeping && dev_load_relaxed(&ticks) - ticked < 2) ||
+            (sampling && !dev_load_relaxed(&last_samples)) || launches_missing()))
         nanosleep(&pause, NULL);
     if (!flushing)
         cupti.flush(0);
@@ -158,5 +181,7 @@ bool threads_end(void)
         pthread_timedjoin_np(flusher, NULL, &at);
     if (watching)
         pthread_timedjoin_np(watcher, NULL, &at);
+    if (sampling)
+        pthread_timedjoin_np(sampler, NULL, &at);
     return ended;
 }

@@ -32,6 +32,7 @@ bool cupti_load(char *why, size_t size)
 #undef X
 #define X(member, symbol, arguments) *(void **)(void *)&cupti.member = dlsym(library, symbol);
     CUPTI_OPTIONAL_SYMBOLS(X)
+    CUPTI_PC_SYMBOLS(X)
 #undef X
     if (!cuda) {
         snprintf(why, size, "libcuda.so.1 cannot be loaded");

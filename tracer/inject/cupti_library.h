@@ -7,6 +7,7 @@
 
 #include <cuda.h>
 #include <cupti.h>
+#include <cupti_pcsampling.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -35,10 +36,22 @@
     X(subscribe_v2, "cuptiSubscribe_v2", \
       (CUpti_SubscriberHandle *, CUpti_CallbackFunc, void *, CUpti_SubscriberParams *))
 
+/* PC sampling; NULL where they are absent. */
+#define CUPTI_PC_SYMBOLS(X)                                                                                  \
+    X(context_id, "cuptiGetContextId", (CUcontext, uint32_t *))                                              \
+    X(pc_enable, "cuptiPCSamplingEnable", (CUpti_PCSamplingEnableParams *))                                  \
+    X(pc_disable, "cuptiPCSamplingDisable", (CUpti_PCSamplingDisableParams *))                               \
+    X(pc_configure, "cuptiPCSamplingSetConfigurationAttribute", (CUpti_PCSamplingConfigurationInfoParams *)) \
+    X(pc_get, "cuptiPCSamplingGetData", (CUpti_PCSamplingGetDataParams *))                                   \
+    X(pc_count_stalls, "cuptiPCSamplingGetNumStallReasons", (CUpti_PCSamplingGetNumStallReasonsParams *))    \
+    X(pc_name_stalls, "cuptiPCSamplingGetStallReasons", (CUpti_PCSamplingGetStallReasonsParams *))           \
+    X(cubin_crc, "cuptiGetCubinCrc", (CUpti_GetCubinCrcParams *))
+
 struct cupti {
 #define X(member, symbol, arguments) CUptiResult(CUPTIAPI *member) arguments;
     CUPTI_SYMBOLS(X)
     CUPTI_OPTIONAL_SYMBOLS(X)
+    CUPTI_PC_SYMBOLS(X)
 #undef X
 };
 

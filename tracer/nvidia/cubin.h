@@ -53,6 +53,16 @@ uint32_t grosr_cubin_lines(struct grosr_cubin *cubin, const struct grosr_cubin_f
 bool grosr_cubin_instruction(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
                              uint64_t address, uint64_t word[2]);
 
+/* A loop, by the offsets of its first and last instruction in its function. */
+struct grosr_cubin_loop {
+    uint64_t low, high;
+    bool endless; /* none of its instructions changes anything, so it does not end by itself */
+};
+
+/* The loops of a function, those in it included; how many, at most `room`. */
+uint32_t grosr_cubin_loops(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
+                           struct grosr_cubin_loop *loop, uint32_t room);
+
 /* The kernel's arguments, ordered by index; how many, at most `room`. */
 uint32_t grosr_cubin_arguments(const struct grosr_cubin *cubin, const char *kernel,
                                struct grosr_cubin_argument *argument, uint32_t room);

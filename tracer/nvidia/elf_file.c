@@ -52,6 +52,8 @@ int grosr_elf_open(struct grosr_elf *elf, const void *bytes, uint64_t size)
     if (!grosr_elf_is_gpu(bytes, size, &elf->type) || size < sizeof(header))
         return grosr_fail(EINVAL, "it is no ELF file of a GPU");
     memcpy(&header, bytes, sizeof(header));
+    /* Since version 8 of the format it is in the second byte. */
+    elf->capability = header.e_flags >> (header.e_ident[EI_ABIVERSION] >= 8 ? 8 : 0) & 0xff;
     if (header.e_shoff == 0 || header.e_shentsize != sizeof(first))
         return grosr_fail(EINVAL, "it has no table of sections");
     if (header.e_shoff > size || size - header.e_shoff < sizeof(first))

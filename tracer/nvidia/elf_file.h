@@ -14,9 +14,10 @@ struct grosr_elf {
     const unsigned char *bytes; /* the caller's, and to be kept */
     uint64_t size;
     uint64_t sections_at;
-    uint32_t sections; /* section 0 included, which is none */
-    uint32_t names;    /* the section with sections' names; 0: none */
-    uint16_t type;     /* ET_CORE, ET_EXEC, ... */
+    uint32_t sections;   /* section 0 included, which is none */
+    uint32_t names;      /* the section with sections' names; 0: none */
+    uint16_t type;       /* ET_CORE, ET_EXEC, ... */
+    uint32_t capability; /* compute capability of the code, 90 for 9.0 */
 };
 
 struct grosr_elf_section {

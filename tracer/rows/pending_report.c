@@ -75,7 +75,7 @@ static bool may_withhold(const struct grosr_pending_rows *p, const struct found 
                          uint64_t for_ns)
 {
     if (f->type != FOUND_LAUNCH || !f->first || f->launch.ended || !is_kernel(&f->launch) ||
-        f->launch.flags & GROSR_LAUNCH_PERSISTENT)
+        f->launch.flags & (GROSR_LAUNCH_PERSISTENT | GROSR_LAUNCH_UNRECORDED))
         return false;
     uint64_t since =
         f->stream < p->session->header.cuda_streams ? p->first[f->stream].since_ns : f->launch.issued_ns;

@@ -120,7 +120,7 @@ static bool is_kernel(const struct grosr_launch *l)
 
 static bool is_counted(const struct grosr_launch *l)
 {
-    return is_kernel(l) && !(l->flags & GROSR_LAUNCH_PERSISTENT);
+    return is_kernel(l) && !(l->flags & (GROSR_LAUNCH_PERSISTENT | GROSR_LAUNCH_UNRECORDED));
 }
 
 /* All launches, however young, and those of kernels that have ended and have no record. */

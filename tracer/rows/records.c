@@ -1,7 +1,7 @@
 /*
  * Records into rows (records.h): each record is checked for its size and dispatched by its kind. Strings,
- * names and notes are handled here, the rest in records_nvtx.c, records_cuda.c and records_syscall.c, which
- * do not depend on each other.
+ * names and notes are handled here, the rest in records_nvtx.c, records_cuda.c, records_pc.c and
+ * records_syscall.c, which do not depend on each other.
  */
 #include "records_parts.h"
 
@@ -114,6 +114,10 @@ static int add_record(struct grosr_records *r, uint32_t stream, const unsigned c
     case GROSR_RECORD_NVTX_START:
     case GROSR_RECORD_NVTX_END:
         return grosr_records_add_nvtx(r, stream, at, kind, bytes);
+    case GROSR_RECORD_CUDA_PC:
+    case GROSR_RECORD_CUDA_PC_FUNCTION:
+    case GROSR_RECORD_CUDA_PC_BIN:
+        return grosr_records_add_pc(r, stream, at, kind, bytes);
     case GROSR_RECORD_SYSCALLS:
         return grosr_records_add_syscalls(r, at, bytes);
     default: /* of CUDA, or of a later version */

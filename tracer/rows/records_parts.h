@@ -1,6 +1,6 @@
 /*
- * What the files that turn records into rows share: records.c calls records_nvtx.c, records_cuda.c and
- * records_syscall.c, and all of them call records_parts.c. Nobody else includes this.
+ * What the files that turn records into rows share: records.c calls records_nvtx.c, records_cuda.c,
+ * records_pc.c and records_syscall.c, and all of them call records_parts.c. Nobody else includes this.
  */
 #ifndef GROSR_RECORDS_PARTS_H
 #define GROSR_RECORDS_PARTS_H
@@ -126,6 +126,10 @@ void grosr_records_save_cuda(const struct grosr_records *r, struct grosr_checkpo
 int grosr_records_load_cuda(struct grosr_records *r, struct grosr_checkpoint *checkpoint);
 
 void grosr_records_free_cuda(struct grosr_records *r);
+
+/* Rows of a GROSR_RECORD_CUDA_PC* record. Damaged ones are counted and skipped. */
+int grosr_records_add_pc(struct grosr_records *r, uint32_t stream, const unsigned char *at, uint32_t kind,
+                         uint32_t bytes);
 
 /* ---- system calls ---- */
 

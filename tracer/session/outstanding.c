@@ -383,7 +383,12 @@ static struct grosr_launch_slot *slot_at(const struct grosr_session *s, uint32_t
     return launch_slot(s, *at);
 }
 
-/* Takes a free slot, or else one whose launch has ended. */
+static bool is_unrecorded(const struct grosr_launch_slot *slot)
+{
+    return sys_load_relaxed(&slot->flags) & GROSR_LAUNCH_UNRECORDED;
+}
+
+/* Takes a free slot, or one whose launch has ended: of one that is to have a record only if none is free. */
 static uint32_t take_slot(const struct grosr_session *s, uint32_t correlation)
 {
     uint32_t at;
@@ -392,14 +397,14 @@ static uint32_t take_slot(const struct grosr_session *s, uint32_t correlation)
         for (uint32_t i = 0; i < PROBES; i++) {
             struct grosr_launch_slot *slot = slot_at(s, correlation, i, &at);
             uint64_t what = dev_load_relaxed(&slot->what);
-            if (what && (!pass || (what & 0xff) != ISSUED || !has_ended(s, slot)))
+            if (what && ((what & 0xff) != ISSUED || (!pass && !is_unrecorded(slot)) || !has_ended(s, slot)))
                 continue;
+            bool counts = what && kind_of(what) == GROSR_LAUNCH_KERNEL && !is_unrecorded(slot);
             /* Before the store of issued_ns in grosr_launch_begin(), and of all that is in the slot. */
             if (dev_cas_acquire(&slot->what, what, BEING_MADE) != what)
                 continue;
-            if (what)
-                dev_add_relaxed(&grosr_session_outstanding(s)->unslotted,
-                                kind_of(what) == GROSR_LAUNCH_KERNEL);
+            if (counts)
+                dev_add_relaxed(&grosr_session_outstanding(s)->unslotted, 1);
             return at;
         }
     return GROSR_NO_SLOT;
@@ -407,7 +412,8 @@ static uint32_t take_slot(const struct grosr_session *s, uint32_t correlation)
 
 static void count_issued(struct grosr_outstanding *o, const struct grosr_launch *l, uint64_t n)
 {
-    if (l->flags & GROSR_LAUNCH_PERSISTENT || !l->kind || l->kind >= GROSR_LAUNCH_KINDS)
+    if (l->flags & (GROSR_LAUNCH_PERSISTENT | GROSR_LAUNCH_UNRECORDED) || !l->kind ||
+        l->kind >= GROSR_LAUNCH_KINDS)
         return;
     dev_add_relaxed(&o->issued[l->kind], n);
     if (l->kind == GROSR_LAUNCH_GRAPH)
@@ -431,8 +437,9 @@ uint32_t grosr_launch_begin(const struct grosr_session *s, struct grosr_launch *
     count_issued(o, l, 1);
     uint32_t at = take_slot(s, l->correlation);
     if (at == GROSR_NO_SLOT) {
-        dev_add_relaxed(&o->unslotted,
-                        l->kind == GROSR_LAUNCH_GRAPH ? l->kernels : l->kind == GROSR_LAUNCH_KERNEL);
+        if (!(l->flags & GROSR_LAUNCH_UNRECORDED))
+            dev_add_relaxed(&o->unslotted,
+                            l->kind == GROSR_LAUNCH_GRAPH ? l->kernels : l->kind == GROSR_LAUNCH_KERNEL);
         return at;
     }
     struct grosr_launch_slot *slot = launch_slot(s, at);
@@ -487,7 +494,9 @@ void grosr_launch_returned(const struct grosr_session *s, uint32_t at, const str
         return;
     count_issued(o, l, UINT64_MAX);
     if (at == GROSR_NO_SLOT)
-        dev_add_relaxed(&o->unslotted, l->kind == GROSR_LAUNCH_KERNEL ? UINT64_MAX : 0);
+        dev_add_relaxed(&o->unslotted, l->kind == GROSR_LAUNCH_KERNEL && !(l->flags & GROSR_LAUNCH_UNRECORDED)
+                                           ? UINT64_MAX
+                                           : 0);
     else
         dev_cas_relaxed(&launch_slot(s, at)->what, what_of(l->correlation, l->kind), FREE);
 }

@@ -39,6 +39,7 @@
 #define GROSR_RAN_SLOTS        1024u      /* names and grids of kernels that have ended; a power of two */
 #define GROSR_EVENT_WAITS      512u       /* the latest; a power of two */
 #define GROSR_HOST_THREADS     64u
+#define GROSR_PC_SLOTS         32u /* functions that were sampled lately */
 
 enum grosr_launch_kind {
     GROSR_LAUNCH_KERNEL = 1,
@@ -71,6 +72,7 @@ enum grosr_call_wait {
 #define GROSR_LAUNCH_COOPERATIVE 4u /* its blocks may wait for each other */
 #define GROSR_LAUNCH_TO_DEVICE   8u /* a copy; neither: its arguments do not say */
 #define GROSR_LAUNCH_FROM_DEVICE 16u
+#define GROSR_LAUNCH_UNRECORDED  32u /* CUPTI is not to have a record of it; it is not counted */
 
 /* How a stream is ordered with the legacy default stream, whose handle is 0. */
 enum grosr_stream_order {
@@ -118,6 +120,21 @@ struct grosr_host_thread_slot {
     sys32 of_driver;
 };
 
+/* Written by the sampler of PCs: a function of a context, as of the latest time bin in which it was sampled.
+ */
+struct grosr_pc_slot {
+    alignas(128) sys64 sequence; /* odd while it is written; 0: it never was */
+    sys64 start_ns, end_ns;      /* of the bin */
+    sys64 since_ns;              /* from when on, bin by bin, the same loop has had most samples */
+    sys64 low, high;             /* offsets of the first and last instruction of the loop */
+    sys64 samples, loop_samples, memory_samples;
+    sys32 stall_samples, stall;  /* the most frequent reason in the loop: a text */
+    sys32 context;               /* CUPTI's number */
+    sys32 name, full_name, file; /* texts */
+    sys32 first_line, last_line;
+    sys32 flags; /* GROSR_PC_* of record.h */
+};
+
 /*
  * Counters, each raised by any thread of the process. Those of launches and those of records, which come on
  * other threads, lie on lines of their own, as in a stream's entry.
@@ -140,6 +157,7 @@ struct grosr_outstanding {
     dev64 event_waits;           /* ever */
     sys32 host_threads_full;     /* there are more threads than slots */
     alignas(128) struct grosr_host_thread_slot host_thread[GROSR_HOST_THREADS];
+    struct grosr_pc_slot pc[GROSR_PC_SLOTS];
     struct grosr_event_wait_slot event_wait[GROSR_EVENT_WAITS];
     struct grosr_ran_slot ran[GROSR_RAN_SLOTS];
 };
@@ -233,6 +251,12 @@ struct grosr_host_thread {
     bool of_driver;
 };
 
+/* Samples of a function in a time bin, and of the loop that has most of them (record.h). */
+struct grosr_pc_function {
+    uint64_t start_ns, end_ns, since_ns, low, high, samples, loop_samples, memory_samples;
+    uint32_t stall_samples, stall, context, name, full_name, file, first_line, last_line, flags;
+};
+
 /* How kernels of a name, a grid and a block ran that have ended. */
 struct grosr_ran {
     uint64_t ended, longest_ns;
@@ -253,6 +277,8 @@ bool grosr_launch_find(const struct grosr_session *session, uint32_t correlation
 bool grosr_event_wait_read(const struct grosr_session *session, uint32_t slot, struct grosr_event_wait *wait);
 bool grosr_host_thread_read(const struct grosr_session *session, uint32_t slot,
                             struct grosr_host_thread *thread);
+bool grosr_pc_function_read(const struct grosr_session *session, uint32_t slot,
+                            struct grosr_pc_function *function);
 bool grosr_cuda_stream_read(const struct grosr_session *session, uint32_t stream,
                             struct grosr_cuda_stream_state *state);
 
@@ -326,6 +352,10 @@ void grosr_event_wait_add(const struct grosr_session *session, const struct gros
 
 /* A kernel of that number (grosr_ran_key()) has ended, and took so long. */
 void grosr_ran_add(const struct grosr_session *session, uint64_t key, uint64_t ns);
+
+/* One thread at a time: what a slot below GROSR_PC_SLOTS says. */
+void grosr_pc_function_set(const struct grosr_session *session, uint32_t slot,
+                           const struct grosr_pc_function *function);
 
 /* One thread alone: the threads of the process, of which only so many have a slot. */
 void grosr_host_threads_set(const struct grosr_session *session, const struct grosr_host_thread *threads,

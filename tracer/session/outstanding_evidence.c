@@ -158,3 +158,64 @@ bool grosr_host_thread_read(const struct grosr_session *s, uint32_t i, struct gr
     t->of_driver = sys_load_acquire(&slot->of_driver); /* pairs with set_thread() */
     return sys_load_relaxed(&slot->sequence) == sequence && t->state && t->state < GROSR_HOST_THREAD_STATES;
 }
+
+/* ---- PC samples ---- */
+
+void grosr_pc_function_set(const struct grosr_session *s, uint32_t i, const struct grosr_pc_function *f)
+{
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+
+    if (!o || i >= GROSR_PC_SLOTS)
+        return;
+    struct grosr_pc_slot *slot = &o->pc[i];
+    uint64_t sequence = sys_load_relaxed(&slot->sequence) | 1;
+    sys_store_relaxed(&slot->sequence, sequence);
+    sys_store_release(&slot->start_ns, f->start_ns);             /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->end_ns, f->end_ns);                 /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->since_ns, f->since_ns);             /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->low, f->low);                       /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->high, f->high);                     /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->samples, f->samples);               /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->loop_samples, f->loop_samples);     /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->memory_samples, f->memory_samples); /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->stall_samples, f->stall_samples);   /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->stall, f->stall);                   /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->context, f->context);               /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->name, f->name);                     /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->full_name, f->full_name);           /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->file, f->file);                     /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->first_line, f->first_line);         /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->last_line, f->last_line);           /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->flags, f->flags);                   /* pairs with grosr_pc_function_read() */
+    sys_store_release(&slot->sequence, sequence + 1);            /* pairs with grosr_pc_function_read() */
+}
+
+bool grosr_pc_function_read(const struct grosr_session *s, uint32_t i, struct grosr_pc_function *f)
+{
+    const struct grosr_outstanding *o = grosr_session_outstanding(s);
+
+    if (!o || i >= GROSR_PC_SLOTS)
+        return false;
+    const struct grosr_pc_slot *slot = &o->pc[i];
+    uint64_t sequence = sys_load_acquire(&slot->sequence); /* pairs with grosr_pc_function_set() */
+    if (!sequence || sequence & 1)
+        return false;
+    f->start_ns = sys_load_acquire(&slot->start_ns);             /* pairs with grosr_pc_function_set() */
+    f->end_ns = sys_load_acquire(&slot->end_ns);                 /* pairs with grosr_pc_function_set() */
+    f->since_ns = sys_load_acquire(&slot->since_ns);             /* pairs with grosr_pc_function_set() */
+    f->low = sys_load_acquire(&slot->low);                       /* pairs with grosr_pc_function_set() */
+    f->high = sys_load_acquire(&slot->high);                     /* pairs with grosr_pc_function_set() */
+    f->samples = sys_load_acquire(&slot->samples);               /* pairs with grosr_pc_function_set() */
+    f->loop_samples = sys_load_acquire(&slot->loop_samples);     /* pairs with grosr_pc_function_set() */
+    f->memory_samples = sys_load_acquire(&slot->memory_samples); /* pairs with grosr_pc_function_set() */
+    f->stall_samples = sys_load_acquire(&slot->stall_samples);   /* pairs with grosr_pc_function_set() */
+    f->stall = sys_load_acquire(&slot->stall);                   /* pairs with grosr_pc_function_set() */
+    f->context = sys_load_acquire(&slot->context);               /* pairs with grosr_pc_function_set() */
+    f->name = sys_load_acquire(&slot->name);                     /* pairs with grosr_pc_function_set() */
+    f->full_name = sys_load_acquire(&slot->full_name);           /* pairs with grosr_pc_function_set() */
+    f->file = sys_load_acquire(&slot->file);                     /* pairs with grosr_pc_function_set() */
+    f->first_line = sys_load_acquire(&slot->first_line);         /* pairs with grosr_pc_function_set() */
+    f->last_line = sys_load_acquire(&slot->last_line);           /* pairs with grosr_pc_function_set() */
+    f->flags = sys_load_acquire(&slot->flags);                   /* pairs with grosr_pc_function_set() */
+    return sys_load_relaxed(&slot->sequence) == sequence;
+}

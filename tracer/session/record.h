@@ -43,10 +43,13 @@ enum grosr_record_kind {
     GROSR_RECORD_CUDA_MEMCPY, /* struct grosr_record_cuda_op, as the next two */
     GROSR_RECORD_CUDA_MEMSET,
     GROSR_RECORD_CUDA_SYNC,
-    GROSR_RECORD_CUDA_DEVICE,  /* struct grosr_record_cuda_device */
-    GROSR_RECORD_CUDA_CONTEXT, /* struct grosr_record_cuda_context */
-    GROSR_RECORD_TEXT_PART,    /* struct grosr_record_part: of a string that later records name */
-    GROSR_RECORD_SYSCALLS,     /* struct grosr_record_syscalls: a packet of system calls of device code */
+    GROSR_RECORD_CUDA_DEVICE,      /* struct grosr_record_cuda_device */
+    GROSR_RECORD_CUDA_CONTEXT,     /* struct grosr_record_cuda_context */
+    GROSR_RECORD_TEXT_PART,        /* struct grosr_record_part: of a string that later records name */
+    GROSR_RECORD_SYSCALLS,         /* struct grosr_record_syscalls: a packet of system calls of device code */
+    GROSR_RECORD_CUDA_PC,          /* struct grosr_record_cuda_pc: samples of an instruction */
+    GROSR_RECORD_CUDA_PC_FUNCTION, /* struct grosr_record_cuda_pc_function: samples of a function */
+    GROSR_RECORD_CUDA_PC_BIN,      /* struct grosr_record_cuda_pc_bin: all samples of a context */
 };
 
 struct grosr_record {
@@ -192,6 +195,58 @@ struct grosr_record_cuda_context {
     uint32_t context, device, null_stream, unused;
 };
 
+/* Why warps stood at an instruction, and how often. */
+struct grosr_record_cuda_stall {
+    uint32_t name; /* the number of a string */
+    uint32_t samples;
+    uint32_t not_issued; /* of these, those in which their scheduler issued no instruction of any warp */
+    uint32_t unused;
+};
+
+/* PC samples of a context in a time bin: of an instruction. */
+struct grosr_record_cuda_pc {
+    struct grosr_record head;
+    uint64_t start, end; /* of the bin */
+    uint64_t offset;     /* of the instruction in its function */
+    uint32_t device, context;
+    uint32_t name, full_name; /* the numbers of strings, as those of a kernel */
+    uint32_t file, line;      /* file: the number of a string; 0: no line is known */
+    uint32_t inlined;         /* the number of a string: the function inlined there, and its line; 0: none */
+    uint32_t count;
+    /* struct grosr_record_cuda_stall[count] */
+};
+
+#define GROSR_PC_LOOP    1u /* `low` and `high` are a loop's; else they hold all samples */
+#define GROSR_PC_ENDLESS 2u /* nothing in that loop changes anything */
+
+/* ... of a function, and of the innermost loop of it that has most of them. */
+struct grosr_record_cuda_pc_function {
+    struct grosr_record head;
+    uint64_t start, end;
+    uint64_t low, high; /* offsets of the loop's first and last instruction */
+    uint32_t device, context;
+    uint32_t name, full_name;
+    uint32_t file, first_line, last_line; /* of the loop */
+    uint32_t flags;                       /* GROSR_PC_* */
+    uint64_t samples;                     /* of the function */
+    uint64_t loop_samples;                /* of these, in the loop */
+    uint64_t memory_samples;              /* of those, waiting for memory */
+    uint32_t stall;                       /* the most frequent reason in the loop: the number of a string */
+    uint32_t stall_samples;
+};
+
+/* ... and of all, those that were lost too. */
+struct grosr_record_cuda_pc_bin {
+    struct grosr_record head;
+    uint64_t start, end;
+    uint64_t samples; /* dropped ones included */
+    uint64_t dropped; /* by the hardware, or with a buffer that was full */
+    uint64_t other;   /* of no kernel of the program's */
+    uint32_t device, context;
+    uint32_t full; /* 1: the hardware's buffer was full, and what was in it is lost */
+    uint32_t unused;
+};
+
 /* One of the calls of a packet. */
 struct grosr_record_syscall {
     uint64_t task;    /* that made it; of a packet that is no worker's: 0 */
@@ -220,6 +275,10 @@ static_assert(sizeof(struct grosr_record_cuda_kernel) == 120, "kernel");
 static_assert(sizeof(struct grosr_record_cuda_op) == 72, "memcpy, memset, synchronization");
 static_assert(sizeof(struct grosr_record_cuda_device) == 128, "device");
 static_assert(sizeof(struct grosr_record_cuda_context) == 24, "context");
+static_assert(sizeof(struct grosr_record_cuda_stall) == 16 && sizeof(struct grosr_record_cuda_pc) == 64,
+              "samples of an instruction");
+static_assert(sizeof(struct grosr_record_cuda_pc_function) == 104, "samples of a function");
+static_assert(sizeof(struct grosr_record_cuda_pc_bin) == 64, "samples of a context");
 static_assert(sizeof(struct grosr_record_note) == 24, "note");
 static_assert(sizeof(struct grosr_record_text) == 16, "text");
 static_assert(sizeof(struct grosr_record_part) == 24, "part of a text");

@@ -23,7 +23,7 @@ struct cursor {
 static int connect(sqlite3 *db, void *pending, int argc, const char *const *argv, sqlite3_vtab **out,
                    char **error)
 {
-    static const char names[] = "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p";
+    static const char names[] = "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t";
     struct table *t = (struct table *)sqlite3_malloc(sizeof(*t));
     char sql[sizeof(names) + 1];
 

@@ -22,7 +22,7 @@ struct grosr_pending {
 };
 
 /*
- * For a table of `columns` columns, at most 16; `replace`: rows replace those of the same key. `pending` must
+ * For a table of `columns` columns, at most 20; `replace`: rows replace those of the same key. `pending` must
  * not move until it is closed. Returns an SQLite code.
  */
 int grosr_pending_open(struct grosr_pending *pending, sqlite3 *db, const char *table, int columns,

@@ -22,6 +22,9 @@ static const struct {
     {"GROSR_HEAP_CLASS_SAMPLE", "time"},
     {"GROSR_CLOCK", "host_after"},
     {"GROSR_SYSCALL", "coalesce(end, replied, served)"},
+    {"GROSR_PC_SAMPLE", "end"},
+    {"GROSR_PC_FUNCTION", "end"},
+    {"GROSR_PC_BIN", "end"},
     {"NVTX_EVENTS", "CASE eventType WHEN 34 THEN start ELSE end END"}, /* 34: a mark */
     {"CUPTI_ACTIVITY_KIND_KERNEL", "end"},
     {"CUPTI_ACTIVITY_KIND_MEMCPY", "end"},

@@ -52,8 +52,9 @@ struct option_text {
 
 static const char *const devices[] = {"auto", "cuda", "cuda:N", "host", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
-static const char *const traces[] = {"nvtx", "cuda", "cuda=all", "core", NULL}; /* GROSR_TRACE_* */
-static const char *const counters[] = {"nvml", "pm", NULL};                     /* GROSR_COUNTERS_* */
+static const char *const traces[] = {"nvtx", "cuda", "cuda=all", "core",
+                                     "api",  "pc",   NULL}; /* GROSR_TRACE_* */
+static const char *const counters[] = {"nvml", "pm", NULL}; /* GROSR_COUNTERS_* */
 static const char *const formats[] = {"table", "csv", "json", NULL};
 static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
@@ -127,8 +128,8 @@ static const struct option_text options[OPTIONS] = {
     [OPTION_TRACE] =
         {"trace", .kind = SET, AT(trace), .value = "PARTS",
          .help =
-             "what else to record of the program: nvtx, cuda, cuda=all (every call), or none; core: arm it "
-             "for `diagnose --dump`, without cuda",
+             "what else to record of the program: nvtx, cuda, cuda=all (every call), or none; api,pc: CUDA "
+             "calls and where warps stand, without cuda; core: arm it for `diagnose --dump`, without cuda",
          .fallback = "nvtx,cuda", .words = traces},
     [OPTION_COUNTERS] = {"counters", .kind = SET, AT(counters), .value = "LIST",
                          .help =

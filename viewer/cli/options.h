@@ -24,6 +24,8 @@ enum {
     GROSR_TRACE_CUDA = 2,
     GROSR_TRACE_CUDA_ALL = 4,
     GROSR_TRACE_CORE = 8, /* the GPU's core dump on request, which excludes CUPTI */
+    GROSR_TRACE_API = 16, /* CUDA's calls, no kernels */
+    GROSR_TRACE_PC = 32,  /* the same, and samples of PCs */
     GROSR_TRACE_DEFAULT = 1 << 16
 };
 
@@ -50,7 +52,7 @@ struct grosr_arguments {
     bool list;                    /* --list */
     const char *attach;           /* --attach PID[.INDEX], checked; NULL: not given */
     bool remove;                  /* --remove */
-    uint32_t trace;               /* --trace nvtx,cuda,cuda=all,core|none: GROSR_TRACE_* */
+    uint32_t trace;               /* --trace nvtx,cuda,cuda=all,core,api,pc|none: GROSR_TRACE_* */
     uint32_t counters;            /* --counters nvml,pm|none: GROSR_COUNTERS_* (tracer/collect/sampler.h) */
     double since;                 /* --since S; -1: not given */
     double window;                /* --window S; 0: not given */

@@ -260,6 +260,32 @@ static int check_regex(const char *text)
     return grosr_say(GROSR_EXIT_USAGE, "--persistent '%s' is not a regular expression: %s", text, why);
 }
 
+/* What excludes each other. */
+static int check_trace(const struct grosr_arguments *a)
+{
+    const uint32_t kernels = GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL,
+                   calls = GROSR_TRACE_API | GROSR_TRACE_PC;
+
+    if (a->trace & GROSR_TRACE_CORE && a->trace & (kernels | calls))
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--trace core excludes %s: the driver makes no core dump beside CUPTI",
+                         a->trace & kernels          ? "cuda"
+                         : a->trace & GROSR_TRACE_PC ? "pc"
+                                                     : "api");
+    if (a->trace & GROSR_TRACE_PC && a->trace & kernels)
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--trace pc excludes cuda: CUPTI samples where warps stand, or records "
+                         "kernels; with api,pc calls are recorded too");
+    if (a->trace & GROSR_TRACE_API && a->trace & kernels)
+        return grosr_say(
+            GROSR_EXIT_USAGE,
+            "--trace api excludes cuda, which records calls and kernels; api records calls only");
+    if (a->trace & GROSR_TRACE_PC && a->counters & GROSR_COUNTERS_PM)
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--trace pc excludes --counters pm: both need the GPU's performance monitors");
+    return GROSR_EXIT_OK;
+}
+
 int cmd_record(const struct grosr_arguments *a)
 {
     int code;
@@ -275,9 +301,8 @@ int cmd_record(const struct grosr_arguments *a)
                          "--since is for --attach: a program that record starts has no earlier events");
     if (a->attach && !(a->trace & GROSR_TRACE_DEFAULT))
         return grosr_say(GROSR_EXIT_USAGE, "--trace is for a program that record starts, not for --attach");
-    if (a->trace & GROSR_TRACE_CORE && a->trace & (GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL))
-        return grosr_say(GROSR_EXIT_USAGE,
-                         "--trace core excludes cuda: the driver makes no core dump beside CUPTI");
+    if ((code = check_trace(a)) != GROSR_EXIT_OK)
+        return code;
     if (a->persistent && (code = check_regex(a->persistent)) != GROSR_EXIT_OK)
         return code;
     path = a->output ? a->output : GROSR_DEFAULT_TRACE;

@@ -36,15 +36,20 @@ void inject_environment(uint32_t trace, const char *persistent)
         uint32_t part;
         const char *name, *what;
     } variables[] = {
-        {GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL, "CUDA_INJECTION64_PATH", "CUDA"},
+        {GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL | GROSR_TRACE_API | GROSR_TRACE_PC, "CUDA_INJECTION64_PATH",
+         "CUDA"},
         {GROSR_TRACE_NVTX, "NVTX_INJECTION64_PATH", "NVTX"},
     };
     const char *why, *library = inject_library(&why);
 
-    if (!library && trace & (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL))
+    if (!library && trace & (variables[0].part | variables[1].part))
         grosr_say(0, "NVTX and CUDA calls are not recorded: %s", why);
     if (trace & GROSR_TRACE_CUDA_ALL)
         setenv("GROSR_CUDA_CALLS", "all", 1);
+    if (trace & (GROSR_TRACE_API | GROSR_TRACE_PC))
+        setenv("GROSR_CUDA_TRACE", trace & GROSR_TRACE_PC ? "api,pc" : "api", 1);
+    else
+        unsetenv("GROSR_CUDA_TRACE");
     if (persistent)
         setenv("GROSR_PERSISTENT", persistent, 1);
     for (size_t i = 0; library && i < sizeof(variables) / sizeof(variables[0]); i++) {

@@ -15,7 +15,8 @@ void inject_environment(uint32_t trace, const char *persistent)
 
     (void)persistent;
     inject_library(&why);
-    if (trace & (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL) &&
+    if (trace &
+            (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL | GROSR_TRACE_API | GROSR_TRACE_PC) &&
         !(trace & GROSR_TRACE_DEFAULT))
         grosr_say(0, "NVTX and CUDA calls are not recorded: %s", why);
 }
