@@ -56,7 +56,18 @@ ok(peeked("SELECT count(*) FROM pc_functions WHERE function = 'polls'"), 'a kern
 is(peek($db, "SELECT group_concat(kind || ':' || name, ' ') FROM (SELECT kind, name FROM pending ORDER BY kind)"),
    'call:cudaDeviceSynchronize kernel:polls', 'that it was launched is known, and who waits');
 is(peek($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL'), 0, 'CUPTI has no record of a kernel');
-my $r = let_end($p);
+my ($child) = children($p->{pid});
+my $json = json_of(grosr('top', $child, '--once', '--json'));
+is(list(map { [@$_{qw(function file first_line last_line low high stall stall_pct memory_pct loop_pct pct)}] } @{$json->{pc}}),
+   'polls|/src/steps.cu|12|12|128|160|long_scoreboard|80|80|100|100', 'top has it as JSON');
+is(join(' ', map { $_ ? 1 : 0 } @{$json->{pc}[0]}{qw(loop endless)}), '1 0', 'with its loop, which may end');
+like(grosr('top', $child, '--once')->{stdout}, qr/^ warps +100% polls +loop steps\.cu:12 +long_scoreboard 80% +memory 80%/m, 'and as text');
+sleep(1.2);
+my $r = grosr('diagnose', $child, '--json');
+is("$r->{code} " . json_of($r)->{verdict}, '0 healthy', 'a kernel that polls is not blamed') or diag($r->{stdout});
+like($r->{stdout}, qr/100 % of \d+ in the loop at steps\.cu:12 in polls; 80 % of these wait for memory; most frequent: long_scoreboard/,
+     'what it waits for is said');
+$r = let_end($p);
 is("$r->{code} $r->{stdout}", "0 done\n", 'the program ends') or diag($r->{stderr});
 is($r->{stderr}, '', 'nothing is said');
 is(verdict(), 'complete', 'nothing is missing') or diag(notes());
@@ -72,14 +83,38 @@ is(value($db, 'SELECT count(*) FROM GROSR_PC_BIN b WHERE samples <> (SELECT sum(
 is(value($db, 'SELECT max(n) FROM (SELECT count(*) AS n FROM GROSR_PC_FUNCTION GROUP BY start)'), 1, 'a function has one row in a bin');
 is(value($db, 'SELECT count(*) FROM GROSR_PC_BIN a JOIN GROSR_PC_BIN b ON b.start < a.end AND b.end > a.start AND b.rowid <> a.rowid'), 0,
    'time bins do not overlap');
-is(value($db, 'SELECT min("end" - start) >= 400000000 FROM (SELECT * FROM GROSR_PC_BIN LIMIT 1)'), 1, 'and are of half a second');
+is(value($db, 'SELECT min("end" - start) >= 400000000 FROM (SELECT * FROM GROSR_PC_BIN LIMIT 1 OFFSET 1)'), 1,
+   'and are of half a second');
 
 $p = start_recording('', 'hoisted');
 ok(peeked('SELECT count(*) FROM pc_functions WHERE endless'), 'a loop in which nothing changes is known for that');
+($child) = children($p->{pid});
+is(json_of(grosr('top', $child, '--once', '--json'))->{pc}[0]{endless} ? 1 : 0, 1, 'in top too');
+sleep(1.5);
+$r = grosr('diagnose', $child, '--json');
+$json = json_of($r);
+is(join(' ', $r->{code}, $json->{verdict}, map { $_->{kind} } @{$json->{findings}}), '3 stalled hoisted_poll', 'diagnose finds it')
+    or diag($r->{stdout});
+like($json->{findings}[0]{summary}, qr/^kernel hoisted .* round the loop at steps\.cu:12 in hoisted, in which nothing is read/,
+     'by its line');
+like("@{$json->{findings}[0]{workers}}", qr/kernel hoisted \(stream 8\) thread \d+ in cudaDeviceSynchronize/, 'with who waits for it');
 is(let_end($p)->{code}, 0, 'it ends when it may');
 is(list(map { [@$_{qw(low high loop endless memory_samples)}] }
         sql($db, 'SELECT DISTINCT low, high, loop, endless, memory_samples FROM pc_functions')), '128|128|1|1|0',
    'it reads no memory');
+
+$p = start_recording('', 'hoisted');
+peeked('SELECT count(*) FROM pc_functions WHERE start > 900000000');
+($child) = children($p->{pid});
+kill('KILL', $child);
+finish($p);
+is(value($db, "SELECT kind || verdict FROM findings"), 'hoisted_pollstalled', 'killed: the trace says why it hung');
+like(value($db, 'SELECT evidence FROM findings'), qr/no instruction reads memory or changes anything; none of them waits for memory/,
+     'with evidence');
+$r = grosr('query', $db, 'hot-lines', '--format', 'csv');
+is($r->{stdout} =~ s/\r//gr =~ s/(?<=cu:12,,)\d+/N/r,
+   "function,place,inlined,samples,pct,stall,stall_pct,memory_pct\nhoisted,/src/steps.cu:12,,N,100.0,branch_resolving,100.0,0.0\n",
+   'hot-lines');
 
 # ---- two kernels, one of a module that is not known; in parts; in another context ----
 

@@ -6,6 +6,7 @@
 
 #include "../../tracer/base/error.h"
 #include "../../tracer/diagnose/coredump.h"
+#include "../../tracer/nvidia/cubin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,27 @@ static void check(const struct grosr_core *core)
         require(core->fault[i].place == GROSR_CORE_NONE || core->fault[i].place < core->places);
 }
 
+/* An image of a module, as CUPTI shows it: its functions' loops and lines. */
+static void check_image(const unsigned char *bytes, size_t size)
+{
+    struct grosr_cubin_loop loop[64];
+    struct grosr_cubin_line line[8];
+    struct grosr_cubin_function f;
+    struct grosr_cubin *cubin;
+
+    if (grosr_cubin_open(&cubin, bytes, size))
+        return;
+    for (uint64_t address = 0; address < 4096; address += 16) {
+        if (!grosr_cubin_at(cubin, address, &f))
+            continue;
+        require(grosr_cubin_lines(cubin, &f, address, line, 8) <= 8);
+        uint32_t n = address == f.address ? grosr_cubin_loops(cubin, &f, loop, 64) : 0;
+        for (uint32_t i = 0; i < n; i++)
+            require(loop[i].low <= loop[i].high && loop[i].high < f.bytes);
+    }
+    grosr_cubin_free(cubin);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct grosr_core *core = NULL;
@@ -51,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(core);
         grosr_core_free(core);
     }
+    check_image(bytes, size);
     free(bytes);
     return 0;
 }

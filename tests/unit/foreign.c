@@ -6,6 +6,7 @@
 
 #include "../../tracer/base/host_clock.h"
 #include "../../tracer/diagnose/foreign_parts.h"
+#include "../../tracer/session/record.h"
 
 #include <unistd.h>
 
@@ -201,6 +202,94 @@ static void transfers(void)
 }
 
 /* ---- calls ---- */
+
+/* ---- kernels in loops that do not end ---- */
+
+static struct foreign sampled(uint32_t flags, uint64_t memory_samples)
+{
+    struct foreign f = picture();
+    struct foreign_launch *l = launch(&f, GROSR_LAUNCH_KERNEL, 1, 7, "poll");
+
+    f.pc = (struct foreign_pc *)calloc(4, sizeof(*f.pc));
+    f.pc[0].samples = (struct grosr_pc_function){.start_ns = 99 * S,
+                                                 .end_ns = 100 * S - S / 2,
+                                                 .since_ns = 92 * S,
+                                                 .samples = 1000,
+                                                 .loop_samples = 900,
+                                                 .memory_samples = memory_samples,
+                                                 .stall_samples = 800,
+                                                 .full_name = (uint32_t)l->name_id,
+                                                 .first_line = 12,
+                                                 .last_line = 14,
+                                                 .flags = flags};
+    snprintf(f.pc[0].name, sizeof(f.pc[0].name), "poll");
+    snprintf(f.pc[0].stall, sizeof(f.pc[0].stall), "branch_resolving");
+    snprintf(f.pc[0].file, sizeof(f.pc[0].file), "/src/poll.cu");
+    f.pcs = 1;
+    call(&f, FOREIGN_CALL_OTHER, 7, GROSR_CALL_WAITS_DEVICE, "cudaDeviceSynchronize");
+    return f;
+}
+
+static void is_said(const char *text, const char *name)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < findings.findings; i++)
+        found |= strstr(findings.finding[i].summary, text) || strstr(findings.finding[i].evidence, text);
+    ok(found, "%s", name);
+    if (!found && findings.findings)
+        printf("# %s: %s\n", findings.finding[0].summary, findings.finding[0].evidence);
+}
+
+static void samples(void)
+{
+    const uint32_t endless = GROSR_PC_LOOP | GROSR_PC_ENDLESS;
+    struct foreign f = sampled(endless, 0);
+
+    is_kind(f, "hoisted_poll", "a loop in which nothing changes, and a call that waits");
+    is_said("poll.cu:12-14 in poll", "it is named by its lines");
+    is_said("none of them waits for memory", "with the samples as evidence");
+    f = sampled(GROSR_PC_LOOP, 0);
+    is_kind(f, "healthy", "a loop that computes may take its time");
+    is_said("90 % of 1000 in the loop at poll.cu:12-14 in poll; none of them waits for memory",
+            "where it is, is said");
+    f = sampled(GROSR_PC_LOOP, 600);
+    is_kind(f, "healthy", "so may one that waits for memory");
+    is_said("66 % of these wait for memory; most frequent: branch_resolving (88 %)", "which is said too");
+    f = sampled(endless, 0);
+    f.launch[0].ran = 3;
+    f.launch[0].longest_ns = 20 * S;
+    is_kind(f, "hoisted_poll", "however long others like it have taken");
+    f = sampled(endless, 0);
+    f.calls = 0;
+    is_kind(f, "healthy", "nobody waits for it");
+    is_said("does not end", "a remark then");
+    f = sampled(endless, 0);
+    f.pc[0].samples.since_ns = 99 * S;
+    is_kind(f, "healthy", "half a second in the loop is too short");
+    f = sampled(endless, 0);
+    f.pc[0].samples.end_ns = 97 * S;
+    is_kind(f, "healthy", "samples that are three seconds old say nothing");
+    f = sampled(endless, 0);
+    f.launch[0].issued_ns = 99 * S + S / 4;
+    is_kind(f, "healthy", "nor do those of a launch before");
+    f = sampled(endless, 0);
+    f.launch[0].first = false;
+    is_kind(f, "healthy", "or of a kernel that was behind another");
+    f = sampled(endless, 0);
+    f.pc[0].samples.full_name = 1;
+    snprintf(f.pc[0].name, sizeof(f.pc[0].name), "wait_for_flag");
+    is_kind(f, "hoisted_poll", "a function that the only kernel calls");
+    is_said("in wait_for_flag", "by its name");
+    f = sampled(endless, 0);
+    f.pc[0].samples.full_name = 1;
+    snprintf(f.pc[0].name, sizeof(f.pc[0].name), "wait_for_flag");
+    launch(&f, GROSR_LAUNCH_KERNEL, 2, 7, "other");
+    is_kind(f, "healthy", "one of two kernels: it is not known of which");
+    f = sampled(endless, 0);
+    f.stream[1].context = 2;
+    is_kind(f, "healthy", "samples of another context");
+}
 
 static struct foreign hidden(enum foreign_call_kind kind, uint32_t wait, const char *name)
 {
@@ -448,6 +537,7 @@ int main(void)
     kernels();
     transfers();
     ended_transfers();
+    samples();
     hidden_waits();
     host_functions();
     captures();

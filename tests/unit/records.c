@@ -299,7 +299,10 @@ static void cuda_damaged(void)
                  {GROSR_RECORD_CUDA_MEMSET, sizeof(struct grosr_record_cuda_op)},
                  {GROSR_RECORD_CUDA_SYNC, sizeof(struct grosr_record_cuda_op)},
                  {GROSR_RECORD_CUDA_DEVICE, sizeof(struct grosr_record_cuda_device)},
-                 {GROSR_RECORD_CUDA_CONTEXT, sizeof(struct grosr_record_cuda_context)}};
+                 {GROSR_RECORD_CUDA_CONTEXT, sizeof(struct grosr_record_cuda_context)},
+                 {GROSR_RECORD_CUDA_PC, sizeof(struct grosr_record_cuda_pc)},
+                 {GROSR_RECORD_CUDA_PC_FUNCTION, sizeof(struct grosr_record_cuda_pc_function)},
+                 {GROSR_RECORD_CUDA_PC_BIN, sizeof(struct grosr_record_cuda_pc_bin)}};
     unsigned char zeros[128] = {0};
     struct bench b;
 
@@ -313,16 +316,20 @@ static void cuda_damaged(void)
     add(&b, 0, &k, sizeof(k), "");
     struct grosr_record_cuda_device d = {.head = {0, GROSR_RECORD_CUDA_DEVICE}, .text_bytes = 9};
     add(&b, 0, &d, sizeof(d), "8 bytes.");
+    struct grosr_record_cuda_pc pc = {.head = {0, GROSR_RECORD_CUDA_PC}, .count = 2};
+    add(&b, 0, &pc, sizeof(pc), "one reason, no 2");
     struct grosr_record_cuda_context whole = {.head = {0, GROSR_RECORD_CUDA_CONTEXT}, .context = 7};
     add(&b, 0, &whole, sizeof(whole), "");
     close_bench(&b);
-    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '9 %damaged%'"), 1,
+    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '13 %damaged%'"), 1,
        "damaged records of CUDA are counted");
     is(ask("SELECT (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME) + (SELECT count(*) FROM "
            "CUPTI_ACTIVITY_KIND_KERNEL) + (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMCPY) + (SELECT "
            "count(*) "
            "FROM CUPTI_ACTIVITY_KIND_MEMSET) + (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION) + "
-           "(SELECT count(*) FROM TARGET_INFO_GPU)"),
+           "(SELECT count(*) FROM TARGET_INFO_GPU) + (SELECT count(*) FROM GROSR_PC_SAMPLE) + (SELECT "
+           "count(*) "
+           "FROM GROSR_PC_FUNCTION) + (SELECT count(*) FROM GROSR_PC_BIN)"),
        0, "and skipped");
     is(ask("SELECT contextId FROM TARGET_INFO_CUDA_CONTEXT_INFO"), 7, "what follows them is read");
 }

@@ -59,6 +59,18 @@ static void make_model(struct model *m, unsigned round)
     for (uint32_t i = 0; i < GROSR_HEAP_CLASSES_MAX; i++)
         m->heap.order[i] = (uint8_t)i;
     m->samples = round * 50;
+    m->pcs = (uint32_t)any(MODEL_PCS + 1);
+    for (uint32_t i = 0; i < m->pcs; i++) {
+        struct model_pc *p = &m->pc[i];
+        snprintf(p->function, sizeof(p->function), "poll\x80\xff");
+        snprintf(p->file, sizeof(p->file), "%s", any(2) ? "/src/steps.cu" : "");
+        p->high = p->since_ns = UINT64_MAX;
+        p->first_line = (uint32_t)any(2);
+        p->last_line = UINT32_MAX;
+        p->loop = any(2);
+        p->endless = any(2);
+        p->pct = p->stall_pct = any(101);
+    }
     m->syscalls.slots = (uint32_t)any(3);
     m->syscalls.pending = (uint32_t)any(2) * UINT32_MAX;
     m->syscalls.completed = m->syscalls.failed = m->syscalls.refused = any(2) ? UINT64_MAX : 0;

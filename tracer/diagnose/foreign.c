@@ -315,6 +315,23 @@ static int see_threads(const struct grosr_session *s, struct foreign *f)
     return 0;
 }
 
+static int see_samples(const struct grosr_session *s, struct foreign *f)
+{
+    f->pc = (struct foreign_pc *)calloc(GROSR_PC_SLOTS, sizeof(*f->pc));
+    if (!f->pc)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < GROSR_PC_SLOTS; i++) {
+        struct foreign_pc *p = &f->pc[f->pcs];
+        if (!grosr_pc_function_read(s, i, &p->samples))
+            continue;
+        copy_name(p->name, s, p->samples.name);
+        copy_name(p->stall, s, p->samples.stall);
+        p->file[grosr_outstanding_text(s, p->samples.file, p->file)] = 0;
+        f->pcs++;
+    }
+    return 0;
+}
+
 static void see_environment(const struct grosr_session *s, struct foreign *f)
 {
     const struct grosr_outstanding *o = grosr_session_outstanding(s);
@@ -437,6 +454,8 @@ static int see(const struct grosr_session *s, struct foreign *f)
         err = see_event_waits(s, f);
     if (!err)
         err = see_threads(s, f);
+    if (!err)
+        err = see_samples(s, f);
     see_environment(s, f);
     return err;
 }

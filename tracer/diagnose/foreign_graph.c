@@ -88,7 +88,7 @@ static void add_launch(struct building *b, uint32_t at)
         GROSR_ACTOR_COPY,   GROSR_ACTOR_HOST_FUNCTION, GROSR_ACTOR_GRAPH};
     const struct foreign_launch *l = &b->f->launch[at];
     struct foreign_text text = foreign_launch_text(b->f, l);
-    char end[256];
+    char end[256], samples[768];
 
     snprintf(end, sizeof(end), "the end of %s", text.at);
     b->actor[at] = grosr_graph_actor(b->graph, kinds[l->kind < GROSR_LAUNCH_KINDS ? l->kind : 0],
@@ -100,6 +100,8 @@ static void add_launch(struct building *b, uint32_t at)
     grosr_graph_feed(b->graph, b->actor[at], b->end[at]);
     if (l->kind == GROSR_LAUNCH_KERNEL && foreign_is_slow(b->f, l))
         grosr_graph_actor_fact(b->graph, b->actor[at], "a kernel like it has taken as long before");
+    if (foreign_samples_text(b->f, l, samples, sizeof(samples)))
+        grosr_graph_actor_fact(b->graph, b->actor[at], samples);
 }
 
 /* The end of a launch, or of the nearest before it in its stream that is in the graph: the first is. */

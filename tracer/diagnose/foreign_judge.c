@@ -70,6 +70,7 @@ int foreign_judge(struct foreign *f, struct grosr_findings *findings)
 
     if (err)
         return err;
+    foreign_hoisted(f, findings);
     foreign_rules(f, findings);
     foreign_hidden(f, findings);
     err = foreign_graph(f, findings);
@@ -90,6 +91,7 @@ void foreign_free(struct foreign *f)
     free(f->stream);
     free(f->event_wait);
     free(f->thread);
+    free(f->pc);
     free(f->seen);
     free(f->stack);
 }

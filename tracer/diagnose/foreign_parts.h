@@ -2,8 +2,10 @@
  * What the files of the diagnosis of a CUDA program share (foreign.h).
  *
  *     foreign_order.c    what is before what: streams, the legacy default stream, events; what runs
+ *     foreign_pc.c       where the warps of kernels are, if that is sampled
  *     foreign_text.c     how launches, threads and times are written
  *     foreign_rules.c    causes that have evidence of their own
+ *     foreign_hoisted.c  of these, kernels in loops that do not end
  *     foreign_hidden.c   of these, calls that wait without saying so
  *     foreign_graph.c    the wait-for graph of all the rest
  *     foreign_judge.c    all of these, of one picture
@@ -71,6 +73,13 @@ struct foreign_stream {
     uint32_t at, count; /* its launches in `launch`, in their order; set by foreign_order() */
 };
 
+/* Samples of a function, as of the latest time bin that has some. */
+struct foreign_pc {
+    struct grosr_pc_function samples;
+    char name[FOREIGN_NAME], stall[FOREIGN_NAME];
+    char file[GROSR_TEXT_KEPT_MAX + 1];
+};
+
 struct foreign {
     uint32_t pid;
     bool alive;
@@ -87,7 +96,8 @@ struct foreign {
     struct foreign_stream *stream;
     struct grosr_event_wait *event_wait;
     struct grosr_host_thread *thread;
-    uint32_t calls, launches, streams, event_waits, threads;
+    struct foreign_pc *pc;
+    uint32_t calls, launches, streams, event_waits, threads, pcs;
 
     unsigned char *seen; /* [launches], as stack: foreign_order.c's */
     uint32_t *stack;
@@ -137,6 +147,19 @@ bool foreign_may_be_crowded(const struct foreign *f, const struct foreign_launch
 bool foreign_is_fast(const struct foreign *f, const struct foreign_launch *l);
 bool foreign_is_slow(const struct foreign *f, const struct foreign_launch *l);
 
+/* ---- foreign_pc.c ---- */
+
+/* Samples of a kernel that runs, or of a function that it calls; NULL: there are none. */
+const struct foreign_pc *foreign_samples(const struct foreign *f, const struct foreign_launch *l);
+
+/* What they say, in a line; false: there are none. And as evidence. */
+bool foreign_samples_text(const struct foreign *f, const struct foreign_launch *l, char *to, size_t size);
+void foreign_tell_samples(const struct foreign *f, struct grosr_findings *findings,
+                          struct grosr_finding *finding, const struct foreign_launch *l);
+
+/* The loop: "steps.cu:12-14 in poll", or "+0x80 to +0xa0 of poll". */
+struct foreign_text foreign_samples_place(const struct foreign_pc *samples);
+
 /* ---- foreign_text.c ---- */
 
 struct foreign_text {
@@ -161,12 +184,13 @@ void foreign_tell_call(const struct foreign *f, struct grosr_findings *findings,
 
 bool foreign_is_old(const struct foreign *f, uint64_t since_ns);
 
-/* ---- foreign_hidden.c, foreign_rules.c, foreign_graph.c ---- */
+/* ---- foreign_hoisted.c, foreign_hidden.c, foreign_rules.c, foreign_graph.c ---- */
 
 /*
  * Each adds its findings and marks what they explain, which those behind it leave alone. foreign_graph() can
  * run out of memory: -ENOMEM.
  */
+void foreign_hoisted(struct foreign *f, struct grosr_findings *findings);
 void foreign_rules(struct foreign *f, struct grosr_findings *findings);
 void foreign_hidden(struct foreign *f, struct grosr_findings *findings);
 int foreign_graph(struct foreign *f, struct grosr_findings *findings);

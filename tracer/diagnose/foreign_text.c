@@ -86,6 +86,7 @@ void foreign_tell_launch(const struct foreign *f, struct grosr_findings *finding
         grosr_finding_evidence(findings, finding,
                                "%s has ended %" PRIu64 " time%s before with the same grid, after %s at most",
                                l->name, l->ran, l->ran == 1 ? "" : "s", foreign_duration(l->longest_ns).at);
+    foreign_tell_samples(f, findings, finding, l);
 }
 
 void foreign_tell_call(const struct foreign *f, struct grosr_findings *findings,

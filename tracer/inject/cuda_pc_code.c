@@ -14,8 +14,8 @@
 
 #define IMAGES_MAX (UINT64_C(512) << 20) /* bytes of all images */
 #define BUCKETS    1024u
-#define INLINED    16u /* calls inlined in each other */
-#define LOOPS_MAX  4096u
+#define INLINED    16u   /* calls inlined in each other */
+#define LOOPS_MAX  4096u /* of a function */
 
 struct module {
     struct module *next;
@@ -192,13 +192,15 @@ bool pc_line(struct pc_code *c, uint64_t offset, struct inject_string **file, ui
 
 uint32_t pc_loops(struct pc_code *c, const struct grosr_cubin_loop **loop)
 {
+    static struct grosr_cubin_loop found[LOOPS_MAX];
+
     if (!c->has_loops) {
+        uint32_t n = grosr_cubin_loops(c->module->cubin, &c->function, found, LOOPS_MAX);
         c->has_loops = true;
-        c->loop = (struct grosr_cubin_loop *)malloc(LOOPS_MAX * sizeof(*c->loop));
-        c->loops = c->loop ? grosr_cubin_loops(c->module->cubin, &c->function, c->loop, LOOPS_MAX) : 0;
-        struct grosr_cubin_loop *less =
-            (struct grosr_cubin_loop *)realloc(c->loop, (c->loops + 1) * sizeof(*less));
-        c->loop = less ? less : c->loop;
+        c->loop = n ? (struct grosr_cubin_loop *)malloc(n * sizeof(found[0])) : NULL;
+        c->loops = c->loop ? n : 0;
+        if (c->loop)
+            memcpy(c->loop, found, n * sizeof(found[0]));
     }
     *loop = c->loop;
     return c->loops;

@@ -4,8 +4,9 @@
  *
  * NVIDIA adds two extended opcodes. 0x90 says that the rows after it were inlined: the number of the row of
  * the call, counted from 1 in the sequence (0: none any more), and the function's name in .debug_str. 0x91
- * names the function without a call. Where a relocation stands for the address of a sequence, it counts, and
- * what is written there does not: so an image that has not been relocated is read too.
+ * names the function without a call. Where a relocation stands for the address of a sequence, it counts: so
+ * an image that has not been relocated is read too. What is written there is its addend, unless it has one of
+ * its own, as those for compute capability 9.0 and later have.
  */
 #include "cubin_parts.h"
 
@@ -90,6 +91,7 @@ struct program {
     struct reader code;
     const unsigned char *table; /* where .debug_line begins */
     struct grosr_elf_section relocations, symbols;
+    uint64_t relocation_bytes; /* of each */
     uint64_t relocation;       /* the one to look at next: mostly they are in order */
     uint32_t relocation_steps; /* that may still be taken to find one */
 
@@ -134,13 +136,13 @@ static bool add_row(struct program *p, bool end)
 /* The relocation of the eight bytes there, if there is one. */
 static void relocate(struct program *p, uint64_t offset)
 {
-    uint64_t count = p->relocations.size / sizeof(Elf64_Rela);
+    uint64_t count = p->relocations.size / p->relocation_bytes;
 
     p->now.section = 0;
     for (uint64_t n = 0; n < count && p->relocation_steps; n++, p->relocation_steps--) {
         uint64_t i = (p->relocation + n) % count;
-        Elf64_Rela r;
-        memcpy(&r, p->relocations.data + i * sizeof(r), sizeof(r));
+        Elf64_Rela r = {.r_addend = (Elf64_Sxword)p->now.address};
+        memcpy(&r, p->relocations.data + i * p->relocation_bytes, p->relocation_bytes);
         uint64_t base;
         if (r.r_offset != offset)
             continue;
@@ -317,15 +319,20 @@ void cubin_lines_read(struct grosr_cubin *cubin)
 {
     struct cubin_lines *lines = &cubin->lines;
     struct grosr_elf_section table;
-    struct program p = {.cubin = cubin, .relocation_steps = MAX_STEPS};
+    struct program p = {
+        .cubin = cubin, .relocation_bytes = sizeof(Elf64_Rela), .relocation_steps = MAX_STEPS};
 
     cubin->lines_read = true;
     if (!grosr_elf_named(&cubin->elf, ".debug_line", &table))
         return;
     if (!grosr_elf_named(&cubin->elf, ".debug_str", &lines->names))
         lines->names.size = 0;
-    if (!grosr_elf_named(&cubin->elf, ".rela.debug_line", &p.relocations) ||
-        grosr_elf_section(&cubin->elf, p.relocations.link, &p.symbols))
+    bool relocated = grosr_elf_named(&cubin->elf, ".rela.debug_line", &p.relocations);
+    if (!relocated && grosr_elf_named(&cubin->elf, ".rel.debug_line", &p.relocations)) {
+        p.relocation_bytes = sizeof(Elf64_Rel);
+        relocated = true;
+    }
+    if (!relocated || grosr_elf_section(&cubin->elf, p.relocations.link, &p.symbols))
         p.relocations.size = 0;
     p.table = table.data;
     struct reader all = {table.data, table.data + table.size};

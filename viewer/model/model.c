@@ -227,6 +227,7 @@ const struct model *model_sample(struct model_source *s)
     model_sample_heap(s, now);
     model_sample_syscalls(&m->syscalls, s->session, &s->clock, now);
     sample_call_rates(s);
+    model_sample_pc(s, now);
     model_sample_stalls(s);
     m->tasks.done = m->tasks.run > m->tasks.completed ? m->tasks.run : m->tasks.completed;
     m->tasks.per_s = m->tasks.completed_per_s = NAN;

@@ -20,6 +20,7 @@
 #define MODEL_HISTORY    512u
 #define MODEL_STALLS     8u
 #define MODEL_NO_WORKER  UINT32_MAX
+#define MODEL_PCS        32u
 
 struct model_session {
     uint32_t pid, index;
@@ -95,6 +96,21 @@ struct model_stall {
     char text[256];  /* a sentence */
 };
 
+/* Where the warps of a program's kernels are, by function; as of the latest half second with samples of it.
+ */
+struct model_pc {
+    char function[128], file[256], stall[48]; /* file "": no line is known */
+    uint32_t context;
+    uint64_t samples;
+    double pct;         /* of all samples */
+    uint64_t low, high; /* offsets of the loop with most of them; `loop` false: of all samples */
+    uint32_t first_line, last_line;
+    bool loop, endless; /* endless: nothing changes in it */
+    double loop_pct;    /* of its samples, those in the loop; and of these: */
+    double memory_pct, stall_pct;
+    uint64_t since_ns; /* for how long it has been that loop */
+};
+
 enum model_worker_state {
     MODEL_NOT_STARTED,
     MODEL_RUNNING, /* in a task, or between two */
@@ -117,6 +133,8 @@ struct model {
     enum grosr_verdict verdict;
     struct model_stall stall[MODEL_STALLS];
     uint32_t stalls;
+    struct model_pc pc[MODEL_PCS]; /* most samples first */
+    uint32_t pcs;
     uint32_t workers[MODEL_WORKER_STATES]; /* how many are in each state */
     double busy_pct;                       /* of all workers */
     uint64_t interval_ns;                  /* between the two latest samples; 0: there was one */

@@ -204,6 +204,39 @@ static void write_stalls(struct json *j, const struct model *m)
     json_close(j);
 }
 
+static void write_pc(struct json *j, const struct model *m)
+{
+    json_array(j, "pc");
+    for (uint32_t i = 0; i < m->pcs; i++) {
+        const struct model_pc *p = &m->pc[i];
+        json_object(j, NULL);
+        json_string(j, "function", p->function);
+        json_uint(j, "context", p->context);
+        json_uint(j, "samples", p->samples);
+        json_number(j, "pct", rounded(p->pct));
+        json_string(j, "file", *p->file ? p->file : NULL);
+        if (p->first_line)
+            json_uint(j, "first_line", p->first_line);
+        else
+            json_null(j, "first_line");
+        if (p->last_line)
+            json_uint(j, "last_line", p->last_line);
+        else
+            json_null(j, "last_line");
+        json_uint(j, "low", p->low);
+        json_uint(j, "high", p->high);
+        json_bool(j, "loop", p->loop);
+        json_bool(j, "endless", p->endless);
+        json_number(j, "loop_pct", rounded(p->loop_pct));
+        json_number(j, "memory_pct", rounded(p->memory_pct));
+        json_string(j, "stall", *p->stall ? p->stall : NULL);
+        json_number(j, "stall_pct", rounded(p->stall_pct));
+        json_uint(j, "since_ns", p->since_ns);
+        json_close(j);
+    }
+    json_close(j);
+}
+
 void model_write_json(const struct model *m, FILE *out)
 {
     const struct model_session *s = &m->session;
@@ -246,6 +279,7 @@ void model_write_json(const struct model *m, FILE *out)
     json_close(&j);
     json_string(&j, "verdict", grosr_verdict_name(m->verdict));
     write_stalls(&j, m);
+    write_pc(&j, m);
     json_close(&j);
     json_end(&j);
 }

@@ -32,6 +32,9 @@ struct model_source {
 /* model_heap.c: the GPU memory allocator. */
 void model_sample_heap(struct model_source *source, uint64_t now);
 
+/* model_pc.c: where the warps of a program's kernels are. */
+void model_sample_pc(struct model_source *source, uint64_t now);
+
 /* model_stalls.c: the verdict, and what holds the session up. */
 void model_sample_stalls(struct model_source *source);
 

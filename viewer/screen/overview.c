@@ -2,6 +2,7 @@
  * The overview. Each part is a function that draws from a row on and returns the next free row:
  *
  *     totals    tasks, workers, trace: a line each; the verdict, if something holds the session up
+ *     warps     where those of a program's kernels are, if that is sampled (samples.h)
  *     queues    a bar each (queues.h)
  *     memory    the GPU memory allocator, if there is one (memory.h)
  *     SMs       a grid (sms.h)
@@ -13,6 +14,7 @@
 
 #include "memory.h"
 #include "queues.h"
+#include "samples.h"
 #include "sms.h"
 #include "../cli/text.h"
 #include "../model/model_syscalls.h"
@@ -174,6 +176,8 @@ void overview_draw(struct frame *f, int row, int bottom, const struct model *m)
     row = draw_trace(f, row, m);
     row = draw_syscalls(f, row, m);
     row = draw_stalls(f, row, m);
+    if (m->pcs && bottom - row >= 1)
+        row = samples_draw(f, row, (bottom - row + 1) / 2, m);
     row += roomy;
     if (m->queues) {
         bool heading = f->height >= 14;
