@@ -148,6 +148,10 @@ $r = record('', 'api,pc', 'destroy');
 is("$r->{code} $r->{stderr}", '0 ', 'a context that is destroyed');
 is(list(map { [@$_{qw(offset stall n)}] } sql($db, 'SELECT "offset", stall, sum(samples) AS n FROM pc_samples WHERE "offset" = 320')),
    '320|barrier|5', 'what CUPTI delivers when sampling ends is taken too');
+$r = record('', 'api,pc', 'second');
+is("$r->{code} $r->{stdout}", "0 created at once\ndone\n", 'a context that is created while kernels run does not wait for them');
+like($r->{stderr}, qr/\Agrosr: [^\n]*PC samples of a context are not recorded: kernels of another one ran [^\n]*\n\z/, 'which is said');
+cmp_ok(value($db, 'SELECT sum(samples) FROM pc_samples'), '>', 0, 'the first one is sampled');
 $r = record('', 'api,pc', 'fork', 'short', 'fork');
 is("$r->{code} $r->{stdout}", "0 done\n", 'a program that forks') or diag($r->{stderr});
 cmp_ok(value($db, 'SELECT sum(samples) FROM pc_samples'), '>', 0, 'is sampled');

@@ -262,6 +262,12 @@ static void create_context(void)
     double_load_modules(report_module);
 }
 
+void double_create_context(void)
+{
+    double_init();
+    report_resource(CUPTI_CBID_RESOURCE_CONTEXT_CREATED, NULL);
+}
+
 void double_destroy_context(void)
 {
     double_init();

@@ -86,7 +86,8 @@ void double_stream_wait_stream(uint32_t stream, uint32_t other);
 #define DOUBLE_POLLS   "_Z5pollsPVi"
 #define DOUBLE_HOISTED "_Z7hoistedPi"
 
-/* The context is about to be destroyed. */
+/* Another context is created, which is not told from the first; the context is about to be destroyed. */
+void double_create_context(void);
 void double_destroy_context(void);
 
 /* Prints CUPTI's names of the calls of which the subscriber is told, one a line. */

@@ -121,7 +121,7 @@ CUptiResult CUPTIAPI cuptiPCSamplingDisable(CUpti_PCSamplingDisableParams *p)
         buffer->totalSamples = 5;
         buffer->pPcData[0].cubinCrc = modules[0].crc;
         buffer->pPcData[0].pcOffset = 16 * 20;
-        buffer->pPcData[0].functionName = strdup(DOUBLE_POLLS);
+        buffer->pPcData[0].functionName = (char *)(uintptr_t)DOUBLE_POLLS;
         buffer->pPcData[0].stallReasonCount = 1;
         buffer->pPcData[0].stallReason[0] = (CUpti_PCSamplingStallReason){8, 5};
     }
@@ -169,7 +169,7 @@ static void add_place(CUpti_PCSamplingData *d, const char *kernel, const struct 
 
     pc->cubinCrc = m ? m->crc : 1;
     pc->pcOffset = UINT64_C(16) * s->instruction;
-    pc->functionName = strdup(kernel);
+    pc->functionName = (char *)(uintptr_t)kernel;
     pc->stallReasonCount = 2;
     pc->stallReason[0] = (CUpti_PCSamplingStallReason){s->reason, s->samples * (uint32_t)ms};
     pc->stallReason[1] = (CUpti_PCSamplingStallReason){s->reason + NOT_ISSUED, s->not_issued * (uint32_t)ms};

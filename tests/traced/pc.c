@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SMALL "_Z5smallPfi"
@@ -53,6 +54,19 @@ static void many(void)
     double_synchronize();
 }
 
+/* Another context while a kernel runs, which is not waited for. */
+static void second_context(void)
+{
+    struct timespec before, after;
+
+    double_launch(1, DOUBLE_POLLS, UINT64_C(3000000000));
+    let_run(200);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    double_create_context();
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    puts(after.tv_sec - before.tv_sec < 2 ? "created at once" : "it waited");
+}
+
 static int act(const char *what)
 {
     if (!strcmp(what, "polls")) {
@@ -79,6 +93,8 @@ static int act(const char *what)
     } else if (!strcmp(what, "leave")) {
         double_launch(1, DOUBLE_POLLS, DOUBLE_FOR_EVER);
         let_run(700);
+    } else if (!strcmp(what, "second")) {
+        second_context();
     } else if (!strcmp(what, "destroy")) {
         double_launch(1, DOUBLE_POLLS, UINT64_C(100000000));
         let_run(100);

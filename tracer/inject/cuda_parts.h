@@ -106,6 +106,10 @@ void streams_forget(CUcontext context, CUstream stream);
 void stream_ended(uint32_t stream, uint64_t start_ns);
 void streams_ended(CUcontext context, uint64_t start_ns);
 
+/* Whether something that was launched in any stream, by a call that has returned, is not known to have ended.
+ */
+bool streams_are_busy(void);
+
 /* An event has been recorded (in GROSR_NO_STREAM: it is not known where); and where that was.
  * GROSR_NO_STREAM: not known. */
 void event_recorded(CUevent event, uint32_t stream);

@@ -1,9 +1,10 @@
 /*
  * Contexts whose warps are sampled (cuda_pc.h). Sampling begins when a context is created, since it would
- * wait for the end of every kernel that runs by then, and lasts until the context goes. A thread of our own
- * fetches what CUPTI has every PC_BIN_NS, which is a time bin of the trace; CUPTI never waits for the device
- * in that call, but may wait for locks. Nothing is switched off at the end of the process, which a kernel
- * may outlast.
+ * wait for the end of every kernel that runs by then, and lasts until the context goes. A context that is
+ * created while kernels of another one run is not sampled: it might wait for ever. A thread of our own
+ * fetches what CUPTI has every half a second, which is a time bin of the trace; CUPTI never waits for the
+ * device in that call, but may wait for locks. Nothing is switched off at the end of the process, which a
+ * kernel may outlast.
  *
  * `sampling` is held while CUPTI is asked. A thread of the program waits for it only for a while.
  */
@@ -23,7 +24,10 @@
 #define PCS          4096u       /* instructions that are fetched at a time */
 #define FETCHES      64u         /* of a bin */
 #define STALLS_MAX   512u        /* numbers of reasons, as CUPTI gives them */
-#define FAILURES_MAX 8u          /* in a row, after which a context is no longer asked */
+#define GONE_MAX     16u
+#define IDLE_TRIES   20u /* of IDLE_NS, until all that was launched has ended */
+#define IDLE_NS      10000000
+#define FAILURES_MAX 8u /* in a row, after which a context is no longer asked */
 
 struct sampled {
     struct sampled *next;
@@ -41,6 +45,7 @@ static pthread_mutex_t sampling = PTHREAD_MUTEX_INITIALIZER;
 static struct sampled *contexts; /* with the lock */
 static uint64_t dropped, full;   /* with the lock */
 static dev32 refused;            /* contexts that are not sampled: the first is reported */
+static dev64 gone[GONE_MAX];     /* contexts that were destroyed while the sampler kept the lock; 0: none */
 
 bool pc_start(void)
 {
@@ -312,10 +317,26 @@ static void fetch(struct sampled *s, bool rest)
     inject_leave(t);
 }
 
+/* Their buffers are left: CUPTI may have them. */
+static void forget_gone(void)
+{
+    for (uint32_t i = 0; i < GONE_MAX; i++) {
+        uint64_t context = dev_load_relaxed(&gone[i]);
+        for (struct sampled **at = &contexts, *s; context && (s = *at);) {
+            if ((uintptr_t)s->context == context)
+                *at = s->next;
+            else
+                at = &s->next;
+        }
+        dev_store_relaxed(&gone[i], 0);
+    }
+}
+
 void pc_tick(void)
 {
     if (!wanted || pthread_mutex_lock(&sampling))
         return;
+    forget_gone();
     for (struct sampled *s = contexts; s; s = s->next)
         fetch(s, false);
     pthread_mutex_unlock(&sampling);
@@ -343,45 +364,73 @@ static bool set_ours(bool ours)
     return true;
 }
 
-static void report_refused(CUptiResult code)
+/* Only the first is reported: the others have the same reason, mostly. */
+static void report_refused(CUptiResult code, bool busy)
 {
     struct inject_thread *t = dev_add_relaxed(&refused, 1) ? NULL : inject_enter();
 
     if (!t)
         return;
-    inject_note(t, "cupti", "PC samples are not recorded: %s%s", cupti_text(code),
-                code == CUPTI_ERROR_INSUFFICIENT_PRIVILEGES
-                    ? " (the driver allows it to administrators only: NVreg_RestrictProfilingToAdminUsers)"
-                : code == CUPTI_ERROR_NOT_COMPATIBLE
-                    ? " (another profiler in the process has the hardware, or records kernels)"
-                    : "");
+    if (busy)
+        inject_note(
+            t, "cupti",
+            "PC samples of a context are not recorded: kernels of another one ran when it was created, and "
+            "CUPTI would wait for them");
+    else
+        inject_note(
+            t, "cupti", "PC samples are not recorded: %s%s", cupti_text(code),
+            code == CUPTI_ERROR_INSUFFICIENT_PRIVILEGES
+                ? " (the driver allows it to administrators only: NVreg_RestrictProfilingToAdminUsers)"
+            : code == CUPTI_ERROR_NOT_COMPATIBLE
+                ? " (another profiler in the process has the hardware, or records kernels)"
+                : "");
     inject_leave(t);
+}
+
+/* Whether kernels run, also after a while: that they have ended may not be known yet. */
+static bool stays_busy(void)
+{
+    const struct timespec pause = {0, IDLE_NS};
+
+    for (uint32_t i = 0; i < IDLE_TRIES && streams_are_busy(); i++)
+        nanosleep(&pause, NULL);
+    return streams_are_busy();
+}
+
+static CUptiResult add_context(CUcontext context)
+{
+    struct sampled *s = (struct sampled *)calloc(1, sizeof(*s));
+    CUptiResult code = CUPTI_ERROR_OUT_OF_MEMORY;
+
+    if (!s || !lock_for_a_while()) {
+        free(s);
+        return code;
+    }
+    s->context = context;
+    s->since_ns = grosr_host_clock_ns();
+    cupti.context_id(context, &s->id);
+    cupti.device_id(context, &s->device);
+    code = begin(s);
+    if (code == CUPTI_SUCCESS) {
+        s->next = contexts;
+        contexts = s;
+    } else {
+        free_sampled(s);
+    }
+    pthread_mutex_unlock(&sampling);
+    return code;
 }
 
 void pc_context_created(CUcontext context)
 {
-    struct sampled *s = wanted && set_ours(true) ? (struct sampled *)calloc(1, sizeof(*s)) : NULL;
-    CUptiResult code = CUPTI_ERROR_OUT_OF_MEMORY;
-
     if (!wanted)
         return;
-    if (s && lock_for_a_while()) {
-        s->context = context;
-        s->since_ns = grosr_host_clock_ns();
-        cupti.context_id(context, &s->id);
-        cupti.device_id(context, &s->device);
-        code = begin(s);
-        if (code == CUPTI_SUCCESS) {
-            s->next = contexts;
-            contexts = s;
-        }
-        pthread_mutex_unlock(&sampling);
-    }
-    if (code != CUPTI_SUCCESS && s)
-        free_sampled(s);
-    set_ours(false);
+    bool busy = stays_busy(), ours = !busy && set_ours(true);
+    CUptiResult code = ours ? add_context(context) : CUPTI_ERROR_UNKNOWN;
+    if (ours)
+        set_ours(false);
     if (code != CUPTI_SUCCESS)
-        report_refused(code);
+        report_refused(code, busy);
 }
 
 void pc_context_ends(CUcontext context)
@@ -398,6 +447,10 @@ void pc_context_ends(CUcontext context)
             free_sampled(s);
         }
         pthread_mutex_unlock(&sampling);
+    } else {
+        for (uint32_t i = 0; i < GONE_MAX; i++)
+            if (dev_cas_relaxed(&gone[i], 0, (uintptr_t)context) == 0)
+                break;
     }
     set_ours(false);
 }

@@ -18,9 +18,12 @@
 #define MOST_PCT      90u   /* of the samples in loops: the innermost loop with so many counts */
 #define ENDLESS_MIN   16u   /* samples in an endless loop that are no accident */
 
+#define NONE UINT32_MAX
+
 struct place {
     uint64_t offset, samples, memory;
     uint32_t by_stall[PC_GROUPS];
+    uint32_t next; /* of the function; NONE: the last */
 };
 
 struct function {
@@ -28,8 +31,7 @@ struct function {
     struct pc_code *code;
     uint64_t crc;
     uint64_t samples;
-    struct place *place;
-    uint32_t places, room;
+    uint32_t first; /* of its places; NONE: it has none */
 };
 
 /* As of the latest bin, what is in the segment. */
@@ -41,6 +43,8 @@ struct shown {
 
 static struct function functions[FUNCTIONS_MAX]; /* of this bin */
 static uint32_t function_count;
+static struct place *places; /* of this bin */
+static uint32_t place_count, place_room;
 static struct shown shown[GROSR_PC_SLOTS];
 
 /* A function that one kernel alone calls has that kernel's name before its own. */
@@ -63,26 +67,29 @@ static struct function *find_function(uint64_t crc, const struct kernel_name *na
     f->name = name;
     f->crc = crc;
     f->code = pc_code(crc, function);
-    f->samples = f->places = 0;
+    f->samples = 0;
+    f->first = NONE;
     return f;
 }
 
 static struct place *add_place(struct function *f, uint64_t offset, bool again)
 {
-    for (uint32_t i = again ? f->places : 0; i-- > 0;)
-        if (f->place[i].offset == offset)
-            return &f->place[i];
-    if (f->places == f->room) {
-        uint32_t room = f->room ? 2 * f->room : 64;
-        struct place *more = (struct place *)realloc(f->place, room * sizeof(*more));
+    for (uint32_t i = again ? f->first : NONE; i != NONE; i = places[i].next)
+        if (places[i].offset == offset)
+            return &places[i];
+    if (place_count == place_room) {
+        uint32_t room = place_room ? 2 * place_room : 1024;
+        struct place *more = (struct place *)realloc(places, room * sizeof(*more));
         if (!more)
             return NULL;
-        f->place = more;
-        f->room = room;
+        places = more;
+        place_room = room;
     }
-    struct place *p = &f->place[f->places++];
+    struct place *p = &places[place_count];
     memset(p, 0, sizeof(*p));
     p->offset = offset;
+    p->next = f->first;
+    f->first = place_count++;
     return p;
 }
 
@@ -162,9 +169,9 @@ static uint64_t samples_between(const struct function *f, uint64_t low, uint64_t
 {
     uint64_t samples = 0;
 
-    for (uint32_t i = 0; i < f->places; i++)
-        if (f->place[i].offset >= low && f->place[i].offset <= high)
-            samples += f->place[i].samples;
+    for (uint32_t i = f->first; i != NONE; i = places[i].next)
+        if (places[i].offset >= low && places[i].offset <= high)
+            samples += places[i].samples;
     return samples;
 }
 
@@ -188,9 +195,9 @@ static void find_loop(const struct function *f, struct grosr_record_cuda_pc_func
     uint64_t most = 0;
 
     r->low = UINT64_MAX;
-    for (uint32_t i = 0; i < f->places; i++) {
-        r->low = f->place[i].offset < r->low ? f->place[i].offset : r->low;
-        r->high = f->place[i].offset > r->high ? f->place[i].offset : r->high;
+    for (uint32_t i = f->first; i != NONE; i = places[i].next) {
+        r->low = places[i].offset < r->low ? places[i].offset : r->low;
+        r->high = places[i].offset > r->high ? places[i].offset : r->high;
     }
     for (uint32_t i = 0; i < loops; i++) {
         uint64_t samples = samples_between(f, loop[i].low, loop[i].high);
@@ -209,8 +216,8 @@ static uint32_t count_loop(const struct function *f, struct grosr_record_cuda_pc
     uint64_t by_stall[PC_GROUPS] = {0};
     uint32_t best = 0;
 
-    for (uint32_t i = 0; i < f->places; i++) {
-        const struct place *p = &f->place[i];
+    for (uint32_t i = f->first; i != NONE; i = places[i].next) {
+        const struct place *p = &places[i];
         if (p->offset < r->low || p->offset > r->high)
             continue;
         r->loop_samples += p->samples;
@@ -318,5 +325,5 @@ void pc_add_functions(struct inject_thread *t, const struct pc_bin *bin)
         activity_write(t, &piece, 1);
         show(f, &r, file, stall);
     }
-    function_count = 0;
+    function_count = place_count = 0;
 }

@@ -203,6 +203,16 @@ void streams_ended(CUcontext context, uint64_t start_ns)
             stream_ended(listed[i], start_ns);
 }
 
+bool streams_are_busy(void)
+{
+    struct grosr_cuda_stream_state s;
+
+    for (uint32_t i = 0, n = dev_load_acquire(&listed_count); i < n; i++) /* pairs with stream_entry() */
+        if (grosr_cuda_stream_read(inject_session(), listed[i], &s) && s.ended < s.returned)
+            return true;
+    return false;
+}
+
 static dev64 *event_at(CUevent event, uint64_t *tag)
 {
     uint64_t hash = mix((uintptr_t)event);
