@@ -367,6 +367,7 @@ CREATE TABLE GROSR_PC_SAMPLE (       -- where the warps of kernels stood, and wh
     stall     INTEGER,               -- StringIds.id: 'long_scoreboard', 'barrier', 'selected', ... as CUPTI names them
     samples   INTEGER NOT NULL,
     notIssued INTEGER NOT NULL,      -- of these, those in which the warp's scheduler issued no instruction at all
+    memory    INTEGER NOT NULL,      -- 1: the reason is a wait for memory
     file      INTEGER,               -- StringIds.id; NULL: no line is known
     line      INTEGER,
     inlined   INTEGER                -- StringIds.id: the function inlined there, and its line

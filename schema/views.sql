@@ -241,7 +241,7 @@ LEFT JOIN StringIds s ON s.id = w.file LEFT JOIN StringIds i ON i.id = w.inlined
 -- Where the warps of kernels stood, and why: one row for each time bin, instruction and reason.
 CREATE VIEW pc_samples AS
 SELECT p.start, p.end, p.deviceId AS device, p.contextId AS context, f.value AS function, n.value AS full_name, p.offset,
-       t.value AS stall, p.samples, p.notIssued AS not_issued, s.value AS file, p.line, i.value AS inlined, p.session
+       t.value AS stall, p.samples, p.notIssued AS not_issued, p.memory, s.value AS file, p.line, i.value AS inlined, p.session
 FROM GROSR_PC_SAMPLE p LEFT JOIN StringIds f ON f.id = p.function LEFT JOIN StringIds n ON n.id = p.fullName
 LEFT JOIN StringIds t ON t.id = p.stall LEFT JOIN StringIds s ON s.id = p.file LEFT JOIN StringIds i ON i.id = p.inlined;
 

@@ -136,6 +136,7 @@ void pc_add(struct inject_thread *t, const struct pc_bin *bin, const CUpti_PCSam
     struct place *p = f ? add_place(f, pc->pcOffset, bin->again) : NULL;
     for (uint32_t i = 0; i < n; i++) {
         stall[i].name = inject_string_number(t, reason[i]->name);
+        stall[i].memory = reason[i]->memory;
         if (!p)
             continue;
         f->samples += stall[i].samples;

@@ -40,6 +40,7 @@ static int add_instruction(struct grosr_records *r, uint32_t stream, const struc
                             string_or_null(r, stream, s.name),
                             s.samples,
                             s.not_issued,
+                            s.memory != 0,
                             file,
                             line_or_null(p->line),
                             inlined};

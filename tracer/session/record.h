@@ -200,7 +200,7 @@ struct grosr_record_cuda_stall {
     uint32_t name; /* the number of a string */
     uint32_t samples;
     uint32_t not_issued; /* of these, those in which their scheduler issued no instruction of any warp */
-    uint32_t unused;
+    uint32_t memory;     /* 1: it is a wait for memory */
 };
 
 /* PC samples of a context in a time bin: of an instruction. */

@@ -49,8 +49,8 @@ enum grosr_table {
     /* heap, class, slot_bytes, slots, slabs, slabs_max, used, mallocs, frees, requested_bytes, failures;
      * replaces */
     GROSR_TABLE_HEAP_CLASS,
-    /* start, end, session, device, context, function, full name, offset, stall, samples, not_issued, file,
-     * line, inlined */
+    /* start, end, session, device, context, function, full name, offset, stall, samples, not_issued, memory,
+     * file, line, inlined */
     GROSR_TABLE_PC_SAMPLE,
     /* start, end, session, device, context, function, full name, samples, low, high, loop, endless,
      * loop_samples, memory_samples, stall, stall_samples, file, first_line, last_line */

@@ -40,7 +40,7 @@ static const struct {
     [GROSR_TABLE_HEAP_CLASS_SAMPLE] = {"GROSR_HEAP_CLASS_SAMPLE", 8, false},
     [GROSR_TABLE_HEAP] = {"GROSR_HEAP", 15, true},
     [GROSR_TABLE_HEAP_CLASS] = {"GROSR_HEAP_CLASS", 11, true},
-    [GROSR_TABLE_PC_SAMPLE] = {"GROSR_PC_SAMPLE", 14, false},
+    [GROSR_TABLE_PC_SAMPLE] = {"GROSR_PC_SAMPLE", 15, false},
     [GROSR_TABLE_PC_FUNCTION] = {"GROSR_PC_FUNCTION", 19, false},
     [GROSR_TABLE_PC_BIN] = {"GROSR_PC_BIN", 9, false},
 };
