@@ -341,7 +341,7 @@ SKIP: {
         '"$0" "$@" >"$out"; code=$?; ' .
         'test -e t.db && { "$0" query t.db "PRAGMA integrity_check" --format csv; "$0" query t.db --format csv ' .
         '"SELECT written, read, dropped, overwritten, unstored, verdict FROM trace_health WHERE ring IS NULL"; }; exit $code';
-    for my $size (qw(640k 1m 2m 8m)) {
+    for my $size (qw(704k 1m 2m 8m)) {
         my $r = run_it('unshare', '-m', '/bin/sh', '-c', $script, $GROSR, $mount, $size, "$dir/told", @arith,
                        '--tasks', '300000', '--overflow', 'block', '-o', 't.db', '--json');
         like($r->{stderr}, qr/\Agrosr: recording into t.db failed: cannot write t.db: the disk is full\n/, "a disk of $size");

@@ -316,6 +316,7 @@ static const struct {
     {"memsets", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMSET"},
     {"api_calls", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME"},
     {"nvtx_events", "SELECT count(*) FROM NVTX_EVENTS"},
+    {"pc_samples", "SELECT count(*) FROM GROSR_PC_SAMPLE"},
 };
 
 enum { ROW_COUNTS = sizeof(row_counts) / sizeof(*row_counts) };
