@@ -62,10 +62,10 @@ GROSR_DEVICE uint32_t grosr_mailbox_reserved(const struct grosr_mailbox *m)
 }
 
 /*
- * Claims a port; `keeps`: for an asynchronous call. *sequence is that of its last packet. -EAGAIN: none is
- * free, and the caller does not wait; -ENOSYS; -EIO. One lane.
+ * Claims a port; `keeps`: for an asynchronous call; `data`: its staging memory will be used. *sequence is
+ * that of its last packet. -EAGAIN: none is free, and the caller does not wait; -ENOSYS; -EIO. One lane.
  */
-GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, uint64_t *sequence)
+GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, bool data, uint64_t *sequence)
 {
     const struct grosr_mailbox *m = sys.mailbox;
     uint32_t near = (uint32_t)(sys.who >> GROSR_TASK_ID_BITS), step = 0;
@@ -80,9 +80,11 @@ GROSR_DEVICE int grosr_port_claim(struct grosr_sys sys, bool wait, bool keeps, u
     for (;;) {
         for (uint32_t i = 0; i < count; i++) {
             uint32_t port = first + (near + i) % count;
-            /* Acquire: the owner before has read the replies and the staging memory. Pairs with
-             * grosr_port_free(). */
-            uint64_t word = dev_or_acquire(&m->port[port], UINT64_C(1));
+            /* Acquire: the owner before has read the staging memory. Pairs with grosr_port_free(). What is
+             * written of a packet without data depends on this word, and an acquire would empty the L1, in
+             * which the mailbox's description is. */
+            uint64_t word = data ? dev_or_acquire(&m->port[port], UINT64_C(1))
+                                 : dev_or_dependent(&m->port[port], UINT64_C(1));
             dev_point("port.claimed");
             if (!(word & 1)) {
                 *sequence = word >> 1;
@@ -222,7 +224,7 @@ GROSR_DEVICE_COLD int64_t grosr_call_plain(struct grosr_sys sys, uint32_t mask, 
     if (!callers)
         return 0;
     if (dev_lane() == leader)
-        port = grosr_port_claim(sys, true, false, &sequence);
+        port = grosr_port_claim(sys, true, false, false, &sequence);
     port = (int)dev_mask_shfl64(mask, (uint64_t)(int64_t)port, leader);
     sequence = dev_mask_shfl64(mask, sequence, leader) + 1;
     if (port < 0)
@@ -336,7 +338,7 @@ GROSR_DEVICE bool grosr_exchange_open(struct grosr_exchange *x)
     x->slot = dev_popc32(callers & ((1u << dev_lane()) - 1));
     x->count = dev_popc32(callers);
     if (dev_lane() == leader)
-        port = grosr_port_claim(x->sys, !x->nowait, x->begins, &sequence);
+        port = grosr_port_claim(x->sys, !x->nowait, x->begins, true, &sequence);
     x->port = (int)dev_mask_shfl64(x->mask, (uint64_t)(int64_t)port, leader);
     x->sequence = dev_mask_shfl64(x->mask, sequence, leader);
     if (x->port < 0) {

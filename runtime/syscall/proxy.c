@@ -49,14 +49,18 @@ static uint32_t latency_bucket(uint64_t ns)
 
 /* Counts the latency of the port's last packet and records it, once the device has resumed. `last`: its times
  * are overwritten next, whether it has or not. */
-static void note_packet(struct grosr_proxy *p, uint32_t index, struct port *port, bool last)
+static void note_packet(struct grosr_proxy *p, uint32_t index, bool last)
 {
+    const struct port *port = &p->port[index];
+    struct port_state *state = &p->state[index];
     uint64_t resumed_ns;
-    bool resumed = grosr_port_resumed(&p->m, index, port->sequence, &resumed_ns);
 
-    if (!port->unnoted || (!resumed && !last))
+    if (!state->unnoted)
         return;
-    port->unnoted = false;
+    bool resumed = grosr_port_resumed(&p->m, index, state->sequence, &resumed_ns);
+    if (!resumed && !last)
+        return;
+    state->unnoted = false;
     if (resumed) {
         uint64_t ns = (resumed_ns - port->packet.issued_ns) & GROSR_TIME_MASK;
         dev_add_relaxed(&p->m.words->latency[latency_bucket(ns)], UINT64_C(1));
@@ -112,12 +116,14 @@ static void begin_call(struct server *s, struct call *c, bool batch)
 /* ---- packets ---- */
 
 /* Copies a packet's requests. False: some are on their way. */
-static bool take_packet(struct grosr_proxy *p, uint32_t index, struct port *port, struct grosr_packet packet)
+static bool take_packet(struct grosr_proxy *p, uint32_t index, struct grosr_packet packet)
 {
-    uint64_t sequence = port->sequence + 1;
+    struct port *port = &p->port[index];
+    struct port_state *state = &p->state[index];
+    uint64_t sequence = state->sequence + 1;
     uint32_t count = packet.count > GROSR_PACKET_MAX ? GROSR_PACKET_MAX : packet.count;
 
-    note_packet(p, index, port, true);
+    note_packet(p, index, true);
     for (uint32_t i = 0; i < count; i++)
         if (!grosr_port_request(&p->m, index, sequence, i, &port->call[i].request))
             return false;
@@ -126,14 +132,14 @@ static bool take_packet(struct grosr_proxy *p, uint32_t index, struct port *port
     packet.count = count;
     grosr_port_refresh(&p->m, index, sequence);
     port->packet = packet;
-    port->sequence = sequence;
-    port->unnoted = true;
+    state->sequence = sequence;
+    state->unnoted = true;
     port->seen_ns = trace_wanted(p) ? grosr_host_clock_ns() : 0;
     for (uint32_t i = 0; i < count; i++) {
         port->call[i].done_ns = 0;
         dev_store_relaxed(&port->call[i].state, (uint32_t)CALL_TAKEN);
     }
-    dev_store_relaxed(&port->left, count);
+    dev_store_relaxed(&state->left, count);
     return true;
 }
 
@@ -141,17 +147,18 @@ static bool serve_port(struct server *s, uint32_t index)
 {
     struct grosr_proxy *p = s->proxy;
     struct port *port = &p->port[index];
+    const struct port_state *state = &p->state[index];
     struct grosr_packet packet;
     uint32_t transfers = 0;
 
     /* Pairs with proxy_answer(): others may have answered the packet's last request. */
-    if (dev_load_acquire(&port->left))
+    if (dev_load_acquire(&state->left))
         return false;
-    if (!grosr_port_rung(&p->m, index, port->sequence + 1, &packet)) {
-        note_packet(p, index, port, false);
+    if (!grosr_port_rung(&p->m, index, state->sequence + 1, &packet)) {
+        note_packet(p, index, false);
         return false;
     }
-    if (!take_packet(p, index, port, packet))
+    if (!take_packet(p, index, packet))
         return true;
     uint32_t count = port->packet.count;
     for (uint32_t i = 0; i < count && s->uring; i++)
@@ -326,6 +333,7 @@ static void free_all(struct grosr_proxy *p)
             free(p->port[i].call[k].collected.bytes);
     free(p->server);
     free(p->port);
+    free(p->state);
     if (p->root >= 0)
         close(p->root);
     if (p->stop_event >= 0)
@@ -339,8 +347,9 @@ static int allocate(struct grosr_proxy *p)
 
     p->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     p->port = (struct port *)calloc(ports, sizeof(*p->port));
+    p->state = (struct port_state *)calloc(ports, sizeof(*p->state));
     p->server = (struct server *)calloc(threads, sizeof(*p->server));
-    if (p->stop_event < 0 || !p->port || !p->server ||
+    if (p->stop_event < 0 || !p->port || !p->state || !p->server ||
         handles_open(&p->handles, p->options.handles, &p->m.words->handles))
         return grosr_fail(ENOMEM, "out of memory");
     for (uint32_t i = 0; i < ports; i++)
@@ -441,7 +450,7 @@ void grosr_proxy_stop(struct grosr_proxy *p, uint64_t missing)
             pthread_join(p->server[i].thread, NULL);
     pool_close(p);
     for (uint32_t i = 0; i < p->m.ports; i++)
-        note_packet(p, i, &p->port[i], true);
+        note_packet(p, i, true);
     log_close(p, missing);
     free_all(p);
 }

@@ -8,7 +8,8 @@
 void proxy_answer(struct grosr_proxy *p, struct call *c, int64_t result)
 {
     struct port *port = &p->port[c->port];
-    uint64_t sequence = port->sequence;
+    struct port_state *state = &p->state[c->port];
+    uint64_t sequence = state->sequence;
     uint32_t frame = port->packet.frame, index = c->port, slot = c->slot;
     const struct grosr_mailbox *m = &p->m;
 
@@ -20,7 +21,7 @@ void proxy_answer(struct grosr_proxy *p, struct call *c, int64_t result)
     dev_store_relaxed(&c->state, (uint32_t)CALL_FREE);
     /* Before the reply: the device may use the port again at once. Release: the call's result. Pairs with the
      * load in serve_port(). */
-    dev_add_acq_rel(&port->left, ~0u);
+    dev_add_acq_rel(&state->left, ~0u);
     grosr_port_reply(m, index, sequence, slot, result);
     if (!frame)
         return;

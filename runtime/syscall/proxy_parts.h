@@ -46,12 +46,16 @@ struct call {
 };
 
 struct port {
-    uint64_t sequence; /* of the packet in hand, or of the one before */
     struct grosr_packet packet;
     uint64_t seen_ns; /* when it was taken, if it is traced; 0: it is not */
-    dev32 left;       /* requests not answered */
-    bool unnoted;     /* the packet's latency is not counted yet, and it is not in the trace */
     struct call call[GROSR_PACKET_MAX];
+};
+
+/* What a round of all ports looks at, close together. */
+struct port_state {
+    uint64_t sequence; /* of the packet in hand, or of the one before */
+    dev32 left;        /* requests not answered */
+    bool unnoted;      /* the packet's latency is not counted yet, and it is not in the trace */
 };
 
 struct pool_thread {
@@ -100,7 +104,8 @@ struct grosr_proxy {
     dev64 notices;   /* written */
     dev64 collected; /* bytes */
     struct handles handles;
-    struct port *port;
+    struct port *port;        /* and, by the same index, */
+    struct port_state *state; /* what changes with each packet */
     struct server *server;
     struct pool pool;
     struct log *log;
