@@ -136,6 +136,11 @@ for my $faults ('', 'pc-parts', 'pc-context', 'pc-attributes') {
 
 # ---- how it ends ----
 
+$r = record('pc-rest', 'api,pc', 'both');
+is("$r->{code} $r->{stdout}", "0 done\n", 'a program that ends when all has ended') or diag($r->{stderr});
+is(value($db, 'SELECT sum(samples) FROM pc_samples WHERE "offset" = 320'), 5, 'has what CUPTI delivers when sampling ends');
+is(value($db, 'SELECT count(*) FROM GROSR_PC_BIN b WHERE samples <> (SELECT sum(samples) FROM GROSR_PC_SAMPLE s WHERE s.start = b.start)'),
+   0, 'once');
 $r = record('', 'api,pc', 'short');
 is("$r->{code} $r->{stdout}", "0 done\n", 'a program that ends within a time bin') or diag($r->{stderr});
 cmp_ok(value($db, 'SELECT sum(samples) FROM pc_samples'), '>', 0, 'is sampled to its end');
@@ -144,7 +149,7 @@ $r = record('', 'api,pc', 'leave');
 is("$r->{code} $r->{stdout}", "0 done\n", 'one that ends while its kernel runs') or diag($r->{stderr});
 cmp_ok(time() - $begin, '<', 10, 'is not kept');
 is(value($db, "SELECT group_concat(kind || ':' || name) FROM pending"), 'kernel:polls', 'what ran stays in the trace');
-$r = record('', 'api,pc', 'destroy');
+$r = record('pc-rest', 'api,pc', 'destroy');
 is("$r->{code} $r->{stderr}", '0 ', 'a context that is destroyed');
 is(list(map { [@$_{qw(offset stall n)}] } sql($db, 'SELECT "offset", stall, sum(samples) AS n FROM pc_samples WHERE "offset" = 320')),
    '320|barrier|5', 'what CUPTI delivers when sampling ends is taken too');
@@ -163,14 +168,17 @@ is(value($db, 'SELECT count(*) FROM GROSR_PENDING'), 0, 'and none is pending');
 
 # ---- copies; calls alone ----
 
-for my $faults ('', 'pc-copies') {
-    $r = record($faults, 'api,pc', 'copies');
-    is("$r->{code} $r->{stderr}", '0 ', 'copies' . ($faults ? ', where CUPTI does not record them beside' : ''));
+for my $trace ('api', 'api,pc') {
+    $r = record('', $trace, 'copies');
+    is("$r->{code} $r->{stderr}", '0 ', "copies, with $trace");
     is(value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMCPY') .
-       value($db, "SELECT count(*) FROM api_calls WHERE name LIKE 'cudaMem%'"), $faults ? '02' : '12',
-       'have rows where they can, their calls always');
+       value($db, "SELECT count(*) FROM api_calls WHERE name LIKE 'cudaMem%'"), $trace eq 'api' ? '12' : '02',
+       'have rows where there are no samples, their calls always');
     is(verdict(), 'complete', 'and nothing is missing');
 }
+$r = record('pc-other', 'api,pc', 'both');
+like(notes(), qr/^in a time bin all \d+ samples are of kernels that are not the program's[^\n]*\z/,
+     'samples that are all of others are noted, once');
 $r = record('', 'api', 'both');
 is("$r->{code} $r->{stderr}", '0 ', 'calls alone');
 is(list(map { [@$_{qw(a k p)}] } sql($db, 'SELECT (SELECT count(*) FROM api_calls) AS a, (SELECT count(*) FROM kernels) AS k, ' .

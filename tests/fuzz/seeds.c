@@ -463,6 +463,18 @@ static void dumps(void)
     save_dump("coredump/devices", dump_finish(&d));
 }
 
+/* A module of its own, with loops. */
+static void image(void)
+{
+    uint64_t code[IMAGE_INSTRUCTIONS][2];
+
+    for (unsigned i = 0; i < IMAGE_INSTRUCTIONS; i++)
+        code[i][0] = IMAGE_NOP, code[i][1] = 0;
+    image_branch(code[30], 30, 20);
+    image_branch(code[25], 25, 25);
+    save_dump("coredump/image", image_of(IMAGE_KERNEL, code, 0, 1));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -484,5 +496,6 @@ int main(int argc, char **argv)
     records();
     traces();
     dumps();
+    image();
     return 0;
 }

@@ -76,7 +76,7 @@ void double_add_record(const union record *record)
 
 bool double_collects_copies(void)
 {
-    return enabled[CUPTI_ACTIVITY_KIND_MEMCPY];
+    return enabled[CUPTI_ACTIVITY_KIND_MEMCPY] || enabled[CUPTI_ACTIVITY_KIND_MEMSET];
 }
 
 bool double_collects_kernels(void)

@@ -26,11 +26,13 @@
  *
  * PC sampling (double_pc.c): kernels of the names POLLS and HOISTED have code, each a loop of instructions 8
  * to 10 or of instruction 8 alone, and lines (image_lines() in ../coredump_writer.h: line 12); others are
- * sampled without. While it is switched on it waits for all that runs, and it does not go with the activity
- * of kernels. Words for CUPTI_DOUBLE: `pc-refused` (it is for administrators), `pc-copies` (nor with that of
- * copies), `pc-context` (it answers only where a context is current), `pc-parts` (an instruction at a time),
- * `pc-loses` (DOUBLE_DROPPED samples are lost in each fetch that has some), `pc-full` (the first fetch
- * finds the hardware's buffer full), `pc-attributes` (it does not know of sizes and times).
+ * sampled without. While it is switched on or off it waits for all that runs, it does not go with the
+ * activity of kernels, and while there is activity of copies or fills it counts samples and has no
+ * instructions. Words for CUPTI_DOUBLE: `pc-refused` (it is for administrators), `pc-context` (it answers
+ * only where a context is current), `pc-parts` (an instruction at a time), `pc-loses` (DOUBLE_DROPPED samples
+ * are lost in each fetch that has some), `pc-full` (the first fetch finds the hardware's buffer full),
+ * `pc-attributes` (it does not know of sizes and times), `pc-other` (all samples are of others), `pc-rest`
+ * (five samples come when it is switched off).
  */
 #ifndef GROSR_TESTS_CUPTI_DOUBLE_H
 #define GROSR_TESTS_CUPTI_DOUBLE_H

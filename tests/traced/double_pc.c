@@ -103,7 +103,7 @@ CUptiResult CUPTIAPI cuptiPCSamplingEnable(CUpti_PCSamplingEnableParams *p)
 {
     if (p->ctx != context_of() || double_has_fault("pc-refused"))
         return CUPTI_ERROR_INSUFFICIENT_PRIVILEGES;
-    if (double_collects_kernels() || (double_has_fault("pc-copies") && double_collects_copies()))
+    if (double_collects_kernels())
         return CUPTI_ERROR_NOT_COMPATIBLE;
     while (!double_is_idle())
         double_sleep_ms(1);
@@ -115,8 +115,9 @@ CUptiResult CUPTIAPI cuptiPCSamplingEnable(CUpti_PCSamplingEnableParams *p)
 CUptiResult CUPTIAPI cuptiPCSamplingDisable(CUpti_PCSamplingDisableParams *p)
 {
     (void)p;
-    on = false;
-    if (configured && buffer) { /* what the hardware had not delivered */
+    while (!double_is_idle())
+        double_sleep_ms(1);
+    if (configured && double_has_fault("pc-rest")) {
         buffer->totalNumPcs = 1;
         buffer->totalSamples = 5;
         buffer->pPcData[0].cubinCrc = modules[0].crc;
@@ -125,6 +126,7 @@ CUptiResult CUPTIAPI cuptiPCSamplingDisable(CUpti_PCSamplingDisableParams *p)
         buffer->pPcData[0].stallReasonCount = 1;
         buffer->pPcData[0].stallReason[0] = (CUpti_PCSamplingStallReason){8, 5};
     }
+    on = configured = false;
     return CUPTI_SUCCESS;
 }
 
@@ -160,6 +162,12 @@ CUptiResult CUPTIAPI cuptiPCSamplingSetConfigurationAttribute(CUpti_PCSamplingCo
     }
     configured = on && continuous && buffer;
     return configured ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_PARAMETER;
+}
+
+/* While CUPTI records what the GPU does, all samples are of others. */
+static bool counts_only(void)
+{
+    return double_has_fault("pc-other") || double_collects_kernels() || double_collects_copies();
 }
 
 static void add_place(CUpti_PCSamplingData *d, const char *kernel, const struct module *m,
@@ -216,7 +224,9 @@ CUptiResult CUPTIAPI cuptiPCSamplingGetData(CUpti_PCSamplingGetDataParams *p)
     }
     for (; part_ms && stream_at < DOUBLE_STREAMS; stream_at++) {
         const char *kernel = double_running(stream_at);
-        if (kernel && add_kernel(d, kernel, part_ms, max)) {
+        if (kernel && counts_only())
+            d->totalSamples = d->nonUsrKernelsTotalSamples = part_ms;
+        else if (kernel && add_kernel(d, kernel, part_ms, max)) {
             d->remainingNumPcs = 1;
             break;
         }

@@ -365,12 +365,12 @@ static void find_overdue(struct foreign *f, struct grosr_findings *findings, str
         : proven ? GROSR_VERDICT_STALLED
                  : GROSR_VERDICT_HEALTHY,
         barrier ? "grid_barrier" : "kernel_overdue", f->now_ns - foreign_began(f, l), s.at,
-        barrier
-            ? "Let every block make the same number of grid.sync() calls: none may leave the kernel, or "
-              "the loop, "
-              "before the others. `grosr record --trace core` shows which block waits where."
-            : "See where it is: `grosr record --trace core`, and `grosr diagnose PID --dump` when it hangs: "
-              "every warp, with function and line.");
+        barrier ? "Let every block make the same number of grid.sync() calls: none may leave the kernel, or "
+                  "the loop, "
+                  "before the others. `grosr record --trace core` shows which block waits where."
+                : "See where it is: with `grosr record --trace api,pc` this names the loop; with `--trace "
+                  "core` and "
+                  "`grosr diagnose PID --dump` every warp, with function and line.");
     l->explained = proven;
     if (!finding)
         return;

@@ -238,39 +238,30 @@ static uint64_t CUPTIAPI clock_ns(void)
 
 CUptiResult activity_start(void)
 {
-    static const CUpti_ActivityKind kinds[] = {
-        CUPTI_ACTIVITY_KIND_DEVICE,
-        CUPTI_ACTIVITY_KIND_CONTEXT,
-        CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
-        CUPTI_ACTIVITY_KIND_MEMCPY,
-        CUPTI_ACTIVITY_KIND_MEMCPY2,
-        CUPTI_ACTIVITY_KIND_MEMSET,
-        CUPTI_ACTIVITY_KIND_SYNCHRONIZATION,
+    /* The launch that a record is of; 0: of none. Synchronization is with copies: neither goes with samples.
+     */
+    static const struct {
+        CUpti_ActivityKind kind;
+        uint32_t launch;
+    } kinds[] = {
+        {CUPTI_ACTIVITY_KIND_DEVICE, 0},
+        {CUPTI_ACTIVITY_KIND_CONTEXT, 0},
+        {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, GROSR_LAUNCH_KERNEL},
+        {CUPTI_ACTIVITY_KIND_MEMCPY, GROSR_LAUNCH_MEMCPY},
+        {CUPTI_ACTIVITY_KIND_MEMCPY2, GROSR_LAUNCH_MEMCPY},
+        {CUPTI_ACTIVITY_KIND_MEMSET, GROSR_LAUNCH_MEMSET},
+        {CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, GROSR_LAUNCH_MEMCPY},
     };
     CUptiResult code = cupti.register_callbacks(request, complete);
 
     if (code == CUPTI_SUCCESS)
         code = cupti.register_clock(clock_ns);
     for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (kinds[i] != CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL || launch_has_record(GROSR_LAUNCH_KERNEL))
-            code = cupti.enable(kinds[i]);
+        if (!kinds[i].launch || launch_has_record(kinds[i].launch))
+            code = cupti.enable(kinds[i].kind);
     if (code == CUPTI_SUCCESS)
         code = cupti.flush_period(50);
     return code;
-}
-
-void activity_leave_copies(void)
-{
-    static const CUpti_ActivityKind kinds[] = {
-        CUPTI_ACTIVITY_KIND_MEMCPY,
-        CUPTI_ACTIVITY_KIND_MEMCPY2,
-        CUPTI_ACTIVITY_KIND_MEMSET,
-        CUPTI_ACTIVITY_KIND_SYNCHRONIZATION,
-    };
-
-    launches_leave_copies();
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        cupti.disable(kinds[i]);
 }
 
 uint64_t activity_dropped(void)

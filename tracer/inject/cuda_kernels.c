@@ -30,7 +30,7 @@ static __thread uint32_t slot;
 static __thread struct grosr_launch current;
 
 static bool no_kernels;     /* CUPTI is not to record them */
-static dev32 no_copies;     /* ... nor copies and fills */
+static bool no_copies;      /* ... nor copies and fills */
 static bool launches_block; /* CUDA_LAUNCH_BLOCKING: a launch returns when its kernel has ended */
 
 /* As the process has these now, when the driver reads them: /proc has what it was started with. */
@@ -41,6 +41,7 @@ void kernels_start(void)
                *connections = getenv("CUDA_DEVICE_MAX_CONNECTIONS"), *trace = getenv("GROSR_CUDA_TRACE");
 
     no_kernels = trace && *trace;
+    no_copies = no_kernels && strstr(trace, "pc");
     launches_block = blocking && atoi(blocking) == 1;
     if (!o)
         return;
@@ -53,13 +54,8 @@ void kernels_start(void)
 bool launch_has_record(uint32_t kind)
 {
     return kind == GROSR_LAUNCH_KERNEL || kind == GROSR_LAUNCH_GRAPH    ? !no_kernels
-           : kind == GROSR_LAUNCH_MEMCPY || kind == GROSR_LAUNCH_MEMSET ? !dev_load_relaxed(&no_copies)
+           : kind == GROSR_LAUNCH_MEMCPY || kind == GROSR_LAUNCH_MEMSET ? !no_copies
                                                                         : true;
-}
-
-void launches_leave_copies(void)
-{
-    dev_store_relaxed(&no_copies, 1);
 }
 
 /* Before the launch: its record may come before it returns. */

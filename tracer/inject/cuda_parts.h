@@ -44,9 +44,6 @@
 /* Gives CUPTI its buffers and switches the kinds of activity on. */
 CUptiResult activity_start(void);
 
-/* Records of copies and fills are given up. */
-void activity_leave_copies(void);
-
 /* Writes a record and waits for room, for a while: then it is counted as dropped. Not for the program's own
  * threads. */
 void activity_write(struct inject_thread *t, const struct grosr_piece *pieces, unsigned count);
@@ -188,9 +185,9 @@ struct launch {
 /* Before the first launch. */
 void kernels_start(void);
 
-/* Whether CUPTI is to have records of launches of that kind: with `--trace api` not of kernels. */
+/* Whether CUPTI is to have records of launches of that kind: with `--trace api` not of kernels, and with PC
+ * sampling of nothing that a GPU does. */
 bool launch_has_record(uint32_t kind);
-void launches_leave_copies(void);
 
 /* Around every launch, on its thread, outside inject_enter() and inject_leave(). */
 void launch_enter(const struct launch *launch);
@@ -226,8 +223,9 @@ void pc_context_created(CUcontext context);
 void pc_context_ends(CUcontext context);
 void pc_module_loaded(const void *image, size_t bytes);
 
-/* The sampler: fetches and writes what there is, as a time bin. */
-void pc_tick(void);
+/* The sampler: fetches and writes what there is, as a time bin; at the `last` one, sampling ends where
+ * nothing runs. */
+void pc_tick(bool last);
 bool pc_is_sampling(void);
 
 /* At the end of the process: what was lost. */

@@ -194,23 +194,12 @@ static void disable(CUcontext context)
     cupti.pc_disable(&p);
 }
 
-/* The activity of copies may be in the way, as that of kernels is. */
-static CUptiResult enable(CUcontext context)
-{
-    CUpti_PCSamplingEnableParams p = {.size = CUpti_PCSamplingEnableParamsSize, .ctx = context};
-    CUptiResult code = cupti.pc_enable(&p);
-
-    if (code != CUPTI_ERROR_NOT_COMPATIBLE || !launch_has_record(GROSR_LAUNCH_MEMCPY))
-        return code;
-    activity_leave_copies();
-    return cupti.pc_enable(&p);
-}
-
 static CUptiResult begin(struct sampled *s)
 {
+    CUpti_PCSamplingEnableParams p = {.size = CUpti_PCSamplingEnableParamsSize, .ctx = s->context};
     uint32_t *index = NULL;
     size_t stalls = 0;
-    CUptiResult code = enable(s->context);
+    CUptiResult code = cupti.pc_enable(&p);
 
     if (code != CUPTI_SUCCESS)
         return code;
@@ -274,11 +263,30 @@ static void add_buffer(const struct pc_bin *bin, const CUpti_PCSamplingData *d)
         inject_leave(t);
 }
 
-/* Writes what there is of a context, as a bin that ends now; `rest`: sampling ends, and that which it has
- * left behind too. CUPTI is asked outside inject_enter(): what it calls has callbacks. */
-static void fetch(struct sampled *s, bool rest)
+/* Kernels of the driver's own are few; if there are no others, something is wrong. */
+static void note_other(struct inject_thread *t, const struct grosr_record_cuda_pc_bin *r)
 {
-    struct pc_bin bin = {s->since_ns, grosr_host_clock_ns(), s->device, s->id, s->stall, s->stalls, false};
+    static bool noted;
+
+    if (noted || !r->other || r->other + r->dropped < r->samples)
+        return;
+    noted = true;
+    inject_note(
+        t, "pc samples",
+        "in a time bin all %llu samples are of kernels that are not the program's: the driver's own, as for "
+        "fills, or of any if a tool in the process has CUPTI record what the GPU does",
+        (unsigned long long)r->samples);
+}
+
+/*
+ * Writes what there is of a context, as a bin that ends now; `rest`: sampling ends, and that which it has
+ * left behind too; `waits`: the thread is ours. CUPTI is asked outside inject_enter(): what it calls has
+ * callbacks.
+ */
+static void fetch(struct sampled *s, bool rest, bool waits)
+{
+    struct pc_bin bin = {s->since_ns, grosr_host_clock_ns(), s->device, s->id, s->stall, s->stalls, false,
+                         waits};
     struct grosr_record_cuda_pc_bin r = {.head = {0, GROSR_RECORD_CUDA_PC_BIN},
                                          .start = bin.start_ns,
                                          .end = bin.end_ns,
@@ -310,10 +318,11 @@ static void fetch(struct sampled *s, bool rest)
     }
     s->since_ns = bin.end_ns;
     struct inject_thread *t = r.samples || r.full ? inject_enter() : NULL;
+    pc_add_functions(t, &bin);
     if (!t)
         return;
-    pc_add_functions(t, &bin);
-    activity_write(t, &piece, 1);
+    pc_write(t, &bin, &piece, 1);
+    note_other(t, &r);
     inject_leave(t);
 }
 
@@ -332,13 +341,21 @@ static void forget_gone(void)
     }
 }
 
-void pc_tick(void)
+void pc_tick(bool last)
 {
     if (!wanted || pthread_mutex_lock(&sampling))
         return;
     forget_gone();
-    for (struct sampled *s = contexts; s; s = s->next)
-        fetch(s, false);
+    for (struct sampled **at = &contexts, *s; (s = *at);) {
+        bool ends = last && !streams_are_busy();
+        fetch(s, ends, true);
+        if (ends) {
+            *at = s->next;
+            free_sampled(s);
+        } else {
+            at = &s->next;
+        }
+    }
     pthread_mutex_unlock(&sampling);
 }
 
@@ -443,7 +460,7 @@ void pc_context_ends(CUcontext context)
             at = &s->next;
         if (s) {
             *at = s->next;
-            fetch(s, true);
+            fetch(s, true, false);
             free_sampled(s);
         }
         pthread_mutex_unlock(&sampling);

@@ -53,12 +53,17 @@ struct pc_bin {
     const struct pc_stall *stall;
     uint32_t stalls;
     bool again; /* instructions may have come already in this bin */
+    bool waits; /* for room in the stream: not where a thread of the program waits with it */
 };
 
 /* Samples of an instruction. */
 void pc_add(struct inject_thread *t, const struct pc_bin *bin, const CUpti_PCSamplingPCData *pc);
 
-/* The bin is complete: the functions that were sampled in it. */
+/* The bin is complete: the functions that were sampled in it. Without a thread they are left out. */
 void pc_add_functions(struct inject_thread *t, const struct pc_bin *bin);
+
+/* Writes a record of the bin. */
+void pc_write(struct inject_thread *t, const struct pc_bin *bin, const struct grosr_piece *pieces,
+              unsigned count);
 
 #endif

@@ -47,6 +47,15 @@ static struct place *places; /* of this bin */
 static uint32_t place_count, place_room;
 static struct shown shown[GROSR_PC_SLOTS];
 
+void pc_write(struct inject_thread *t, const struct pc_bin *bin, const struct grosr_piece *pieces,
+              unsigned count)
+{
+    if (bin->waits)
+        activity_write(t, pieces, count);
+    else
+        inject_write(t, pieces, count);
+}
+
 /* A function that one kernel alone calls has that kernel's name before its own. */
 static const struct kernel_name *name_of(const char *function)
 {
@@ -161,7 +170,7 @@ void pc_add(struct inject_thread *t, const struct pc_bin *bin, const CUpti_PCSam
         .count = n,
     };
     const struct grosr_piece pieces[] = {{&r, sizeof(r)}, {stall, n * sizeof(stall[0])}};
-    activity_write(t, pieces, 2);
+    pc_write(t, bin, pieces, 2);
 }
 
 /* ---- functions ---- */
@@ -303,7 +312,7 @@ static struct inject_string *stall_name(const struct pc_bin *bin, uint32_t group
 
 void pc_add_functions(struct inject_thread *t, const struct pc_bin *bin)
 {
-    for (uint32_t i = 0; i < function_count; i++) {
+    for (uint32_t i = 0; t && i < function_count; i++) {
         const struct function *f = &functions[i];
         struct grosr_record_cuda_pc_function r = {
             .head = {0, GROSR_RECORD_CUDA_PC_FUNCTION},
@@ -323,7 +332,7 @@ void pc_add_functions(struct inject_thread *t, const struct pc_bin *bin)
         r.file = file ? inject_string_number(t, file) : 0;
         r.stall = stall ? inject_string_number(t, stall) : 0;
         const struct grosr_piece piece = {&r, sizeof(r)};
-        activity_write(t, &piece, 1);
+        pc_write(t, bin, &piece, 1);
         show(f, &r, file, stall);
     }
     function_count = place_count = 0;

@@ -131,7 +131,7 @@ static void *sampling_main(void *unused)
         bool last = dev_load_relaxed(&ending);
         if (last && pc_is_sampling())
             nanosleep(&decoded, NULL);
-        pc_tick();
+        pc_tick(last);
         dev_add_relaxed(&last_samples, last);
         pause_for(SAMPLE_NS);
     }
