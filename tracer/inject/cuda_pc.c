@@ -278,10 +278,31 @@ static void note_other(struct inject_thread *t, const struct grosr_record_cuda_p
         (unsigned long long)r->samples);
 }
 
+/* Takes what CUPTI gives, outside inject_enter(): what CUPTI calls has callbacks. */
+static void take(struct sampled *s, struct pc_bin *bin, struct grosr_record_cuda_pc_bin *r)
+{
+    for (uint32_t i = 0; i < FETCHES && s->failures < FAILURES_MAX; i++) {
+        CUpti_PCSamplingPCData *places = s->fetched.pPcData;
+        s->fetched =
+            (CUpti_PCSamplingData){.size = sizeof(s->fetched), .collectNumPcs = PCS, .pPcData = places};
+        CUptiResult code = get(s);
+        bool is_full = s->fetched.hardwareBufferFull || code == CUPTI_ERROR_OUT_OF_MEMORY;
+        if (code != CUPTI_SUCCESS && !is_full) {
+            fail(s, code);
+            break;
+        }
+        s->failures = 0;
+        count_lost(&s->fetched, r, is_full);
+        add_buffer(bin, &s->fetched);
+        bin->again = true;
+        if (!s->fetched.remainingNumPcs || is_full)
+            break;
+    }
+}
+
 /*
  * Writes what there is of a context, as a bin that ends now; `rest`: sampling ends, and that which it has
- * left behind too; `waits`: the thread is ours. CUPTI is asked outside inject_enter(): what it calls has
- * callbacks.
+ * left behind too; `waits`: the thread is ours.
  */
 static void fetch(struct sampled *s, bool rest, bool waits)
 {
@@ -294,23 +315,7 @@ static void fetch(struct sampled *s, bool rest, bool waits)
                                          .context = s->id};
     const struct grosr_piece piece = {&r, sizeof(r)};
 
-    for (uint32_t i = 0; i < FETCHES && s->failures < FAILURES_MAX; i++) {
-        CUpti_PCSamplingPCData *places = s->fetched.pPcData;
-        s->fetched =
-            (CUpti_PCSamplingData){.size = sizeof(s->fetched), .collectNumPcs = PCS, .pPcData = places};
-        CUptiResult code = get(s);
-        bool is_full = s->fetched.hardwareBufferFull || code == CUPTI_ERROR_OUT_OF_MEMORY;
-        if (code != CUPTI_SUCCESS && !is_full) {
-            fail(s, code);
-            break;
-        }
-        s->failures = 0;
-        count_lost(&s->fetched, &r, is_full);
-        add_buffer(&bin, &s->fetched);
-        bin.again = true;
-        if (!s->fetched.remainingNumPcs || is_full)
-            break;
-    }
+    take(s, &bin, &r);
     if (rest) {
         disable(s->context);
         count_lost(&s->configured, &r, s->configured.hardwareBufferFull);
