@@ -219,6 +219,7 @@ try_live(sort keys %slow);
     is("$j->{verdict} $j->{code}", 'healthy 0', 'a paused process is healthy');
     is(join(' ', map { $_->{kind} } @{$j->{findings}}), 'process_stopped', 'and said to be paused');
     kill('CONT', $p{burst}{pid});
+    sleep(0.3);    # so that it has moved since then when it is killed
     kill('KILL', $_->{pid}) for values %p;
     for my $case (@nothing) {
         finish($p{$case});
