@@ -394,7 +394,7 @@ static void queues(void)
 /* 31 runs of the function in each worker's ring, a millisecond each, or ten for every so many. */
 static void have_run(uint32_t long_every)
 {
-    uint64_t at = ago(30000);
+    uint64_t at = device_ago(30000);
     uint32_t n = 0;
 
     for (uint32_t ring = 0; ring < WORKERS; ring++)
