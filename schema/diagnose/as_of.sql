@@ -3,7 +3,7 @@ GROSR_RING AS NOT MATERIALIZED (SELECT ring, worker, 0 AS closed, session FROM m
 GROSR_WORKER AS NOT MATERIALIZED (
     SELECT worker, sm, iif(start <= ?3, start, NULL) AS start, iif("end" <= ?3, "end", NULL) AS "end", session FROM main.GROSR_WORKER),
 GROSR_TASK AS NOT MATERIALIZED (
-    SELECT task, function, worker, enqueue, start, iif("end" <= ?3, "end", NULL) AS "end", iif("end" > ?3, NULL, status) AS status,
+    SELECT rowid, task, function, worker, enqueue, start, iif("end" <= ?3, "end", NULL) AS "end", iif("end" > ?3, NULL, status) AS status,
            iif("end" > ?3, NULL, next) AS next
     FROM main.GROSR_TASK WHERE start <= ?3),
 GROSR_WAIT AS NOT MATERIALIZED (

@@ -32,6 +32,13 @@ static void append_view(sqlite3_str *sql, const char *name)
     sqlite3_str_appendall(sql, ")");
 }
 
+static const char *behind_comments(const char *sql)
+{
+    while (!strncmp(sql, "--", 2))
+        sql += strcspn(sql, "\n") + 1;
+    return sql;
+}
+
 /*
  * The question about the tables as they were: names that are given in the statement hide the tables and
  * views. They are no subqueries of their own for SQLite, which uses the tables' indexes. NULL: no memory.
@@ -44,7 +51,12 @@ static char *about_then(const char *question)
     append_view(sql, "tasks");
     append_view(sql, "waits");
     append_view(sql, "holds");
-    sqlite3_str_appendf(sql, "\n%s", question_of(question));
+    const char *rest = behind_comments(question_of(question));
+    if (!strncmp(rest, "WITH\n", strlen("WITH\n"))) { /* it has names of its own */
+        sqlite3_str_appendall(sql, ",");
+        rest += strlen("WITH");
+    }
+    sqlite3_str_appendf(sql, "\n%s", rest);
     return sqlite3_str_finish(sql);
 }
 
