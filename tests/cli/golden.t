@@ -20,7 +20,8 @@ for my $trace (@traces) {
     is(value($trace, 'SELECT count(*) FROM GROSR_STREAM WHERE written <> read + dropped + unstored'), 0,
        "$name: and its streams'");
     like(value($trace, 'SELECT verdict FROM trace_health WHERE ring IS NULL'),
-         qr/\Acomplete( from [\d.]+ s on up to where recording stopped)?\z/, "$name is complete");
+         $name =~ /-hang-/ ? qr/\Aprocess died;/ : qr/\Acomplete( from [\d.]+ s on up to where recording stopped)?\z/,
+         "$name is what it is");
     for my $query (@names) {
         is(grosr('query', $trace, $query)->{code}, 0, "$name: $query");
     }
@@ -59,6 +60,28 @@ is(join(' ', map { $_->{n} } sql($deadlock, "SELECT topic || ' ' || count(*) AS 
    'counters 1 stall 1', 'h100-deadlock: it is noted');
 my $sms = q{SELECT avg(value) FROM GROSR_COUNTER JOIN GROSR_NAME USING (name) WHERE substr(text, 1, 10) = 'sm__cycles'};
 ok(abs(value($deadlock, $sms) - 200 / 132) < 0.01, 'h100-deadlock: 2 of 132 SMs are active');
+
+# Programs that hung on an H100 until they were killed: what they hung in is in their traces, and what was pending.
+my %hang = (
+    'grid-barrier' => ['grid_barrier', qr/kernel segment_steps .* barrier of the grid/, 'cudaDeviceSynchronize'],
+    'stream-order' => ['stream_order_cycle', qr/collective_a runs in stream 13 with collective_b behind it; collective_b runs in/,
+                       'cudaStreamSynchronize'],
+    'host-function' => ['host_function_stuck', qr/host function .* waits for mutex .*, which thread \d+ in cudaStreamSynchronize holds/,
+                        'cudaStreamSynchronize'],
+    'default-stream' => ['default_stream_order', qr/kernel consume_message .* copy to the device of 4 bytes .* cannot start/, ''],
+    'copy-behind-kernel' => ['copy_behind_kernel', qr/kernel user_kernel .* copy to the device of 27 bytes .* cannot start/,
+                             'cudaDeviceSynchronize cudaMemcpy'],
+);
+for my $what (sort keys %hang) {
+    my ($kind, $summary, $calls) = @{$hang{$what}};
+    my $trace = "$FindBin::Bin/../../traces/h100-hang-$what.db";
+    my $r = grosr('diagnose', $trace, '--json');
+    my $j = json_of($r);
+    is("$r->{code} $j->{verdict} $j->{findings}[0]{kind}", "3 deadlock $kind", "h100-hang-$what: $kind");
+    like($j->{findings}[0]{summary}, $summary, "h100-hang-$what: who waits for what");
+    is(value($trace, "SELECT coalesce(group_concat(name, ' '), '') FROM (SELECT name FROM pending WHERE kind = 'call' ORDER BY name)"),
+       $calls, "h100-hang-$what: the pending calls");
+}
 
 # The first is of schema version 1, and read as one of today's, without being touched.
 my $new = scratch() . '/t.db';

@@ -117,9 +117,11 @@ for my $what (qw(chases computes)) {
     ($memory{$what}) = map { $_->{m} / ($_->{l} || 1) }
         sql($db, "SELECT sum(memory_samples) AS m, sum(loop_samples) AS l FROM pc_functions WHERE function = '$what'");
     is(value($db, "SELECT max(endless) FROM pc_functions WHERE function = '$what'"), 0, 'its loop may end');
-    my $most = value($db, "SELECT line FROM pc_samples WHERE function = '$what' GROUP BY line ORDER BY sum(samples) DESC LIMIT 1");
+    my $by_line = "SELECT line FROM pc_samples WHERE function = '$what' GROUP BY line ORDER BY sum(samples) DESC";
+    my $most = value($db, "$by_line LIMIT 1");
     # The line of a loop's body, or that of its head, whose instructions are among the body's.
-    ok($most == line_of($what) || $most == line_of($what) - 1, "most samples are at its line, $most") or diag(grosr('query', $db, 'hot-lines')->{stdout});
+    ok($most == line_of($what) || $most == line_of($what) - 1, "most samples are at its line, $most")
+        or diag(grosr('query', $db, 'hot-lines')->{stdout});
     is(value($db, $fits), 0, 'no sample is counted twice');
 }
 cmp_ok($memory{chases}, '>', 0.8, "a loop of loads waits for memory ($memory{chases})");
