@@ -20,7 +20,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($GROSR $ROOT $EVENTS_TOLD scratch slurp spew grosr run_it start finish ended signal_group until_true json_of
                  says_one_line sql value peek until_read until_recorded segments no_segments balanced integrity live quit
-                 children process_runs have);
+                 children process_runs have needs_cuda needs_nvcc);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');
 our $GROSR = abs_path($ENV{GROSR} || "$ROOT/build/release/grosr") || '';
@@ -132,6 +132,22 @@ sub grosr
 {
     my @option = ref $_[0] ? (shift()) : ();
     return run_it(@option, $GROSR, @_);
+}
+
+# The rest of the test needs a GPU: what `grosr info` knows; without one, the test is skipped.
+sub needs_cuda
+{
+    my $info = json_of(grosr('info', '--json'));
+    return $info if grep { $_->{device} eq 'cuda' } @{$info->{devices}};
+    return plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
+}
+
+# ... and a CUDA compiler: its path, and the toolkit's folder.
+sub needs_nvcc
+{
+    my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
+    my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
+    return $nvcc ? ($nvcc, $home) : plan(skip_all => 'no CUDA toolkit');
 }
 
 # As the terminal's Ctrl-C: to all processes of the group.

@@ -9,12 +9,8 @@ use Grosr;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $info = json_of(grosr('info', '--json'));
-grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
-    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
-my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
-$nvcc or plan(skip_all => 'no CUDA toolkit');
+my $info = needs_cuda();
+my ($nvcc) = needs_nvcc();
 
 my $dir = scratch();
 my $r = run_it($nvcc, qw(-O2 -std=c++17 -arch=native -lineinfo -o), "$dir/coredump", "$ROOT/tests/cuda/coredump.cu");

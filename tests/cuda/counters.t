@@ -7,9 +7,7 @@ use lib "$FindBin::Bin/../cli";
 use Grosr;
 use Test::More;
 
-my $info = json_of(grosr('info', '--json'));
-grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
-    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
+needs_cuda();
 my $dir = scratch();
 my $db = "$dir/c.db";
 my $warps = 'sm__warps_active.avg.pct_of_peak_sustained_active';

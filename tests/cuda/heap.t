@@ -9,12 +9,8 @@ use lib "$FindBin::Bin/../cli";
 use Grosr;
 use Test::More;
 
-my $info = json_of(grosr('info', '--json'));
-grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
-    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
-my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
-$nvcc or plan(skip_all => 'no CUDA toolkit');
+needs_cuda();
+my ($nvcc) = needs_nvcc();
 
 my $dir = scratch();
 my $seconds = $ENV{GROSR_HEAP_SECONDS} || 5;

@@ -10,12 +10,8 @@ use Grosr;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $info = json_of(grosr('info', '--json'));
-grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
-    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
-my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
-$nvcc or plan(skip_all => 'no CUDA toolkit');
+needs_cuda();
+my ($nvcc) = needs_nvcc();
 
 my $dir = scratch();
 my ($db, $program, $source) = ("$dir/p.db", "$dir/pc_sampling", "$ROOT/tests/cuda/pc_sampling.cu");

@@ -8,12 +8,8 @@ use lib "$FindBin::Bin/../cli";
 use Grosr;
 use Test::More;
 
-my $info = json_of(grosr('info', '--json'));
-grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
-    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
-my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
-my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
-$nvcc or plan(skip_all => 'no CUDA toolkit');
+needs_cuda();
+my ($nvcc, $home) = needs_nvcc();
 my ($cupti) = grep { -e } map { ("$home/$_/libcupti.so", glob("$home/$_/libcupti.so.1*")) } qw(extras/CUPTI/lib64 lib64 lib);
 
 my $dir = scratch();

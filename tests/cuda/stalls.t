@@ -9,9 +9,7 @@ use lib "$FindBin::Bin/../cli";
 use Grosr;
 use Test::More;
 
-my $info = json_of(grosr('info', '--json'));
-grep { $_->{device} eq 'cuda' } @{$info->{devices}} or
-    plan(skip_all => 'no CUDA device: ' . ($info->{cuda_absent} // '?'));
+needs_cuda();
 
 my $dir = scratch();
 my %verdict = map { /^stall:(\w+) +(\w+): / ? ($1 => $2) : () } split(/\n/, grosr('run', '--list')->{stdout});

@@ -48,13 +48,6 @@ int grosr_diagnose_calls_store(const struct grosr_session *session, struct grosr
 
 /* ---- and back ---- */
 
-static const char *text_of(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-
-    return text ? text : "";
-}
-
 static enum grosr_verdict verdict_of(const char *name)
 {
     int v = GROSR_VERDICT_DEADLOCK;
@@ -76,7 +69,7 @@ static int add_names(sqlite3 *db, struct grosr_findings *findings, struct grosr_
     if (code == SQLITE_OK)
         code = sqlite3_bind_text(names, 1, *array ? array : "[]", -1, SQLITE_TRANSIENT);
     while (code == SQLITE_OK && (code = sqlite3_step(names)) == SQLITE_ROW) {
-        add(findings, finding, text_of(names, 0));
+        add(findings, finding, trace_text(names, 0));
         code = SQLITE_OK;
     }
     sqlite3_finalize(names);
@@ -85,20 +78,20 @@ static int add_names(sqlite3 *db, struct grosr_findings *findings, struct grosr_
 
 static int add_finding(sqlite3 *db, struct grosr_findings *findings, sqlite3_stmt *row)
 {
-    char *evidence = strdup(text_of(row, 7)), *rest = NULL;
+    char *evidence = strdup(trace_text(row, 7)), *rest = NULL;
     struct grosr_finding *f =
-        grosr_findings_add(findings, verdict_of(text_of(row, 0)), text_of(row, 1),
-                           (uint64_t)sqlite3_column_int64(row, 5), text_of(row, 6), text_of(row, 8));
+        grosr_findings_add(findings, verdict_of(trace_text(row, 0)), trace_text(row, 1),
+                           (uint64_t)sqlite3_column_int64(row, 5), trace_text(row, 6), trace_text(row, 8));
 
     for (char *line = evidence ? strtok_r(evidence, "\n", &rest) : NULL; line;
          line = strtok_r(NULL, "\n", &rest))
         grosr_finding_evidence(findings, f, "%s", line);
     free(evidence);
-    int code = add_names(db, findings, f, text_of(row, 2), grosr_finding_worker);
+    int code = add_names(db, findings, f, trace_text(row, 2), grosr_finding_worker);
     if (code == SQLITE_OK)
-        code = add_names(db, findings, f, text_of(row, 3), grosr_finding_resource);
+        code = add_names(db, findings, f, trace_text(row, 3), grosr_finding_resource);
     if (code == SQLITE_OK)
-        code = add_names(db, findings, f, text_of(row, 4), grosr_finding_cycle);
+        code = add_names(db, findings, f, trace_text(row, 4), grosr_finding_cycle);
     return code;
 }
 
@@ -111,7 +104,7 @@ static int add_session(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *session, s
 
     grosr_findings_init(&one, all->threshold_ns);
     snprintf(text, sizeof(text), "process %" PRId64 ", recorded (%s)",
-             (int64_t)sqlite3_column_int64(session, 1), text_of(session, 2));
+             (int64_t)sqlite3_column_int64(session, 1), trace_text(session, 2));
     one.source = strdup(text);
     one.state = strdup("it did not end in order; what it was in then has been judged");
     one.otherwise = GROSR_VERDICT_HEALTHY;
@@ -145,7 +138,7 @@ static void add_unknown(sqlite3_stmt *session, struct grosr_findings *all)
 
     grosr_findings_init(&one, all->threshold_ns);
     snprintf(text, sizeof(text), "process %" PRId64 ", not recorded to its end (%s)", pid,
-             text_of(session, 2));
+             trace_text(session, 2));
     one.source = strdup(text);
     one.state = strdup("what it is in is judged when its recording ends, and has not been");
     one.otherwise = GROSR_VERDICT_HEALTHY;

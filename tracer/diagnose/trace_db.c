@@ -11,13 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_of(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-
-    return text ? text : "";
-}
-
 /* ---- workers ---- */
 
 static void add_worker(struct trace_session *s, sqlite3_stmt *row)
@@ -43,7 +36,7 @@ static void add_worker(struct trace_session *s, sqlite3_stmt *row)
         }
         s->worker = more;
     }
-    snprintf(w.function, sizeof(w.function), "%s", text_of(row, 4));
+    snprintf(w.function, sizeof(w.function), "%s", trace_text(row, 4));
     snprintf(text, sizeof(text), "worker %" PRId64, w.worker);
     w.actor = grosr_graph_actor(s->graph, GROSR_ACTOR_WORKER, (uint64_t)w.worker, text);
     s->worker[s->workers++] = w;
@@ -94,7 +87,7 @@ static void count_wait(struct trace_session *s, sqlite3_stmt *row)
 {
     bool worker = sqlite3_column_type(row, 0) != SQLITE_NULL;
     struct trace_worker *w = worker ? trace_find_worker(s, sqlite3_column_int64(row, 0)) : NULL;
-    const char *resource = text_of(row, 1);
+    const char *resource = trace_text(row, 1);
     bool named =
         strncmp(resource, "queue", strlen("queue")) && strncmp(resource, "syscall", strlen("syscall"));
     int64_t name = named ? sqlite3_column_int64(row, 2) >> 32 : -1;
@@ -135,24 +128,24 @@ static enum grosr_graph_resource kind_of(const char *resource)
 
 static bool is_queue(sqlite3_stmt *row)
 {
-    return !strncmp(text_of(row, 1), "queue", strlen("queue"));
+    return !strncmp(trace_text(row, 1), "queue", strlen("queue"));
 }
 
 /* The node of a row of waits.sql or holds.sql. */
 static uint32_t resource_of(struct trace_session *s, sqlite3_stmt *row)
 {
-    enum grosr_graph_resource kind = kind_of(text_of(row, 1));
+    enum grosr_graph_resource kind = kind_of(trace_text(row, 1));
     uint64_t index = (uint64_t)sqlite3_column_int64(row, 2);
     char text[TRACE_TEXT];
 
     if (is_queue(row))
-        snprintf(text, sizeof(text), "room in queue %s", text_of(row, 3));
+        snprintf(text, sizeof(text), "room in queue %s", trace_text(row, 3));
     else if (kind == GROSR_WANTED_REPLY)
         snprintf(text, sizeof(text), "the reply in port %" PRIu64, index);
     else if (kind == GROSR_WANTED_PORT)
         snprintf(text, sizeof(text), "a port for a system call");
     else
-        snprintf(text, sizeof(text), "%s", text_of(row, 3));
+        snprintf(text, sizeof(text), "%s", trace_text(row, 3));
     /* A wait is for any port. What tasks name is apart from queues and the heap. */
     if (kind == GROSR_WANTED_PORT)
         index = 0;
@@ -245,7 +238,7 @@ static void add_wait(struct trace_session *s, sqlite3_stmt *row)
 /* Whether it ended only because the session was stopped. What waits for a disk does not end then. */
 static bool was_cut_off(sqlite3_stmt *row)
 {
-    const char *name = text_of(row, 2);
+    const char *name = trace_text(row, 2);
     bool moves_bytes =
         !strcmp(name, "read") || !strcmp(name, "write") || !strcmp(name, "pread") || !strcmp(name, "pwrite");
 
@@ -268,7 +261,7 @@ static uint32_t blocked_thread(struct trace_session *s, sqlite3_stmt *row, uint6
 
     snprintf(text, sizeof(text), "the proxy's thread for port %" PRIu64, port);
     uint32_t thread = grosr_graph_actor(s->graph, GROSR_ACTOR_THREAD, 1 + port, text);
-    snprintf(text, sizeof(text), "%s of handle %d", text_of(row, 2), sqlite3_column_int(row, 5));
+    snprintf(text, sizeof(text), "%s of handle %d", trace_text(row, 2), sqlite3_column_int(row, 5));
     uint32_t call = grosr_graph_resource(s->graph, GROSR_WANTED_CALL, port, text);
     grosr_graph_resource_fact(
         s->graph, call, "it was cut off when the session was stopped, as only a wait for another process is");
@@ -306,10 +299,10 @@ static void add_call(struct trace_session *s, sqlite3_stmt *row)
 
     if (!w || w->ended)
         return;
-    snprintf(text, sizeof(text), "the reply to %s in port %" PRIu64, text_of(row, 2), port);
+    snprintf(text, sizeof(text), "the reply to %s in port %" PRIu64, trace_text(row, 2), port);
     reply = grosr_graph_resource(s->graph, GROSR_WANTED_REPLY, port, text);
     snprintf(text, sizeof(text), "port %" PRIu64 ": %s of handle %d, task %" PRId64 ", %s for %s", port,
-             text_of(row, 2), sqlite3_column_int(row, 5), (int64_t)sqlite3_column_int64(row, 6),
+             trace_text(row, 2), sqlite3_column_int(row, 5), (int64_t)sqlite3_column_int64(row, 6),
              served ? "with the proxy" : "not taken up by the proxy",
              grosr_duration_text(age, sizeof(age), trace_age_of(s, served ? trace_time(row, 4) : since)));
     grosr_graph_resource_fact(s->graph, reply, text);

@@ -110,6 +110,13 @@ uint64_t trace_time(sqlite3_stmt *row, int column)
     return time > 0 ? (uint64_t)time : 0;
 }
 
+const char *trace_text(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    return text ? text : "";
+}
+
 uint64_t trace_age_of(const struct trace_session *s, uint64_t since)
 {
     return since < s->as_of ? s->as_of - since : 0;

@@ -65,6 +65,9 @@ void trace_ask_then(struct trace_session *s, const char *question, trace_row *fu
 /* A time of a row; 0: it is NULL, or before the trace. */
 uint64_t trace_time(sqlite3_stmt *row, int column);
 
+/* A text of a row, until the row's next step; "": it is NULL. */
+const char *trace_text(sqlite3_stmt *row, int column);
+
 struct trace_worker *trace_find_worker(struct trace_session *s, int64_t worker);
 
 /* How long ago it was when the session is judged. */

@@ -13,13 +13,6 @@
 #define ENDED_MIN     32  /* runs of a function, before one is called unusual */
 #define LONGER        30u /* times as long as the longest of them */
 
-static const char *text_of(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-
-    return text ? text : "";
-}
-
 static void name_worker(struct trace_session *s, struct grosr_finding *f, int64_t worker)
 {
     char text[32];
@@ -35,7 +28,7 @@ static bool is_old(const struct trace_session *s, uint64_t since)
 
 static void find_hot(struct trace_session *s, sqlite3_stmt *row)
 {
-    const char *name = text_of(row, 0);
+    const char *name = trace_text(row, 0);
     uint64_t waited_ns = trace_time(row, 1), window = s->findings->threshold_ns;
     char text[TRACE_TEXT];
     uint32_t workers = 0;
@@ -56,7 +49,7 @@ static void find_hot(struct trace_session *s, sqlite3_stmt *row)
 static void find_slow_wait(struct trace_session *s, sqlite3_stmt *row)
 {
     int64_t worker = sqlite3_column_int64(row, 0), times = sqlite3_column_int64(row, 3);
-    const char *name = text_of(row, 1);
+    const char *name = trace_text(row, 1);
     uint64_t since = trace_time(row, 2);
     char text[TRACE_TEXT], age[32];
 
@@ -77,7 +70,7 @@ static void find_slow_wait(struct trace_session *s, sqlite3_stmt *row)
 static void find_inversion(struct trace_session *s, sqlite3_stmt *row)
 {
     int64_t worker = sqlite3_column_int64(row, 0), holder = sqlite3_column_int64(row, 3);
-    const char *name = text_of(row, 1);
+    const char *name = trace_text(row, 1);
     uint64_t since = trace_time(row, 2);
     char text[TRACE_TEXT], age[32];
 
@@ -110,7 +103,7 @@ static void find_endless(struct trace_session *s, sqlite3_stmt *row)
     uint64_t ended = trace_time(row, 4), longest_ns = trace_time(row, 5),
              quiet = w ? trace_age_of(s, w->latest) : 0;
     bool even = trace_time(row, 6) && trace_time(row, 7) <= GROSR_ENDLESS_UNEVEN * trace_time(row, 6);
-    const char *function = text_of(row, 2);
+    const char *function = trace_text(row, 2);
     struct grosr_finding *f = remark_of(s);
     char text[TRACE_TEXT], age[32], longest[32];
 

@@ -21,13 +21,6 @@
 
 enum { FUNCTION, CAUSE, SHARE, EXCESS, SLOW, MEDIAN, TASKS, NOTE }; /* columns of tail-causes.sql */
 
-static const char *text_of(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-
-    return text ? text : "";
-}
-
 /* 1, 0, or a negative SQLite code. */
 static int has_summaries(sqlite3 *db)
 {
@@ -59,27 +52,27 @@ static void begin_function(struct tail *t, sqlite3_stmt *row)
     if (!t->finding) {
         snprintf(text, sizeof(text),
                  "the slowest 1 %% of the tasks of %s took %" PRId64 " times as long as its median ones",
-                 text_of(row, FUNCTION), slow / median);
+                 trace_text(row, FUNCTION), slow / median);
         t->finding = grosr_findings_add(t->findings, GROSR_VERDICT_HEALTHY, "heavy_tail", 0, text, NULL);
     }
     grosr_finding_evidence(t->findings, t->finding,
                            "%s: %" PRId64
                            " tasks took %s on average, from submission to end, the median ones %s",
-                           text_of(row, FUNCTION), (int64_t)sqlite3_column_int64(row, TASKS),
+                           trace_text(row, FUNCTION), (int64_t)sqlite3_column_int64(row, TASKS),
                            grosr_duration_text(taken, sizeof(taken), (uint64_t)slow),
                            grosr_duration_text(usual, sizeof(usual), (uint64_t)median));
 }
 
 static void add_cause(struct tail *t, sqlite3_stmt *row)
 {
-    const char *note = text_of(row, NOTE);
+    const char *note = trace_text(row, NOTE);
 
-    if (!strcmp(text_of(row, CAUSE), "total"))
+    if (!strcmp(trace_text(row, CAUSE), "total"))
         begin_function(t, row);
     else if (t->shown && sqlite3_column_double(row, SHARE) >= SHARE_MIN)
         grosr_finding_evidence(t->findings, t->finding, "%s: %.0f %% of the difference is %s%s%s",
-                               text_of(row, FUNCTION), sqlite3_column_double(row, SHARE), text_of(row, CAUSE),
-                               *note ? "; " : "", note);
+                               trace_text(row, FUNCTION), sqlite3_column_double(row, SHARE),
+                               trace_text(row, CAUSE), *note ? "; " : "", note);
 }
 
 int trace_tail(sqlite3 *db, struct grosr_findings *findings)
