@@ -6,10 +6,12 @@
 Each round runs the same process alone, under torch.profiler and under `grosr record --trace cuda`, one after the other, so
 that drift affects all alike; the order rotates. A process measures the loops of pytorch_loop.py. Standard output is JSON:
 for each loop and mode the median, lowest and highest rate, and the median of the ratios to the run alone in the same round;
-for recorded runs the size of the trace for each kernel in it, too. A table is on standard error.
+for recorded runs the size of the trace for each kernel in it, too. Each run has a line on standard error, and a table ends
+it. SIGTERM or SIGINT ends it after the rounds that are whole.
 """
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -53,13 +55,37 @@ def spread(values):
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
+class Stopped(Exception):
+    """A signal asks for an end."""
+
+
+def stop(signum, _frame):
+    raise Stopped(signal.Signals(signum).name)
+
+
+def one_round(first, folder):
+    done = {}
+    for mode in MODES[first:] + MODES[:first]:
+        done[mode] = run(mode, folder)
+        print(mode, *(f"{loop} {rate:.1f}/s" for loop, rate in done[mode]["rates"].items()), file=sys.stderr, flush=True)
+    return done
+
+
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
 runs = {mode: [] for mode in MODES}
+rounds = 0
 with tempfile.TemporaryDirectory() as folder:
-    run("alone", folder)  # the first one loads everything from the disk
-    for round_ in range(ROUNDS):
-        for mode in MODES[round_ % len(MODES):] + MODES[:round_ % len(MODES)]:
-            runs[mode].append(run(mode, folder))
-report = {"rounds": ROUNDS, "loops": {}, "traces": {}}
+    try:
+        run("alone", folder)  # the first one loads everything from the disk
+        while rounds < ROUNDS:
+            for mode, result in one_round(rounds % len(MODES), folder).items():
+                runs[mode].append(result)
+            rounds += 1
+    except Stopped as signal_name:
+        if not rounds:
+            sys.exit(f"{signal_name} before one round was whole: nothing to report")
+report = {"rounds": rounds, "loops": {}, "traces": {}}
 for loop in runs["alone"][0]["rates"]:
     report["loops"][loop] = {}
     for mode in MODES:
