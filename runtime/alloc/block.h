@@ -180,13 +180,15 @@ GROSR_DEVICE bool grosr_slot_return(struct grosr_heap_user u, const struct grosr
 {
     struct grosr_group g = dev_group(b->at);
     uint64_t bit = UINT64_C(1) << b->bit, mask = dev_group_or64(g, bit), had = 0;
+    bool together = dev_popc64(mask) == g.size; /* or two lanes free one block: each by itself */
 
-    if (dev_popc64(mask) != g.size) /* two lanes free one block: each by itself */
-        return grosr_slab_return(u, b->state, b->at, bit) != 0;
-    dev_group_meet(g); /* the lane that returns the slots releases what all wrote to them */
-    if (dev_group_leads(g))
-        had = grosr_slab_return(u, b->state, b->at, mask);
-    return (dev_group_shfl64(g, had) & bit) != 0;
+    if (together)
+        dev_group_meet(g); /* the lane that returns the slots releases what all wrote to them */
+    if (!together || dev_group_leads(g))
+        had = grosr_slab_return(u, b->state, b->at, together ? mask : bit);
+    if (together)
+        had = dev_group_shfl64(g, had);
+    return (had & bit) != 0;
 }
 
 /* Frees a block that grosr_block_find() has found. 0, or the reason why it cannot be. */

@@ -155,17 +155,23 @@ GROSR_DEVICE_COLD void grosr_slab_changed(struct grosr_heap_user u, uint32_t chu
         grosr_chunk_put(u.heap, GROSR_MAP_CLASS + grosr_chunk_kind(now) - 1, chunk);
 }
 
-/* Adds to a chunk's state, and does what is to be done about what it has become. Returns what it was. */
-GROSR_DEVICE uint64_t grosr_chunk_add(struct grosr_heap_user u, uint32_t chunk, uint64_t x)
+/* A chunk's state was `old`, and became `now` by an addition: does what is to be done about that. */
+GROSR_DEVICE void grosr_chunk_added(struct grosr_heap_user u, uint32_t chunk, uint64_t old, uint64_t now)
 {
-    uint64_t old = dev_add_dependent(&u.heap->state[chunk], x), now = old + x;
-
     if (!grosr_chunk_is_slab(now))
-        return old;
+        return;
     bool whole = grosr_chunk_free_slots(now) == u.heap->slots[grosr_chunk_kind(now) - 1];
     bool had_none = grosr_chunk_free_slots(old) <= 0 && grosr_chunk_free_slots(now) > 0;
     if (whole || had_none)
         grosr_slab_changed(u, chunk, now, whole, had_none);
+}
+
+/* Adds to a chunk's state. Returns what it was. */
+GROSR_DEVICE uint64_t grosr_chunk_add(struct grosr_heap_user u, uint32_t chunk, uint64_t x)
+{
+    uint64_t old = dev_add_dependent(&u.heap->state[chunk], x);
+
+    grosr_chunk_added(u, chunk, old, old + x);
     return old;
 }
 
@@ -501,41 +507,72 @@ GROSR_DEVICE uint64_t grosr_slab_claim_bits(struct grosr_heap_user u, const stru
 
 /* ---- returning slots ---- */
 
+/* Slots whose bits `had`, of word `at`, have been cleared were added to the free ones of a chunk that was
+ * seen in `state`, and whose state was `was`: what grosr_slab_return() does not do itself. */
+GROSR_DEVICE_COLD uint64_t grosr_slab_returned(struct grosr_heap_user u, uint64_t state, uint32_t at,
+                                               uint64_t had, uint64_t was)
+{
+    const struct grosr_heap *h = u.heap;
+    const uint64_t same = GROSR_CHUNK_GENERATIONS | grosr_chunk_of_class(GROSR_CHUNK_CLASS_MASK);
+    uint64_t slots = grosr_chunk_slots(dev_popc64(had));
+    uint32_t chunk = at / GROSR_CHUNK_WORDS;
+
+    grosr_chunk_added(u, chunk, was, was + slots);
+    if ((was & same) == (state & same)) {
+        dev_count(&grosr_heap_shard_of(h, grosr_chunk_kind(state) - 1, dev_spread())->frees, dev_popc64(had));
+        return had;
+    }
+    /* The chunk is not what it was: the block had been freed before, and these slots are other owners'. */
+    dev_add_dependent(&h->state[chunk], ~slots + 1);
+    dev_or_dependent(&h->bits[at], had);
+    return 0;
+}
+
+/*
+ * As grosr_slab_returned(), before the addition: these slots are all that the slab lacked when it was seen,
+ * and no cursor points to it. Its state is swapped at once for that of a free chunk: as if they had been
+ * added, and it had been taken away before anybody saw that.
+ */
+GROSR_DEVICE_COLD uint64_t grosr_slab_return_last(struct grosr_heap_user u, uint64_t state, uint32_t at,
+                                                  uint64_t had)
+{
+    uint32_t chunk = at / GROSR_CHUNK_WORDS, size_class = grosr_chunk_kind(state) - 1;
+
+    if (!grosr_slab_take_away(u, chunk, state, grosr_chunk_free_slots(state) <= 0)) {
+        dev_point("slab.returned");
+        uint64_t slots = grosr_chunk_slots(dev_popc64(had));
+        return grosr_slab_returned(u, state, at, had, dev_add_dependent(&u.heap->state[chunk], slots));
+    }
+    grosr_chunk_put(u.heap, GROSR_MAP_FREE, chunk);
+    dev_count(&grosr_heap_shard_of(u.heap, size_class, dev_spread())->frees, dev_popc64(had));
+    return had;
+}
+
 /*
  * Returns the slots of a slab, seen in `state`, whose bits are in `mask`, of word `at` of `bits`. Returns
- * those of them that were allocated; the others change nothing.
- *
- * If these are all that the slab lacked when it was seen, and no cursor points to it, its state is swapped at
- * once for that of a free chunk: as if they had been added, and it had been taken away before anybody saw
- * that.
+ * those of them that were allocated; the others change nothing. What is here is all for a slab that had free
+ * slots and that is not whole: few registers, for kernels that free in many threads.
  */
 GROSR_DEVICE uint64_t grosr_slab_return(struct grosr_heap_user u, uint64_t state, uint32_t at, uint64_t mask)
 {
     const struct grosr_heap *h = u.heap;
     uint32_t chunk = at / GROSR_CHUNK_WORDS, size_class = grosr_chunk_kind(state) - 1;
+    const uint64_t same = GROSR_CHUNK_GENERATIONS | grosr_chunk_of_class(GROSR_CHUNK_CLASS_MASK);
     /* Release: what the block's owner wrote. Pairs with grosr_slab_claim_bits(), by what depends on it. */
     uint64_t had = dev_and_release(&h->bits[at], ~mask) & mask;
-    int64_t had_free = grosr_chunk_free_slots(state);
+    int64_t n = dev_popc64(had);
 
-    if (!had)
+    if (!n)
         return 0;
-    if (grosr_chunk_cursors(state) == 0 && had_free + dev_popc64(had) == h->slots[size_class] &&
-        grosr_slab_take_away(u, chunk, state, had_free <= 0)) {
-        grosr_chunk_put(h, GROSR_MAP_FREE, chunk);
-        dev_count(&grosr_heap_shard_of(h, size_class, dev_spread())->frees, dev_popc64(had));
-        return had;
-    }
+    if (grosr_chunk_cursors(state) == 0 && grosr_chunk_free_slots(state) + n == h->slots[size_class])
+        return grosr_slab_return_last(u, state, at, had);
     dev_point("slab.returned");
-    uint64_t was = grosr_slab_give(u, chunk, dev_popc64(had));
-    const uint64_t same = GROSR_CHUNK_GENERATIONS | grosr_chunk_of_class(GROSR_CHUNK_CLASS_MASK);
-    if ((was & same) == (state & same)) {
-        dev_count(&grosr_heap_shard_of(h, size_class, dev_spread())->frees, dev_popc64(had));
-        return had;
-    }
-    /* The chunk is not what it was: the block had been freed before, and these slots are other owners'. */
-    dev_add_dependent(&h->state[chunk], grosr_chunk_slots(-(int64_t)dev_popc64(had)));
-    dev_or_dependent(&h->bits[at], had);
-    return 0;
+    uint64_t was = dev_add_dependent(&h->state[chunk], grosr_chunk_slots(n));
+    int64_t free_slots = grosr_chunk_free_slots(was);
+    if ((was ^ state) & same || free_slots <= 0 || free_slots + n == h->slots[size_class])
+        return grosr_slab_returned(u, state, at, had, was);
+    dev_count(&grosr_heap_shard_of(h, size_class, dev_spread())->frees, (uint64_t)n);
+    return had;
 }
 
 #endif

@@ -115,18 +115,18 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
     grosr_bench_flood_run(&l, bench_warp());
 }
 
-#define BENCH_ALLOC_OF(name, number, plain)                                                            \
-    extern "C" __global__ void __launch_bounds__(GROSR_BENCH_ALLOC_BLOCK, GROSR_BENCH_ALLOC_RESIDENTS) \
-        bench_alloc_##name(const __grid_constant__ grosr_bench_alloc a)                                \
-    {                                                                                                  \
-        uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;                                            \
-        grosr_bench_alloc_stamp(a.start_ns, i / GROSR_LANES);                                          \
-        if (i < a.threads)                                                                             \
-            grosr_bench_alloc_do(&a, number, plain, i);                                                \
-        grosr_bench_alloc_stamp(a.end_ns, i / GROSR_LANES);                                            \
+#define BENCH_ALLOC_OF(name, number, residents, plain)                               \
+    extern "C" __global__ void __launch_bounds__(GROSR_BENCH_ALLOC_BLOCK, residents) \
+        bench_alloc_##name(const __grid_constant__ grosr_bench_alloc a)              \
+    {                                                                                \
+        uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;                          \
+        grosr_bench_alloc_stamp(a.start_ns, i / GROSR_LANES);                        \
+        if (i < a.threads)                                                           \
+            grosr_bench_alloc_do(&a, number, plain, i);                              \
+        grosr_bench_alloc_stamp(a.end_ns, i / GROSR_LANES);                          \
     }
-#define BENCH_ALLOC(name, number)       \
-    BENCH_ALLOC_OF(name, number, false) \
-    BENCH_ALLOC_OF(name##_plain, number, true)
+#define BENCH_ALLOC(name, number, residents)       \
+    BENCH_ALLOC_OF(name, number, residents, false) \
+    BENCH_ALLOC_OF(name##_plain, number, residents, true)
 
 GROSR_BENCH_ALLOC_LIST(BENCH_ALLOC)

@@ -18,13 +18,8 @@
 
 #include <stdlib.h>
 
-/* On a GPU, threads of a block, and how many blocks each SM is to have room for: with 1 the compiler may use
- * all the registers that the slow paths want, some 160, with 4 it must make do with 64. Then more warps hide
- * the time of each other's trips to memory. */
+/* On a GPU, threads of a block. */
 #define GROSR_BENCH_ALLOC_BLOCK 256u
-#ifndef GROSR_BENCH_ALLOC_RESIDENTS
-#define GROSR_BENCH_ALLOC_RESIDENTS 4
-#endif
 
 enum grosr_bench_alloc_kernel {
     GROSR_BENCH_ALLOC_MALLOC,
@@ -41,19 +36,24 @@ enum grosr_bench_alloc_kernel {
     GROSR_BENCH_ALLOC_KERNELS,
 };
 
-/* Every kernel: its name and its number. */
-#define GROSR_BENCH_ALLOC_LIST(X)                 \
-    X(malloc, GROSR_BENCH_ALLOC_MALLOC)           \
-    X(check, GROSR_BENCH_ALLOC_CHECK)             \
-    X(free, GROSR_BENCH_ALLOC_FREE)               \
-    X(alone, GROSR_BENCH_ALLOC_ALONE)             \
-    X(churn, GROSR_BENCH_ALLOC_CHURN)             \
-    X(fill, GROSR_BENCH_ALLOC_FILL)               \
-    X(drain, GROSR_BENCH_ALLOC_DRAIN)             \
-    X(graph, GROSR_BENCH_ALLOC_GRAPH)             \
-    X(graph_check, GROSR_BENCH_ALLOC_GRAPH_CHECK) \
-    X(produce, GROSR_BENCH_ALLOC_PRODUCE)         \
-    X(consume, GROSR_BENCH_ALLOC_CONSUME)
+/*
+ * Every kernel: its name, its number, and how many blocks each SM is to have room for. With 1 the compiler
+ * may use all the registers that the slow paths want, some 160; with 4 it must make do with 64, with 8
+ * with 32. Then more warps hide the time of each other's trips to memory; but where registers are spilled on
+ * the way that all take, which is so of malloc with fewer than 64, that costs more.
+ */
+#define GROSR_BENCH_ALLOC_LIST(X)                    \
+    X(malloc, GROSR_BENCH_ALLOC_MALLOC, 4)           \
+    X(check, GROSR_BENCH_ALLOC_CHECK, 4)             \
+    X(free, GROSR_BENCH_ALLOC_FREE, 8)               \
+    X(alone, GROSR_BENCH_ALLOC_ALONE, 1)             \
+    X(churn, GROSR_BENCH_ALLOC_CHURN, 4)             \
+    X(fill, GROSR_BENCH_ALLOC_FILL, 4)               \
+    X(drain, GROSR_BENCH_ALLOC_DRAIN, 4)             \
+    X(graph, GROSR_BENCH_ALLOC_GRAPH, 4)             \
+    X(graph_check, GROSR_BENCH_ALLOC_GRAPH_CHECK, 4) \
+    X(produce, GROSR_BENCH_ALLOC_PRODUCE, 4)         \
+    X(consume, GROSR_BENCH_ALLOC_CONSUME, 4)
 
 /* What kernels count. */
 enum grosr_bench_tally {

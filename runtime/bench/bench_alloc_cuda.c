@@ -20,7 +20,7 @@
 extern const unsigned char grosr_bench_fatbin[]; /* fatbin.S */
 
 static const char *const kernels[GROSR_BENCH_ALLOC_KERNELS][2] = {
-#define KERNEL(name, number) [number] = {"bench_alloc_" #name, "bench_alloc_" #name "_plain"},
+#define KERNEL(name, number, residents) [number] = {"bench_alloc_" #name, "bench_alloc_" #name "_plain"},
     GROSR_BENCH_ALLOC_LIST(KERNEL)
 #undef KERNEL
 };
