@@ -38,14 +38,14 @@ says_one_line(grosr('record', '-o', "$dir/none.db", '--', '/no/such/program'), 1
               'a program that is not there');
 says_one_line(grosr('record', '-o', "$dir/none.db", '--', $dir), 1, qr{\Q$dir\E}, 'a folder for a program');
 $r = grosr('record', '-o', "$dir/none.db", '--', '/bin/sh', '-c', 'exit 3');
-isnt($r->{code}, 0, 'a program that fails before it has a session');
+is($r->{code}, 3, 'a program that fails before it has a session: its exit code');
 like($r->{stderr}, qr/\A(grosr: [^\n]+\n)+\z/, 'is told of');
 says_one_line(grosr('record', '-o', "$dir/none.db", '--', '/bin/true'), 1, qr/session/,
               'a program without a session');
 ok(!-e "$dir/none.db", 'none of them left a file');
 
 $r = grosr('record', '-o', $db, '--', '/bin/sh', '-c', '"$@" >/dev/null; exit 5', 'sh', @arith, '--tasks', '1000');
-says_one_line($r, 1, qr/exit code 5/, 'a recorded program that fails');
+says_one_line($r, 5, qr/exit code 5/, 'a recorded program that fails: its exit code');
 is(value($db, 'SELECT count(*) FROM tasks'), 1000, 'its trace is kept');
 
 # Several sessions, one after the other and at the same time, come into one trace.

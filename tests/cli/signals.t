@@ -93,6 +93,7 @@ for my $kind ('run', 'run -o', 'record') {
     $p = start($GROSR, 'record', '-o', "$dir/sh.db", '--', 'sh', '-c', 'echo $PPID; kill -INT $$; echo not reached');
     finish($p);
     like($p->{stderr}, qr/sh was killed by signal 2/, 'a program has the signals as they were before');
+    is("$p->{code} $p->{signal}", '130 0', 'with the exit code that a shell gives it');
     unlike($p->{stdout}, qr/not reached/, 'and is ended by them');
 }
 

@@ -228,9 +228,10 @@ static int record_command(const struct grosr_arguments *a, const char *path, con
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
-        return grosr_say(GROSR_EXIT_FAILURE, "%s was killed by signal %d", a->operand[0], WTERMSIG(status));
-    if (WEXITSTATUS(status))
-        return grosr_say(GROSR_EXIT_FAILURE, "%s ended with exit code %d", a->operand[0],
+        return grosr_say(128 + WTERMSIG(status), "%s was killed by signal %d", a->operand[0],
+                         WTERMSIG(status));
+    if (WEXITSTATUS(status)) /* whoever starts the program sees the same with and without the recorder */
+        return grosr_say(WEXITSTATUS(status), "%s ended with exit code %d", a->operand[0],
                          WEXITSTATUS(status));
     return code;
 }
