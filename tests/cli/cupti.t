@@ -209,9 +209,10 @@ is(value($db, "SELECT count(*) || '|' || sum(end IS NOT NULL) FROM $kernel WHERE
 # ---- captures ----
 
 is(run_it($program, 'captures')->{stdout}, "captures 12, broken 0\ndone\n", 'a program that captures, alone');
-for my $options ([], ['--persistent', 'spin']) {
-    $r = record({}, $options, 'captures');
-    is("$r->{code} $r->{stdout}", "0 captures 12, broken 0\ndone\n", "under record @$options: no capture is broken")
+for my $case ([{}], [{}, '--persistent', 'spin'], [{CUPTI_DOUBLE => 'slow-init'}, '--persistent', 'spin']) {
+    my ($env, @options) = @$case;
+    $r = record($env, \@options, 'captures');
+    is("$r->{code} $r->{stdout}", "0 captures 12, broken 0\ndone\n", "under record @options, @{[%$env]}: no capture is broken")
         or diag($r->{stderr});
     is(value($db, "SELECT count(*) FROM api_calls WHERE return_value <> 0"), 0, 'no call of it fails');
     is(value($db, "SELECT count(*) FROM GROSR_NOTE WHERE topic = 'cupti' AND text LIKE '%small%'"), 0,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RECORDS 65536u
 #define KINDS   64u
@@ -208,6 +209,13 @@ uint32_t double_correlation(void)
     return __atomic_add_fetch(&correlation, 1, __ATOMIC_RELAXED);
 }
 
+static bool initialized; /* atomic */
+
+bool double_is_initialized(void)
+{
+    return __atomic_load_n(&initialized, __ATOMIC_ACQUIRE);
+}
+
 static void init(void)
 {
     const char *path = getenv("CUDA_INJECTION64_PATH");
@@ -220,6 +228,9 @@ static void init(void)
         *(void **)(void *)&initialize = dlsym(tool, "InitializeInjection");
     if (initialize)
         initialize();
+    if (double_has_fault("slow-init"))
+        usleep(60000); /* the tool's threads have begun long before */
+    __atomic_store_n(&initialized, true, __ATOMIC_RELEASE);
     device.device.name = "Double of a GPU";
     device.device.globalMemorySize = 80000000000u;
     device.device.globalMemoryBandwidth = 3352320000u; /* kB/s */

@@ -87,6 +87,8 @@ CUresult CUDAAPI cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
     CUstreamCaptureMode before = capture_mode;
     struct call c;
 
+    if (!double_is_initialized()) /* it is inside cuInit() */
+        return CUDA_ERROR_NOT_INITIALIZED;
     __atomic_add_fetch(&questions, 1, __ATOMIC_RELAXED);
     DRIVER(&c, cuThreadExchangeStreamCaptureMode, NULL, NULL, double_correlation());
     capture_mode = *mode;

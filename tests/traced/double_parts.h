@@ -67,6 +67,9 @@ void double_fail(void);
 uint64_t double_now_ns(void);
 bool double_has_fault(const char *word);
 
+/* Whether the driver is initialized: a tool's threads begin before. */
+bool double_is_initialized(void);
+
 /* ---- double_device.c ---- */
 
 extern pthread_mutex_t double_lock;

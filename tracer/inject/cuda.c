@@ -25,7 +25,8 @@ static void at_end(void)
     if (started_pid != (uint32_t)getpid() || ended)
         return;
     ended = true;
-    threads_become_ours(); /* the thread that ends the process captures nothing any more */
+    threads_become_ours();
+    driver_relax(); /* the thread that ends the process captures nothing any more */
     threads_finish();
     errors_end();
     callbacks_record(false); /* nor is any call that CUDA's own end makes */

@@ -38,7 +38,18 @@ void threads_become_ours(void)
         host_thread_is_ours(t->tid);
         inject_leave(t);
     }
-    driver_relax();
+}
+
+/*
+ * Whether this thread may ask the driver: its calls leave captures of others alone, from here on. The threads
+ * begin inside cuInit(), and until that is done the driver refuses to be asked this; so it is asked in each
+ * round.
+ */
+static bool thread_is_relaxed(void)
+{
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+
+    return driver.capture_mode(&mode) == CUDA_SUCCESS;
 }
 
 /* Between the rounds of a thread of ours; threads_finish() ends the pause. */
@@ -64,10 +75,12 @@ static void *housekeeping_main(void *unused)
     (void)unused;
     threads_become_ours();
     while (dev_load_relaxed(&running)) {
-        errors_tick();
         bool all = dev_load_relaxed(&ending);
-        kernels_tick(grosr_host_clock_ns());
-        streams_tick(grosr_host_clock_ns(), all);
+        if (thread_is_relaxed()) {
+            errors_tick();
+            kernels_tick(grosr_host_clock_ns());
+            streams_tick(grosr_host_clock_ns(), all);
+        }
         dev_add_relaxed(&ticks, all);
         pause_for(TICK_NS);
     }
@@ -89,7 +102,7 @@ static void *watching_main(void *unused)
  * Not by force: what is complete. CUPTI's own period leaves the latest buffer until it is full. That it is
  * under way stands in a slot as the program's calls do: it may wait for a lock that a stuck call holds.
  */
-static void flush(void)
+static void flush_completed(void)
 {
     static const char name[] = "cuptiActivityFlushAll";
     struct inject_thread *t = inject_enter();
@@ -106,7 +119,6 @@ static void flush(void)
     cupti.flush(0);
     if (t)
         grosr_call_leave(inject_session(), inject_slot(t));
-    dev_add_relaxed(&flushes, 1);
 }
 
 static void *flusher_main(void *unused)
@@ -114,8 +126,11 @@ static void *flusher_main(void *unused)
     (void)unused;
     threads_become_ours();
     while (dev_load_relaxed(&running)) {
-        if (launches_missing() || dev_load_relaxed(&ending))
-            flush();
+        if (launches_missing() || dev_load_relaxed(&ending)) {
+            if (thread_is_relaxed())
+                flush_completed();
+            dev_add_relaxed(&flushes, 1);
+        }
         pause_for(FLUSH_NS);
     }
     return NULL;
@@ -131,7 +146,8 @@ static void *sampling_main(void *unused)
         bool last = dev_load_relaxed(&ending);
         if (last && pc_is_sampling())
             nanosleep(&decoded, NULL);
-        pc_tick(last);
+        if (thread_is_relaxed())
+            pc_tick(last);
         dev_add_relaxed(&last_samples, last);
         pause_for(SAMPLE_NS);
     }
