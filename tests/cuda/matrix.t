@@ -56,6 +56,8 @@ sub same
         my $recorded = run_long($GROSR, 'record', '-o', $db, @$with, '--', @command);
         my $title = join(' ', "$what, recorded", @$with);
         is("$recorded->{signal} $recorded->{code}", $end, "$title: the exit code") or diag(substr($recorded->{stderr}, -2000));
+        # CUPTI gives records to the last one that has registered: a program that did so before it began with CUDA gets none.
+        s/\d+ kernels$// for grep { $what =~ /own CUPTI/ } $recorded->{stdout}, $alone->{stdout};
         is($recorded->{stdout}, $alone->{stdout}, "$title: the output");
         my $found = -e $db ? value($db, 'SELECT count(*) FROM kernels') : 0;
         cmp_ok($found, '>=', $kernels, "$title: its kernels") or diag(substr($recorded->{stderr}, -2000));
