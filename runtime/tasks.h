@@ -89,6 +89,25 @@
     TASK(80, STALL_LONG, stall_long, WRITES, "works without an end, and reports progress")              \
     TASK(81, STALL_BUSY, stall_busy, WRITES, "fills or empties a ring that is nearly full")             \
     TASK(82, STALL_ABANDONED, stall_abandoned, WRITES, "takes a lock and ends, or wants that lock")     \
-    TASK(83, STALL_URGENT, stall_urgent, WRITES, "works, after it has spawned the next urgent one")
+    TASK(83, STALL_URGENT, stall_urgent, WRITES, "works, after it has spawned the next urgent one")     \
+    GROSR_BUILT_IN_CURED_TASKS(TASK)
+
+/* The same, cured. */
+#define GROSR_BUILT_IN_CURED_TASKS(TASK)                                                                    \
+    TASK(90, CURED_LOCKS, cured_locks, WRITES, "takes two locks in the one order")                          \
+    TASK(91, CURED_RING, cured_ring, WRITES, "fills a ring, and runs its tasks itself when it is full")     \
+    TASK(92, CURED_CHILD, cured_child, WRITES, "suspends until its child has ended")                        \
+    TASK(93, CURED_CONTINUED, cured_continued, WRITES, "what such a task continues as")                     \
+    TASK(94, CURED_MEMORY, cured_memory, WRITES, "allocates all that it needs, or nothing")                 \
+    TASK(95, CURED_WAKEUP, cured_wakeup, WRITES, "waits for a signal since it looked, before any can come") \
+    TASK(96, CURED_SIGNAL, cured_signal, WRITES, "has a child that waits for the one signal that it sends") \
+    TASK(97, CURED_ENDLESS, cured_endless, WRITES, "works for a second, and reports progress")              \
+    TASK(98, CURED_ABANDONED, cured_abandoned, WRITES, "takes a lock and releases it")                      \
+    TASK(99, CURED_BARRIER, cured_barrier, WRITES, "waits at a barrier, every worker's")                    \
+    TASK(100, CURED_ITEMS, cured_items, WRITES, "takes items until their producer says that it has ended")  \
+    TASK(101, CURED_UNFAIR, cured_unfair, WRITES, "takes from a queue, by tickets")                         \
+    TASK(102, CURED_HOT, cured_hot, WRITES, "works under a lock of its own")                                \
+    TASK(103, CURED_INVERSION, cured_inversion, WRITES, "releases its lock before it continues")            \
+    TASK(104, CURED_URGENT, cured_urgent, WRITES, "works, after it has spawned the next urgent one, if any")
 
 #endif

@@ -3,7 +3,7 @@
  */
 #include "built_in.h"
 
-#include "functions_stall.h"
+#include "functions_cured.h"
 
 extern const unsigned char grosr_kernel_stalls_fatbin[]; /* fatbin.S, device_cuda_none.c */
 

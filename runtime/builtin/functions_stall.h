@@ -6,6 +6,8 @@
  * grosr_stall in device memory. What it waits for it waits for by name. Every wait ends when the runtime
  * stops: the task then returns ECANCELED, and what it has held it has held to the end.
  *
+ * functions_cured.h has what they are once they are cured.
+ *
  * Where this runtime cannot have a fault by design, it is built by hand: a task that spawns into full queues
  * is told so (ENOBUFS) and does not wait, so the full ring here is one in memory; the allocator never waits,
  * so the tasks do; and a proxy thread that dies is replaced, so a test point holds it (workload_stall.c).
@@ -19,6 +21,7 @@
 #define GROSR_STALL_WORKERS 16u /* at most */
 #define GROSR_STALL_RING    64u
 #define GROSR_STALL_BLOCK   65536u
+#define GROSR_STALL_RESULTS 3000u /* that a task gives to the host */
 
 /* What tasks wait for, hold and report (grosr_options.names). */
 #define GROSR_STALL_NAMES(NAME) \
@@ -45,8 +48,9 @@ struct grosr_stall {
     struct grosr_task_lock lock[GROSR_STALL_WORKERS];
     dev32 met, arrived, rung;
     dev32 child[GROSR_STALL_WORKERS];
-    dev64 head, tail; /* of a ring of which only the counts matter */
-    uint64_t shared;  /* a struct grosr_stall_shared */
+    dev64 head, tail;                  /* of a ring of which only the counts matter */
+    uint64_t shared;                   /* a struct grosr_stall_shared */
+    dev32 tickets, spawned, continued; /* functions_cured.h */
 };
 
 /* In memory that the host shares. */
@@ -180,7 +184,10 @@ GROSR_TASK(stall_child)
 
 GROSR_TASK(stall_child_runs)
 {
-    dev_store_release(&grosr_stall_of(task)->child[task->a], 1u); /* pairs with grosr_stall_await() */
+    struct grosr_stall *s = grosr_stall_of(task);
+
+    dev_add_relaxed(&s->spawned, 1u);
+    dev_store_release(&s->child[task->a], 1u); /* pairs with grosr_stall_await() */
     return 0;
 }
 
@@ -195,6 +202,8 @@ GROSR_DEVICE_COLD int grosr_stall_two_ports(const struct grosr_task_context *tas
         err = -grosr_stall_meet(task, grosr_stall_workers(task));
     if (!err)
         err = grosr_call_begin(sys, grosr_request_noop(sys), NULL, 0, &call[1]);
+    for (uint32_t i = 0; !err && i < 2; i++)
+        err = (int)grosr_call_end(sys, call[i], NULL, 0);
     return err == -EIO && grosr_task_stops(task) ? ECANCELED : -err;
 }
 
@@ -264,7 +273,8 @@ GROSR_DEVICE_COLD int64_t grosr_stall_read_fifo(const struct grosr_task_context 
     do
         n = grosr_read(sys, file, &byte, 1);
     while (n == 1 && !grosr_task_stops(task));
-    return n < 0 ? n : 0;
+    int64_t closed = grosr_task_stops(task) ? 0 : grosr_close(sys, file);
+    return n < 0 ? n : closed;
 }
 
 GROSR_TASK(stall_read)
@@ -370,7 +380,7 @@ GROSR_TASK(stall_results)
 
     if (grosr_stall_worker(task) != 0)
         return 0;
-    for (uint64_t n = 0; !err; n++) {
+    for (uint64_t n = 0; !err && n < GROSR_STALL_RESULTS; n++) {
         grosr_await_begin(&wait, task, GROSR_RES_ROOM, GROSR_STALL_RESULT, 0);
         while (!err && n - sys_load_relaxed(&shared->taken) >= GROSR_STALL_RING)
             err = grosr_await_more(&wait);

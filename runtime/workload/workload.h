@@ -15,6 +15,7 @@ struct grosr_workload_options {
     const char *file;                  /* for `read`; NULL: one that it makes */
     uint64_t rate;                     /* tasks a second that are submitted at most; 0: as fast as they run */
     const char *name;                  /* the workload's */
+    bool cured;                        /* a stall: with the advice of its finding applied */
 };
 
 /*
@@ -143,6 +144,12 @@ int grosr_run_stall(grosr *runtime, const struct grosr_workload_options *options
                     struct grosr_workload_result *result);
 void grosr_prepare_stall(const char *name, const volatile sig_atomic_t *stop, struct grosr_options *options,
                          struct grosr_syscalls *syscalls);
+
+/* Whether `stall:NAME` can be cured: the negatives cannot. */
+bool grosr_stall_is_fault(const char *name);
+
+/* After grosr_prepare_stall(): sets the options that the cures need. */
+void grosr_cure_stall(struct grosr_options *options, struct grosr_syscalls *syscalls);
 
 /* The root directory of the workload `read`'s system calls: where its file is, or will be. Returns `root`. */
 const char *grosr_read_root(const char *file, char *root, size_t size);

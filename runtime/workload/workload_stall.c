@@ -6,11 +6,14 @@
  * A stall has no end of its own. It ends in order on SIGINT and SIGTERM, with the exit code of any run that
  * was interrupted (1), and when options->seconds have passed, with 0; then nothing is checked. One that ends
  * by itself is an error.
+ *
+ * Cured (options->cured, functions_cured.h), a fault is a workload that comes to its end, once, or again
+ * until options->seconds have passed; that its tasks have ended well is checked.
  */
 #include "workload.h"
 
 #include "../builtin/built_in.h"
-#include "../builtin/functions_stall.h"
+#include "../builtin/functions_cured.h"
 
 #include "../../tracer/base/host_clock.h"
 
@@ -42,6 +45,7 @@ struct scene {
     int fifo;    /* -1: none */
     bool linked; /* it has a path */
     uint64_t next_ns;
+    uint64_t continued; /* tasks, cured */
 };
 
 struct stall {
@@ -52,18 +56,20 @@ struct stall {
     uint32_t before[2];               /* tasks of the same function run before, a quarter for as many ms as
                                          the second says, the others for as many as the first; 0: none do */
     int (*host)(struct scene *scene); /* what the host does, now and then; NULL: nothing */
+    uint16_t cured; /* what each worker runs instead when the fault is cured; 0: there is no fault */
+    int (*cured_host)(struct scene *scene);
 };
 
 /* ---- what the host does ---- */
 
 static struct grosr_result results[PIECES + 1];
 
-/* Takes some results, and then no more. */
+/* Takes some results, and then no more. Cured: takes all. */
 static int take_results(struct scene *s)
 {
     uint64_t taken = sys_load_relaxed(&s->shared->taken), there = sys_load_relaxed(&s->shared->results);
 
-    if (taken < 1000)
+    if (taken < 1000 || s->options->cured)
         sys_store_relaxed(&s->shared->taken, there);
     return 0;
 }
@@ -78,6 +84,21 @@ static int write_byte(struct scene *s)
     s->next_ns = now + BYTE_NS;
     return write(s->fifo, "x", 1) < 0 ? grosr_fail(errno, "cannot write to the FIFO: %s", strerror(errno))
                                       : 0;
+}
+
+/* Cured: whoever was to write does so, and closes its end. */
+static int write_all(struct scene *s)
+{
+    static const char text[64] = "written";
+    ssize_t n;
+
+    if (s->linked || s->fifo < 0) /* nobody reads yet, or all has been written */
+        return 0;
+    n = write(s->fifo, text, sizeof(text));
+    int err = n < 0 ? grosr_fail(errno, "cannot write to the FIFO: %s", strerror(errno)) : 0;
+    close(s->fifo);
+    s->fifo = -1;
+    return err;
 }
 
 static int submit_pieces(struct scene *s, struct grosr_task piece)
@@ -106,27 +127,33 @@ static int submit_burst(struct scene *s)
 
 /* ---- the collection ---- */
 
-#define RUNS(NAME) .function = GROSR_FN_STALL_##NAME, .runs = true
+#define RUNS(NAME)          .function = GROSR_FN_STALL_##NAME, .runs = true
+#define CURED(NAME)         .cured = GROSR_FN_CURED_##NAME
+#define CURED_BY_HOST(NAME) .cured = GROSR_FN_STALL_##NAME /* the tasks are the same */
 
 static const struct stall stalls[] = {
-    {.name = "ring", RUNS(RING)},
-    {.name = "child", RUNS(CHILD)},
-    {.name = "locks2", RUNS(LOCKS), .workers = 2},
-    {.name = "locks3", RUNS(LOCKS), .workers = 3},
-    {.name = "ports", RUNS(PORTS)},
-    {.name = "memory", RUNS(MEMORY), .memory = true},
-    {.name = "proxy", RUNS(CALL), .no_proxy = true},
-    {.name = "pipe", RUNS(READ), .fifo = true},
-    {.name = "wakeup", RUNS(WAKEUP)},
-    {.name = "dependency", RUNS(NEVER)},
-    {.name = "endless", RUNS(ENDLESS), .before = {5, 5}},
-    {.name = "abandoned", RUNS(ABANDONED)},
-    {.name = "barrier", RUNS(BARRIER)},
-    {.name = "producer", RUNS(ITEMS)},
-    {.name = "consumer", RUNS(RESULTS), .host = take_results},
-    {.name = "unfair", RUNS(UNFAIR)},
-    {.name = "hotlock", RUNS(HOT)},
-    {.name = "inversion", RUNS(INVERSION)},
+    {.name = "ring", RUNS(RING), CURED(RING)},
+    {.name = "child", RUNS(CHILD), CURED(CHILD)},
+    {.name = "locks2", RUNS(LOCKS), CURED(LOCKS), .workers = 2},
+    {.name = "locks3", RUNS(LOCKS), CURED(LOCKS), .workers = 3},
+    {.name = "ports", RUNS(PORTS), CURED_BY_HOST(PORTS)},
+    {.name = "memory", RUNS(MEMORY), CURED(MEMORY), .memory = true},
+    {.name = "proxy", RUNS(CALL), CURED_BY_HOST(CALL), .no_proxy = true},
+    {.name = "pipe", RUNS(READ), CURED_BY_HOST(READ), .fifo = true, .cured_host = write_all},
+    {.name = "wakeup", RUNS(WAKEUP), CURED(WAKEUP)},
+    {.name = "dependency", RUNS(NEVER), CURED(SIGNAL)},
+    {.name = "endless", RUNS(ENDLESS), CURED(ENDLESS), .before = {5, 5}},
+    {.name = "abandoned", RUNS(ABANDONED), CURED(ABANDONED)},
+    {.name = "barrier", RUNS(BARRIER), CURED(BARRIER)},
+    {.name = "producer", RUNS(ITEMS), CURED(ITEMS)},
+    {.name = "consumer",
+     RUNS(RESULTS),
+     CURED_BY_HOST(RESULTS),
+     .host = take_results,
+     .cured_host = take_results},
+    {.name = "unfair", RUNS(UNFAIR), CURED(UNFAIR)},
+    {.name = "hotlock", RUNS(HOT), CURED(HOT)},
+    {.name = "inversion", RUNS(INVERSION), CURED(INVERSION)},
     {.name = "idle"},
     {.name = "long", RUNS(LONG)},
     {.name = "uneven", RUNS(ENDLESS), .before = {5, 100}},
@@ -198,20 +225,30 @@ static int run_before(struct scene *s, uint64_t table)
     return grosr_wait(s->rt, s->result->tasks, GROSR_FOREVER);
 }
 
+/* How many of them run its function. */
+static uint32_t workers_of(const struct scene *s)
+{
+    return s->stall->workers && s->stall->workers < s->workers ? s->stall->workers : s->workers;
+}
+
 /* Fills what tasks find in device memory, and starts them. */
 static int start(struct scene *s, uint64_t table, uint64_t shared)
 {
     struct grosr_stall t = {.shared = shared};
-    uint32_t workers = s->stall->workers && s->stall->workers < s->workers ? s->stall->workers : s->workers;
-    struct grosr_task task = {
-        .function = GROSR_FN_STALL_START, .a = (uint32_t)s->stall->function << 16 | workers, .b = table};
+    uint32_t workers = workers_of(s), function = s->options->cured ? s->stall->cured : s->stall->function;
+    struct grosr_task task = {.function = GROSR_FN_STALL_START, .a = function << 16 | workers, .b = table};
     uint64_t first;
+    int err = s->stall->fifo ? make_fifo(s) : 0;
 
     for (uint32_t i = 0; i < GROSR_STALL_WORKERS; i++) {
         t.lock[i].name = GROSR_STALL_LOCK;
         t.lock[i].which = i;
     }
-    int err = grosr_device_write(s->rt, 0, &t, sizeof(t));
+    sys_store_relaxed(&s->shared->results, UINT64_C(0));
+    sys_store_relaxed(&s->shared->taken, UINT64_C(0));
+    sys_store_relaxed(&s->shared->opened, UINT64_C(0));
+    if (!err)
+        err = grosr_device_write(s->rt, 0, &t, sizeof(t));
     for (uint32_t i = 0; !err && s->stall->before[0] && i < 2; i++)
         err = run_before(s, table);
     if (!err)
@@ -247,6 +284,45 @@ static int stay(struct scene *s)
     return err ? err : -ECANCELED;
 }
 
+/* A cured fault has come to its end. */
+static int count_round(struct scene *s)
+{
+    struct grosr_workload_result *r = s->result;
+    struct grosr_stall t;
+    int err = grosr_device_read(s->rt, &t, 0, sizeof(t));
+
+    if (err)
+        return err;
+    r->spawned += workers_of(s) + dev_load_relaxed(&t.spawned);
+    s->continued += dev_load_relaxed(&t.continued);
+    if (results[0].status)
+        grosr_workload_error(r, "%s, cured: status %d", s->options->name, results[0].status);
+    else
+        r->completed = r->tasks + r->spawned + s->continued;
+    return 0;
+}
+
+/* Once, or until the time is over. */
+static int run_cured(struct scene *s, uint64_t table, uint64_t shared)
+{
+    const struct grosr_workload_options *o = s->options;
+    uint64_t end_ns = grosr_host_clock_ns() + (uint64_t)(o->seconds * 1e9);
+    int err;
+
+    do {
+        err = start(s, table, shared);
+        while (!err && (err = grosr_wait(s->rt, s->result->tasks, LOOK_NS)) == -ETIMEDOUT) {
+            if (s->linked && sys_load_relaxed(&s->shared->opened))
+                unlink_fifo(s);
+            err = s->stall->cured_host ? s->stall->cured_host(s) : 0;
+        }
+        if (!err)
+            err = count_round(s);
+    } while (!err && !*o->stop && grosr_host_clock_ns() < end_ns);
+    s->result->tasks += s->result->spawned + s->continued;
+    return err;
+}
+
 int grosr_run_stall(grosr *rt, const struct grosr_workload_options *o, struct grosr_workload_result *r)
 {
     uint64_t begin = grosr_host_clock_ns();
@@ -261,13 +337,15 @@ int grosr_run_stall(grosr *rt, const struct grosr_workload_options *o, struct gr
         err = grosr_fail(EINVAL, "the workloads stall:NAME need %u workers at least", NEEDED);
     else if (!(err = grosr_shared(rt, &host, &shared)) && !(err = grosr_device_memory(rt, &table))) {
         s.shared = (struct grosr_stall_shared *)host;
-        err = s.stall->fifo ? make_fifo(&s) : 0;
-        if (!err && s.stall->runs)
+        if (o->cured)
+            err = run_cured(&s, (uint64_t)(uintptr_t)table, (uint64_t)(uintptr_t)shared);
+        else if (s.stall->runs)
             err = start(&s, (uint64_t)(uintptr_t)table, (uint64_t)(uintptr_t)shared);
-        if (!err)
+        if (!err && !o->cured)
             err = stay(&s);
     }
-    grosr_stop(rt);
+    if (err)
+        grosr_stop(rt);
     dev_store_relaxed(&released, 1u); /* later: what it answers then is no part of the run */
     grosr_finish(rt); /* which may still write to `results`, and reads from the FIFO until then */
     if (s.linked)
@@ -296,4 +374,17 @@ void grosr_prepare_stall(const char *workload, const volatile sig_atomic_t *stop
         held = stop;
         dev_point_hook_fn = hold_proxy;
     }
+}
+
+bool grosr_stall_is_fault(const char *workload)
+{
+    const struct stall *stall = strncmp(workload, "stall:", strlen("stall:")) ? NULL : stall_of(workload);
+
+    return stall && stall->cured;
+}
+
+void grosr_cure_stall(struct grosr_options *o, struct grosr_syscalls *syscalls)
+{
+    syscalls->ports = 2 * (o->workers < GROSR_STALL_WORKERS ? o->workers : GROSR_STALL_WORKERS) + 1;
+    dev_point_hook_fn = NULL; /* the proxy answers */
 }

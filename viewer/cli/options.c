@@ -101,6 +101,8 @@ static const struct option_text options[OPTIONS] = {
                      .help = "what the workload `read` reads", .fallback = "a file of 32 MiB that it makes"},
     [OPTION_SANDBOX] = {"sandbox", .kind = FLAG, AT(sandbox),
                         .help = "`read`: put the threads that make system calls behind a seccomp filter"},
+    [OPTION_CURED] = {"cured", .kind = FLAG, AT(cured),
+                      .help = "`stall:NAME`: apply the advice that its finding gives, and run to the end"},
     [OPTION_WORKERS] = {"workers", .kind = NUMBER, AT(workers), .value = "N", .help = "persistent warps",
                         .fallback = "the device's default", .min = 1, .max = GROSR_MAX_WORKERS},
     [OPTION_SMS] = {"sms", .kind = NUMBER, AT(sms), .value = "N", .help = "SMs to run on", .fallback = "all",

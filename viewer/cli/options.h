@@ -47,6 +47,7 @@ struct grosr_arguments {
     enum grosr_overflow overflow; /* --overflow drop|overwrite|block; default AUTO */
     const char *file;             /* --file FILE; NULL: not given */
     bool sandbox;                 /* --sandbox */
+    bool cured;                   /* --cured */
     uint64_t rate;                /* --rate N, tasks a second; 0: not given */
     double seconds;               /* --seconds S: repeat the workload for S seconds; 0: once */
     bool list;                    /* --list */
@@ -88,6 +89,7 @@ enum option_id {
     OPTION_RATE,
     OPTION_FILE,
     OPTION_SANDBOX,
+    OPTION_CURED,
     OPTION_WORKERS,
     OPTION_SMS,
     OPTION_LEVEL,

@@ -123,6 +123,8 @@ static void print_json(const struct grosr_workload *w, const struct grosr_argume
     json_begin(&j, stdout);
     json_object(&j, NULL);
     json_string(&j, "workload", w->name);
+    if (a->cured)
+        json_bool(&j, "cured", true);
     json_string(&j, "device", h->device);
     json_string(&j, "device_name", h->device_name);
     json_uint(&j, "workers", h->workers);
@@ -173,7 +175,8 @@ static int run_open(const struct grosr_workload *w, const struct grosr_arguments
                                              .stop = &stop,
                                              .file = a->file,
                                              .rate = a->rate,
-                                             .name = w->name};
+                                             .name = w->name,
+                                             .cured = a->cured};
     struct grosr_workload_result result;
     struct grosr_ring_counts trace;
     const struct grosr_session *session = grosr_runtime_session(rt);
@@ -231,7 +234,7 @@ int cmd_run(const struct grosr_arguments *a)
     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
     struct grosr_syscalls syscalls = {0};
     const struct grosr_workload *w;
-    char root[4096];
+    char root[4096], name[64];
     pid_t collector = 0;
     grosr *rt;
     int code, err;
@@ -261,6 +264,9 @@ int cmd_run(const struct grosr_arguments *a)
         return grosr_say(GROSR_EXIT_USAGE, "--file is for the workload `read`");
     if (a->sandbox && !w->syscalls)
         return grosr_say(GROSR_EXIT_USAGE, "--sandbox is for the workload `read`");
+    if (a->cured && !grosr_stall_is_fault(w->name))
+        return grosr_say(GROSR_EXIT_USAGE, "--cured is for a fault of the collection of stalls; %s is none",
+                         w->name);
     if (w->worker_bytes) {
         struct grosr_device_info device;
         if ((err = grosr_find_device(a->device, &device)))
@@ -273,6 +279,11 @@ int cmd_run(const struct grosr_arguments *a)
         options.syscalls = &syscalls;
     if (w->prepare)
         w->prepare(w->name, &stop, &options, &syscalls);
+    if (a->cured) {
+        snprintf(name, sizeof(name), "%s, cured", w->name);
+        options.name = name;
+        grosr_cure_stall(&options, &syscalls);
+    }
     signals_catch(on_signal);
     if (a->output) { /* before anything of CUDA's is in this process */
         if (grosr_store_probe(a->output))

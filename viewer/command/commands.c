@@ -22,9 +22,9 @@ static const struct command commands[] = {
         .operands = "  WORKLOAD   what to run; `grosr run --list` lists the workloads\n",
         .max_operands = 1,
         .options = TAKES(DEVICE) | TAKES(OUTPUT_OF_RUN) | TAKES(TASKS) | TAKES(SECONDS) | TAKES(WORKERS) |
-                   TAKES(RATE) | TAKES(FILE) | TAKES(SANDBOX) | TAKES(SMS) | TAKES(LEVEL) | TAKES(RING) |
-                   TAKES(OVERFLOW) | TAKES(HEAP) | TAKES(HEAP_DEBUG) | TAKES(LIST) | TAKES(COUNTERS) |
-                   TAKES(JSON),
+                   TAKES(RATE) | TAKES(FILE) | TAKES(SANDBOX) | TAKES(CURED) | TAKES(SMS) | TAKES(LEVEL) |
+                   TAKES(RING) | TAKES(OVERFLOW) | TAKES(HEAP) | TAKES(HEAP_DEBUG) | TAKES(LIST) |
+                   TAKES(COUNTERS) | TAKES(JSON),
         .run = cmd_run,
     },
     {
