@@ -26,6 +26,7 @@ my @cases = (
     ['function', 'deadlock', 'host_function_stuck', qr/host function .*mutex/],
     ['poll', 'deadlock', 'default_stream_order', qr/server .*copy/],
     ['capture', 'stalled', 'capture_not_launched', qr/in capture .*work/],
+    ['steps', 'deadlock', 'grid_barrier', qr/\bsteps\b/],
     ['graph', 'healthy'],    # what a graph does cannot be seen
 );
 for my $case (@cases) {

@@ -1,9 +1,13 @@
 /*
  * Programs that hang in several ways, and programs that lose records, which know nothing of GROSR: `pending
  * WHAT`. Each hangs for some seconds and leaves by itself, with exit code 42. Built and recorded by
- * pending.t.
+ * pending.t, diagnose_calls.t and cures.t.
+ *
+ * `pending WHAT cured` does the same work as the program that hangs, follows the advice that its finding has
+ * (tracer/diagnose/findings.def), and ends with 0.
  */
 #include <cuda_runtime.h>
+#include <cooperative_groups.h>
 #include <cupti.h>
 
 #include <atomic>
@@ -67,6 +71,22 @@ __global__ void second_half(volatile uint32_t *here, volatile uint32_t *there)
         __nanosleep(500);
 }
 
+/* It is first used beside a kernel that runs. */
+__global__ void late(float *x)
+{
+    x[threadIdx.x] *= 2;
+}
+
+/* Each block comes to the grid's barrier as often as its entry says. */
+__global__ void steps(const int *times, float *x)
+{
+    for (int i = 0; i < times[blockIdx.x]; i++) {
+        x[blockIdx.x] += 1;
+        cooperative_groups::this_grid().sync();
+    }
+}
+
+static bool cured;
 static float *x;
 static cudaStream_t one, two;
 static std::mutex pool;
@@ -74,6 +94,35 @@ static std::mutex pool;
 static void CUDART_CB release(void *)
 {
     std::lock_guard<std::mutex> lock(pool);
+}
+
+static std::atomic<int> released;
+
+/* Cured: it takes no lock. */
+static void CUDART_CB release_later(void *)
+{
+    released++;
+}
+
+/* Launches it with as many barriers in each block, or with one more in one of them. */
+static void run_steps(int *times, float *sums, bool even)
+{
+    const int blocks = 16;
+    void *arguments[] = {&times, &sums};
+    int host[blocks];
+
+    for (int i = 0; i < blocks; i++)
+        host[i] = !even && i == 7 ? 3 : 2;
+    must(cudaMemcpy(times, host, sizeof(host), cudaMemcpyHostToDevice));
+    must(cudaLaunchCooperativeKernel((void *)steps, blocks, 32, arguments, 0, one));
+    must(cudaStreamSynchronize(one));
+}
+
+/* What the kernel `server` waits for. */
+static void end_server(uint32_t *words)
+{
+    *(volatile uint32_t *)words = 1;
+    must(cudaDeviceSynchronize());
 }
 
 static void many(int n)
@@ -171,8 +220,11 @@ int main(int argc, char **argv)
     uint32_t *words, *device;
     float *block;
 
-    if (!strcmp(what, "blocking"))
+    cured = argc > 2 && !strcmp(argv[2], "cured");
+    if (!strcmp(what, "blocking") && !cured)
         setenv("CUDA_LAUNCH_BLOCKING", "1", 1);
+    if (!strcmp(what, "lazy"))
+        setenv("CUDA_MODULE_LOADING", cured ? "EAGER" : "LAZY", 1);
     if (!strcmp(what, "exit") && fork() == 0) {
         must(cudaMalloc(&x, 4096));
         many(100);
@@ -186,10 +238,10 @@ int main(int argc, char **argv)
     must(cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking));
     must(cudaStreamCreateWithFlags(&two, cudaStreamNonBlocking));
     work<<<1, 32, 0, one>>>(x); /* all are loaded before anything lasts */
-    words[0] = words[1] = words[2] = 1;
+    words[0] = 1;
     server<<<1, 1, 0, one>>>(device);
-    first_half<<<1, 1, 0, one>>>(device + 1, device + 2);
-    second_half<<<1, 1, 0, one>>>(device + 2, device + 1);
+    first_half<<<1, 1, 0, one>>>(device + 1, device + 1);
+    second_half<<<1, 1, 0, one>>>(device + 2, device + 2);
     must(cudaDeviceSynchronize());
     words[0] = words[1] = words[2] = 0;
     if (!strcmp(what, "everything")) {
@@ -208,47 +260,72 @@ int main(int argc, char **argv)
     }
     leave_later();
     if (!strcmp(what, "free")) {
+        if (cured) /* outside the time in which the kernel runs */
+            must(cudaFree(block));
         server<<<1, 1, 0, one>>>(device);
-        cudaFree(block);
+        if (!cured)
+            cudaFree(block);
+        end_server(words);
     } else if (!strcmp(what, "copy")) {
         cudaStream_t ordered;
         must(cudaStreamCreate(&ordered)); /* with the default stream */
         server<<<1, 1, 0, ordered>>>(device);
-        std::thread([&] {
+        std::thread copier([&] {
             usleep(100000);
-            cudaMemcpy(x, words, 64, cudaMemcpyHostToDevice);
-        }).detach();
+            if (cured) {
+                must(cudaMemcpyAsync(x, words + 64, 64, cudaMemcpyHostToDevice, two));
+                must(cudaStreamSynchronize(two));
+            } else {
+                cudaMemcpy(x, words, 64, cudaMemcpyHostToDevice);
+            }
+            *(volatile uint32_t *)words = 1;
+        });
         cudaDeviceSynchronize();
+        copier.join();
     } else if (!strcmp(what, "capture")) {
+        cudaGraph_t graph;
+        cudaGraphExec_t exec;
         must(cudaStreamBeginCapture(one, cudaStreamCaptureModeThreadLocal));
         work<<<1, 32, 0, one>>>(x);
-        for (;;)
+        while (!cured)
             pause();
+        must(cudaStreamEndCapture(one, &graph));
+        must(cudaGraphInstantiate(&exec, graph, 0));
+        must(cudaGraphLaunch(exec, one));
+        must(cudaStreamSynchronize(one));
     } else if (!strcmp(what, "blocking")) {
         work<<<1, 32, 0, one>>>(x);
         server<<<1, 1, 0, one>>>(device);
+        end_server(words);
     } else if (!strcmp(what, "swapped")) {
-        first_half<<<1, 1, 0, one>>>(device + 1, device + 20); /* it waits for what is not set */
-        second_half<<<1, 1, 0, one>>>(device + 2, device + 21);
-        second_half<<<1, 1, 0, two>>>(device + 3, device + 22);
-        first_half<<<1, 1, 0, two>>>(device + 4, device + 23);
-        cudaStreamSynchronize(one);
+        /* A peer in each stream: each waits for the other one of its name. */
+        first_half<<<1, 1, 0, one>>>(device + 1, device + 2);
+        second_half<<<1, 1, 0, one>>>(device + 3, device + 4);
+        if (cured)
+            first_half<<<1, 1, 0, two>>>(device + 2, device + 1);
+        second_half<<<1, 1, 0, two>>>(device + 4, device + 3);
+        if (!cured)
+            first_half<<<1, 1, 0, two>>>(device + 2, device + 1);
+        must(cudaStreamSynchronize(one));
+        must(cudaStreamSynchronize(two));
     } else if (!strcmp(what, "function")) {
         std::lock_guard<std::mutex> lock(pool);
         work<<<1, 32, 0, one>>>(x);
-        must(cudaLaunchHostFunc(one, release, nullptr));
+        must(cudaLaunchHostFunc(one, cured ? release_later : release, nullptr));
         work<<<1, 32, 0, one>>>(x);
-        cudaStreamSynchronize(one);
+        must(cudaStreamSynchronize(one));
+        return cured && released != 1;
     } else if (!strcmp(what, "poll")) {
-        cudaStream_t ordered;
+        cudaStream_t ordered, stream = cured ? two : 0;
         cudaEvent_t event;
         must(cudaStreamCreate(&ordered));
         must(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
         server<<<1, 1, 0, ordered>>>(device);
-        must(cudaMemcpyAsync(x, words + 64, 64, cudaMemcpyHostToDevice, 0));
-        must(cudaEventRecord(event, 0));
+        must(cudaMemcpyAsync(x, words + 64, 64, cudaMemcpyHostToDevice, stream));
+        must(cudaEventRecord(event, stream));
         while (cudaEventQuery(event) == cudaErrorNotReady)
             usleep(1000);
+        end_server(words);
     } else if (!strcmp(what, "graph")) {
         cudaGraph_t graph;
         cudaGraphExec_t exec;
@@ -260,6 +337,17 @@ int main(int argc, char **argv)
         must(cudaGraphLaunch(exec, one));
         work<<<1, 32, 0, one>>>(x);
         cudaStreamSynchronize(one);
+    } else if (!strcmp(what, "lazy")) {
+        server<<<1, 1, 0, one>>>(device);
+        late<<<1, 32, 0, two>>>(x); /* with lazy loading it waits until the kernel before has ended */
+        must(cudaStreamSynchronize(two));
+        end_server(words);
+    } else if (!strcmp(what, "steps")) {
+        int *times;
+        must(cudaMalloc(&times, 4096));
+        for (int i = 0; i < 20; i++)
+            run_steps(times, x, true);
+        run_steps(times, x, cured);
     } else {
         return 2;
     }
