@@ -167,7 +167,7 @@ sub try_live
         is(join(' ', glob("{/dev/shm,/tmp}/grosr-stall-$p{$case}{pid}*")), '', 'pipe: its FIFO is not left behind') if $case eq 'pipe';
         forget($p{$case});
         # Only what still moves can have been something else in its last second, short of processors.
-        for (my $tries = 0; $slow{$case} && $j->{verdict} eq 'healthy' && $tries < 4; $tries++) {
+        for (my $tries = 0; cannot_be_seen($case, $j) && $tries < 4; $tries++) {
             $j = killed_while_slow($case);
         }
       SKIP: {

@@ -1,13 +1,14 @@
 #!/usr/bin/perl
 # On a GPU: cases of the collection of stalls (`grosr run --list`), recorded and ended by --seconds. While they run, the file
-# has the verdict of the process; afterwards the one that it had when it was stopped. tests/cli/stalls.t has all of them, on
-# the host device.
+# has the verdict of the process; afterwards the one that it had when it was stopped. All of them have the same verdict while
+# they run and from the segment that they leave when they are killed. tests/cli/stalls.t has more, on the host device.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../cli";
 use Grosr;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 needs_cuda();
 
@@ -36,6 +37,30 @@ for my $case (sort(keys %kind), qw(idle long burst nearfull disk)) {
         is(value("$dir/$case.db", "SELECT count(*) FROM findings WHERE kind = '$kind{$case}'") > 0, 1, "$case: which is a row");
     } else {
         like($verdict, qr/^(?:healthy|idle)$/, "$case: afterwards, nothing wrong") or diag(explain($j));
+    }
+}
+
+# ---- killed ----
+
+# A case that moves can be killed at any time, so it is tried more often.
+for my $case (sort keys %verdict) {
+    my $moves = $verdict{$case} !~ /^(?:stalled|deadlock)$/;
+    for my $try (1 .. ($verdict{$case} eq 'slow' ? 5 : 1)) {
+        my $p = start($GROSR, 'run', "stall:$case", '--device', 'cuda', '--seconds', '60');
+        my ($r, $j);
+        until_true(sub {
+            $r = segments($p->{pid}) ? grosr('diagnose', $p->{pid}, '--json') : {code => 1};
+            $j = $r->{code} == 1 ? {} : json_of($r);
+            return ended($p) || ($j->{verdict} // '') eq $verdict{$case};
+        }, 30);
+        is($j->{verdict}, $verdict{$case}, "$case: while it runs") or diag($r->{stdout});
+        sleep(rand(0.1)) if $moves;
+        my ($segment) = segments($p->{pid});
+        kill('KILL', $p->{pid});
+        finish($p);
+        $r = grosr('diagnose', $segment, '--json');
+        is(json_of($r)->{verdict}, $verdict{$case}, "$case: killed, try $try") or diag($r->{stdout});
+        unlink($segment);
     }
 }
 done_testing();

@@ -640,6 +640,59 @@ static void dead(void)
     end();
 }
 
+/* What is slow has only one look, and the events before it. */
+static void dead_and_slow(void)
+{
+    const uint64_t lock = grosr_payload_resource(LOCK, 0);
+    struct grosr_session *mine;
+
+    begin();
+    submitted(1, 1);
+    for (uint32_t i = 0; i < 16; i++) /* each 50 ms other two of the four wait */
+        for (uint32_t w = i % WORKERS, n = 0; n < 2; n++, w = (w + 1) % WORKERS) {
+            event(w, GROSR_EV_WAIT_BEGIN, lock, 2800 - 50 * i);
+            event(w, GROSR_EV_WAIT_END, lock, 2751 - 50 * i);
+        }
+    holds(3, 0, 2001);
+    mine = left_behind();
+    ok(looks(GROSR_VERDICT_SLOW, 800) && names(finding("hot_lock"), "at least half of the 4 workers"),
+       "half of the workers waited for a lock until it died, for half of their time: slow");
+    ok(looks(GROSR_VERDICT_HEALTHY, 4000), "not if that was for a fifth of the time");
+    grosr_session_close(session);
+    session = mine;
+    end();
+
+    begin();
+    submitted(1, 1);
+    holds(3, 0, 3000);
+    for (uint32_t w = 0; w < 3; w++) {
+        event(w, GROSR_EV_WAIT_BEGIN, lock, 2950);
+        waits(w, LOCK, 0, 2950);
+    }
+    mine = left_behind();
+    ok(looks(GROSR_VERDICT_HEALTHY, 1400), "what stood still for less than the threshold was not slow");
+    grosr_session_close(session);
+    session = mine;
+    end();
+
+    begin();
+    submitted(1, 1);
+    event(1, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 7), 4700);
+    holds(1, 0, 4600);
+    event(1, GROSR_EV_TASK_SUSPEND, grosr_payload_task(1, 7), 4550);
+    waits(0, LOCK, 0, 4500);
+    seeks(1, 2050);
+    event(2, GROSR_EV_TASK_BEGIN, grosr_payload_task(1, 8), 2010);
+    mine = left_behind();
+    ok(looks(GROSR_VERDICT_SLOW, 1000) &&
+           names(finding("priority_inversion"), "worker 1 acquired it 2.6 s ago"),
+       "a lock whose task was suspended: also if its worker was between two tasks when it died");
+    ok(looks(GROSR_VERDICT_HEALTHY, 2700), "not for so short a time");
+    grosr_session_close(session);
+    session = mine;
+    end();
+}
+
 /* ---- motion ---- */
 
 static sys32 over;
@@ -693,6 +746,7 @@ int main(void)
         endless();
         calls();
         dead();
+        dead_and_slow();
         motion();
     }
     return tap_done();

@@ -109,7 +109,7 @@ struct live_suspended_task {
 uint32_t live_suspended(struct grosr_live *live, struct live_suspended_task *task, uint32_t max);
 
 /* live_hot.c: the payload of what workers waited for most in the last so many ns, and for which share of
- * their time. */
+ * that time at least half of them did. 0: nothing that anybody has held. */
 uint64_t live_hot_in_rings(struct grosr_live *live, uint64_t window_ns, double *share);
 
 /* live_graph.c: -ENOMEM. */

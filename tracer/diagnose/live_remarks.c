@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #define SHOWN_MAX 4u  /* of workers or tasks in one finding */
-#define HOT_SHARE 0.6 /* of the looks, or of the workers' time, in which they wait for one lock */
+#define HOT_SHARE 0.6 /* of the looks, or of the time: at least half of the workers wait for one lock */
 
 /* Whether the worker is in a task that nothing has been seen of for longer than the threshold, and not in a
  * wait that the graph knows. */
@@ -211,17 +211,13 @@ static void find_lost(struct live_graph *g)
 static void find_hot_lock(struct live_graph *g, uint64_t watched)
 {
     struct grosr_live *live = g->live;
-    double share = live->looks ? (double)live->hot.looks / live->looks : 0, enough = HOT_SHARE;
+    double share = live->looks ? (double)live->hot.looks / live->looks : 0;
     uint64_t payload = live->hot.payload;
     char text[LIVE_TEXT], summary[LIVE_TEXT + 64];
 
-    if (live->dead) {
-        /* One of them always holds it, so that of few workers' time less can be spent waiting. */
-        double most = live->started ? 0.8 * (live->started - 1) / live->started : 0;
-        enough = most < enough ? most : enough;
+    if (live->dead)
         payload = live_hot_in_rings(live, watched, &share);
-    }
-    if (share < enough || !payload || (!live->dead && !live_holds_know(g->holds, payload)))
+    if (share < HOT_SHARE || !payload || (!live->dead && !live_holds_know(g->holds, payload)))
         return;
     live_resource(live, (uint32_t)(payload >> GROSR_WAIT_RES_BITS),
                   payload & ((UINT64_C(1) << GROSR_WAIT_RES_BITS) - 1), text, sizeof(text));
@@ -230,8 +226,9 @@ static void find_hot_lock(struct live_graph *g, uint64_t watched)
         grosr_findings_add(g->findings, GROSR_VERDICT_SLOW, "hot_lock", watched, summary, NULL);
     if (live->dead)
         grosr_finding_evidence(g->findings, f,
-                               "the workers have waited for it for %.0f %% of their last %.1f s", 100 * share,
-                               (double)watched / 1e9);
+                               "for %.0f %% of the last %.1f s at least half of the %" PRIu32
+                               " workers waited for it",
+                               100 * share, (double)watched / 1e9, live->started);
     else
         grosr_finding_evidence(g->findings, f,
                                "in %" PRIu32 " of %" PRIu32 " looks at least half of the %" PRIu32

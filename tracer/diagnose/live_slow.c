@@ -98,15 +98,16 @@ static bool has_left(const struct live_graph *g, uint32_t worker, uint64_t paylo
     return left;
 }
 
-/* The holder's worker runs another task: one that began after the hold. */
+/* The holder's worker has done something else since, in this moment perhaps nothing: its next task is due. */
 static const struct live_hold *suspended_holder(const struct live_graph *g, uint64_t payload,
                                                 struct grosr_pair *e)
 {
     for (uint32_t i = 0; i < g->holds->holds; i++) {
         const struct live_hold *h = &g->holds->hold[i];
         const struct live_worker *w = &g->live->worker[h->worker];
-        if (h->payload == payload && h->count && w->known && w->state.activity == GROSR_IN_TASK && h->since &&
-            w->since_ns > h->since && has_left(g, h->worker, payload, e))
+        if (h->payload == payload && h->count && w->known && w->state.activity != GROSR_STOPPED &&
+            live_age(g->live, h->since) > g->findings->threshold_ns && w->since_ns > h->since &&
+            has_left(g, h->worker, payload, e))
             return h;
     }
     return NULL;
@@ -129,11 +130,13 @@ static void find_inversion(struct live_graph *g, uint32_t index, struct grosr_pa
                                                  live_age(g->live, w->since_ns), text, NULL);
     grosr_duration_text(age, sizeof(age), live_age(g->live, h->since));
     live_function(g->live, holder->state.function, function, sizeof(function));
-    grosr_finding_evidence(g->findings, f,
-                           "worker %" PRIu32 " acquired it %s ago, and is in task %" PRIu64
-                           " of function %s, "
-                           "which began later",
-                           h->worker, age, holder->state.task, function);
+    if (holder->state.activity == GROSR_IN_TASK)
+        snprintf(text, sizeof(text), "is in task %" PRIu64 " of function %s, which began later",
+                 holder->state.task, function);
+    else
+        snprintf(text, sizeof(text), "has left that task since");
+    grosr_finding_evidence(g->findings, f, "worker %" PRIu32 " acquired it %s ago, and %s", h->worker, age,
+                           text);
     snprintf(text, sizeof(text), "worker %" PRIu32, index);
     grosr_finding_worker(g->findings, f, text);
     snprintf(text, sizeof(text), "worker %" PRIu32, h->worker);

@@ -12,6 +12,7 @@
 #define OVERTAKEN_MIN 16  /* times, before that is called unfair */
 #define ENDED_MIN     32  /* runs of a function, before one is called unusual */
 #define LONGER        30u /* times as long as the longest of them */
+#define HOT_SHARE     0.6 /* of the time, in which at least half of the workers wait for one lock */
 
 static void name_worker(struct trace_session *s, struct grosr_finding *f, int64_t worker)
 {
@@ -29,20 +30,21 @@ static bool is_old(const struct trace_session *s, uint64_t since)
 static void find_hot(struct trace_session *s, sqlite3_stmt *row)
 {
     const char *name = trace_text(row, 0);
-    uint64_t waited_ns = trace_time(row, 1), window = s->findings->threshold_ns;
+    uint64_t hot_ns = trace_time(row, 1), window = s->findings->threshold_ns;
     char text[TRACE_TEXT];
     uint32_t workers = 0;
 
     for (uint32_t i = 0; i < s->workers; i++)
         workers += !s->worker[i].ended;
-    if (workers < 2 || waited_ns / workers < window / 2)
+    if (workers < 2 || (double)hot_ns < HOT_SHARE * (double)window)
         return;
     snprintf(text, sizeof(text), "most workers waited for %s most of the time", name);
     struct grosr_finding *f =
         grosr_findings_add(s->findings, GROSR_VERDICT_SLOW, "hot_lock", window, text, NULL);
     grosr_finding_evidence(s->findings, f,
-                           "the %" PRIu32 " workers waited for it for %.0f %% of the last %.1f s", workers,
-                           100 * (double)waited_ns / workers / (double)window, (double)window / 1e9);
+                           "for %.0f %% of the last %.1f s at least half of the %" PRIu32
+                           " workers waited for it",
+                           100 * (double)hot_ns / (double)window, (double)window / 1e9, workers);
     grosr_finding_resource(s->findings, f, name);
 }
 
