@@ -185,7 +185,7 @@ try_live(sort keys %slow);
 # ---- without events of who holds what ----
 
 {
-    my @some = qw(locks2 ring abandoned hotlock long);
+    my @some = qw(locks2 ring abandoned dependency hotlock long idle);
     my %p = map { $_ => begin($_, '--level', 'counters') } @some;
     await_sessions(values %p);
     for my $case (qw(locks2 ring abandoned)) {
@@ -195,12 +195,26 @@ try_live(sort keys %slow);
            "$case at level counters is stuck, and who holds what is not made up");
         like($j->{findings}[0]{advice}, qr/--level spans/, 'which level says it');
     }
+    my $stuck;
+    until_true(sub { ($stuck = diagnose($p{dependency}{pid}))->{verdict} eq 'stalled' }, 40);
+    is(join(' ', $stuck->{verdict}, map { $_->{kind} } @{$stuck->{findings}}), 'stalled dependency_never_met',
+       'dependency at level counters: what the counters say is enough');
     is(diagnose($p{$_}{pid})->{verdict}, 'healthy', "$_ at level counters: nothing is stuck") for qw(hotlock long);
-    for my $p (values %p) {
-        kill('KILL', $p->{pid});
-        finish($p);
-        forget($p);
+    my %said = map { $_ => diagnose($p{$_}{pid})->{verdict} } @some;
+    for my $case (@some) {
+        kill('KILL', $p{$case}{pid});
+        finish($p{$case});
+        is(diagnose(segment_of($p{$case}))->{verdict}, $said{$case}, "$case at level counters: the same after kill -9");
+        forget($p{$case});
     }
+}
+
+# A trace without events says what it does not know.
+for my $case (qw(dependency idle)) {
+    my $r = grosr('run', "stall:$case", '--device', 'host', '--workers', '4', '--level', 'counters', '--seconds', '2', '-o', "$dir/c.db");
+    my $j = json_of(grosr('diagnose', "$dir/c.db", '--json'));
+    is(join(' ', $j->{verdict}, map { $_->{kind} } @{$j->{findings}}), $case eq 'idle' ? 'healthy' : 'healthy not_reporting',
+       "$case, recorded at level counters") or diag($r->{stderr}, explain($j));
 }
 
 # ---- nothing wrong ----

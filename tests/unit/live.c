@@ -691,6 +691,19 @@ static void dead_and_slow(void)
     grosr_session_close(session);
     session = mine;
     end();
+
+    /* Without events there is only when the workers began to look for tasks. */
+    begin();
+    sys_store_relaxed(&grosr_session_live(session)->level, (uint32_t)GROSR_LEVEL_COUNTERS);
+    submitted(2, 2);
+    seeks(2, 3500);
+    mine = left_behind();
+    ok(looks(GROSR_VERDICT_HEALTHY, 1800), "level counters: a worker had run something lately");
+    ok(looks(GROSR_VERDICT_STALLED, 1000) && finding("dependency_never_met"),
+       "submitted tasks that nobody had or took since, in a dead process's segment");
+    grosr_session_close(session);
+    session = mine;
+    end();
 }
 
 /* ---- motion ---- */

@@ -242,7 +242,9 @@ static void test_queue(void)
        "by name");
     run("UPDATE GROSR_WORKER SET start = NULL, end = NULL");
     diagnose(1000000000);
-    is(findings.findings, 1, "not the tasks where the workers' events were not recorded");
+    ok(findings.findings == 2 && !strcmp(findings.finding[0].kind, "stopped_consumer") &&
+           !strcmp(findings.finding[1].kind, "not_reporting"),
+       "not the tasks where the workers' events were not recorded, which is remarked");
     run("UPDATE GROSR_WORKER SET sm = NULL");
     diagnose(1000000000);
     is(findings.findings, 2, "but where none has begun");

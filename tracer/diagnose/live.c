@@ -90,7 +90,7 @@ static void look_at_ring(struct grosr_live *live, uint32_t ring)
         live->worker[worker].quiet_ns = at;
 }
 
-static void look_at_worker(struct grosr_live *live, uint32_t index)
+static void look_at_worker(struct grosr_live *live, uint32_t index, uint32_t level)
 {
     struct live_worker *w = &live->worker[index];
     struct grosr_worker_state state;
@@ -108,7 +108,9 @@ static void look_at_worker(struct grosr_live *live, uint32_t index)
         w->since_ns = at ? at : live->now_ns;
         if (w->since_ns > w->quiet_ns)
             w->quiet_ns = w->since_ns;
-        if (at && !idle && w->known && at > live->event_ns)
+        /* There may be no events that say more: it has done nothing since it began to look for tasks. */
+        bool says_most = live->dead && level < GROSR_LEVEL_SPANS;
+        if (at && (!idle || says_most) && w->known && at > live->event_ns)
             live->event_ns = at;
     }
     live->activity[state.activity]++;
@@ -217,9 +219,9 @@ void grosr_live_look(struct grosr_live *live)
     live->process_state = live->dead ? 0 : grosr_process_state(h->pid);
     memset(live->activity, 0, sizeof(live->activity));
     live->started = 0;
-    bool reports = sys_load_relaxed(&grosr_session_live(live->session)->level) >= GROSR_LEVEL_COUNTERS;
-    for (uint32_t i = 0; reports && i < h->workers; i++)
-        look_at_worker(live, i);
+    uint32_t level = sys_load_relaxed(&grosr_session_live(live->session)->level);
+    for (uint32_t i = 0; level >= GROSR_LEVEL_COUNTERS && i < h->workers; i++)
+        look_at_worker(live, i, level);
     for (uint32_t i = 0; i < h->rings; i++)
         look_at_ring(live, i);
     look_at_queues(live);

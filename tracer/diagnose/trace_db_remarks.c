@@ -127,8 +127,31 @@ static void find_lost(struct trace_session *s)
         grosr_finding_evidence(s->findings, f, "%" PRIu32 " more tasks are suspended", s->suspended - SHOWN);
 }
 
+/* At the level `counters` the trace has no event of the workers: what they were in is not known. */
+static void remark_silent(struct trace_session *s)
+{
+    struct grosr_finding *f;
+
+    if (!s->still || !s->workers || (s->untaken <= 0 && s->uncompleted <= 0))
+        return;
+    for (uint32_t i = 0; i < s->workers; i++)
+        if (!s->worker[i].silent)
+            return;
+    f = grosr_findings_add(s->findings, GROSR_VERDICT_HEALTHY, "not_reporting", trace_age_of(s, s->moved),
+                           "no queue moved, and what the workers did is not in the trace", NULL);
+    grosr_finding_evidence(s->findings, f,
+                           "none of the %" PRIu32
+                           " workers has an event: it was recorded below the trace level "
+                           "`spans`",
+                           s->workers);
+    grosr_finding_evidence(s->findings, f,
+                           "%" PRId64 " tasks were in queues, and %" PRId64 " submitted ones not completed",
+                           s->untaken, s->uncompleted);
+}
+
 void trace_remarks(struct trace_session *s)
 {
+    remark_silent(s);
     remark_long_tasks(s);
     find_unserved(s);
     find_lost(s);
