@@ -354,6 +354,20 @@ CREATE TABLE GROSR_WARP (            -- where a GPU's warps stood, from a core d
     exception TEXT                   -- NULL: none
 );
 
+CREATE TABLE GROSR_WARP_ADDRESS (    -- what those warps had in registers, of what is known by name
+    device    INTEGER NOT NULL,      -- with sm and slot: the warp in GROSR_WARP
+    sm        INTEGER NOT NULL,
+    slot      INTEGER NOT NULL,
+    kind      TEXT    NOT NULL,      -- 'lock', 'word', 'barrier', 'variable', 'argument', 'session'
+    name      INTEGER NOT NULL,      -- StringIds.id, like the following in words
+    address   INTEGER NOT NULL,      -- where it begins
+    offset    INTEGER NOT NULL,      -- from there to where the registers, or the load, point
+    lanes     INTEGER NOT NULL,      -- that have it, a bit each
+    function  INTEGER,               -- StringIds.id: of the load that reads it, in a loop where the warp stood; NULL: it is in registers
+    load      INTEGER,               -- the load's offset in the function
+    fact      INTEGER                -- StringIds.id: what else is known; NULL: nothing
+);
+
 CREATE TABLE GROSR_PC_SAMPLE (       -- where the warps of kernels stood, and why (`grosr record --trace api,pc`): one row for
                                      -- each time bin, instruction and reason
     start     INTEGER NOT NULL,      -- of the time bin

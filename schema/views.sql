@@ -238,6 +238,15 @@ SELECT w.device, k.value AS kernel, w.grid, w.blockX, w.blockY, w.blockZ, w.warp
 FROM GROSR_WARP w LEFT JOIN StringIds k ON k.id = w.kernel LEFT JOIN StringIds f ON f.id = w.function
 LEFT JOIN StringIds s ON s.id = w.file LEFT JOIN StringIds i ON i.id = w.inlined;
 
+-- What warps of a core dump had in registers, of what is known by name.
+CREATE VIEW warp_addresses AS
+SELECT a.device, k.value AS kernel, w.grid, w.blockX, w.blockY, w.blockZ, w.warp, a.sm, a.slot, a.kind, n.value AS name,
+       printf('0x%x', a.address) AS address, a.offset, printf('0x%08x', a.lanes) AS lanes, f.value AS function, a.load,
+       t.value AS fact
+FROM GROSR_WARP_ADDRESS a LEFT JOIN GROSR_WARP w ON w.device = a.device AND w.sm = a.sm AND w.slot = a.slot
+LEFT JOIN StringIds k ON k.id = w.kernel LEFT JOIN StringIds n ON n.id = a.name LEFT JOIN StringIds f ON f.id = a.function
+LEFT JOIN StringIds t ON t.id = a.fact;
+
 -- Where the warps of kernels stood, and why: one row for each time bin, instruction and reason.
 CREATE VIEW pc_samples AS
 SELECT p.start, p.end, p.deviceId AS device, p.contextId AS context, f.value AS function, n.value AS full_name, p.offset,

@@ -5,12 +5,14 @@
  *
  * image_make() makes a module of one kernel, relocated to an address: 64 instructions, steps.cu from line 10
  * on with four of them a line; a block barrier is instruction 20 (line 15), and instructions 40 to 47 are
- * grid.sync(), which line 20 calls.
+ * grid.sync(), which line 20 calls. Instructions 56 to 58 (line 22) are a loop that polls the word at R2 +
+ * 0x40. A relocated one has two variables in global memory.
  */
 #ifndef GROSR_COREDUMP_WRITER_H
 #define GROSR_COREDUMP_WRITER_H
 
 #include <elf.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,11 @@
 #define IMAGE_INSTRUCTIONS 64u
 #define IMAGE_BARRIER      23u /* the last instruction of line 15 */
 #define IMAGE_GRID_SYNC    42u
+#define IMAGE_POLL         57u /* in its loop, behind the load */
 #define IMAGE_BYTES        4096u
+#define IMAGE_FLAG         UINT64_C(0x7f3210480000) /* 4 bytes: flag */
+#define IMAGE_TABLE        (IMAGE_FLAG + 0x100)
+#define IMAGE_TABLE_BYTES  0x1000u
 
 /* ---- bytes that grow ---- */
 
@@ -205,10 +211,12 @@ static inline struct bytes image_of(const char *kernel, uint64_t (*code)[2], uin
     struct elf_writer w;
     struct bytes names = {0};
     char section[256];
-    Elf64_Sym symbols[2] = {{0}};
+    Elf64_Sym symbols[4] = {{0}};
 
     bytes_add8(&names, 0);
     bytes_add(&names, kernel, strlen(kernel) + 1);
+    bytes_add(&names, "flag", 5);
+    bytes_add(&names, "_ZN4ring5tableE", 16);
     elf_begin(&w);
     snprintf(section, sizeof(section), ".text.%s", kernel);
     uint32_t text = elf_add(&w, section, SHT_PROGBITS, 0, 0, address, 0, code, code_bytes);
@@ -219,6 +227,13 @@ static inline struct bytes image_of(const char *kernel, uint64_t (*code)[2], uin
                              .st_shndx = (uint16_t)text,
                              .st_value = address,
                              .st_size = code_bytes};
+    uint32_t global = elf_add(&w, ".nv.global", SHT_NOBITS, 0, 0, address ? IMAGE_FLAG : 0, 0, NULL, 0);
+    for (unsigned i = 2; i < 4; i++)
+        symbols[i] = (Elf64_Sym){.st_name = (Elf64_Word)(strlen(kernel) + (i == 2 ? 2 : 7)),
+                                 .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT),
+                                 .st_shndx = (uint16_t)global,
+                                 .st_value = (address ? IMAGE_FLAG : 0) + (i == 2 ? 0 : 0x100),
+                                 .st_size = i == 2 ? 4 : IMAGE_TABLE_BYTES};
     elf_add(&w, ".symtab", SHT_SYMTAB, strings, 1, 0, sizeof(Elf64_Sym), symbols, sizeof(symbols));
     snprintf(section, sizeof(section), ".nv.info.%s", kernel);
     elf_add(&w, section, SHT_LOPROC, 0, 0, 0, 0, arguments, sizeof(arguments));
@@ -229,7 +244,10 @@ static inline struct bytes image_of(const char *kernel, uint64_t (*code)[2], uin
         free(lines.at);
     }
     free(names.at);
-    return elf_finish(&w, ET_EXEC);
+    struct bytes file = elf_finish(&w, ET_EXEC);
+    uint32_t capability = 80;
+    memcpy(file.at + offsetof(Elf64_Ehdr, e_flags), &capability, sizeof(capability));
+    return file;
 }
 
 #define IMAGE_NOP 0x7918u
@@ -251,6 +269,10 @@ static inline struct bytes image_make(uint64_t address, int with_lines)
         code[i][0] = i == IMAGE_BARRIER ? 0x7b1d : IMAGE_NOP; /* BAR.SYNC, NOP */
         code[i][1] = i == IMAGE_BARRIER ? 0x10000 : 0;
     }
+    code[56][0] = UINT64_C(0x0000400402007981); /* LDG.E.STRONG.SYS R0, [R2.64+0x40] */
+    code[56][1] = UINT64_C(0x000ea4000c1f5900);
+    code[57][0] = UINT64_C(0x000000ff0000720c); /* ISETP */
+    image_branch(code[58], 58, 56);
     return image_of(IMAGE_KERNEL, code, address, with_lines);
 }
 
@@ -258,7 +280,8 @@ static inline struct bytes image_make(uint64_t address, int with_lines)
 
 enum { DUMP_DEVICE, DUMP_IMAGE, DUMP_GRID, DUMP_SM, DUMP_BLOCK, DUMP_WARP, DUMP_LANE, DUMP_KINDS };
 
-/* A row of a table, which is what `parent` of the kind above has; and what else there is about it. */
+/* A row of a table, which is what `parent` of the kind above has; and what else there is about it: a module's
+ * image, a grid's arguments, a warp's uniform registers, a lane's registers. */
 struct dump_row {
     uint32_t parent;
     unsigned char row[120];
@@ -268,7 +291,10 @@ struct dump_row {
 struct dump {
     struct bytes rows[DUMP_KINDS];
     struct bytes texts;
-    uint32_t registers; /* of each lane, in sections of their own; 0: none */
+    uint32_t registers; /* of each lane that is given none; 0: none */
+    uint32_t timestamp; /* 0: 1764288000 */
+    struct bytes memory;
+    uint64_t memory_at;
 };
 
 static inline struct dump_row *dump_at(struct dump *d, unsigned kind, uint32_t index)
@@ -384,6 +410,12 @@ static inline uint32_t dump_lane(struct dump *d, uint32_t warp, uint32_t lane, u
     return i;
 }
 
+/* Adds 64 bits to the registers of a lane, or to the uniform ones of a warp. */
+static inline void dump_register_pair(struct dump *d, unsigned kind, uint32_t index, uint64_t value)
+{
+    bytes_add64(&dump_at(d, kind, index)->blob, value);
+}
+
 /* A warp with all its lanes at one place. */
 static inline uint32_t dump_whole_warp(struct dump *d, uint32_t block, uint32_t warp, unsigned instruction)
 {
@@ -432,7 +464,7 @@ static inline void free_tables(struct dump_tables *t)
 /* The file's bytes, which are the caller's. The dump is empty afterwards. */
 static inline struct bytes dump_finish(struct dump *d)
 {
-    static const uint32_t meta[8] = {0, 0, 580, 65, 13, 0, 0x3f, 1764288000};
+    const uint32_t meta[8] = {0, 0, 580, 65, 13, 0, 0x3f, d->timestamp ? d->timestamp : 1764288000};
     struct elf_writer w;
     struct bytes devices = {0};
     uint32_t count = dump_count(d, DUMP_DEVICE), device_table;
@@ -470,9 +502,21 @@ static inline struct bytes dump_finish(struct dump *d)
     struct dump_tables blocks = dump_tables(d, &w, DUMP_BLOCK, DUMP_SM, &sms, ".cudbg.ctatbl", 13, 56);
     struct dump_tables warps = dump_tables(d, &w, DUMP_WARP, DUMP_BLOCK, &blocks, ".cudbg.wptbl", 14, 64);
     struct dump_tables lanes = dump_tables(d, &w, DUMP_LANE, DUMP_WARP, &warps, ".cudbg.lntbl", 15, 56);
-    for (uint32_t i = 0; d->registers && i < dump_count(d, DUMP_LANE); i++)
-        elf_add(&w, ".cudbg.regs", 0x80000005u, lanes.section[dump_at(d, DUMP_LANE, i)->parent], lanes.row[i],
-                0, 4, meta, 4 * (d->registers < 8 ? d->registers : 8));
+    for (uint32_t i = 0; i < dump_count(d, DUMP_WARP); i++) {
+        const struct dump_row *warp = dump_at(d, DUMP_WARP, i);
+        if (warp->blob.size)
+            elf_add(&w, ".cudbg.uregs", 0x80000013u, warps.section[warp->parent], warps.row[i], 0, 4,
+                    warp->blob.at, warp->blob.size);
+    }
+    for (uint32_t i = 0; i < dump_count(d, DUMP_LANE); i++) {
+        const struct dump_row *lane = dump_at(d, DUMP_LANE, i);
+        if (lane->blob.size || d->registers)
+            elf_add(&w, ".cudbg.regs", 0x80000005u, lanes.section[lane->parent], lanes.row[i], 0, 4,
+                    lane->blob.size ? lane->blob.at : (const void *)meta,
+                    lane->blob.size ? lane->blob.size : 4 * (d->registers < 8 ? d->registers : 8));
+    }
+    if (d->memory.size)
+        elf_add(&w, ".cudbg.global.0", 0x80000002u, 0, 0, d->memory_at, 0, d->memory.at, d->memory.size);
     struct bytes file = elf_finish(&w, ET_CORE);
 
     struct dump_tables *all[] = {&grids, &sms, &blocks, &warps, &lanes};
@@ -486,6 +530,7 @@ static inline struct bytes dump_finish(struct dump *d)
     free(devices.at);
     free(top.row);
     free(d->texts.at);
+    free(d->memory.at);
     memset(d, 0, sizeof(*d));
     return file;
 }

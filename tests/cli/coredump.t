@@ -52,6 +52,25 @@ CSV
 says_one_line(grosr('diagnose', $$, '-o', "$dir/x.db"), 2, qr/--output is for core dumps/, 'of a process there are none');
 says_one_line(grosr('diagnose', $core, '-o', $core), 1, qr/late\.core/, 'a core dump is not overwritten');
 
+# ---- registers ----
+
+my $registers = dump_of('registers');
+$text = grosr('diagnose', $registers);
+is($text->{code}, 0, 'what is in registers is no finding');
+my $reads = 'there, 2 of 2 warps (32 of 32 lanes) read what argument 1 of segment_steps points to, at +0x40 (0x7f3000012340) in a loop, '
+    . 'by the load at segment_steps+0x380';
+like($text->{stdout} =~ s/\s+/ /gr, qr/ 2 of 3 warps at steps\.cu:22 in segment_steps[^)]*\) - \Q$reads\E /,
+     'below a group stands what it polls');
+$json = json_of(grosr('diagnose', '--json', $registers, '-o', "$dir/registers.db")->{stdout});
+is_deeply([grep { /^there, / } @{$json->{findings}[0]{evidence}}],
+          [$reads, 'there, 32 of 32 lanes hold the address of variable flag (0x7f3210480000)'], 'in JSON, and what another has');
+is(grosr('query', "$dir/registers.db", 'warp-addresses', '--format', 'csv')->{stdout} =~ s/\r//gr, <<'CSV', 'and in rows');
+device,kernel,kind,name,address,how,load,fact,warps,min_offset,max_offset,one
+0,segment_steps,argument,argument 1 of segment_steps,0x7f3000012300,read,segment_steps+0x380,,2,64,64,0:0
+0,segment_steps,argument,argument 1 of segment_steps,0x7f3000012300,held,,,2,0,0,0:0
+0,segment_steps,variable,variable flag,0x7f3210480000,held,,,1,0,0,2:2
+CSV
+
 # ---- on request, from a program that plays the driver's part ----
 
 sub says_last_line

@@ -17,7 +17,31 @@ static void require(bool condition)
         abort();
 }
 
-static void check(const struct grosr_core *core)
+/* What is in registers, of the dump's own names; groups' lines of it. */
+static void check_registers(struct grosr_core *core)
+{
+    char *line[8];
+
+    require(!grosr_core_match(core, NULL, NULL));
+    for (uint32_t i = 0; i < core->matches; i++) {
+        const struct grosr_core_match *m = &core->match[i];
+        require(m->warp < core->warps && m->name < core->names && m->lanes);
+        const struct grosr_core_name *n = &core->name[m->name];
+        require(m->address - n->address < n->bytes && m->address >> 32);
+        require(!(m->lanes & ~core->warp[m->warp].valid));
+        require(!m->is_read || m->place < core->places);
+    }
+    for (uint32_t i = 0; i < core->groups; i++) {
+        uint32_t lines = grosr_core_match_lines(core, core->group[i].first, core->group[i].warps, line, 8);
+        require(lines <= 8);
+        while (lines > 0) {
+            require(strlen(line[--lines]) > 0);
+            free(line[lines]);
+        }
+    }
+}
+
+static void check(struct grosr_core *core)
 {
     char text[256];
     uint32_t grouped = 0;
@@ -37,6 +61,7 @@ static void check(const struct grosr_core *core)
     }
     for (uint32_t i = 0; i < core->faults; i++)
         require(core->fault[i].place == GROSR_CORE_NONE || core->fault[i].place < core->places);
+    check_registers(core);
 }
 
 /* An image of a module, as CUPTI shows it: its functions' loops and lines. */
@@ -44,6 +69,8 @@ static void check_image(const unsigned char *bytes, size_t size)
 {
     struct grosr_cubin_loop loop[64];
     struct grosr_cubin_line line[8];
+    struct grosr_cubin_load load[8];
+    struct grosr_cubin_variable variable;
     struct grosr_cubin_function f;
     struct grosr_cubin *cubin;
 
@@ -54,9 +81,14 @@ static void check_image(const unsigned char *bytes, size_t size)
             continue;
         require(grosr_cubin_lines(cubin, &f, address, line, 8) <= 8);
         uint32_t n = address == f.address ? grosr_cubin_loops(cubin, &f, loop, 64) : 0;
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++) {
             require(loop[i].low <= loop[i].high && loop[i].high < f.bytes);
+            for (uint32_t k = grosr_cubin_loads(cubin, &f, &loop[i], load, 8); k > 0; k--)
+                require(load[k - 1].offset >= loop[i].low && load[k - 1].offset <= loop[i].high);
+        }
     }
+    for (uint64_t at = 0; grosr_cubin_next_variable(cubin, &at, &variable);)
+        require(*variable.name && variable.bytes && variable.address + variable.bytes > variable.address);
     grosr_cubin_free(cubin);
 }
 

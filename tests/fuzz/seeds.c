@@ -463,6 +463,27 @@ static void dumps(void)
     save_dump("coredump/devices", dump_finish(&d));
 }
 
+/* A warp that polls, with registers of its lanes and its own, arguments, and memory. */
+static void registers(void)
+{
+    static const uint64_t arguments[2] = {UINT64_C(0x7f3000010000), 3};
+    struct dump d = {.memory_at = UINT64_C(0x7f3000010000)};
+    uint32_t device = dump_device(&d, "GPU");
+    uint32_t image = dump_image(&d, device, image_make(IMAGE_ADDRESS, 1));
+    uint32_t grid = dump_grid(&d, device, image, IMAGE_ADDRESS, 1, 32);
+    uint32_t warp = dump_whole_warp(&d, dump_block(&d, dump_sm(&d, device, 0), grid, 0), 0, IMAGE_POLL);
+
+    dump_arguments(&d, grid, arguments, sizeof(arguments));
+    for (uint32_t lane = 0; lane < 32; lane++) {
+        dump_register_pair(&d, DUMP_LANE, lane, 7);
+        dump_register_pair(&d, DUMP_LANE, lane, arguments[0]);
+        dump_register_pair(&d, DUMP_LANE, lane, IMAGE_TABLE + 4 * lane);
+    }
+    dump_register_pair(&d, DUMP_WARP, warp, IMAGE_FLAG);
+    bytes_add(&d.memory, arguments, sizeof(arguments));
+    save_dump("coredump/registers", dump_finish(&d));
+}
+
 /* A module of its own, with loops. */
 static void image(void)
 {
@@ -496,6 +517,7 @@ int main(int argc, char **argv)
     records();
     traces();
     dumps();
+    registers();
     image();
     return 0;
 }

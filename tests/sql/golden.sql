@@ -121,6 +121,13 @@ INSERT INTO GROSR_WARP VALUES (0, 90, 7, 3, 1, 0, 0, 0, 0, 4294967295, 1, 4096, 
     (0, 90, 7, 3, 2, 0, 0, 0, 1, 4294967295, 4294967295, 4112, 90, 80, 91, 20, 92, 'grid barrier', NULL),
     (0, 90, 7, 4, 0, 1, 2, 0, 0, 1, 1, 20480, NULL, NULL, NULL, NULL, NULL, NULL, 'Warp Illegal Address');
 
+-- What two of them had in registers: a lock that the first polls, an argument; and a warp that is not in the dump.
+INSERT INTO StringIds VALUES (190, 'lock journal 0'), (191, 'held by worker 3 for 2.1 s'), (192, 'argument 2 of steps');
+INSERT INTO GROSR_WARP_ADDRESS VALUES (0, 3, 1, 'lock', 190, 139836095430656, 0, 4294967295, 90, 896, 191),
+    (0, 3, 1, 'argument', 192, 139836095430400, 64, 3, NULL, NULL, NULL),
+    (0, 3, 2, 'argument', 192, 139836095430400, 0, 4294967295, NULL, NULL, NULL),
+    (0, 4, 1, 'argument', 192, 139836095430400, 0, 1, NULL, NULL, NULL);
+
 -- PC samples of two time bins: of a loop with a line, of a function without, and some that were dropped.
 INSERT INTO StringIds VALUES (93, 'poll'), (94, 'poll(int*)'), (95, 'long_scoreboard'), (96, 'selected'), (97, 'sum(float*)'), (98, 'sum'),
     (99, 'wait (lock.h:7)');

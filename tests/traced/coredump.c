@@ -34,6 +34,27 @@ static struct bytes make(const char *what)
     return dump_simple(blocks, warps, at, count);
 }
 
+/* Two warps that poll the word at 0x40 behind the kernel's first argument, and a third that has the address
+ * of a variable. */
+static struct bytes make_registers(void)
+{
+    static const uint64_t arguments[2] = {UINT64_C(0x7f3000012300), 3};
+    struct dump d = {0};
+    uint32_t device = dump_device(&d, "GPU");
+    uint32_t image = dump_image(&d, device, image_make(IMAGE_ADDRESS, 1));
+    uint32_t grid = dump_grid(&d, device, image, IMAGE_ADDRESS, 3, 32), sm = dump_sm(&d, device, 5);
+
+    dump_arguments(&d, grid, arguments, sizeof(arguments));
+    for (uint32_t block = 0; block < 3; block++) {
+        dump_whole_warp(&d, dump_block(&d, sm, grid, block), block, block < 2 ? IMAGE_POLL : 4);
+        for (uint32_t lane = 0; lane < 32; lane++) {
+            dump_register_pair(&d, DUMP_LANE, 32 * block + lane, 42);
+            dump_register_pair(&d, DUMP_LANE, 32 * block + lane, block < 2 ? arguments[0] : IMAGE_FLAG);
+        }
+    }
+    return dump_finish(&d);
+}
+
 static void fail(const char *what)
 {
     perror(what);
@@ -129,10 +150,11 @@ int main(int argc, char **argv)
         return 0;
     }
     if (argc != 3) {
-        fprintf(stderr, "usage: coredump gridsync|late|spread FILE, coredump cubin CUBIN OFFSET FILE, or "
-                        "coredump driver|quits\n");
+        fprintf(stderr,
+                "usage: coredump gridsync|late|spread|registers FILE, coredump cubin CUBIN OFFSET FILE, or "
+                "coredump driver|quits\n");
         return 2;
     }
-    save(argv[2], make(argv[1]), 0);
+    save(argv[2], strcmp(argv[1], "registers") != 0 ? make(argv[1]) : make_registers(), 0);
     return 0;
 }

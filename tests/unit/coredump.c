@@ -167,7 +167,7 @@ static int diagnose(struct bytes file, struct grosr_findings *findings)
         exit(1);
     free(file.at);
     grosr_findings_init(findings, 0);
-    int err = grosr_diagnose_core(path, findings);
+    int err = grosr_diagnose_core(path, NULL, findings);
     return err ? err : grosr_findings_settle(findings);
 }
 
@@ -342,8 +342,8 @@ static void test_files(void)
     grosr_findings_free(&findings);
     is(diagnose(text, &findings), -EINVAL, "nor is a text");
     grosr_findings_free(&findings);
-    is(grosr_diagnose_core("/nowhere", &findings), -ENOENT, "a file that is not there");
-    is(grosr_diagnose_core("/dev", &findings), -EINVAL, "a folder");
+    is(grosr_diagnose_core("/nowhere", NULL, &findings), -ENOENT, "a file that is not there");
+    is(grosr_diagnose_core("/dev", NULL, &findings), -EINVAL, "a folder");
 }
 
 int main(void)

@@ -264,6 +264,10 @@ void grosr_core_free(struct grosr_core *core)
         free(core->grid[i].kernel);
         free(core->grid[i].arguments);
     }
+    for (uint32_t i = 0; i < core->names; i++) {
+        free(core->name[i].text);
+        free(core->name[i].fact);
+    }
     for (uint32_t i = 0; i < reader->images; i++)
         grosr_cubin_free(reader->image[i].cubin);
     for (uint32_t i = 0; i < CORE_TYPES; i++)
@@ -274,6 +278,8 @@ void grosr_core_free(struct grosr_core *core)
     free(core->warp);
     free(core->group);
     free(core->fault);
+    free(core->name);
+    free(core->match);
     free(reader->image);
     free(reader->key);
     free(reader->slot);

@@ -7,7 +7,7 @@
  * a grid wait at the grid's barrier, and one (of more than 100, one in a hundred) stands elsewhere.
  * Everything else is a remark.
  */
-#include "coredump.h"
+#include "coredump_parts.h"
 
 #include "../base/error.h"
 
@@ -20,6 +20,7 @@
 
 #define TEXT         1024
 #define MAX_GROUPS   12u /* lines about one grid */
+#define MAX_LINES    4u  /* about what a group has in registers */
 #define MAX_WARPS    8u  /* that are named */
 #define MIN_WAITING  8u  /* blocks at a grid's barrier before one elsewhere is taken for late */
 #define LATE_PER_100 1u
@@ -27,21 +28,6 @@
 static bool at_barrier(enum grosr_core_wait wait)
 {
     return wait == GROSR_CORE_WAIT_BLOCK || wait == GROSR_CORE_WAIT_CLUSTER || wait == GROSR_CORE_WAIT_GRID;
-}
-
-/* "1,055". */
-static const char *count_text(char text[32], uint64_t count)
-{
-    char digits[32];
-    int length = snprintf(digits, sizeof(digits), "%" PRIu64, count), to = 0;
-
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0)
-            text[to++] = ',';
-        text[to++] = digits[i];
-    }
-    text[to] = 0;
-    return text;
 }
 
 static uint64_t product(const uint32_t n[3])
@@ -62,6 +48,33 @@ static void warp_name(const struct grosr_core_warp *w, char *text, size_t size)
         snprintf(text + at, size - (size_t)at, " warp %" PRIu32, w->warp);
 }
 
+static bool has_resource(const struct grosr_finding *finding, const char *name)
+{
+    for (uint32_t i = 0; finding && i < finding->resources; i++)
+        if (!strcmp(finding->resource[i], name))
+            return true;
+    return false;
+}
+
+/* What the group has in registers, and, as resources, what sessions know of that. */
+static void add_registers(struct grosr_findings *findings, struct grosr_finding *finding,
+                          const struct grosr_core *core, const struct grosr_core_group *group)
+{
+    char *line[MAX_LINES];
+    uint32_t lines = grosr_core_match_lines(core, group->first, group->warps, line, MAX_LINES);
+
+    for (uint32_t i = 0; i < lines; i++) {
+        grosr_finding_evidence(findings, finding, "there, %s", line[i]);
+        free(line[i]);
+    }
+    const struct grosr_core_warp *w = &core->warp[group->first];
+    for (uint32_t i = w->match; i < w->match + w->matches; i++) {
+        const struct grosr_core_name *name = &core->name[core->match[i].name];
+        if (name->kind <= GROSR_CORE_BARRIER && !has_resource(finding, name->text))
+            grosr_finding_resource(findings, finding, name->text);
+    }
+}
+
 /* "1,055 of 1,056 warps at foo.cu:57 in f, waiting at a block barrier". */
 static void add_group(struct grosr_findings *findings, struct grosr_finding *finding,
                       const struct grosr_core *core, const struct grosr_core_group *group)
@@ -75,10 +88,11 @@ static void add_group(struct grosr_findings *findings, struct grosr_finding *fin
         grosr_core_place_text(core, w->other, core->place[w->other].wait, other, sizeof(other));
     grosr_finding_evidence(
         findings, finding, "%s of %s warps at %s%s%s%s%s (%s%s on SM %" PRIu32 ")",
-        count_text(of, group->warps), count_text(all, core->grid[group->grid].warps), place,
+        core_count_text(of, group->warps), core_count_text(all, core->grid[group->grid].warps), place,
         w->exception ? ", failed: " : "", w->exception ? grosr_core_exception_name(w->exception) : "",
         w->other != GROSR_CORE_NONE ? "; other lanes of theirs at " : "",
         w->other != GROSR_CORE_NONE ? other : "", group->warps > 1 ? "one is " : "", name, w->sm);
+    add_registers(findings, finding, core, group);
 }
 
 /* The lines about a grid: its size, its arguments, where its warps stand. */
@@ -93,14 +107,14 @@ static void add_grid(struct grosr_findings *findings, struct grosr_finding *find
         grosr_finding_evidence(findings, finding,
                                "a grid whose size is not known, block %" PRIu32 "x%" PRIu32 "x%" PRIu32
                                ": %s block%s on the GPU",
-                               g->block[0], g->block[1], g->block[2], count_text(blocks, g->blocks),
+                               g->block[0], g->block[1], g->block[2], core_count_text(blocks, g->blocks),
                                g->blocks == 1 ? " is" : "s are");
     else
         grosr_finding_evidence(findings, finding,
                                "grid %" PRIu32 "x%" PRIu32 "x%" PRIu32 ", block %" PRIu32 "x%" PRIu32
                                "x%" PRIu32 ": %s of %s blocks are on the GPU",
                                g->grid[0], g->grid[1], g->grid[2], g->block[0], g->block[1], g->block[2],
-                               count_text(blocks, g->blocks), count_text(all, product(g->grid)));
+                               core_count_text(blocks, g->blocks), core_count_text(all, product(g->grid)));
     if (*g->arguments)
         grosr_finding_evidence(findings, finding, "arguments: %s", g->arguments);
     for (uint32_t i = 0; i < core->groups; i++) {
@@ -113,7 +127,7 @@ static void add_grid(struct grosr_findings *findings, struct grosr_finding *find
     }
     if (groups > MAX_GROUPS)
         grosr_finding_evidence(findings, finding, "%s more warps in %" PRIu32 " other places",
-                               count_text(all, g->warps - shown), groups - MAX_GROUPS);
+                               core_count_text(all, g->warps - shown), groups - MAX_GROUPS);
 }
 
 static void name_kernel(struct grosr_findings *findings, struct grosr_finding *finding,
@@ -217,26 +231,26 @@ static bool add_barrier(struct grosr_findings *findings, const struct grosr_core
     if (late)
         snprintf(summary, sizeof(summary),
                  "%s of %s warps of kernel %s wait at its grid barrier, %s, for %s elsewhere",
-                 count_text(a, c.waits), count_text(b, g->warps), g->kernel, place,
+                 core_count_text(a, c.waits), core_count_text(b, g->warps), g->kernel, place,
                  c.elsewhere == 1 ? "one that stands" : "others that stand");
     else if (of_grid && g->misstated)
         snprintf(summary, sizeof(summary),
                  "%s block%s of kernel %s wait%s at its grid barrier, %s, for others that have ended or were "
                  "never started",
-                 count_text(a, g->blocks), g->blocks == 1 ? "" : "s", g->kernel, g->blocks == 1 ? "s" : "",
-                 place);
+                 core_count_text(a, g->blocks), g->blocks == 1 ? "" : "s", g->kernel,
+                 g->blocks == 1 ? "s" : "", place);
     else if (of_grid && missing)
         snprintf(summary, sizeof(summary),
                  "%s block%s of kernel %s wait%s at its grid barrier, %s, for %s that ha%s ended or %s "
                  "never started",
-                 count_text(a, g->blocks), g->blocks == 1 ? "" : "s", g->kernel, g->blocks == 1 ? "s" : "",
-                 place, count_text(b, all - g->blocks), all - g->blocks == 1 ? "s" : "ve",
-                 all - g->blocks == 1 ? "was" : "were");
+                 core_count_text(a, g->blocks), g->blocks == 1 ? "" : "s", g->kernel,
+                 g->blocks == 1 ? "s" : "", place, core_count_text(b, all - g->blocks),
+                 all - g->blocks == 1 ? "s" : "ve", all - g->blocks == 1 ? "was" : "were");
     else
         snprintf(summary, sizeof(summary),
                  "all %s warps of kernel %s wait at barriers, most at the %s of %s: nobody is left who could "
                  "arrive",
-                 count_text(a, c.waits), g->kernel, grosr_core_wait_name(w->wait), place);
+                 core_count_text(a, c.waits), g->kernel, grosr_core_wait_name(w->wait), place);
     struct grosr_finding *f = grosr_findings_add(
         findings, late ? GROSR_VERDICT_HEALTHY : GROSR_VERDICT_STALLED,
         late ? "barrier_late" : "barrier_skipped", 0, summary,
@@ -273,19 +287,25 @@ static void describe(struct grosr_findings *findings, const struct grosr_core *c
                  core->devices > 1 ? " and others" : "", driver, when) < 0)
         findings->source = NULL;
     if (asprintf(&findings->state, "%s warp%s of %s kernel%s on %" PRIu32 " GPU%s at the moment of the dump",
-                 count_text(a, core->warps), core->warps == 1 ? "" : "s", count_text(b, core->grids),
-                 core->grids == 1 ? "" : "s", core->devices, core->devices == 1 ? "" : "s") < 0)
+                 core_count_text(a, core->warps), core->warps == 1 ? "" : "s",
+                 core_count_text(b, core->grids), core->grids == 1 ? "" : "s", core->devices,
+                 core->devices == 1 ? "" : "s") < 0)
         findings->state = NULL;
     findings->otherwise = core->warps ? GROSR_VERDICT_HEALTHY : GROSR_VERDICT_IDLE;
 }
 
-int grosr_diagnose_core(const char *path, struct grosr_findings *findings)
+int grosr_diagnose_core(const char *path, const struct grosr_core_sessions *sessions,
+                        struct grosr_findings *findings)
 {
     struct grosr_core *core;
     int err = grosr_core_open(&core, path);
 
     if (err)
         return err;
+    if ((err = grosr_core_match(core, sessions, path))) {
+        grosr_core_free(core);
+        return err;
+    }
     describe(findings, core, path);
     for (uint32_t i = 0; i < core->grids; i++) {
         const struct grosr_core_grid *g = &core->grid[i];
@@ -294,7 +314,7 @@ int grosr_diagnose_core(const char *path, struct grosr_findings *findings)
         } else if (g->warps && !add_barrier(findings, core, i)) {
             char summary[TEXT], warps[32];
             snprintf(summary, sizeof(summary), "where %s warp%s of kernel %s stood",
-                     count_text(warps, g->warps), g->warps == 1 ? "" : "s", g->kernel);
+                     core_count_text(warps, g->warps), g->warps == 1 ? "" : "s", g->kernel);
             struct grosr_finding *f =
                 grosr_findings_add(findings, GROSR_VERDICT_HEALTHY, "warps", 0, summary, "");
             name_kernel(findings, f, g);

@@ -19,8 +19,12 @@ enum {
     CORE_WARPS,
     CORE_LANES,
     CORE_MODULES,
-    CORE_IMAGE = 7, /* relocated */
+    CORE_MANAGED = 1, /* memory, at the section's address */
+    CORE_GLOBAL,
+    CORE_REGISTERS = 5, /* of a lane, 32 bits each */
+    CORE_IMAGE = 7,     /* relocated */
     CORE_PARAMETERS = 18,
+    CORE_UNIFORM_REGISTERS, /* of a warp, 32 bits each */
     CORE_META = 22,
     CORE_TYPES = 24
 };
@@ -93,7 +97,47 @@ uint32_t core_place(struct core_reader *reader, const struct grosr_core_grid *gr
 /* The grid's kernel and its arguments by name; -ENOMEM. */
 int core_name_grid(struct core_reader *reader, struct grosr_core_grid *grid, const unsigned char *arguments,
                    uint64_t bytes);
+/* The module, and the function in it, that the address is in; false: none has it. */
+bool core_code(const struct core_reader *reader, const struct grosr_core_grid *grid, uint32_t device,
+               uint64_t address, const struct core_image **image, struct grosr_cubin_function *function);
+/* The name without its types, which is the caller's; NULL: out of memory. */
+char *core_brief_name(const char *mangled);
+/* "1,055". Returns `text`. */
+const char *core_count_text(char text[32], uint64_t count);
 int core_read_warps(struct core_reader *reader);
 int core_group(struct grosr_core *core);
+
+/* ---- what is in registers ---- */
+
+/* Words that can be an address: the others are more likely numbers. */
+#define CORE_ADDRESS_MIN (UINT64_C(1) << 32)
+#define CORE_ADDRESS_END (UINT64_C(1) << 57)
+
+/* Something that a session knows. `owner`: which session, of those that were found. */
+struct core_known {
+    struct grosr_core_name name;
+    uint32_t owner;
+    uint32_t word_bytes; /* of a lock or a word: 4, 8; else 0 */
+};
+
+/* A session's time, CLOCK_REALTIME. */
+struct core_owner {
+    uint64_t from_s, until_s; /* until: its last sign of life; UINT64_MAX: it lives */
+};
+
+struct grosr_core_sessions {
+    struct core_known *known;
+    struct core_owner *owner;
+    uint32_t count, room, owners;
+};
+
+/* Adds a name, whose texts it takes also when it fails; -ENOMEM. */
+int core_add_name(struct grosr_core *core, struct grosr_core_name name);
+/* Those of the core itself, in any order: its modules' variables and its kernels' arguments. -ENOMEM. */
+int core_name_own(struct core_reader *reader);
+/* Those of sessions whose time the dump is of, or of all; -ENOMEM. */
+int core_name_sessions(struct core_reader *reader, const struct grosr_core_sessions *sessions, bool all);
+/* A word of memory, if it is in the dump. */
+bool core_memory(const struct core_reader *reader, uint64_t address, uint32_t bytes, uint64_t *value);
 
 #endif

@@ -89,10 +89,17 @@ static const struct core_image *find_image(const struct core_reader *reader,
     return best;
 }
 
+bool core_code(const struct core_reader *reader, const struct grosr_core_grid *grid, uint32_t device,
+               uint64_t address, const struct core_image **image, struct grosr_cubin_function *function)
+{
+    *image = find_image(reader, grid, device, address, function);
+    return *image != NULL;
+}
+
 /* ---- names ---- */
 
-/* The name alone. A function that is called by one kernel has that kernel's name before its own. */
-static char *brief_name(const char *mangled)
+/* A function that is called by one kernel has that kernel's name before its own. */
+char *core_brief_name(const char *mangled)
 {
     const char *last = strrchr(mangled, '$'), *at;
     const char *own = last && last[1] ? last + 1 : mangled;
@@ -177,7 +184,7 @@ static int fill_place(struct core_reader *reader, const struct grosr_core_grid *
     uint32_t lines = 0;
 
     if (image) {
-        place->function = brief_name(f.name);
+        place->function = core_brief_name(f.name);
         place->offset = place->address - f.address;
         place->wait = find_wait(image->cubin, &f, &waiting);
         lines = grosr_cubin_lines(image->cubin, &f, waiting, line, MAX_INLINED);
@@ -192,7 +199,7 @@ static int fill_place(struct core_reader *reader, const struct grosr_core_grid *
     place->file = lines ? path_of(&line[lines - 1]) : strdup("");
     place->line = lines ? line[lines - 1].line : 0;
     if (lines > 1) {
-        char *name = brief_name(line[0].function);
+        char *name = core_brief_name(line[0].function);
         if (!name ||
             asprintf(&place->inlined, "%s (%s:%" PRIu32 ")", name, base_name(line[0].file), line[0].line) < 0)
             place->inlined = NULL;
@@ -304,7 +311,7 @@ int core_name_grid(struct core_reader *reader, struct grosr_core_grid *grid, con
     const struct core_image *image = find_image(reader, grid, grid->device, grid->entry, &f);
 
     if (image) {
-        grid->kernel = brief_name(f.name);
+        grid->kernel = core_brief_name(f.name);
         grid->arguments = print_arguments(image->cubin, f.name, arguments, bytes);
     } else {
         grid->arguments = strdup("");

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#define COLUMNS 19
+#define COLUMNS         19
+#define ADDRESS_COLUMNS 11
 
 static struct grosr_value integer(int64_t value)
 {
@@ -68,7 +69,32 @@ static int add_warp(struct grosr_store *store, const struct grosr_core *core, co
     return err ? err : grosr_store_execute(store, sql, value, COLUMNS, NULL);
 }
 
-int grosr_core_store(const char *path, const char *to)
+static int add_address(struct grosr_store *store, const struct grosr_core *core,
+                       const struct grosr_core_match *m)
+{
+    static const char sql[] = "INSERT INTO GROSR_WARP_ADDRESS VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+    const struct grosr_core_warp *w = &core->warp[m->warp];
+    const struct grosr_core_name *n = &core->name[m->name];
+    struct grosr_value none = {.type = GROSR_VALUE_NULL};
+    int err = 0;
+    struct grosr_value value[ADDRESS_COLUMNS] = {
+        integer(w->device),
+        integer(w->sm),
+        integer(w->id),
+        text(grosr_core_name_kind_text(n->kind)),
+        name(store, n->text, &err),
+        integer((int64_t)n->address),
+        integer((int64_t)(m->address - n->address)),
+        integer(m->lanes),
+        m->is_read ? name(store, core->place[m->place].function, &err) : none,
+        m->is_read ? integer((int64_t)m->load) : none,
+        name(store, n->fact, &err),
+    };
+
+    return err ? err : grosr_store_execute(store, sql, value, ADDRESS_COLUMNS, NULL);
+}
+
+int grosr_core_store(const char *path, const struct grosr_core_sessions *sessions, const char *to)
 {
     struct grosr_core *core;
     struct grosr_store *store = NULL;
@@ -76,9 +102,13 @@ int grosr_core_store(const char *path, const char *to)
 
     if (err)
         return err;
-    err = grosr_store_create(&store, to);
+    err = grosr_core_match(core, sessions, path);
+    if (!err)
+        err = grosr_store_create(&store, to);
     for (uint32_t i = 0; !err && i < core->warps; i++)
         err = add_warp(store, core, &core->warp[i]);
+    for (uint32_t i = 0; !err && i < core->matches; i++)
+        err = add_address(store, core, &core->match[i]);
     if (!err)
         err = grosr_store_finish(store, NULL);
     grosr_store_close(store);

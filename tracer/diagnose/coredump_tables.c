@@ -35,6 +35,13 @@ static int append(struct core_list *list, uint32_t section)
     return 0;
 }
 
+/* Sections that are no tables. */
+static bool is_contents(uint32_t type)
+{
+    return type == CORE_IMAGE || type == CORE_PARAMETERS || type == CORE_MANAGED || type == CORE_GLOBAL ||
+           type == CORE_REGISTERS || type == CORE_UNIFORM_REGISTERS;
+}
+
 int core_list_sections(struct core_reader *reader)
 {
     struct grosr_elf_section s, names = {0};
@@ -49,7 +56,7 @@ int core_list_sections(struct core_reader *reader)
         if (s.type == SHT_STRTAB && !strcmp(grosr_elf_text(&names, s.name), ".strtab"))
             reader->texts = s;
         uint32_t type = s.type - CORE_TYPE_BASE;
-        if (type < CORE_TYPES && (tables[type].name || type == CORE_IMAGE || type == CORE_PARAMETERS) &&
+        if (type < CORE_TYPES && (tables[type].name || is_contents(type)) &&
             (err = append(&reader->list[type], i)))
             return err;
     }

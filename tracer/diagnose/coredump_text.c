@@ -1,7 +1,7 @@
 /*
  * Words for what a core dump shows (coredump.h).
  */
-#include "coredump.h"
+#include "coredump_parts.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -51,6 +51,28 @@ const char *grosr_core_wait_name(enum grosr_core_wait wait)
         "", "warp barrier", "mbarrier", "block barrier", "cluster barrier", "grid barrier"};
 
     return (unsigned)wait < GROSR_CORE_WAITS ? names[wait] : "";
+}
+
+const char *grosr_core_name_kind_text(enum grosr_core_name_kind kind)
+{
+    static const char *const names[GROSR_CORE_NAME_KINDS] = {"lock",     "word",     "barrier",
+                                                             "variable", "argument", "session"};
+
+    return (unsigned)kind < GROSR_CORE_NAME_KINDS ? names[kind] : "";
+}
+
+const char *core_count_text(char text[32], uint64_t count)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof(digits), "%" PRIu64, count), to = 0;
+
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            text[to++] = ',';
+        text[to++] = digits[i];
+    }
+    text[to] = 0;
+    return text;
 }
 
 /* Appends, as far as there is room. */

@@ -72,6 +72,7 @@ static int read_block(struct core_reader *reader, const struct core_table *warps
             .place = GROSR_CORE_NONE,
             .other = GROSR_CORE_NONE,
             .wait = scope_wait(core_u32(warps, row, 64)),
+            .row = core->warps,
         };
         bool failed = core_u32(warps, row, 24) != 0;
         error_pc[core->warps++] = failed ? core_u64(warps, row, 0) : 0;

@@ -63,6 +63,30 @@ struct grosr_cubin_loop {
 uint32_t grosr_cubin_loops(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
                            struct grosr_cubin_loop *loop, uint32_t room);
 
+/* A load or compare-and-swap of a loop, from global memory or by a generic address, which reads the same
+ * address each time: that in registers `base` (low) and base + 1 and `displacement`, and nothing in the loop
+ * writes the two. */
+struct grosr_cubin_load {
+    uint64_t offset; /* in the function */
+    uint32_t base;
+    int64_t displacement;
+};
+
+/* Of a loop of moderate length without calls; how many, at most `room`. 0 of code that is not understood:
+ * before compute capability 7.0, and 10.0 and later but for plain loads. */
+uint32_t grosr_cubin_loads(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
+                           const struct grosr_cubin_loop *loop, struct grosr_cubin_load *load, uint32_t room);
+
+/* A variable in global memory (__device__). */
+struct grosr_cubin_variable {
+    const char *name; /* as the linker has it */
+    uint64_t address, bytes;
+};
+
+/* The next one from symbol *at on, which is 0 at first and moves behind it. False: there are no more. */
+bool grosr_cubin_next_variable(const struct grosr_cubin *cubin, uint64_t *at,
+                               struct grosr_cubin_variable *variable);
+
 /* The kernel's arguments, ordered by index; how many, at most `room`. */
 uint32_t grosr_cubin_arguments(const struct grosr_cubin *cubin, const char *kernel,
                                struct grosr_cubin_argument *argument, uint32_t room);

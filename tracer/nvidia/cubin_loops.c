@@ -15,8 +15,7 @@
 
 enum { BRA = 0x947, BRA_UNIFORM = 0x547 };
 
-/* Whether an instruction leaves all but predicates as it was, and depends on nothing else. */
-static bool changes_nothing(uint64_t word)
+bool cubin_changes_nothing(uint64_t word)
 {
     switch (word & 0xfff) {
     case BRA:
@@ -63,7 +62,7 @@ static bool is_endless(const struct grosr_cubin *cubin, const struct grosr_cubin
 
     for (uint64_t at = low; at <= high; at += BYTES_OF_INSTRUCTION)
         if (!grosr_cubin_instruction(cubin, function, function->address + at, word) ||
-            !changes_nothing(word[0]))
+            !cubin_changes_nothing(word[0]))
             return false;
     return true;
 }

@@ -366,12 +366,15 @@ static int diagnose_trace(const char *path, const struct grosr_arguments *a)
     return finish(&f, err, a);
 }
 
-static int diagnose_core(const char *path, const struct grosr_arguments *a)
+/* `sessions` NULL: those of the process that the file's name names. */
+static int diagnose_core(const char *path, const struct grosr_core_sessions *sessions,
+                         const struct grosr_arguments *a)
 {
     struct grosr_findings f;
 
     begin(&f, a);
-    if (grosr_diagnose_core(path, &f) || (a->output && grosr_core_store(path, a->output))) {
+    if (grosr_diagnose_core(path, sessions, &f) ||
+        (a->output && grosr_core_store(path, sessions, a->output))) {
         grosr_findings_free(&f);
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     }
@@ -381,15 +384,20 @@ static int diagnose_core(const char *path, const struct grosr_arguments *a)
 /* Has the driver dump the GPU of a process that is armed for it, and shows the dump. */
 static int dump_process(uint32_t pid, const struct grosr_arguments *a)
 {
+    struct grosr_core_sessions *sessions;
     struct grosr_core_arms arms;
+    int code;
 
-    if (grosr_core_armed(&arms, pid))
+    if (grosr_core_armed(&arms, pid) || grosr_core_sessions_of(&sessions, pid))
         return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
     grosr_say(0, "asking process %" PRIu32 " for a core dump of its GPU, which its kernels may not survive",
               pid);
     if (grosr_core_request(&arms, DUMP_SECONDS))
-        return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
-    return diagnose_core(arms.file, a);
+        code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    else
+        code = diagnose_core(arms.file, sessions, a);
+    grosr_core_sessions_free(sessions);
+    return code;
 }
 
 /* What a regular file begins with; others are not waited for. 0, with errno: it cannot be read. */
@@ -424,7 +432,7 @@ static int diagnose_file(const char *path, const struct grosr_arguments *a)
     if (n == sizeof(magic) && !memcmp(magic, "SQLite format 3", sizeof(magic)))
         return diagnose_trace(path, a);
     if (grosr_core_is(path))
-        return diagnose_core(path, a);
+        return diagnose_core(path, NULL, a);
     if (a->output)
         return grosr_say(GROSR_EXIT_USAGE, "--output is for core dumps of a GPU, and '%s' is none", path);
     return diagnose_segment(path, a);
