@@ -8,6 +8,21 @@
 
 #define KERNEL "_Z4spinPi"
 
+/* Loads and what else writes registers, both words, as nvcc 13.0 makes them. */
+#define LOAD_90    UINT64_C(0x0000400402007981), UINT64_C(0x000ea4000c1f5900)  /* LDG.E R0, [R2.64+0x40] */
+#define LOAD_64_90 UINT64_C(0xfffff00404047981), UINT64_C(0x000ea2000c1f5b00)  /* LDG.E.64 R4, [R4.64-0x10] \
+                                                                                */
+#define GENERIC_90  UINT64_C(0x0000000402007980), UINT64_C(0x000ea2000c115900) /* LD.E R0, [R2.64] */
+#define CAS_90      UINT64_C(0x00000004020473a9), UINT64_C(0x000ea400001ee506) /* ATOMG.E.CAS.64 R4, [R2] */
+#define CAS_OWN     UINT64_C(0x00000004020273a9), UINT64_C(0x000ea400001f4506) /* the same into R2 */
+#define LOAD_75     UINT64_C(0x0000000002037381), UINT64_C(0x000a400001e6900)  /* LDG.E R3, [R2] */
+#define LOAD_75_GEN UINT64_C(0x0000000002047980), UINT64_C(0x000ea40000116900) /* LD.E R4, [R2] */
+#define UNIFORM_75  UINT64_C(0x00000004ff007981), UINT64_C(0x000ea4000c1f6900) /* LDG.E R0, [UR4] */
+#define NARROW      UINT64_C(0x0000400402007981), UINT64_C(0x000ea4000c1f5800) /* LDG R0, without .E */
+#define MOVE_R3     UINT64_C(0x0000000500037202), UINT64_C(0x000fe40000000f00) /* MOV R3, R5 */
+#define MOVE_R0     UINT64_C(0x0000000500007202), UINT64_C(0x000fe40000000f00)
+#define CALL_90     UINT64_C(0x0000000000307944), UINT64_C(0x000fea0003c00000)
+
 /* Instructions as nvcc 13.0 makes them, for compute capability 9.0 and, where it differs, 8.0. */
 #define LDG       UINT64_C(0x0000000404007981)
 #define ISETP     UINT64_C(0x000000ff0000720c)
@@ -179,6 +194,76 @@ static void relocated(uint32_t type, const char *name, uint64_t written)
     free(b.at);
 }
 
+/* What is read in a loop of these two instructions. */
+static uint32_t loads(unsigned capability, uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1,
+                      struct grosr_cubin_load *found)
+{
+    const struct grosr_cubin_loop loop = {16 * 20, 16 * 23, false};
+    uint64_t code[IMAGE_INSTRUCTIONS][2];
+    struct grosr_cubin_function f;
+    struct grosr_cubin *cubin;
+    uint32_t n = UINT32_MAX;
+
+    nops(code);
+    code[20][0] = a0, code[20][1] = a1;
+    code[21][0] = b0, code[21][1] = b1;
+    put(code, 22, ISETP);
+    put(code, 23, BACK_90);
+    struct bytes b = image(code, capability);
+    if (grosr_cubin_open(&cubin, b.at, b.size) == 0) {
+        if (grosr_cubin_named(cubin, KERNEL, &f))
+            n = grosr_cubin_loads(cubin, &f, &loop, found, 4);
+        grosr_cubin_free(cubin);
+    }
+    free(b.at);
+    return n;
+}
+
+static bool is_load(const struct grosr_cubin_load *l, unsigned at, uint32_t base, int64_t displacement)
+{
+    return l->offset == 16 * at && l->base == base && l->displacement == displacement;
+}
+
+static void memory(void)
+{
+    struct grosr_cubin_load l[4];
+
+    ok(loads(90, LOAD_90, IMAGE_NOP, 0, l) == 1 && is_load(l, 20, 2, 0x40), "9.0: a load, and where from");
+    ok(loads(80, GENERIC_90, IMAGE_NOP, 0, l) == 1 && is_load(l, 20, 2, 0), "8.0: by a generic address");
+    ok(loads(90, LOAD_90, CAS_90, l) == 2 && is_load(l + 1, 21, 2, 0), "a compare-and-swap beside it");
+    ok(loads(100, LOAD_90, MOVE_R0, l) == 1, "10.0, beside what writes another register");
+    ok(loads(70, LOAD_75_GEN, IMAGE_NOP, 0, l) == 1 && is_load(l, 20, 2, 0), "7.0");
+    is(loads(75, LOAD_75, IMAGE_NOP, 0, l), 0, "one that writes half of its own address");
+    is(loads(90, LOAD_64_90, IMAGE_NOP, 0, l), 0, "or all of it");
+    is(loads(75, CAS_OWN, IMAGE_NOP, 0, l), 0, "a compare-and-swap that does");
+    is(loads(90, LOAD_90, MOVE_R3, l), 0, "an address that changes in the loop");
+    is(loads(90, LOAD_90, CALL_90, l), 0, "a call, which may change it");
+    is(loads(75, UNIFORM_75, IMAGE_NOP, 0, l), 0, "7.5: an address in uniform registers");
+    is(loads(75, LOAD_90, IMAGE_NOP, 0, l), 0, "or partly in them");
+    is(loads(90, LOAD_75_GEN, IMAGE_NOP, 0, l), 0, "9.0: none that describes the memory is not understood");
+    is(loads(90, NARROW, IMAGE_NOP, 0, l), 0, "nor an address of 32 bits");
+    is(loads(60, LOAD_90, IMAGE_NOP, 0, l), 0, "nor another architecture's code");
+}
+
+static void variables(void)
+{
+    struct bytes b = image_make(IMAGE_ADDRESS, 0);
+    struct grosr_cubin_variable v;
+    struct grosr_cubin *cubin;
+    uint64_t at = 0;
+
+    is(grosr_cubin_open(&cubin, b.at, b.size), 0, "an image with variables");
+    ok(grosr_cubin_next_variable(cubin, &at, &v) && !strcmp(v.name, "flag") && v.address == IMAGE_FLAG &&
+           v.bytes == 4,
+       "the first one");
+    ok(grosr_cubin_next_variable(cubin, &at, &v) && !strcmp(v.name, "_ZN4ring5tableE") &&
+           v.address == IMAGE_TABLE && v.bytes == IMAGE_TABLE_BYTES,
+       "the second");
+    ok(!grosr_cubin_next_variable(cubin, &at, &v), "a kernel is none");
+    grosr_cubin_free(cubin);
+    free(b.at);
+}
+
 /* Each byte of an image, wrong in turn: nothing is read outside it (the address sanitizer looks), and what is
  * found lies in the function. */
 static void damaged(void)
@@ -220,6 +305,8 @@ int main(void)
     lines();
     relocated(SHT_RELA, ".rela.debug_line", 0x123456789abc);
     relocated(SHT_REL, ".rel.debug_line", 0);
+    memory();
+    variables();
     damaged();
     return tap_done();
 }
