@@ -219,6 +219,15 @@ for my $case ([{}], [{}, '--persistent', 'spin'], [{CUPTI_DOUBLE => 'slow-init'}
        'and no kernel that has ended is said to withhold records');
 }
 
+# ---- the room of kernels ----
+
+{
+    local $ENV{CUPTI_DOUBLE} = 'stuck';    # a question would wait with the call
+    $r = record({}, [], 'rooms');
+    is("$r->{code} $r->{stdout}", "0 asked 2, in a capture 0, behind a call 0, after it 1\ndone\n",
+       'the driver is asked once for a kernel, a block and shared memory, and never where that might wait') or diag($r->{stderr});
+}
+
 # ---- records that stay away ----
 
 $p = start_recording([], 'spin', 'beside', 'wait');

@@ -32,16 +32,22 @@ my @cases = (
     ['capture-sleeps', 'stalled', 'capture_not_launched', qr/stream 8 has been in capture/],
     ['host-mutex', 'deadlock', 'host_function_stuck', qr/host function .*mutex 0x[0-9a-f]+.*cudaStreamSynchronize/],
     ['host-mutexes', 'deadlock', 'host_function_stuck', qr/host function .*mutex .*mutex /],
+    ['no-room', 'deadlock', 'not_resident',
+     qr/kernel work \(stream 9\) cannot begin: kernel server \(stream 8\), which is meant .*100 % of the threads .*25 %.*both/],
+    ['no-room-of-tenant', 'stalled', 'not_resident', qr/kernel work \(stream 9\) cannot begin: kernel server .* for ever/],
+    ['room-beside', 'healthy'],
     map { [$_, 'healthy'] } qw(long-cooperative blocking-long long-swapped same-order poll-non-blocking poll-copy-out two-workers
         full-queue slow-again compile capture-works capture-goes-on host-waits host-slow long-kernel behind-event many queued
-        crowded overdue warmed-up),
+        crowded overdue warmed-up few-resident waits-for-room),
 );
+my %options = map { $_ => ['--persistent', 'server'] } qw(no-room no-room-of-tenant room-beside);
 my %alone = map { $_ => 1 } qw(compile capture-spins capture-works);    # they take a core each
 
 # Starts the recordings of some cases, asks for all verdicts at once, kills all, and asks again.
 sub judge
 {
-    my @started = map { {case => $_, record => start($GROSR, 'record', '-o', "$dir/$_->[0].db", '--', $program, $_->[0])} } @_;
+    my @started = map { {case => $_, record =>
+        start($GROSR, 'record', @{$options{$_->[0]} // []}, '-o', "$dir/$_->[0].db", '--', $program, $_->[0])} } @_;
     my $begin = time();
     for my $s (@started) {
         my ($child) = until_true(sub { ($s->{pid}) = children($s->{record}{pid}); $s->{pid} && -e "/dev/shm/grosr.$s->{pid}.0" }, 20);
@@ -121,15 +127,18 @@ is($r->{code}, 3, 'as text');
 like($r->{stdout}, qr/stalled.*cudaFree.*server.*cudaMallocAsync/s, 'with its cause and its cure') or diag($r->{stdout});
 # A kernel that was short before and is long now may have more to do; after ten times the threshold it is stuck, but not if
 # it was short a few times only.
-for my $case (['overdue', 'stalled', 3], ['warmed-up', 'healthy', 0]) {
-    my ($what, $verdict, $code) = @$case;
+for my $case (['overdue', 'stalled', 3], ['warmed-up', 'healthy', 0], ['not-resident', 'stalled', 3, 'not_resident']) {
+    my ($what, $verdict, $code, $kind) = @$case;
     my $q = start($GROSR, 'record', '-o', "$dir/$what.db", '--', $program, $what);
     my $pid;
     until_true(sub { ($pid) = children($q->{pid}); $pid && -e "/dev/shm/grosr.$pid.0" }, 20);
     sleep(2.5);
     my $j = json_of(my $d = grosr('diagnose', $pid, '--json', '--threshold', '0.15'));
-    is("$d->{code} $j->{verdict} $j->{findings}[0]{kind}", "$code $verdict kernel_overdue", "$what: $verdict") or diag($d->{stdout});
-    like($j->{findings}[0]{summary}, $code ? qr/the 120 times before$/ : qr/the 20 times before; it may have more to do this time$/,
+    is("$d->{code} $j->{verdict} $j->{findings}[0]{kind}", "$code $verdict " . ($kind // 'kernel_overdue'), "$what: $verdict")
+        or diag($d->{stdout});
+    like($j->{findings}[0]{summary},
+         $kind   ? qr/of its 9 blocks 8 fit on the GPU at once, and with grids that fit it has ended 120 / :
+         $code ? qr/the 120 times before$/ : qr/the 20 times before; it may have more to do this time$/,
          "$what: which is said");
     kill('KILL', $pid);
     finish($q);

@@ -204,6 +204,44 @@ static void captures(void)
     printf("captures 12, broken %d\n", 12 - whole);
 }
 
+static void *free_main(void *arg)
+{
+    double_free();
+    return arg;
+}
+
+/* How often the driver is asked for a kernel's room: for three kinds of launches; in a capture; behind a
+ * thread that keeps the driver's lock, and when it does no longer. */
+static void rooms(void)
+{
+    static const struct double_shape small = {{1, 1, 1}, 64, 0}, large = {{1000, 1, 1}, 64, 0},
+                                     shared = {{1, 1, 1}, 64, 1024};
+    pthread_t thread;
+
+    for (int i = 0; i < 100; i++) {
+        double_launch_shape(1, SMALL, &small, 1000);
+        double_launch_shape(2, SMALL, &large, 1000);
+        double_launch_shape(1, SMALL, &shared, 1000);
+    }
+    double_synchronize();
+    uint32_t plain = double_rooms_asked();
+    double_capture_begin(1);
+    double_launch(1, SMALL, 1000);
+    double_capture_end();
+    uint32_t captured_too = double_rooms_asked() - plain;
+    double_launch_shape(1, SPIN, &small, DOUBLE_FOR_EVER);
+    uint32_t before = double_rooms_asked();
+    pthread_create(&thread, NULL, free_main, NULL);
+    usleep(100000);
+    double_launch(2, SMALL, 1000);
+    uint32_t behind = double_rooms_asked() - before;
+    double_stop();
+    pthread_join(thread, NULL);
+    double_launch(2, SMALL, 1000);
+    printf("asked %u, in a capture %u, behind a call %u, after it %u\n", plain, captured_too, behind,
+           double_rooms_asked() - before);
+}
+
 /* A child that goes on as it is, and one that becomes another program. CUDA begins after the fork. */
 static void children(const char *self)
 {
@@ -258,6 +296,8 @@ int main(int argc, char **argv)
             threads();
         else if (!strcmp(what, "captures"))
             captures();
+        else if (!strcmp(what, "rooms"))
+            rooms();
         else if (!strcmp(what, "children"))
             children(argv[0]);
         else if (!strcmp(what, "errors"))

@@ -66,6 +66,23 @@ void double_graph_launch(uint32_t stream, const char *const *mangled_names, uint
 void double_launch_refused(const char *mangled_name);
 void double_get_attribute_refused(void);
 
+/*
+ * A kernel with that grid, block and shared memory. The GPU has DOUBLE_SMS SMs, each with the room of an
+ * H100's, and kernels have 16 registers a thread. That a kernel has no room is not simulated: it takes as
+ * long as is said.
+ */
+#define DOUBLE_SMS 4u
+
+struct double_shape {
+    uint32_t blocks[3], threads, shared_bytes;
+};
+
+void double_launch_shape(uint32_t stream, const char *mangled_name, const struct double_shape *shape,
+                         uint64_t takes_ns);
+
+/* How often a tool has asked how many blocks of a kernel fit. */
+uint32_t double_rooms_asked(void);
+
 /* A call of the driver by the program itself. */
 void double_driver_alloc(void);
 

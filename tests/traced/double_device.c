@@ -108,14 +108,19 @@ struct item double_put(uint32_t stream, uint64_t from, uint64_t takes_ns)
     return s->latest;
 }
 
-static void add_kernel(uint32_t stream, const char *name, uint64_t takes_ns, uint32_t number, uint64_t node)
+static const struct double_shape usual = {{2, 3, 4}, 32, 256};
+
+static void add_kernel(uint32_t stream, const char *name, const struct double_shape *shape, uint64_t takes_ns,
+                       uint32_t number, uint64_t node)
 {
     union record r = {.kernel = {.kind = CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL}};
 
     r.kernel.registersPerThread = 16;
-    r.kernel.gridX = 2, r.kernel.gridY = 3, r.kernel.gridZ = 4;
-    r.kernel.blockX = 32, r.kernel.blockY = 1, r.kernel.blockZ = 1;
-    r.kernel.dynamicSharedMemory = 256;
+    r.kernel.gridX = (int32_t)shape->blocks[0];
+    r.kernel.gridY = (int32_t)shape->blocks[1];
+    r.kernel.gridZ = (int32_t)shape->blocks[2];
+    r.kernel.blockX = (int32_t)shape->threads, r.kernel.blockY = 1, r.kernel.blockZ = 1;
+    r.kernel.dynamicSharedMemory = (int32_t)shape->shared_bytes;
     r.kernel.contextId = 1;
     r.kernel.streamId = 7 + stream;
     r.kernel.correlationId = number;
@@ -134,19 +139,22 @@ static void add_kernel(uint32_t stream, const char *name, uint64_t takes_ns, uin
 
 enum { COOPERATIVE = 1, LAZILY = 2, FULL = 4 };
 
-static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresult result, unsigned how)
+static void launch(uint32_t stream, const char *name, const struct double_shape *shape, uint64_t takes_ns,
+                   CUresult result, unsigned how)
 {
-    const cudaLaunchKernel_v7000_params runtime = {.gridDim = {2, 3, 4},
-                                                   .blockDim = {32, 1, 1},
-                                                   .sharedMem = 256,
-                                                   .stream = (cudaStream_t)handle_of(stream)};
-    const cuLaunchKernel_params driver = {.gridDimX = 2,
-                                          .gridDimY = 3,
-                                          .gridDimZ = 4,
-                                          .blockDimX = 32,
+    const cudaLaunchKernel_v7000_params runtime = {
+        .gridDim = {shape->blocks[0], shape->blocks[1], shape->blocks[2]},
+        .blockDim = {shape->threads, 1, 1},
+        .sharedMem = shape->shared_bytes,
+        .stream = (cudaStream_t)handle_of(stream)};
+    const cuLaunchKernel_params driver = {.f = double_function(name),
+                                          .gridDimX = shape->blocks[0],
+                                          .gridDimY = shape->blocks[1],
+                                          .gridDimZ = shape->blocks[2],
+                                          .blockDimX = shape->threads,
                                           .blockDimY = 1,
                                           .blockDimZ = 1,
-                                          .sharedMemBytes = 256,
+                                          .sharedMemBytes = shape->shared_bytes,
                                           .hStream = handle_of(stream)};
     uint32_t number = double_correlation();
     const char *blocking = getenv("CUDA_LAUNCH_BLOCKING");
@@ -166,7 +174,7 @@ static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresul
     if (result != CUDA_SUCCESS) {
         double_log_failure((int)result, "cuLaunchKernel");
     } else if (!double_is_captured(stream)) {
-        add_kernel(stream, name, takes_ns, number, 0);
+        add_kernel(stream, name, shape, takes_ns, number, 0);
         while (blocking && *blocking == '1' && !double_stream_is_over(stream))
             double_sleep_ms(1);
     }
@@ -176,27 +184,33 @@ static void launch(uint32_t stream, const char *name, uint64_t takes_ns, CUresul
 
 void double_launch(uint32_t stream, const char *name, uint64_t takes_ns)
 {
-    launch(stream, name, takes_ns, CUDA_SUCCESS, 0);
+    launch(stream, name, &usual, takes_ns, CUDA_SUCCESS, 0);
+}
+
+void double_launch_shape(uint32_t stream, const char *name, const struct double_shape *shape,
+                         uint64_t takes_ns)
+{
+    launch(stream, name, shape, takes_ns, CUDA_SUCCESS, 0);
 }
 
 void double_launch_refused(const char *name)
 {
-    launch(0, name, 0, CUDA_ERROR_INVALID_VALUE, 0);
+    launch(0, name, &usual, 0, CUDA_ERROR_INVALID_VALUE, 0);
 }
 
 void double_launch_cooperative(uint32_t stream, const char *name, uint64_t takes_ns)
 {
-    launch(stream, name, takes_ns, CUDA_SUCCESS, COOPERATIVE);
+    launch(stream, name, &usual, takes_ns, CUDA_SUCCESS, COOPERATIVE);
 }
 
 void double_launch_lazily(uint32_t stream, const char *name, uint64_t takes_ns)
 {
-    launch(stream, name, takes_ns, CUDA_SUCCESS, LAZILY);
+    launch(stream, name, &usual, takes_ns, CUDA_SUCCESS, LAZILY);
 }
 
 void double_launch_full(uint32_t stream, const char *name, uint64_t takes_ns)
 {
-    launch(stream, name, takes_ns, CUDA_SUCCESS, FULL);
+    launch(stream, name, &usual, takes_ns, CUDA_SUCCESS, FULL);
 }
 
 void double_graph_launch(uint32_t stream, const char *const *names, uint32_t kernels, uint64_t takes_ns)
@@ -216,7 +230,7 @@ void double_graph_launch(uint32_t stream, const char *const *names, uint32_t ker
     double_leave(&c, 0);
     RUNTIME(&c, cudaGraphLaunch, v10000, &params, NULL, number);
     for (uint32_t i = 0; i < kernels; i++) /* the last takes so long */
-        add_kernel(stream, names[i], i + 1 == kernels ? takes_ns : 1000, number, i + 1);
+        add_kernel(stream, names[i], &usual, i + 1 == kernels ? takes_ns : 1000, number, i + 1);
     double_leave(&c, 0);
 }
 

@@ -301,6 +301,69 @@ CUresult CUDAAPI cuCtxPopCurrent_v2(CUcontext *context)
     return CUDA_SUCCESS;
 }
 
+/* ---- the room of kernels ---- */
+
+#define THREADS   2048 /* of an SM */
+#define REGISTERS 65536
+#define SHARED    233472
+#define BLOCKS    32
+#define RESERVED  1024 /* of shared memory, for each block */
+#define OF_THREAD 16   /* registers */
+
+static uint32_t rooms; /* atomic */
+
+CUfunction double_function(const char *name)
+{
+    return (CUfunction)(uintptr_t)name;
+}
+
+uint32_t double_rooms_asked(void)
+{
+    return __atomic_load_n(&rooms, __ATOMIC_RELAXED);
+}
+
+CUresult CUDAAPI cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction function, int threads,
+                                                             size_t shared)
+{
+    int most = BLOCKS;
+    struct call c;
+
+    DRIVER(&c, cuOccupancyMaxActiveBlocksPerMultiprocessor, NULL, NULL, double_correlation());
+    __atomic_add_fetch(&rooms, 1, __ATOMIC_RELAXED);
+    double_wait_for_driver();
+    most = THREADS / threads < most ? THREADS / threads : most;
+    most = REGISTERS / (threads * OF_THREAD) < most ? REGISTERS / (threads * OF_THREAD) : most;
+    most = SHARED / (int)(shared + RESERVED) < most ? SHARED / (int)(shared + RESERVED) : most;
+    *blocks = most;
+    double_leave(&c, function ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE);
+    return (CUresult)c.result;
+}
+
+CUresult CUDAAPI cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction function)
+{
+    *value = attribute == CU_FUNC_ATTRIBUTE_NUM_REGS ? OF_THREAD : 0;
+    return function ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult CUDAAPI cuCtxGetDevice(CUdevice *device)
+{
+    *device = 0;
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice device)
+{
+    (void)device;
+    *value = attribute == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT                   ? (int)DOUBLE_SMS
+             : attribute == CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR       ? THREADS
+             : attribute == CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR     ? REGISTERS
+             : attribute == CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR ? SHARED
+             : attribute == CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR        ? BLOCKS
+             : attribute == CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK     ? RESERVED
+                                                                                     : 0;
+    return CUDA_SUCCESS;
+}
+
 /* ---- graphs ---- */
 
 CUresult CUDAAPI cuGraphGetNodes(CUgraph graph, CUgraphNode *nodes, size_t *count)

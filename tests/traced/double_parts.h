@@ -142,6 +142,9 @@ void double_load_modules(void (*report)(CUpti_ModuleResourceData *module));
 
 /* ---- double_driver.c ---- */
 
+/* The function that a kernel's name is of. */
+CUfunction double_function(const char *name);
+
 /* The calling thread has a context current. */
 bool double_has_context(void);
 

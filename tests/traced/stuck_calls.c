@@ -438,6 +438,72 @@ static void warmed_up(void)
     short_before(20);
 }
 
+/* ---- room on the GPU: an SM has 2,048 threads ---- */
+
+static const struct double_shape fits = {{8, 1, 1}, 1024, 0}, exceeds = {{9, 1, 1}, 1024, 0},
+                                 beside = {{4, 1, 1}, 512, 0}, half = {{4, 1, 1}, 1024, 0};
+
+/* Blocks that wait for each other, as they did when they fitted. */
+static void not_resident_after(int times)
+{
+    for (int i = 0; i < times; i++)
+        double_launch_shape(1, STEPS, &fits, SHORT);
+    double_synchronize();
+    usleep(300000);
+    double_launch_shape(1, STEPS, &exceeds, DOUBLE_FOR_EVER);
+    double_stream_synchronize(1);
+}
+
+static void not_resident(void)
+{
+    not_resident_after(120);
+}
+
+static void few_resident(void)
+{
+    not_resident_after(20);
+}
+
+/* A kernel that is meant to run for ever leaves no room for another, which is waited for: by the thread that
+ * launched both, or by another. */
+static void no_room(void)
+{
+    double_launch_shape(1, SERVER, &fits, DOUBLE_FOR_EVER);
+    double_launch_shape(2, WORK, &beside, DOUBLE_FOR_EVER);
+    double_stream_synchronize(2);
+}
+
+static void *tenant_main(void *arg)
+{
+    double_launch_shape(1, SERVER, &fits, DOUBLE_FOR_EVER);
+    sleep_on();
+    return arg;
+}
+
+static void no_room_of_tenant(void)
+{
+    in_thread(tenant_main);
+    usleep(200000);
+    double_launch_shape(2, WORK, &beside, DOUBLE_FOR_EVER);
+    double_stream_synchronize(2);
+}
+
+/* It leaves half of each SM. */
+static void room_beside(void)
+{
+    double_launch_shape(1, SERVER, &half, DOUBLE_FOR_EVER);
+    double_launch_shape(2, WORK, &half, LONG);
+    double_stream_synchronize(2);
+}
+
+/* A kernel that is only long leaves no room. */
+static void waits_for_room(void)
+{
+    double_launch_shape(1, WORK, &fits, LONG);
+    double_launch_shape(2, A, &beside, DOUBLE_FOR_EVER);
+    double_stream_synchronize(2);
+}
+
 static void idle(void)
 {
     double_launch(1, WORK, SHORT);
@@ -483,6 +549,12 @@ int main(int argc, char **argv)
                {"overdue", overdue},
                {"warmed-up", warmed_up},
                {"many", many},
+               {"not-resident", not_resident},
+               {"few-resident", few_resident},
+               {"no-room", no_room},
+               {"no-room-of-tenant", no_room_of_tenant},
+               {"room-beside", room_beside},
+               {"waits-for-room", waits_for_room},
                {"idle", idle}};
     const char *what = argc > 1 ? argv[1] : "";
 

@@ -104,6 +104,17 @@ static void is_kind(struct foreign f, const char *kind, const char *name)
                findings.findings ? findings.finding[0].summary : "-");
 }
 
+static void is_said(const char *text, const char *name)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < findings.findings; i++)
+        found |= strstr(findings.finding[i].summary, text) || strstr(findings.finding[i].evidence, text);
+    ok(found, "%s", name);
+    if (!found && findings.findings)
+        printf("# %s: %s\n", findings.finding[0].summary, findings.finding[0].evidence);
+}
+
 /* ---- kernels that are waited for ---- */
 
 static struct foreign overdue(uint64_t ran, uint64_t longest_ns, uint32_t flags)
@@ -161,6 +172,127 @@ static void kernels(void)
     f = overdue_for(100, 1000);
     launch(&f, GROSR_LAUNCH_KERNEL, 2, 8, "small");
     is_kind(f, "kernel_overdue", "beside a small one it has");
+}
+
+/* ---- room on the GPU ---- */
+
+/* A kernel of blocks that take half of an SM each, on 4 SMs. */
+static struct foreign_launch *halves(struct foreign *f, uint32_t stream, uint32_t tid, uint32_t blocks,
+                                     const char *name)
+{
+    struct foreign_launch *l = launch(f, GROSR_LAUNCH_KERNEL, stream, tid, name);
+
+    l->grid[0] = blocks;
+    l->room = (struct grosr_room){.sms = 4, .blocks = 2, .share = {16384, 4096, 0, 1024}};
+    return l;
+}
+
+/* A grid of so many blocks, after so many that fitted and took so long; and a call that waits. */
+static struct foreign large(uint32_t blocks, uint64_t ran, uint64_t longest_ns)
+{
+    struct foreign f = picture();
+    struct foreign_launch *l = halves(&f, 1, 7, blocks, "steps");
+
+    l->fitting_ran = ran;
+    l->fitting_longest_ns = longest_ns;
+    f.threshold_ns = S / 2;
+    call(&f, FOREIGN_CALL_OTHER, 7, GROSR_CALL_WAITS_DEVICE, "cudaDeviceSynchronize");
+    return f;
+}
+
+static void too_large(void)
+{
+    is_kind(large(9, 100, 1000), "not_resident", "a grid that does not fit, after a hundred that did");
+    is_said("of its 9 blocks 8 fit", "by its numbers");
+    is_kind(large(8, 100, 1000), "healthy", "one that fits");
+    is_kind(large(100000, 0, 0), "healthy", "one that does not, as most do, without a history");
+    is_said("of its 100000 blocks 8 fit on the GPU at once (2 on each of 4 SMs)", "which is remarked on");
+    is_kind(large(9, 99, 1000), "healthy", "99 prove nothing");
+    is_kind(large(9, 100, S / 20), "healthy",
+            "nor those that took a two-hundredth of the time, in two turns");
+    is_kind(large(9, 100, S / 25), "not_resident", "a little less does");
+    is_kind(large(800000, 100, 1000), "healthy", "many turns take time");
+    struct foreign f = large(9, 100, 1000);
+    f.threshold_ns = S + 1;
+    is_kind(f, "healthy", "not before ten times the threshold");
+    f = large(9, 100, 1000);
+    f.launch[0].ran = 1;
+    f.launch[0].longest_ns = 1000;
+    is_kind(f, "healthy", "not if that very grid has ended before");
+    f = large(9, 100, 1000);
+    f.calls = 0;
+    is_kind(f, "healthy", "nor if nobody waits for it");
+    f = large(9, 100, 1000);
+    f.launch[0].room.sms = 0;
+    is_kind(f, "healthy", "nor where the room is not known");
+}
+
+/* One that fills the GPU, then another; a thread waits for that, and the driver says that both streams are
+ * busy. */
+static struct foreign crowd(uint32_t blocks, uint32_t flags, uint32_t waiter)
+{
+    struct foreign f = picture();
+    struct foreign_call *c;
+
+    halves(&f, 1, 7, blocks, "server")->flags = flags;
+    halves(&f, 2, 8, 1, "work");
+    f.stream[1].busy_ns = f.stream[2].busy_ns = f.now_ns;
+    c = call(&f, FOREIGN_CALL_OTHER, waiter, GROSR_CALL_WAITS_STREAM, "cudaStreamSynchronize");
+    c->stream = 2;
+    return f;
+}
+
+static void no_room(void)
+{
+    const uint32_t for_ever = GROSR_LAUNCH_PERSISTENT;
+
+    is_kind(crowd(8, for_ever, 8), "not_resident", "a kernel that runs for ever leaves no room");
+    is(findings.verdict, GROSR_VERDICT_STALLED, "for another thread's kernel, which is stalled");
+    is_said("kernel server (stream 0), which is meant to run for ever, takes 100 % of the threads",
+            "by that");
+    is_kind(crowd(8, for_ever, 7), "not_resident", "or for one that the same thread waits for");
+    is(findings.verdict, GROSR_VERDICT_DEADLOCK, "which is a deadlock");
+    is_kind(crowd(4, for_ever, 7), "healthy", "one that leaves half of each SM");
+    is_kind(crowd(7, for_ever, 7), "healthy", "or of one SM");
+    is_kind(crowd(800, 0, 7), "healthy", "one that may end");
+    is_said("kernel work (stream 0) waits for room on the GPU's SMs, which kernel server (stream 0) occupies",
+            "which is remarked on");
+    struct foreign f = crowd(800, 0, 7);
+    f.stream[1].busy_ns = f.now_ns - 3 * S;
+    is_kind(f, "healthy", "one that may have ended");
+    is_said("kernel work (stream 0) does cannot be seen", "says nothing of room");
+    f = crowd(8, for_ever, 8);
+    f.calls = 0;
+    is_kind(f, "healthy", "a kernel without room for which nobody waits");
+    f = crowd(8, for_ever, 8);
+    f.stream[2].context = 2;
+    is_kind(f, "healthy", "contexts take turns on the GPU");
+    f = crowd(8, for_ever, 8);
+    f.launch[0].issued_ns = f.launch[1].issued_ns + 1;
+    is_kind(f, "healthy", "one that was launched later has taken nobody's room");
+    f = crowd(8, for_ever, 8);
+    f.stream[1].rose_ns = f.launch[1].issued_ns + 1;
+    is_kind(f, "healthy", "nor one that had another before it then");
+    f = crowd(8, for_ever, 8);
+    f.launch[1].room.share[GROSR_ROOM_THREADS] = 0;
+    is_kind(f, "healthy", "what a block takes must be known");
+    f = crowd(8, 0, 8);
+    f.threshold_ns = S / 2;
+    f.launch[0].ran = 100;
+    f.launch[0].longest_ns = 1000;
+    is_kind(f, "not_resident", "one that has always been fast, and does not end, leaves no room");
+    is(findings.verdict, GROSR_VERDICT_STALLED, "for a kernel that is new");
+    f = crowd(8, 0, 8);
+    f.threshold_ns = S / 2;
+    f.launch[0].ran = f.launch[1].ran = 100;
+    f.launch[0].longest_ns = f.launch[1].longest_ns = 1000;
+    is_kind(f, "not_resident", "for one that always was as well");
+    is(findings.verdict, GROSR_VERDICT_DEADLOCK, "they wait for each other");
+    f = crowd(4, for_ever, 9);
+    halves(&f, 3, 8, 4, "tenant")->flags = for_ever;
+    f.launch[2].issued_ns = f.launch[1].issued_ns;
+    f.launch[1].issued_ns++;
+    is_kind(f, "not_resident", "two that take half each");
 }
 
 /* ---- transfers ---- */
@@ -228,17 +360,6 @@ static struct foreign sampled(uint32_t flags, uint64_t memory_samples)
     f.pcs = 1;
     call(&f, FOREIGN_CALL_OTHER, 7, GROSR_CALL_WAITS_DEVICE, "cudaDeviceSynchronize");
     return f;
-}
-
-static void is_said(const char *text, const char *name)
-{
-    bool found = false;
-
-    for (uint32_t i = 0; i < findings.findings; i++)
-        found |= strstr(findings.finding[i].summary, text) || strstr(findings.finding[i].evidence, text);
-    ok(found, "%s", name);
-    if (!found && findings.findings)
-        printf("# %s: %s\n", findings.finding[0].summary, findings.finding[0].evidence);
 }
 
 static void samples(void)
@@ -535,6 +656,8 @@ int main(void)
 {
     grosr_findings_init(&findings, S);
     kernels();
+    too_large();
+    no_room();
     transfers();
     ended_transfers();
     samples();

@@ -440,8 +440,37 @@ static void garbage(void)
     grosr_session_close(s);
 }
 
+/* ---- the room of kernels ---- */
+
+static void rooms(void)
+{
+    struct grosr_session *s = make();
+    const uint32_t block[3] = {1024, 1, 1}, other[3] = {512, 2, 1};
+    const struct grosr_room room = {.sms = 132, .blocks = 2, .share = {16384, 1, 0, 32768}},
+                            later = {.sms = 4, .blocks = 1};
+    uint64_t key = grosr_room_key(8, block, 0, 1);
+
+    is(grosr_room_read(s, key).sms, 0, "nothing is known of a kernel's room");
+    grosr_room_add(s, key, &room);
+    grosr_room_add(s, key, &later);
+    struct grosr_room found = grosr_room_read(s, key);
+    ok(found.sms == 132 && found.blocks == 2 && !memcmp(found.share, room.share, sizeof(room.share)),
+       "what was found first stays");
+    is(grosr_room_read(s, grosr_room_key(8, block, 1024, 1)).sms, 0,
+       "with more shared memory it is not known");
+    is(grosr_room_read(s, grosr_room_key(8, other, 0, 1)).sms, 0, "nor with another block");
+    is(grosr_room_read(s, grosr_room_key(8, block, 0, 2)).sms, 0, "nor in another context");
+    is(grosr_room_read(s, grosr_room_key(16, block, 0, 1)).sms, 0, "nor of another kernel");
+    is(grosr_room_read(s, 0).sms, 0, "nor of one without a name");
+    for (uint32_t i = 0; i < 2 * GROSR_ROOM_SLOTS; i++)
+        grosr_room_add(s, grosr_room_key(8 * (i + 2), block, 0, 1), &room);
+    is(grosr_room_read(s, key).sms, 132, "a full table keeps what it has");
+    grosr_session_close(s);
+}
+
 int main(void)
 {
+    rooms();
     close(mkstemp(path));
     tables();
     texts();

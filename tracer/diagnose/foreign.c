@@ -205,6 +205,11 @@ static void find_history(const struct grosr_session *s, const struct ended_launc
     }
     l->ran = ran.ended;
     l->longest_ns = ran.longest_ns;
+    if (!l->key)
+        return;
+    ran = grosr_ran_read(s, grosr_fitting_key((uint32_t)l->name_id, l->block));
+    l->fitting_ran = ran.ended;
+    l->fitting_longest_ns = ran.longest_ns;
 }
 
 static int add_ended(const struct grosr_session *s, struct ended_launches *ended,
@@ -219,6 +224,16 @@ static int add_ended(const struct grosr_session *s, struct ended_launches *ended
         return -ENOMEM;
     ended->at[ended->count++] = (struct ended_launch){key_of(l), c.waited_ns - l->issued_ns};
     return 0;
+}
+
+static struct grosr_room room_of(const struct grosr_session *s, const struct grosr_launch *l)
+{
+    struct grosr_cuda_stream_state c;
+
+    if (l->kind != GROSR_LAUNCH_KERNEL || l->stream == GROSR_NO_STREAM ||
+        !grosr_cuda_stream_read(s, l->stream, &c))
+        return (struct grosr_room){0};
+    return grosr_room_read(s, grosr_room_key(l->full_name, l->block, l->shared_bytes, c.context));
 }
 
 static int see_launches(const struct grosr_session *s, struct foreign *f)
@@ -252,6 +267,7 @@ static int see_launches(const struct grosr_session *s, struct foreign *f)
                                       .key = key_of(&l),
                                       .kernels = l.kernels,
                                       .recorded = l.recorded};
+        to->room = room_of(s, &l);
         memcpy(to->grid, l.grid, sizeof(to->grid));
         memcpy(to->block, l.block, sizeof(to->block));
         copy_name(to->name, s, l.name);
@@ -283,6 +299,7 @@ static int see_streams(const struct grosr_session *s, struct foreign *f)
         to->capture_activity =
             (enum grosr_thread_activity)(c.capturing < GROSR_THREAD_ACTIVITIES ? c.capturing : 0);
         to->rose_ns = c.rose_ns;
+        to->busy_ns = c.busy_ns;
         to->capture_ns = c.capture_ns;
         to->captured = c.captured;
         copy_name(to->captured_name, s, c.captured_name);

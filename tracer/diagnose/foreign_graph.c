@@ -100,6 +100,8 @@ static void add_launch(struct building *b, uint32_t at)
     grosr_graph_feed(b->graph, b->actor[at], b->end[at]);
     if (l->kind == GROSR_LAUNCH_KERNEL && foreign_is_slow(b->f, l))
         grosr_graph_actor_fact(b->graph, b->actor[at], "a kernel like it has taken as long before");
+    if (foreign_room_text(l, samples, sizeof(samples)))
+        grosr_graph_actor_fact(b->graph, b->actor[at], samples);
     if (foreign_samples_text(b->f, l, samples, sizeof(samples)))
         grosr_graph_actor_fact(b->graph, b->actor[at], samples);
 }
@@ -110,6 +112,21 @@ static uint32_t end_of(const struct building *b, uint32_t at)
     while (b->end[at] == GROSR_GRAPH_NONE && at)
         at--;
     return b->end[at];
+}
+
+/* A kernel that cannot begin waits for the room of one that runs; false: it has room, as far as is known. */
+static bool add_room(struct building *b, uint32_t at)
+{
+    const struct foreign_launch *l = &b->f->launch[at];
+    struct foreign_crowd crowd;
+
+    if (!foreign_has_no_room(b->f, at, &crowd))
+        return false;
+    uint32_t room =
+        grosr_graph_resource(b->graph, GROSR_WANTED_SM_ROOM, l->correlation, "room on the GPU's SMs");
+    grosr_graph_hold(b->graph, b->actor[crowd.kernel], room, 1, 0);
+    grosr_graph_wait(b->graph, b->actor[at], room, 1, 0, l->issued_ns);
+    return true;
 }
 
 static void add_order(struct building *b, uint32_t at)
@@ -130,7 +147,8 @@ static void add_order(struct building *b, uint32_t at)
                                                        : " and sleeps");
         grosr_graph_actor_fact(b->graph, b->actor[at], fact.at);
         add_host_wait(b, t, b->actor[at]);
-    } else if (!n && l->first && l->stays && !l->explained) { /* others move, or have been reported */
+    } else if (!n && !add_room(b, at) && l->first && l->stays &&
+               !l->explained) { /* others move, or have been reported */
         grosr_graph_set_state(b->graph, b->actor[at], GROSR_ACTOR_UNSEEN, l->issued_ns);
     }
 }

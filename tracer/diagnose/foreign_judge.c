@@ -71,6 +71,7 @@ int foreign_judge(struct foreign *f, struct grosr_findings *findings)
     if (err)
         return err;
     foreign_hoisted(f, findings);
+    foreign_resident(f, findings);
     foreign_rules(f, findings);
     foreign_hidden(f, findings);
     err = foreign_graph(f, findings);

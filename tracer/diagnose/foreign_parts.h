@@ -3,9 +3,11 @@
  *
  *     foreign_order.c    what is before what: streams, the legacy default stream, events; what runs
  *     foreign_pc.c       where the warps of kernels are, if that is sampled
+ *     foreign_room.c     the room of kernels on the GPU
  *     foreign_text.c     how launches, threads and times are written
  *     foreign_rules.c    causes that have evidence of their own
  *     foreign_hoisted.c  of these, kernels in loops that do not end
+ *     foreign_resident.c of these, kernels that have no room on the GPU
  *     foreign_hidden.c   of these, calls that wait without saying so
  *     foreign_graph.c    the wait-for graph of all the rest
  *     foreign_judge.c    all of these, of one picture
@@ -55,8 +57,10 @@ struct foreign_launch {
     uint32_t grid[3], block[3], flags;
     uint64_t issued_ns, place, bytes, name_id, key; /* key: of its name, grid and block; 0: none */
     uint64_t kernels, recorded;                     /* of a graph */
-    uint64_t ran, longest_ns; /* launches like it that have ended, and the longest of them */
-    bool stays, first;        /* at both looks: there; the first of its stream */
+    uint64_t ran, longest_ns;                 /* launches like it that have ended, and the longest of them */
+    uint64_t fitting_ran, fitting_longest_ns; /* of those with any grid that fits on the GPU */
+    struct grosr_room room;                   /* of a kernel */
+    bool stays, first;                        /* at both looks: there; the first of its stream */
     bool explained;
     char name[FOREIGN_NAME];
 };
@@ -65,6 +69,7 @@ struct foreign_stream {
     uint32_t id, context;
     uint32_t order;                /* enum grosr_stream_order */
     uint64_t rose_ns;              /* when something was last seen to end in it */
+    uint64_t busy_ns;              /* when the driver last said that something had not */
     bool moved;                    /* launched into, or something has ended in it, between the looks */
     uint64_t capture_ns, captured; /* 0: it is not captured */
     uint32_t capture_tid;          /* 0: not known */
@@ -157,6 +162,10 @@ bool foreign_samples_text(const struct foreign *f, const struct foreign_launch *
 void foreign_tell_samples(const struct foreign *f, struct grosr_findings *findings,
                           struct grosr_finding *finding, const struct foreign_launch *l);
 
+/* Whether all warps of a kernel that runs do nothing but wait, for long: in loops that only look at a place
+ * in memory, or at barriers. */
+bool foreign_only_waits(const struct foreign *f, const struct foreign_launch *l);
+
 /* The loop: "steps.cu:12-14 in poll", or "+0x80 to +0xa0 of poll". */
 struct foreign_text foreign_samples_place(const struct foreign_pc *samples);
 
@@ -184,13 +193,54 @@ void foreign_tell_call(const struct foreign *f, struct grosr_findings *findings,
 
 bool foreign_is_old(const struct foreign *f, uint64_t since_ns);
 
-/* ---- foreign_hoisted.c, foreign_hidden.c, foreign_rules.c, foreign_graph.c ---- */
+/* ---- foreign_rules.c ---- */
+
+/* A call of another thread than that (0: of any) that has waited for a launch for long; NULL: there is none.
+ */
+struct foreign_call *foreign_waiter(const struct foreign *f, const struct foreign_launch *l,
+                                    uint32_t not_tid);
+
+/* Calls that wait for a launch: their names and evidence; they are explained by it. How many. */
+uint32_t foreign_add_waiters(struct foreign *f, struct grosr_findings *findings,
+                             struct grosr_finding *finding, const struct foreign_launch *l);
+
+/* That a kernel which has always ended fast runs so long is beyond what work explains. */
+bool foreign_is_proven(const struct foreign *f, const struct foreign_launch *l);
+
+/* ---- foreign_room.c ---- */
+
+/* Blocks of a kernel, and how many of them fit on the GPU at once, if nothing else runs; 0: it is not known.
+ */
+uint64_t foreign_blocks(const struct foreign_launch *l);
+uint64_t foreign_fitting(const struct foreign_launch *l);
+
+/* Of the blocks of a kernel whose room is known, those on each SM. */
+uint32_t foreign_per_sm(const struct foreign_launch *l);
+
+/* Why a kernel that is the first of its stream cannot begin. */
+struct foreign_crowd {
+    uint32_t kernel; /* that runs and takes most of what is missing; an index of `launch` */
+    enum grosr_room_part part;
+    unsigned taken_pct, wanted_pct; /* of each SM: by kernels that run; by a block of this one */
+};
+
+/*
+ * Whether there is no room for a single block of a kernel, as those that are known to run since before its
+ * launch take too much of every SM. Their blocks are taken to be spread evenly.
+ */
+bool foreign_has_no_room(const struct foreign *f, uint32_t launch, struct foreign_crowd *crowd);
+
+/* "it has 400 blocks, of which 264 fit ..."; false: they fit, or it is not known. */
+bool foreign_room_text(const struct foreign_launch *l, char *to, size_t size);
+
+/* ---- foreign_hoisted.c, foreign_resident.c, foreign_hidden.c, foreign_rules.c, foreign_graph.c ---- */
 
 /*
  * Each adds its findings and marks what they explain, which those behind it leave alone. foreign_graph() can
  * run out of memory: -ENOMEM.
  */
 void foreign_hoisted(struct foreign *f, struct grosr_findings *findings);
+void foreign_resident(struct foreign *f, struct grosr_findings *findings);
 void foreign_rules(struct foreign *f, struct grosr_findings *findings);
 void foreign_hidden(struct foreign *f, struct grosr_findings *findings);
 int foreign_graph(struct foreign *f, struct grosr_findings *findings);

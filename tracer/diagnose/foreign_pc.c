@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define LATE_NS UINT64_C(2000000000) /* samples that are older say nothing of what runs */
+#define LONG_NS UINT64_C(900000000)  /* two time bins */
 
 static const char *base_name(const char *path)
 {
@@ -54,6 +55,21 @@ const struct foreign_pc *foreign_samples(const struct foreign *f, const struct f
         most = !most || p->samples.samples > most->samples.samples ? p : most;
     }
     return most && is_alone(f, l) ? most : NULL; /* a function that it calls */
+}
+
+/* None of the functions that were sampled in its context lately does anything else, whoever called them. */
+bool foreign_only_waits(const struct foreign *f, const struct foreign_launch *l)
+{
+    const struct foreign_pc *p = foreign_samples(f, l);
+
+    if (!p || !(p->samples.flags & GROSR_PC_LOOP) || p->samples.end_ns < p->samples.since_ns + LONG_NS ||
+        p->samples.end_ns < foreign_began(f, l) + LONG_NS)
+        return false;
+    for (uint32_t i = 0; i < f->pcs; i++)
+        if (is_of(f, &f->pc[i], l) && f->pc[i].samples.end_ns >= p->samples.end_ns &&
+            !(f->pc[i].samples.flags & GROSR_PC_WAITS))
+            return false;
+    return true;
 }
 
 struct foreign_text foreign_samples_place(const struct foreign_pc *p)

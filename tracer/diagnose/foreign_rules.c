@@ -70,9 +70,8 @@ static struct foreign_call *call_of(const struct foreign *f, const struct foreig
     return NULL;
 }
 
-/* Calls that wait for a launch: their names and evidence; they are explained by it. */
-static uint32_t add_waiters(struct foreign *f, struct grosr_findings *findings, struct grosr_finding *finding,
-                            const struct foreign_launch *l)
+uint32_t foreign_add_waiters(struct foreign *f, struct grosr_findings *findings,
+                             struct grosr_finding *finding, const struct foreign_launch *l)
 {
     uint32_t n = 0;
 
@@ -88,8 +87,7 @@ static uint32_t add_waiters(struct foreign *f, struct grosr_findings *findings, 
     return n;
 }
 
-static struct foreign_call *find_waiter(const struct foreign *f, const struct foreign_launch *l,
-                                        uint32_t not_tid)
+struct foreign_call *foreign_waiter(const struct foreign *f, const struct foreign_launch *l, uint32_t not_tid)
 {
     for (uint32_t i = 0; i < f->calls; i++) {
         struct foreign_call *c = &f->call[i];
@@ -132,7 +130,7 @@ static bool is_feed_behind(const struct foreign *f, const struct foreign_launch 
     if (foreign_is_fast(f, kernel))
         return true;
     return l->tid != kernel->tid && is_server(f, l->tid) &&
-           (!call || find_waiter(f, kernel, l->tid)); /* a blocking copy alone may be an honest one */
+           (!call || foreign_waiter(f, kernel, l->tid)); /* a blocking copy alone may be an honest one */
 }
 
 static void add_feed(struct foreign *f, struct grosr_findings *findings, struct foreign_launch *kernel,
@@ -166,7 +164,7 @@ static void add_feed(struct foreign *f, struct grosr_findings *findings, struct 
     grosr_finding_resource(findings, finding, "the end of the kernel");
     foreign_tell_launch(f, findings, finding, kernel);
     foreign_tell_launch(f, findings, finding, feed);
-    if (!add_waiters(f, findings, finding, kernel))
+    if (!foreign_add_waiters(f, findings, finding, kernel))
         grosr_finding_evidence(findings, finding,
                                "no call is pending: the program polls, or does something else");
     tell_environment(f, findings, finding);
@@ -273,7 +271,7 @@ static void add_cycle(struct foreign *f, struct grosr_findings *findings, const 
         foreign_tell_launch(f, findings, finding, behind);
     }
     for (uint32_t i = 0; finding && i < length; i++)
-        add_waiters(f, findings, finding, &f->launch[f->stream[cycle[i]].at]);
+        foreign_add_waiters(f, findings, finding, &f->launch[f->stream[cycle[i]].at]);
     for (uint32_t i = 0; i < length; i++)
         f->launch[f->stream[cycle[i]].at].explained = true;
 }
@@ -334,7 +332,7 @@ static void find_blocking_launches(struct foreign *f, struct grosr_findings *fin
  * many times as long is remarked on; it is called stuck if that is beyond what work explains. The kernel of a
  * cooperative launch has a known reason to hang, so that of it less is asked.
  */
-static bool is_proven(const struct foreign *f, const struct foreign_launch *l)
+bool foreign_is_proven(const struct foreign *f, const struct foreign_launch *l)
 {
     uint64_t age = f->now_ns - foreign_began(f, l);
     bool beyond = l->longest_ns <= age / BEYOND;
@@ -349,9 +347,9 @@ static void find_overdue(struct foreign *f, struct grosr_findings *findings, str
     bool together = l->flags & GROSR_LAUNCH_COOPERATIVE;
     struct sentence s;
 
-    if (!foreign_is_fast(f, l) || (!together && l->ran < USUAL) || !find_waiter(f, l, 0))
+    if (!foreign_is_fast(f, l) || (!together && l->ran < USUAL) || !foreign_waiter(f, l, 0))
         return;
-    bool proven = is_proven(f, l), barrier = together && proven;
+    bool proven = foreign_is_proven(f, l), barrier = together && proven;
     snprintf(s.at, sizeof(s.at),
              "%s runs for %s, and has ended after %s at most the %" PRIu64 " time%s before%s",
              foreign_launch_text(f, l).at, foreign_since(f, foreign_began(f, l)).at,
@@ -377,7 +375,7 @@ static void find_overdue(struct foreign *f, struct grosr_findings *findings, str
     grosr_finding_worker(findings, finding, foreign_launch_text(f, l).at);
     foreign_tell_launch(f, findings, finding, l);
     if (proven) /* what waits is explained by it, and no other rule's */
-        add_waiters(f, findings, finding, l);
+        foreign_add_waiters(f, findings, finding, l);
     tell_environment(f, findings, finding);
 }
 

@@ -66,6 +66,8 @@ void foreign_tell_launch(const struct foreign *f, struct grosr_findings *finding
                          struct grosr_finding *finding, const struct foreign_launch *l)
 {
     uint32_t at = (uint32_t)(l - f->launch), behind = 0;
+    struct foreign_crowd crowd;
+    char text[256];
 
     if (l->stream < f->streams)
         behind = f->stream[l->stream].at + f->stream[l->stream].count - at - 1;
@@ -77,7 +79,10 @@ void foreign_tell_launch(const struct foreign *f, struct grosr_findings *finding
             foreign_launch_text(f, l).at, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1],
             l->block[2], l->flags & GROSR_LAUNCH_COOPERATIVE ? " (cooperative launch)" : "",
             foreign_since(f, l->issued_ns).at, l->tid,
-            foreign_runs(f, at) ? "nothing is before it: it runs" : "it has not started", behind);
+            !foreign_runs(f, at)                 ? "it has not started"
+            : foreign_has_no_room(f, at, &crowd) ? "nothing is before it, and there is no room for it"
+                                                 : "nothing is before it: it runs",
+            behind);
     else
         grosr_finding_evidence(findings, finding, "%s: issued %s ago by thread %" PRIu32 "; %s",
                                foreign_launch_text(f, l).at, foreign_since(f, l->issued_ns).at, l->tid,
@@ -86,6 +91,8 @@ void foreign_tell_launch(const struct foreign *f, struct grosr_findings *finding
         grosr_finding_evidence(findings, finding,
                                "%s has ended %" PRIu64 " time%s before with the same grid, after %s at most",
                                l->name, l->ran, l->ran == 1 ? "" : "s", foreign_duration(l->longest_ns).at);
+    if (foreign_room_text(l, text, sizeof(text)))
+        grosr_finding_evidence(findings, finding, "%s: %s", foreign_launch_text(f, l).at, text);
     foreign_tell_samples(f, findings, finding, l);
 }
 

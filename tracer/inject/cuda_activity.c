@@ -74,9 +74,12 @@ static void add_kernel(struct inject_thread *t, const CUpti_ActivityKernel10 *k)
     if (!k->start) /* spoilt by somebody's forced flush: it has not ended, and gets no other */
         return;
     launch_recorded(GROSR_LAUNCH_KERNEL, k->correlationId);
-    if (name && k->end > k->start)
-        grosr_ran_add(inject_session(), grosr_ran_key(inject_text(name->full), r.grid, r.block),
-                      k->end - k->start);
+    if (name && k->end > k->start) {
+        uint32_t text = inject_text(name->full);
+        grosr_ran_add(inject_session(), grosr_ran_key(text, r.grid, r.block), k->end - k->start);
+        if (room_fits(name, r.grid, r.block, r.dynamic_shared_bytes, r.context))
+            grosr_ran_add(inject_session(), grosr_fitting_key(text, r.block), k->end - k->start);
+    }
     if (name) {
         r.mangled_name = inject_string_number(t, name->mangled);
         r.full_name = inject_string_number(t, name->full);

@@ -26,6 +26,7 @@ static pthread_rwlock_t launching = PTHREAD_RWLOCK_INITIALIZER;
 /* The launch that this thread is in: whether it holds `launching`, has the activity off, is in the table
  * and its call has not returned; then whether it was made, and has ended by that. */
 static __thread bool holds, off, counted, made, done;
+static __thread bool asks; /* for its room, once it is made */
 static __thread uint32_t slot;
 static __thread struct grosr_launch current;
 
@@ -220,7 +221,7 @@ void launch_enter(const struct launch *l)
     uint32_t stream = stream_entry(l->context, l->context_id, l->stream, l->per_thread, l->tid);
 
     pending = NULL;
-    holds = off = false;
+    holds = off = asks = false;
     if (stream_is_captured(l->stream)) { /* it goes into a graph: nothing is launched */
         stream_captured(stream, l->name ? l->name->brief : l->other);
         return;
@@ -228,6 +229,9 @@ void launch_enter(const struct launch *l)
     if (l->kind == GROSR_LAUNCH_KERNEL)
         hold_launching(lasting);
     begin(l, stream, lasting);
+    asks = l->kind == GROSR_LAUNCH_KERNEL;
+    if (asks && launches_block) /* it returns when the kernel has ended */
+        room_ask(l);
     if (l->function)
         host_function_issued(l->correlation, l->function);
     if (!lasting)
@@ -269,6 +273,8 @@ void launch_exit(const struct launch *l, bool succeeded)
     holds = off = false;
     pending = NULL;
     made = succeeded;
+    if (asks && succeeded)
+        room_ask(l);
     if (!p)
         return;
     CUstreamCaptureMode before = driver_relax();

@@ -25,6 +25,7 @@ static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
     case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel_ptsz: {
         const cuLaunchKernel_params *p = (const cuLaunchKernel_params *)d->functionParams;
         *l = (struct launch){.stream = p->hStream,
+                             .code = p->f,
                              .grid = {p->gridDimX, p->gridDimY, p->gridDimZ},
                              .block = {p->blockDimX, p->blockDimY, p->blockDimZ},
                              .shared_bytes = p->sharedMemBytes};
@@ -35,6 +36,7 @@ static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
         const cuLaunchCooperativeKernel_params *p =
             (const cuLaunchCooperativeKernel_params *)d->functionParams;
         *l = (struct launch){.stream = p->hStream,
+                             .code = p->f,
                              .grid = {p->gridDimX, p->gridDimY, p->gridDimZ},
                              .block = {p->blockDimX, p->blockDimY, p->blockDimZ},
                              .shared_bytes = p->sharedMemBytes,
@@ -45,6 +47,7 @@ static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
     case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx_ptsz: {
         const CUlaunchConfig *c = ((const cuLaunchKernelEx_params *)d->functionParams)->config;
         *l = (struct launch){.stream = c->hStream,
+                             .code = ((const cuLaunchKernelEx_params *)d->functionParams)->f,
                              .grid = {c->gridDimX, c->gridDimY, c->gridDimZ},
                              .block = {c->blockDimX, c->blockDimY, c->blockDimZ},
                              .shared_bytes = c->sharedMemBytes,

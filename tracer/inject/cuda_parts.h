@@ -7,6 +7,7 @@
  *     cuda_streams.c   streams, captures, and what is known to have ended in them
  *     cuda_graphs.c    what is in executable graphs
  *     cuda_host.c      what threads of the host wait for while a host function does not end
+ *     cuda_room.c      the room that kernels need on a GPU
  *     cuda_kernels.c   launches into the segment's table; persistent kernels
  *     cuda_calls.c     which calls of CUDA's APIs have callbacks, and which are recorded
  *     cuda_errors.c    errors of calls that have no callback
@@ -175,12 +176,25 @@ struct launch {
     bool to_host;    /* a blocking copy that is done when its call returns */
     uint32_t flags;  /* GROSR_LAUNCH_COOPERATIVE, _TO_DEVICE, _FROM_DEVICE */
     void *function;  /* a host function */
+    CUfunction code; /* of a kernel */
     uint32_t context_id, correlation, tid;
     uint32_t grid[3], block[3];
     uint32_t shared_bytes;
     uint64_t bytes;
     uint32_t kernels; /* in a graph; 0: not known */
 };
+
+/* ---- cuda_room.c ---- */
+
+/* On the thread of a launch, outside inject_enter(): the first time for such a kernel, asks the driver how
+ * many of its blocks fit on the GPU. */
+void room_ask(const struct launch *launch);
+
+/* Of a kernel that has ended: whether its grid fits on the GPU, as far as that is known. */
+bool room_fits(const struct kernel_name *name, const uint32_t *grid, const uint32_t *block,
+               uint32_t shared_bytes, uint32_t context_id);
+
+/* ---- cuda_kernels.c, continued ---- */
 
 /* Before the first launch. */
 void kernels_start(void);

@@ -69,7 +69,7 @@ struct cupti {
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                             \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))
 
-/* What is in a graph, and how a stream was made; NULL where they are absent. */
+/* What is in a graph, how a stream was made, and the room that a kernel needs; NULL where they are absent. */
 #define DRIVER_OPTIONAL_SYMBOLS(X)                                                                 \
     X(graph_nodes, "cuGraphGetNodes", (CUgraph, CUgraphNode *, size_t *))                          \
     X(node_type, "cuGraphNodeGetType", (CUgraphNode, CUgraphNodeType *))                           \
@@ -78,7 +78,11 @@ struct cupti {
     X(function_name, "cuFuncGetName", (const char **, CUfunction))                                 \
     X(kernel_name, "cuKernelGetName", (const char **, CUkernel))                                   \
     X(stream_flags, "cuStreamGetFlags", (CUstream, unsigned *))                                    \
-    X(stream_priority, "cuStreamGetPriority", (CUstream, int *))
+    X(stream_priority, "cuStreamGetPriority", (CUstream, int *))                                   \
+    X(occupancy, "cuOccupancyMaxActiveBlocksPerMultiprocessor", (int *, CUfunction, int, size_t))  \
+    X(function_attribute, "cuFuncGetAttribute", (int *, CUfunction_attribute, CUfunction))         \
+    X(context_device, "cuCtxGetDevice", (CUdevice *))                                              \
+    X(device_attribute, "cuDeviceGetAttribute", (int *, CUdevice_attribute, CUdevice))
 
 struct driver {
 #define X(member, symbol, arguments) CUresult(CUDAAPI *member) arguments;

@@ -37,6 +37,7 @@
 #define GROSR_TEXT_KEPT_MAX    2047u      /* bytes of a name in the segment; a longer one is cut */
 #define GROSR_NO_STREAM        UINT32_MAX /* in the place of a stream's index */
 #define GROSR_RAN_SLOTS        1024u      /* names and grids of kernels that have ended; a power of two */
+#define GROSR_ROOM_SLOTS       1024u      /* kernels with their blocks and shared memory; a power of two */
 #define GROSR_EVENT_WAITS      512u       /* the latest; a power of two */
 #define GROSR_HOST_THREADS     64u
 #define GROSR_PC_SLOTS         32u /* functions that were sampled lately */
@@ -102,6 +103,25 @@ struct grosr_ran_slot {
     dev64 longest_ns;
 };
 
+/* What each block of a kernel takes of an SM, in the order of the shares below. */
+enum grosr_room_part {
+    GROSR_ROOM_THREADS,
+    GROSR_ROOM_REGISTERS,
+    GROSR_ROOM_SHARED,
+    GROSR_ROOM_BLOCKS, /* of those that an SM can have */
+    GROSR_ROOM_PARTS
+};
+
+#define GROSR_ROOM_WHOLE 32768u /* the share that is all of an SM's */
+
+/* Kernels of a name, a block, dynamic shared memory and a context: written by the first thread that has
+ * asked, `sms` last. */
+struct grosr_room_slot {
+    dev64 key;   /* of these four; 0: unused */
+    sys64 share; /* 16 bits for each part, the first lowest */
+    sys32 sms, blocks;
+};
+
 /* A stream waits for an event: what comes after `place` in it, for `on` up to `on_place`. */
 struct grosr_event_wait_slot {
     dev64 number; /* of the wait, from 1; 0: being made */
@@ -160,6 +180,7 @@ struct grosr_outstanding {
     struct grosr_pc_slot pc[GROSR_PC_SLOTS];
     struct grosr_event_wait_slot event_wait[GROSR_EVENT_WAITS];
     struct grosr_ran_slot ran[GROSR_RAN_SLOTS];
+    struct grosr_room_slot room[GROSR_ROOM_SLOTS];
 };
 
 struct grosr_call_slot {
@@ -257,6 +278,14 @@ struct grosr_pc_function {
     uint32_t stall_samples, stall, context, name, full_name, file, first_line, last_line, flags;
 };
 
+/* The room that the blocks of a kernel need. */
+struct grosr_room {
+    uint32_t sms;                     /* of the GPU; 0: nothing is known */
+    uint32_t blocks;                  /* that fit on an SM at once, if nothing else is on it */
+    uint16_t share[GROSR_ROOM_PARTS]; /* of an SM, that a block takes at least, of GROSR_ROOM_WHOLE; 0: not
+                                         known */
+};
+
 /* How kernels of a name, a grid and a block ran that have ended. */
 struct grosr_ran {
     uint64_t ended, longest_ns;
@@ -288,6 +317,14 @@ uint64_t grosr_call_latest(const struct grosr_session *session);
 /* A name (a text), a grid and a block as one number; and how kernels of that number ran. */
 uint64_t grosr_ran_key(uint32_t name, const uint32_t *grid, const uint32_t *block);
 struct grosr_ran grosr_ran_read(const struct grosr_session *session, uint64_t key);
+
+/* A name (a text), a block, dynamic shared memory and a context as one number; and the room of that number.
+ */
+uint64_t grosr_room_key(uint32_t name, const uint32_t *block, uint32_t shared_bytes, uint32_t context);
+struct grosr_room grosr_room_read(const struct grosr_session *session, uint64_t key);
+
+/* All grids of that kernel that fit on the GPU, as one number for grosr_ran_read(). */
+uint64_t grosr_fitting_key(uint32_t name, const uint32_t *block);
 
 /* Copies a text, NUL-terminated; its length. 0: there is none. `to` has GROSR_TEXT_KEPT_MAX + 1 bytes. */
 size_t grosr_outstanding_text(const struct grosr_session *session, uint32_t text, char *to);
@@ -352,6 +389,9 @@ void grosr_event_wait_add(const struct grosr_session *session, const struct gros
 
 /* A kernel of that number (grosr_ran_key()) has ended, and took so long. */
 void grosr_ran_add(const struct grosr_session *session, uint64_t key, uint64_t ns);
+
+/* The room of a number, once it has been asked for. */
+void grosr_room_add(const struct grosr_session *session, uint64_t key, const struct grosr_room *room);
 
 /* One thread at a time: what a slot below GROSR_PC_SLOTS says. */
 void grosr_pc_function_set(const struct grosr_session *session, uint32_t slot,

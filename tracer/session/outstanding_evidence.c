@@ -1,6 +1,7 @@
 /*
  * The small tables that stand with the counters of what a traced process is in (outstanding.h): how kernels
- * ran that have ended, which streams wait for which events, what the threads of the process do.
+ * ran that have ended, what room they need, which streams wait for which events, what the threads of the
+ * process do.
  */
 #include "outstanding.h"
 
@@ -68,6 +69,64 @@ struct grosr_ran grosr_ran_read(const struct grosr_session *s, uint64_t key)
         ran.longest_ns = dev_load_relaxed(&slot->longest_ns);
     }
     return ran;
+}
+
+/* ---- the room that kernels need ---- */
+
+uint64_t grosr_room_key(uint32_t name, const uint32_t *block, uint32_t shared_bytes, uint32_t context)
+{
+    const uint32_t rest[3] = {shared_bytes, context, 0};
+
+    return grosr_ran_key(name, rest, block);
+}
+
+uint64_t grosr_fitting_key(uint32_t name, const uint32_t *block)
+{
+    static const uint32_t any[3] = {0, 0, 0}; /* no grid has such */
+
+    return grosr_ran_key(name, any, block);
+}
+
+void grosr_room_add(const struct grosr_session *s, uint64_t key, const struct grosr_room *room)
+{
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+    uint64_t share = 0;
+
+    for (int i = 0; i < GROSR_ROOM_PARTS; i++)
+        share |= (uint64_t)room->share[i] << 16 * i;
+    for (uint32_t i = 0; o && key && i < PROBES; i++) {
+        struct grosr_room_slot *slot = &o->room[(mix(key) + i) % GROSR_ROOM_SLOTS];
+        uint64_t found = dev_cas_relaxed(&slot->key, 0, key);
+        if (found == key) /* another thread has asked too */
+            return;
+        if (found)
+            continue;
+        sys_store_relaxed(&slot->share, share);
+        sys_store_relaxed(&slot->blocks, room->blocks);
+        sys_store_release(&slot->sms, room->sms); /* pairs with grosr_room_read() */
+        return;
+    }
+}
+
+struct grosr_room grosr_room_read(const struct grosr_session *s, uint64_t key)
+{
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+    struct grosr_room room = {0};
+
+    for (uint32_t i = 0; o && key && i < PROBES; i++) {
+        const struct grosr_room_slot *slot = &o->room[(mix(key) + i) % GROSR_ROOM_SLOTS];
+        uint64_t found = dev_load_relaxed(&slot->key);
+        if (!found)
+            break;
+        if (found != key)
+            continue;
+        room.sms = sys_load_acquire(&slot->sms); /* pairs with grosr_room_add() */
+        room.blocks = sys_load_relaxed(&slot->blocks);
+        for (int k = 0; k < GROSR_ROOM_PARTS; k++)
+            room.share[k] = (uint16_t)(sys_load_relaxed(&slot->share) >> 16 * k);
+        break;
+    }
+    return room.sms && room.blocks ? room : (struct grosr_room){0};
 }
 
 /* ---- events ---- */

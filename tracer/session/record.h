@@ -218,6 +218,7 @@ struct grosr_record_cuda_pc {
 
 #define GROSR_PC_LOOP    1u /* `low` and `high` are a loop's; else they hold all samples */
 #define GROSR_PC_ENDLESS 2u /* nothing in that loop changes anything */
+#define GROSR_PC_WAITS   4u /* all samples are of warps that wait: in loops that only poll, or at barriers */
 
 /* ... of a function, and of the innermost loop of it that has most of them. */
 struct grosr_record_cuda_pc_function {

@@ -31,7 +31,7 @@
 #include "gpu.h"
 
 #define GROSR_SESSION_MAGIC UINT64_C(0x00524753534f5247) /* "GROSSGR\0" in memory */
-#define GROSR_SESSION_ABI   6u
+#define GROSR_SESSION_ABI   7u
 
 #define GROSR_PROXY_THREAD "grosr-proxy" /* the name of the threads that answer system calls */
 #define GROSR_MAX_WORKERS  4096u         /* a spawned task's number names its spawner in 12 bits */
