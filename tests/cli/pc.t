@@ -226,4 +226,21 @@ is("$r->{code} $r->{stderr}", "2 grosr: --trace pc excludes --counters pm: both 
        "grosr: CUDA calls are not recorded: CUDA_INJECTION64_PATH is set already, to /other/profiler.so\n",
        'another profiler that is to be loaded stays');
 }
+# ---- kernels that only wait, and have no room ----
+
+for my $case (['fits', 'healthy'],
+              ['exceeds', 'stalled', qr/of its 129 blocks 128 fit .*all of its warps only wait, in the loop at steps.cu:12/],
+              ['crowd', 'deadlock', qr/polls \(stream 9\) cannot begin: kernel polls \(stream 8\), which only waits, in the loop at /]) {
+    my ($what, $verdict, $summary) = @$case;
+    $p = start_recording('', $what);
+    ok(peeked("SELECT count(*) >= 3 FROM pc_functions WHERE function = 'polls'"), "$what: it is sampled");
+    sleep(1);
+    $json = json_of($r = grosr('diagnose', children($p->{pid}), '--json'));
+    is($json->{verdict}, $verdict, "$what: $verdict") or diag($r->{stdout});
+    if ($summary) {
+        is($json->{findings}[0]{kind}, 'not_resident', "$what: by its kind");
+        like($json->{findings}[0]{summary}, $summary, "$what: with its cause");
+    }
+    let_end($p);
+}
 done_testing();

@@ -28,24 +28,35 @@ my @cases = (
     ['capture', 'stalled', 'capture_not_launched', qr/in capture .*work/],
     ['steps', 'deadlock', 'grid_barrier', qr/\bsteps\b/],
     ['graph', 'healthy'],    # what a graph does cannot be seen
+    # Grids that do not fit, and kernels without room: with the recorder's options, and the threshold.
+    ['resident', 'stalled', 'not_resident', qr/barrier .*fit on the GPU at once, .*has ended 120 times/, [], 0.2],
+    ['barrier', 'healthy'],    # it may be honest
+    ['barrier', 'stalled', 'not_resident', qr/barrier .*fit on the GPU at once, .*only wait/, ['--trace', 'api,pc']],
+    ['room', 'deadlock', 'not_resident', qr/work .*cannot begin: kernel server .*for ever/, ['--persistent', 'server']],
+    ['room', 'deadlock', 'not_resident', qr/work .*cannot begin: kernel server .*only waits/, ['--trace', 'api,pc']],
+    ['room', 'healthy'],
+    ['beside', 'healthy', undef, undef, ['--persistent', 'server']],
+    map({ (['large', 'healthy', undef, undef, $_], ['wait', 'healthy', undef, undef, $_]) } [], ['--trace', 'api,pc']),
 );
 for my $case (@cases) {
-    my ($what, $verdict, $kind, $summary) = @$case;
-    my $p = start($GROSR, 'record', '-o', "$dir/p.db", '--', $program, $what);
+    my ($what, $verdict, $kind, $summary, $options, $threshold) = @$case;
+    $options //= [];
+    my $p = start($GROSR, 'record', @$options, '-o', "$dir/p.db", '--', $program, $what);
     my $child;
     until_true(sub { ($child) = children($p->{pid}); $child && -e "/dev/shm/grosr.$child.0" }, 20);
     sleep(5);    # it initializes CUDA first, and hangs for 12 s
-    $r = grosr('diagnose', $child, '--json');
+    $r = grosr('diagnose', $child, '--json', $threshold ? ('--threshold', $threshold) : ());
+    $what .= " @$options";
     my $json = json_of($r);
     is($json->{verdict}, $verdict, "$what: $verdict") or diag($r->{stdout} . $r->{stderr});
     if (defined $summary) {
         my ($f) = grep { $_->{verdict} eq $verdict && (!defined $kind || $_->{kind} eq $kind) } @{$json->{findings}};
         like($f->{summary} // '', $summary, "$what: what is stuck is named") or diag($r->{stdout});
     }
-    my $recorded = grosr('diagnose', "$dir/p.db", '--json');
+    my $recorded = grosr('diagnose', "$dir/p.db", '--json', $threshold ? ('--threshold', $threshold) : ());
     is(json_of($recorded)->{verdict}, $verdict, "$what: so is what its trace says while it is recorded") or diag($recorded->{stdout});
     finish($p);
     my $file = json_of(grosr('diagnose', "$dir/p.db", '--json'));
-    is($file->{verdict}, $verdict, "$what: and the trace says so") if $verdict ne 'healthy';
+    is($file->{verdict}, $verdict, "$what: and the trace says so") if $verdict ne 'healthy' && !$threshold;
 }
 done_testing();

@@ -86,9 +86,68 @@ __global__ void steps(const int *times, float *x)
     }
 }
 
+/* A barrier of the whole grid, as people write it. It ends by itself after 30 s. */
+__global__ void barrier(unsigned *arrived)
+{
+    uint64_t begin, now;
+
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begin));
+    if (threadIdx.x == 0) {
+        atomicAdd(arrived, 1u);
+        do
+            asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+        while (atomicAdd(arrived, 0u) < gridDim.x && now - begin < 30000000000ull);
+    }
+    __syncthreads();
+}
+
+/* Honest work of many blocks, for 15 s or so. */
+__global__ void grind(float *y, uint64_t ns)
+{
+    uint64_t begin, now;
+    float a = (float)threadIdx.x;
+
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begin));
+    do {
+        for (int i = 0; i < 1000; i++)
+            a = a * 0.999f + 1.0f;
+        asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+    } while (now - begin < ns);
+    y[threadIdx.x] = a;
+}
+
 static bool cured;
 static float *x;
 static cudaStream_t one, two;
+
+/* Blocks of 1,024 threads that fit on the GPU. */
+static int fitting(const void *kernel)
+{
+    cudaDeviceProp p;
+    int blocks;
+
+    must(cudaGetDeviceProperties(&p, 0));
+    must(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, 1024, 0));
+    return blocks * p.multiProcessorCount;
+}
+
+/* A barrier of a grid that does not fit, after so many of grids that do. */
+static void barriers(int before)
+{
+    unsigned *arrived;
+    int fit = fitting((const void *)barrier);
+
+    must(cudaMalloc(&arrived, 4));
+    for (int i = 0; i < before; i++) {
+        must(cudaMemsetAsync(arrived, 0, 4, one));
+        barrier<<<fit, 1024, 0, one>>>(arrived);
+    }
+    must(cudaMemsetAsync(arrived, 0, 4, one));
+    must(cudaStreamSynchronize(one));
+    sleep(1); /* their records come before the last is launched */
+    barrier<<<fit + 1, 1024, 0, one>>>(arrived);
+    cudaStreamSynchronize(one);
+}
 static std::mutex pool;
 
 static void CUDART_CB release(void *)
@@ -238,7 +297,8 @@ int main(int argc, char **argv)
     must(cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking));
     must(cudaStreamCreateWithFlags(&two, cudaStreamNonBlocking));
     work<<<1, 32, 0, one>>>(x); /* all are loaded before anything lasts */
-    words[0] = 1;
+    grind<<<1, 32, 0, one>>>(x, 0);
+    words[0] = words[1] = words[2] = 1;
     server<<<1, 1, 0, one>>>(device);
     first_half<<<1, 1, 0, one>>>(device + 1, device + 1);
     second_half<<<1, 1, 0, one>>>(device + 2, device + 2);
@@ -348,6 +408,25 @@ int main(int argc, char **argv)
         for (int i = 0; i < 20; i++)
             run_steps(times, x, true);
         run_steps(times, x, cured);
+    } else if (!strcmp(what, "resident")) {
+        barriers(120);
+    } else if (!strcmp(what, "barrier")) {
+        barriers(0);
+    } else if (!strcmp(what, "room")) {
+        server<<<fitting((const void *)server), 1024, 0, one>>>(device);
+        work<<<1, 32, 0, two>>>(x);
+        cudaStreamSynchronize(two);
+    } else if (!strcmp(what, "beside")) {
+        server<<<fitting((const void *)server) / 2, 1024, 0, one>>>(device);
+        grind<<<1, 32, 0, two>>>(x, 15000000000ull);
+        cudaStreamSynchronize(two);
+    } else if (!strcmp(what, "large")) {
+        grind<<<100 * fitting((const void *)grind), 1024, 0, one>>>(x, 200000000ull);
+        cudaStreamSynchronize(one);
+    } else if (!strcmp(what, "wait")) {
+        grind<<<fitting((const void *)grind), 1024, 0, one>>>(x, 15000000000ull);
+        work<<<1, 32, 0, two>>>(x);
+        cudaStreamSynchronize(two);
     } else {
         return 2;
     }

@@ -69,8 +69,8 @@ void double_load_modules(void (*report)(CUpti_ModuleResourceData *module))
         for (unsigned k = 0; k < IMAGE_INSTRUCTIONS; k++)
             code[k][0] = IMAGE_NOP, code[k][1] = 0;
         if (m->sampled == polls) {
-            code[8][0] = 0x7981; /* LDG */
-            code[9][0] = 0x720c; /* ISETP */
+            code[8][0] = 0x2007981; /* LDG R0, [R2] */
+            code[9][0] = 0x720c;    /* ISETP */
             image_branch(code[10], 10, 8);
         } else {
             image_branch(code[8], 8, 8);

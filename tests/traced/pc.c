@@ -38,6 +38,27 @@ static void hang(const char *name)
     double_synchronize();
 }
 
+/* 32 blocks fit on an SM. */
+static void hang_with(uint32_t blocks)
+{
+    const struct double_shape shape = {{blocks, 1, 1}, 64, 0};
+
+    double_launch_shape(1, DOUBLE_POLLS, &shape, DOUBLE_FOR_EVER);
+    alarm(20);
+    double_synchronize();
+}
+
+/* The first one fills the GPU, and nobody says that it is meant to run for ever. */
+static void crowd(void)
+{
+    const struct double_shape all = {{DOUBLE_SMS * 32, 1, 1}, 64, 0}, one = {{1, 1, 1}, 64, 0};
+
+    double_launch_shape(1, DOUBLE_POLLS, &all, DOUBLE_FOR_EVER);
+    double_launch_shape(2, DOUBLE_POLLS, &one, DOUBLE_FOR_EVER);
+    alarm(20);
+    double_stream_synchronize(2);
+}
+
 static void fork_child(void)
 {
     pid_t child = fork();
@@ -73,6 +94,12 @@ static int act(const char *what)
         hang(DOUBLE_POLLS);
     } else if (!strcmp(what, "hoisted")) {
         hang(DOUBLE_HOISTED);
+    } else if (!strcmp(what, "fits")) {
+        hang_with(DOUBLE_SMS * 32);
+    } else if (!strcmp(what, "exceeds")) {
+        hang_with(DOUBLE_SMS * 32 + 1);
+    } else if (!strcmp(what, "crowd")) {
+        crowd();
     } else if (!strcmp(what, "small")) {
         hang(SMALL);
     } else if (!strcmp(what, "both")) {

@@ -132,6 +132,54 @@ static void endless(void)
     }
 }
 
+/* What real loops have: of grids' barriers and locks, as compilers made them, and of sums over arrays. */
+static void polls(void)
+{
+    static const struct {
+        uint64_t word[6];
+        bool polls;
+        const char *name;
+    } cases[] = {
+        {{0x0000000402007981, 0x00500070c002720c}, true, "a load at one place, and a comparison"},
+        {{0x0000040402077980, 0x000000000000798f, 0x0000007946, 0x0000000007077212, 0xffffffff0700780c},
+         true,
+         "cooperative groups' barrier"},
+        {{0x00000064ff00795d, 0x000000ff020079a8, 0x000000090000720c},
+         true,
+         "an atomic operation, with pauses"},
+        {{0x000000060200738b, 0x000000ff0000720c}, true, "a lock"},
+        {{0x0000000000067805, 0x0000000402087981, 0x0000000604007210, 0x0000000107067824, 0x000000ff0800720c},
+         true,
+         "a deadline"},
+        {{0x000000040b027825, 0x0000000402027981, 0x0000000b000b7210, 0x0000000902097210},
+         false,
+         "a sum of an array"},
+        {{0x0000000402007981, 0x0000000402007210, 0x0000000100027810}, false, "a load at places that follow"},
+        {{0x0000000402007981, 0x0000000904007986}, false, "a load, and a store"},
+        {{0x0000000402007981, 0x0000000900007221}, false, "a load, and floating point"},
+        {{0x0000000402007981, 0x0000000900077224}, false, "a load, and a product"},
+        {{0x000000090000720c, 0x0000000100027810}, false, "nothing that is read"},
+        {{0x0000000402007984, 0x0000007b1d}, false, "a load, and a barrier"},
+    };
+    uint64_t code[IMAGE_INSTRUCTIONS][2];
+    struct grosr_cubin_loop l[2];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        nops(code);
+        for (unsigned k = 0; k < 6 && cases[i].word[k]; k++)
+            code[10 + k][0] = cases[i].word[k];
+        image_branch(code[20], 20, 10);
+        is(loops(code, 80, l, 2), 1, "a loop of %s", cases[i].name);
+        ok(l[0].polls == cases[i].polls, "%s", cases[i].polls ? "polls" : "does not poll");
+    }
+    nops(code);
+    code[10][0] = 0x0000000402007981;
+    code[10][1] = 6 << 9;
+    image_branch(code[20], 20, 10);
+    loops(code, 80, l, 2);
+    ok(!l[0].polls, "a load of 16 bytes is not known to keep its address");
+}
+
 static void lines(void)
 {
     uint64_t code[IMAGE_INSTRUCTIONS][2];
@@ -302,6 +350,7 @@ int main(void)
 {
     branches();
     endless();
+    polls();
     lines();
     relocated(SHT_RELA, ".rela.debug_line", 0x123456789abc);
     relocated(SHT_REL, ".rel.debug_line", 0);

@@ -88,6 +88,15 @@ static unsigned percent(uint32_t share)
     return (unsigned)(((uint64_t)share * 100 + GROSR_ROOM_WHOLE / 2) / GROSR_ROOM_WHOLE);
 }
 
+/* Samples of a kernel show that it runs, unless they may be of another one of that name. */
+static bool is_sampled(const struct foreign *f, const struct foreign_launch *l,
+                       const struct foreign_launch *other)
+{
+    const struct foreign_pc *p = foreign_samples(f, l);
+
+    return p && p->samples.full_name == l->name_id && other->name_id != l->name_id;
+}
+
 bool foreign_has_no_room(const struct foreign *f, uint32_t launch, struct foreign_crowd *crowd)
 {
     const struct foreign_launch *l = &f->launch[launch];
@@ -116,6 +125,8 @@ bool foreign_has_no_room(const struct foreign *f, uint32_t launch, struct foreig
         most = share;
         crowd->kernel = head[i];
     }
+    if (is_sampled(f, l, most ? &f->launch[crowd->kernel] : l))
+        return false;
     crowd->part = part;
     crowd->taken_pct = percent(taken[part]);
     crowd->wanted_pct = percent(l->room.share[part]);

@@ -241,6 +241,31 @@ static uint32_t count_loop(const struct function *f, struct grosr_record_cuda_pc
     return best;
 }
 
+/* Whether no sample is of a warp that does more than wait: in a loop that polls, or at a barrier. */
+static bool only_waits(const struct function *f, uint32_t barrier)
+{
+    const struct grosr_cubin_loop *loop = NULL;
+    uint32_t loops = f->code ? pc_loops(f->code, &loop) : 0;
+
+    for (uint32_t i = f->first; i != NONE; i = places[i].next) {
+        bool polls = false;
+        for (uint32_t k = 0; !polls && k < loops; k++)
+            polls = loop[k].polls && places[i].offset >= loop[k].low && places[i].offset <= loop[k].high;
+        if (!polls && (barrier == NONE || places[i].by_stall[barrier] < places[i].samples))
+            return false;
+    }
+    return f->samples >= ENDLESS_MIN && f->first != NONE;
+}
+
+/* The group of a reason; NONE: there is none of that name. */
+static uint32_t group_of(const struct pc_bin *bin, const char *name)
+{
+    for (uint32_t i = 0; i < bin->stalls; i++)
+        if (bin->stall[i].name && !strcmp(inject_string_text(bin->stall[i].name), name))
+            return bin->stall[i].group;
+    return NONE;
+}
+
 static struct inject_string *find_lines(const struct function *f, struct grosr_record_cuda_pc_function *r)
 {
     struct inject_string *file = NULL, *at, *inlined;
@@ -312,6 +337,8 @@ static struct inject_string *stall_name(const struct pc_bin *bin, uint32_t group
 
 void pc_add_functions(struct inject_thread *t, const struct pc_bin *bin)
 {
+    uint32_t barrier = group_of(bin, "barrier");
+
     for (uint32_t i = 0; t && i < function_count; i++) {
         const struct function *f = &functions[i];
         struct grosr_record_cuda_pc_function r = {
@@ -327,6 +354,8 @@ void pc_add_functions(struct inject_thread *t, const struct pc_bin *bin)
         if (!f->samples)
             continue;
         find_loop(f, &r);
+        if (only_waits(f, barrier))
+            r.flags |= GROSR_PC_WAITS;
         struct inject_string *stall = stall_name(bin, count_loop(f, &r));
         struct inject_string *file = find_lines(f, &r);
         r.file = file ? inject_string_number(t, file) : 0;

@@ -57,6 +57,7 @@ bool grosr_cubin_instruction(const struct grosr_cubin *cubin, const struct grosr
 struct grosr_cubin_loop {
     uint64_t low, high;
     bool endless; /* none of its instructions changes anything, so it does not end by itself */
+    bool polls; /* it reads memory at the same places again and again, and does nothing with it but compare */
 };
 
 /* The loops of a function, those in it included; how many, at most `room`. */
