@@ -276,7 +276,7 @@ $B/tests/traced/double/%_calls.h: $(dir $(CUPTI_H))cupti_%_cbid.h Makefile
 	@mkdir -p $(@D)
 	$Qsed -nE 's/^ *(CUPTI_[A-Z]+_TRACE_CBID_(_*cu[A-Za-z0-9_]+)) .*/[\1] = "\2",/p' $< > $@
 
-CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c double_pc.c)
+CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c double_pc.c double_words.c)
 $B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) tests/coredump_writer.h \
                     $(patsubst %,$B/tests/traced/double/%_calls.h,driver runtime) Makefile
 	@mkdir -p $(@D)

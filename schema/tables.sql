@@ -208,18 +208,20 @@ CREATE TABLE GROSR_NOTE (            -- messages of the tracer, each once
 
 CREATE TABLE GROSR_PENDING (         -- calls, launches and captures of traced processes that had not ended; a row goes when one has
     session     INTEGER NOT NULL,
-    kind        TEXT NOT NULL,       -- 'call', 'kernel', 'memcpy', 'memset', 'host function', 'graph', 'capture', 'tracer'
+    kind        TEXT NOT NULL,       -- 'call', 'kernel', 'memcpy', 'memset', 'host function', 'graph', 'capture', 'tracer';
+                                     -- 'wait value', 'write value': a stream waits for a word in memory, or writes it
     start       INTEGER NOT NULL,    -- when the thread entered the call, issued the launch, began the capture
     tid         INTEGER,
-    nameId      INTEGER,             -- StringIds.id; of a capture: the latest kernel in it
+    nameId      INTEGER,             -- StringIds.id; of a capture: the latest kernel in it; of a word: where, which value
     fullNameId  INTEGER,             -- StringIds.id
     correlationId INTEGER,
     contextId   INTEGER,
     streamId    INTEGER,             -- of a call: the stream that it waits for
     place       INTEGER,             -- of a launch: in its stream, from 1; what has a lower one comes before it
-    waitsFor    TEXT,                -- of a call: 'stream', 'event', 'device'; NULL: its arguments do not say
-    handle      INTEGER,             -- of that stream or event, or of the captured stream: the program's pointer
-    bytes       INTEGER,             -- of a copy or a fill
+    waitsFor    TEXT,                -- of a call: 'stream', 'event', 'device'; NULL: its arguments do not say; of a wait for a value:
+                                     -- 'host word', 'device word', 'word' (it is not known where), 'semaphore' (an external one)
+    handle      INTEGER,             -- of that stream or event, or of the captured stream: the program's pointer; of a word: its address
+    bytes       INTEGER,             -- of a copy, a fill, a word
     kernels     INTEGER,             -- in a graph or a capture; NULL: not known
     grid        TEXT,                -- of a kernel, as block
     block       TEXT,

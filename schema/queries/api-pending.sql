@@ -6,8 +6,8 @@ WITH p AS (
     LEFT JOIN (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000 - utcEpochNs AS ns
                FROM TARGET_INFO_SESSION_START_TIME LIMIT 1) now),
 -- CUPTI withholds the record of a transfer while a kernel behind it runs. One that had nothing to wait for, in its stream or
--- another, has ended: nothing moves as slowly as 100 MB/s.
-o AS (SELECT p.*, p.kind IN ('memcpy', 'memset') AND p.age_ns > 1000000000 + 10 * coalesce(p.bytes, 0) AND NOT EXISTS (
+-- another, has ended: nothing moves as slowly as 100 MB/s, and a stream writes a word at once.
+o AS (SELECT p.*, p.kind IN ('memcpy', 'memset', 'write value') AND p.age_ns > 1000000000 + 10 * coalesce(p.bytes, 0) AND NOT EXISTS (
           SELECT 1 FROM pending e WHERE e.place IS NOT NULL AND e.pid = p.pid AND e.start < p.start AND e.stream IS NOT p.stream)
           AS over
       FROM p),

@@ -36,7 +36,12 @@ my @cases = (
      qr/kernel work \(stream 9\) cannot begin: kernel server \(stream 8\), which is meant .*100 % of the threads .*25 %.*both/],
     ['no-room-of-tenant', 'stalled', 'not_resident', qr/kernel work \(stream 9\) cannot begin: kernel server .* for ever/],
     ['room-beside', 'healthy'],
-    map { [$_, 'healthy'] } qw(long-cooperative blocking-long long-swapped same-order poll-non-blocking poll-copy-out two-workers
+    ['value-never', 'stalled', 'value_never_written', qr/^stream 8 has waited for .* until the word at 0x[0-9a-f]+ is >= 5; no /],
+    ['value-device', 'stalled', 'value_never_written', qr/^stream 8 has waited for .* >= 5; .*in cudaStreamSynchronize/],
+    (map { [$_, 'deadlock', 'stream_cycle', qr/^stream 8 waits until .* >= 1, .* stream 9 waits for; stream 9 waits .* stream 8 /] }
+        qw(value-cycle value-batch)),
+    map { [$_, 'healthy'] } qw(value-late value-kernel value-shared value-semaphore value-there value-pipeline
+        long-cooperative blocking-long long-swapped same-order poll-non-blocking poll-copy-out two-workers
         full-queue slow-again compile capture-works capture-goes-on host-waits host-slow long-kernel behind-event many queued
         crowded overdue warmed-up few-resident waits-for-room),
 );
@@ -127,7 +132,8 @@ is($r->{code}, 3, 'as text');
 like($r->{stdout}, qr/stalled.*cudaFree.*server.*cudaMallocAsync/s, 'with its cause and its cure') or diag($r->{stdout});
 # A kernel that was short before and is long now may have more to do; after ten times the threshold it is stuck, but not if
 # it was short a few times only.
-for my $case (['overdue', 'stalled', 3], ['warmed-up', 'healthy', 0], ['not-resident', 'stalled', 3, 'not_resident']) {
+for my $case (['overdue', 'stalled', 3], ['value-overdue', 'stalled', 3], ['warmed-up', 'healthy', 0],
+              ['not-resident', 'stalled', 3, 'not_resident']) {
     my ($what, $verdict, $code, $kind) = @$case;
     my $q = start($GROSR, 'record', '-o', "$dir/$what.db", '--', $program, $what);
     my $pid;

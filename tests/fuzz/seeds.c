@@ -100,7 +100,7 @@ static void fill_outstanding(struct grosr_session_header *h)
         sys_store_relaxed(&call[i].wait, 1);
     }
     for (uint32_t i = 1; i < 7; i++) {
-        dev_store_relaxed(&o->issued[i % GROSR_LAUNCH_KINDS], 3);
+        dev_store_relaxed(&o->issued[i % GROSR_LAUNCH_COUNTED], 3);
         dev_store_relaxed(&launch[i].what, (uint64_t)i << 32 | i << 8 | 2);
         sys_store_relaxed(&launch[i].place, i);
         sys_store_relaxed(&launch[i].name, 8);

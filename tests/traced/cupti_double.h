@@ -102,6 +102,17 @@ void double_copy_out_async(uint32_t stream, uint64_t bytes);
 /* What comes next in a stream waits for all that another has been given. */
 void double_stream_wait_stream(uint32_t stream, uint32_t other);
 
+/* A stream waits until a word is at least a value, writes one, or (in a batch) does both; a wait that the
+ * driver refuses; a wait for an external semaphore that is never signalled. Words are in memory of the host,
+ * but for the double's own, which the driver says to be in the device's. */
+void double_wait_value(uint32_t stream, uint32_t *word, uint32_t value);
+void double_write_value(uint32_t stream, uint32_t *word, uint32_t value);
+void double_wait_and_write(uint32_t stream, uint32_t *waited, uint32_t value, uint32_t *written,
+                           uint32_t written_value);
+void double_wait_value_refused(uint32_t stream, uint32_t *word);
+void double_wait_semaphore(uint32_t stream);
+uint32_t *double_device_word(uint32_t i);
+
 #define DOUBLE_POLLS   "_Z5pollsPVi"
 #define DOUBLE_HOISTED "_Z7hoistedPi"
 

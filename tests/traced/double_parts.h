@@ -1,6 +1,7 @@
 /*
  * What the files of the double share (cupti_double.h): cupti_double.c is CUPTI, double_device.c the device
- * and the runtime's calls, double_driver.c the driver as far as tracers call it, double_pc.c PC sampling.
+ * and the runtime's calls, double_driver.c the driver as far as tracers call it, double_pc.c PC sampling,
+ * double_words.c words that streams wait for.
  *
  * `double_lock` guards the device and the records, and is never held while somebody else's code is called.
  */

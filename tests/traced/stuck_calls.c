@@ -367,6 +367,145 @@ static void host_slow(void)
     double_stream_synchronize(1);
 }
 
+/* ---- streams that wait for words ---- */
+
+static uint32_t flag, answer; /* of the host */
+
+/* Nobody writes it. */
+static void value_never(void)
+{
+    double_launch(1, A, SHORT);
+    double_synchronize();
+    double_wait_value(1, &flag, 5);
+    double_launch(1, A, SHORT);
+    double_launch(1, WORK, SHORT);
+    double_stream_synchronize(1);
+}
+
+static void value_device(void)
+{
+    double_wait_value(1, double_device_word(1), 5);
+    double_launch(1, WORK, SHORT);
+    double_stream_synchronize(1);
+}
+
+static void *write_main(void *arg)
+{
+    sleep_on();
+    __atomic_store_n(&flag, 5, __ATOMIC_RELEASE);
+    return arg;
+}
+
+/* A thread writes it, late. */
+static void value_late(void)
+{
+    in_thread(write_main);
+    double_wait_value(1, &flag, 5);
+    double_launch(1, WORK, SHORT);
+    double_stream_synchronize(1);
+}
+
+/* A kernel may. */
+static void value_kernel(void)
+{
+    double_launch(2, SERVER, LONG);
+    double_wait_value(1, double_device_word(1), 5);
+    double_launch(1, WORK, SHORT);
+    double_stream_synchronize(1);
+}
+
+/* Another process may: there is one, and the memory may be shared with it. */
+static void value_shared(void)
+{
+    uint32_t *word = (uint32_t *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (fork() == 0) {
+        execlp("sleep", "sleep", "8", (char *)NULL);
+        _exit(1);
+    }
+    double_wait_value(1, word, 5);
+    double_launch(1, WORK, SHORT);
+    double_stream_synchronize(1);
+}
+
+static void value_semaphore(void)
+{
+    double_wait_semaphore(1);
+    double_launch(1, WORK, SHORT);
+    double_stream_synchronize(1);
+}
+
+/* Each waits for what the other writes later. */
+static void value_cycle(void)
+{
+    double_wait_value(1, &flag, 1);
+    double_launch(1, A, SHORT);
+    double_write_value(1, &answer, 1);
+    double_wait_value(2, &answer, 1);
+    double_launch(2, B, SHORT);
+    double_write_value(2, &flag, 1);
+    double_synchronize();
+}
+
+static void value_batch(void)
+{
+    double_wait_and_write(1, double_device_word(1), 1, double_device_word(2), 1);
+    double_wait_and_write(2, double_device_word(2), 1, double_device_word(1), 1);
+    double_synchronize();
+}
+
+/* What it waits for is there: the kernel behind it runs, for long. */
+static void value_there(void)
+{
+    flag = 5;
+    double_launch(2, WORK, LONG); /* so that the driver does not say that all has ended */
+    double_wait_value(1, &flag, 5);
+    double_launch(1, WORK, LONG);
+    double_stream_synchronize(1);
+}
+
+/* Two streams that hand values to each other, one by one, for as long as it takes. */
+static void value_pipeline(void)
+{
+    for (uint32_t i = 1; !ended && i <= 8000; i++) {
+        double_write_value(2, &flag, i);
+        double_wait_value(1, &flag, i);
+        double_launch(1, A, SHORT);
+        double_write_value(1, double_device_word(3), i);
+        double_wait_value(2, double_device_word(3), i);
+        double_launch(2, B, SHORT);
+        double_stream_synchronize(2);
+        double_stream_synchronize(1);
+    }
+}
+
+/* Many that end at once, among kernels. */
+static void values(void)
+{
+    double_wait_value_refused(1, &flag);
+    for (uint32_t i = 1; i <= 20000; i++) {
+        double_write_value(2, &flag, i);
+        double_wait_value(1, &flag, i);
+        if (i % 10 == 0)
+            double_launch(1, A, SHORT);
+        if (i % 1000 == 0)
+            double_synchronize();
+    }
+    double_synchronize();
+}
+
+/* A kernel that has always been short, behind a wait that has ended. */
+static void value_overdue(void)
+{
+    for (int i = 0; i < 120; i++)
+        double_launch(1, A, SHORT);
+    double_synchronize();
+    double_write_value(2, double_device_word(1), 5);
+    double_wait_value(1, double_device_word(1), 5);
+    double_launch(1, A, DOUBLE_FOR_EVER);
+    double_stream_synchronize(1);
+}
+
 /* ---- what is only slow, or nothing ---- */
 
 static void long_kernel(void)
@@ -542,6 +681,18 @@ int main(int argc, char **argv)
                {"host-mutexes", host_mutexes},
                {"host-waits", host_waits},
                {"host-slow", host_slow},
+               {"value-never", value_never},
+               {"value-device", value_device},
+               {"value-late", value_late},
+               {"value-kernel", value_kernel},
+               {"value-shared", value_shared},
+               {"value-semaphore", value_semaphore},
+               {"value-cycle", value_cycle},
+               {"value-batch", value_batch},
+               {"value-there", value_there},
+               {"value-pipeline", value_pipeline},
+               {"values", values},
+               {"value-overdue", value_overdue},
                {"long-kernel", long_kernel},
                {"behind-event", behind_event},
                {"queued", queued},

@@ -216,6 +216,64 @@ static void launches(void)
 }
 
 /* Two threads launch into one stream: which comes first is not known. */
+/* Operations of a stream on words: of a call that makes several, each has a slot and a place. */
+static void words(void)
+{
+    struct grosr_session *s = make();
+    uint32_t stream = grosr_cuda_stream_add(s, 1000, 0x20, 1, 8), slot[3];
+    struct grosr_outstanding *o = grosr_session_outstanding(s);
+    struct grosr_cuda_stream_state state;
+    struct grosr_launch l, found;
+    struct grosr_word w = {.address = 0x7f0000001000, .value = UINT64_C(0x500000007), .width = 4}, seen;
+    char text[GROSR_WORD_TEXT];
+
+    for (uint32_t i = 0; i < 3; i++) {
+        l = launch(i == 1 ? GROSR_LAUNCH_WRITE : GROSR_LAUNCH_WAIT, 41, stream);
+        l.part = i;
+        l.flags = GROSR_LAUNCH_UNRECORDED | GROSR_LAUNCH_HOST_WORD;
+        w.address += 4;
+        grosr_launch_set_word(&l, &w);
+        slot[i] = grosr_launch_begin(s, &l);
+        is(l.place, i + 1, "an operation has a place of its own");
+    }
+    ok(slot[0] != slot[1] && slot[1] != slot[2] && slot[0] != slot[2], "and a slot");
+    ok(grosr_launch_read(s, slot[1], &found) && found.correlation == 41 && found.part == 1 &&
+           grosr_launch_word(&found, &seen) && seen.address == 0x7f0000001008 && seen.value == 7 &&
+           seen.width == 4 && seen.condition == GROSR_WORD_AT_LEAST && found.flags & GROSR_LAUNCH_HOST_WORD,
+       "which has its word");
+    is(count(s, false), 3, "three");
+    is(grosr_outstanding_kernels(s) + dev_load_relaxed(&o->unslotted), 0,
+       "none is counted, as none has a record");
+    for (uint32_t i = 0; i < 3; i++) {
+        l.part = i;
+        l.kind = i == 1 ? GROSR_LAUNCH_WRITE : GROSR_LAUNCH_WAIT;
+        grosr_launch_returned(s, slot[i], &l, 10, i != 1);
+    }
+    is(count(s, false), 2, "one that is refused is none");
+    make_launch(s, GROSR_LAUNCH_KERNEL, 42, stream);
+    grosr_launch_recorded(s, GROSR_LAUNCH_KERNEL, 42, 99);
+    is(count(s, false), 0, "the record of a kernel behind them shows that they have ended");
+    ok(grosr_cuda_stream_read(s, stream, &state) && !state.word_place, "no word was looked at");
+    grosr_cuda_stream_saw(s, stream, 3, GROSR_WORD_NOT | GROSR_WORD_VALUE, 6);
+    ok(grosr_cuda_stream_read(s, stream, &state) && state.word_place == 3 && state.word_value == 6 &&
+           state.word_flags == (GROSR_WORD_NOT | GROSR_WORD_VALUE),
+       "what was seen of one");
+    ok(!strcmp(grosr_word_text(text, sizeof(text), &seen, false), "the word at 0x7f0000001008 is >= 7"),
+       "as a text, of a wait");
+    ok(!strcmp(grosr_word_text(text, sizeof(text), &seen, true), "7 to the word at 0x7f0000001008"),
+       "of a write");
+    seen.condition = GROSR_WORD_SEMAPHORE;
+    ok(!strcmp(grosr_word_text(text, sizeof(text), &seen, false),
+               "the external semaphore 0x7f0000001008 is signalled (value 7)"),
+       "of a semaphore");
+    seen.width = 0;
+    ok(!strcmp(grosr_word_text(text, sizeof(text), &seen, false), "several words are as they are to be"),
+       "of more than are known");
+    l = launch(GROSR_LAUNCH_KERNEL, 50, stream);
+    ok(!grosr_launch_word(&l, &seen), "a kernel has none");
+    grosr_session_close(s);
+}
+
 static void unordered(void)
 {
     struct grosr_session *s = make();
@@ -476,6 +534,7 @@ int main(void)
     texts();
     calls();
     launches();
+    words();
     unordered();
     graphs();
     full();

@@ -236,18 +236,41 @@ static struct grosr_room room_of(const struct grosr_session *s, const struct gro
     return grosr_room_read(s, grosr_room_key(l->full_name, l->block, l->shared_bytes, c.context));
 }
 
+static int add_written(struct foreign *f, uint32_t *room, const struct grosr_launch *l)
+{
+    if (!has_room((void **)&f->written, f->writtens, room, sizeof(*f->written)))
+        return -ENOMEM;
+    f->written[f->writtens].issued_ns = l->issued_ns;
+    f->writtens += grosr_launch_word(l, &f->written[f->writtens].word);
+    return 0;
+}
+
+/* An operation on a word has that for a name, and neither bytes nor kernels. */
+static void name_word(struct foreign_launch *to, const struct grosr_launch *l)
+{
+    char text[GROSR_WORD_TEXT];
+
+    if (l->kind < GROSR_LAUNCH_COUNTED)
+        return;
+    to->bytes = to->kernels = 0;
+    if (!grosr_launch_word(l, &to->word))
+        to->word = (struct grosr_word){.width = 0};
+    snprintf(to->name, sizeof(to->name), "%.*s", FOREIGN_NAME - 1,
+             grosr_word_text(text, sizeof(text), &to->word, l->kind == GROSR_LAUNCH_WRITE));
+}
+
 static int see_launches(const struct grosr_session *s, struct foreign *f)
 {
     struct ended_launches ended = {.count = 0};
     struct grosr_launch l;
-    uint32_t room = 0;
+    uint32_t room = 0, written_room = 0;
     int err = 0;
 
     for (uint32_t i = 0; !err && i < s->header.launch_slots; i++) {
         if (!grosr_launch_read(s, i, &l))
             continue;
         if (l.ended) {
-            err = add_ended(s, &ended, &l);
+            err = l.kind == GROSR_LAUNCH_WRITE ? add_written(f, &written_room, &l) : add_ended(s, &ended, &l);
             continue;
         }
         if (!has_room((void **)&f->launch, f->launches, &room, sizeof(*f->launch))) {
@@ -257,6 +280,7 @@ static int see_launches(const struct grosr_session *s, struct foreign *f)
         struct foreign_launch *to = &f->launch[f->launches++];
         *to = (struct foreign_launch){.kind = l.kind,
                                       .correlation = l.correlation,
+                                      .part = l.part,
                                       .stream = l.stream == GROSR_NO_STREAM ? FOREIGN_NONE : l.stream,
                                       .tid = l.tid,
                                       .flags = l.flags,
@@ -271,6 +295,7 @@ static int see_launches(const struct grosr_session *s, struct foreign *f)
         memcpy(to->grid, l.grid, sizeof(to->grid));
         memcpy(to->block, l.block, sizeof(to->block));
         copy_name(to->name, s, l.name);
+        name_word(to, &l);
     }
     if (ended.count)
         qsort(ended.at, ended.count, sizeof(*ended.at), compare_keys);
@@ -300,6 +325,9 @@ static int see_streams(const struct grosr_session *s, struct foreign *f)
             (enum grosr_thread_activity)(c.capturing < GROSR_THREAD_ACTIVITIES ? c.capturing : 0);
         to->rose_ns = c.rose_ns;
         to->busy_ns = c.busy_ns;
+        to->word_place = c.word_place;
+        to->word_flags = c.word_flags;
+        to->word_value = c.word_value;
         to->capture_ns = c.capture_ns;
         to->captured = c.captured;
         copy_name(to->captured_name, s, c.captured_name);

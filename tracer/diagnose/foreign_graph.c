@@ -83,20 +83,22 @@ static void add_host_wait(struct building *b, const struct grosr_host_thread *t,
 /* The actor and the end of a launch. */
 static void add_launch(struct building *b, uint32_t at)
 {
-    static const enum grosr_actor_kind kinds[GROSR_LAUNCH_KINDS] = {
-        GROSR_ACTOR_KERNEL, GROSR_ACTOR_KERNEL,        GROSR_ACTOR_COPY,
-        GROSR_ACTOR_COPY,   GROSR_ACTOR_HOST_FUNCTION, GROSR_ACTOR_GRAPH};
+    static const enum grosr_actor_kind kinds[GROSR_LAUNCH_KINDS] =
+        {GROSR_ACTOR_KERNEL, GROSR_ACTOR_KERNEL,        GROSR_ACTOR_COPY,
+         GROSR_ACTOR_COPY,   GROSR_ACTOR_HOST_FUNCTION, GROSR_ACTOR_GRAPH,
+         GROSR_ACTOR_COPY,   GROSR_ACTOR_COPY}; /* an operation of a stream, as a copy is */
     const struct foreign_launch *l = &b->f->launch[at];
     struct foreign_text text = foreign_launch_text(b->f, l);
+    uint64_t id = (uint64_t)l->part << 32 | l->correlation;
     char end[256], samples[768];
 
     snprintf(end, sizeof(end), "the end of %s", text.at);
-    b->actor[at] = grosr_graph_actor(b->graph, kinds[l->kind < GROSR_LAUNCH_KINDS ? l->kind : 0],
-                                     l->correlation, text.at);
+    b->actor[at] =
+        grosr_graph_actor(b->graph, kinds[l->kind < GROSR_LAUNCH_KINDS ? l->kind : 0], id, text.at);
     b->end[at] = grosr_graph_resource(b->graph,
                                       l->kind == GROSR_LAUNCH_HOST_FUNCTION ? GROSR_WANTED_HOST_FUNCTION_END
                                                                             : GROSR_WANTED_KERNEL_END,
-                                      l->correlation, end);
+                                      id, end);
     grosr_graph_feed(b->graph, b->actor[at], b->end[at]);
     if (l->kind == GROSR_LAUNCH_KERNEL && foreign_is_slow(b->f, l))
         grosr_graph_actor_fact(b->graph, b->actor[at], "a kernel like it has taken as long before");

@@ -73,6 +73,7 @@ int foreign_judge(struct foreign *f, struct grosr_findings *findings)
     foreign_hoisted(f, findings);
     foreign_resident(f, findings);
     foreign_rules(f, findings);
+    foreign_words(f, findings);
     foreign_hidden(f, findings);
     err = foreign_graph(f, findings);
     for (uint32_t i = 0; i < f->streams; i++)
@@ -93,6 +94,7 @@ void foreign_free(struct foreign *f)
     free(f->event_wait);
     free(f->thread);
     free(f->pc);
+    free(f->written);
     free(f->seen);
     free(f->stack);
 }

@@ -49,7 +49,7 @@ static void index_streams(struct foreign *f)
 /*
  * Whether a transfer must have ended, though it has no record, as CUPTI withholds it while a kernel behind it
  * runs: nothing is before it, the call that issued it has returned, and it has had more time than the slowest
- * takes.
+ * takes. So must a write of a word, which takes no time, and a wait for one that has been written.
  */
 static bool has_ended(const struct foreign *f, uint32_t launch)
 {
@@ -59,9 +59,40 @@ static bool has_ended(const struct foreign *f, uint32_t launch)
     for (uint32_t i = 0; i < f->calls; i++)
         if (f->call[i].correlation == l->correlation) /* the host may have a part in it, and be late */
             return false;
-    return (l->kind == GROSR_LAUNCH_MEMCPY || l->kind == GROSR_LAUNCH_MEMSET) &&
+    if (l->kind == GROSR_LAUNCH_WAIT)
+        return foreign_is_written(f, l) && foreign_runs(f, launch);
+    return (l->kind == GROSR_LAUNCH_MEMCPY || l->kind == GROSR_LAUNCH_MEMSET ||
+            l->kind == GROSR_LAUNCH_WRITE) &&
            age / TRANSFER_NS_PER_BYTE > TRANSFER_NS / TRANSFER_NS_PER_BYTE + l->bytes &&
            foreign_runs(f, launch);
+}
+
+/*
+ * Writes that have ended are kept for a while, not in the order in which they were made but with when they
+ * were issued. So one proves nothing if another of the same word, that is not what is waited for, may have
+ * come behind it: an earlier one did not if the word counts upwards, which one that is set to 0 does not.
+ */
+bool foreign_is_written(const struct foreign *f, const struct foreign_launch *wait)
+{
+    const struct foreign_stream *s = wait->stream == FOREIGN_NONE ? NULL : &f->stream[wait->stream];
+    const struct grosr_word *wanted = &wait->word;
+    uint64_t met_ns = 0, other_ns = 0;
+
+    if (!wanted->width || wanted->condition == GROSR_WORD_SEMAPHORE ||
+        (s && s->word_place == wait->place && s->word_flags & GROSR_WORD_NOT))
+        return false;
+    for (uint32_t i = 0; i < f->writtens; i++) {
+        const struct foreign_written *w = &f->written[i];
+        if (w->word.address != wanted->address || w->word.width != wanted->width)
+            continue;
+        if (grosr_word_is_met(wanted, w->word.value))
+            met_ns = w->issued_ns > met_ns ? w->issued_ns : met_ns;
+        else if (wanted->condition == GROSR_WORD_AT_LEAST && w->word.value)
+            other_ns = w->issued_ns > other_ns ? w->issued_ns : other_ns;
+        else
+            return false;
+    }
+    return met_ns > other_ns;
 }
 
 /* Leaves out the transfers at the beginning of streams that have ended, if something comes behind them. */
@@ -75,6 +106,8 @@ static void drop_ended(struct foreign *f)
         for (uint32_t i = 0; i < f->streams; i++)
             while (f->stream[i].count > 1 && has_ended(f, f->stream[i].at)) {
                 struct foreign_launch *l = &f->launch[f->stream[i].at++];
+                if (l->kind == GROSR_LAUNCH_WRITE)
+                    f->written[f->writtens++] = (struct foreign_written){l->word, l->issued_ns};
                 l[1].first = l[0].first && l[1].stays;
                 f->stream[i].count--;
                 dropped = true;
@@ -93,7 +126,11 @@ int foreign_order(struct foreign *f)
 {
     f->seen = (unsigned char *)malloc(f->launches + 1u);
     f->stack = (uint32_t *)malloc((f->launches + 1u) * sizeof(*f->stack));
-    if (!f->seen || !f->stack)
+    /* With room for those that are found to have ended. */
+    struct foreign_written *written = (struct foreign_written *)realloc(
+        f->written, ((size_t)f->writtens + f->launches + 1u) * sizeof(*written));
+    f->written = written ? written : f->written;
+    if (!f->seen || !f->stack || !written)
         return -ENOMEM;
     if (f->launches)
         qsort(f->launch, f->launches, sizeof(*f->launch), compare_launches);

@@ -8,6 +8,7 @@
  *     foreign_rules.c    causes that have evidence of their own
  *     foreign_hoisted.c  of these, kernels in loops that do not end
  *     foreign_resident.c of these, kernels that have no room on the GPU
+ *     foreign_words.c    of these, streams that wait for words in memory
  *     foreign_hidden.c   of these, calls that wait without saying so
  *     foreign_graph.c    the wait-for graph of all the rest
  *     foreign_judge.c    all of these, of one picture
@@ -57,6 +58,8 @@ struct foreign_launch {
     uint32_t grid[3], block[3], flags;
     uint64_t issued_ns, place, bytes, name_id, key; /* key: of its name, grid and block; 0: none */
     uint64_t kernels, recorded;                     /* of a graph */
+    struct grosr_word word;                         /* of a wait or a write */
+    uint32_t part;                                  /* of its call, which makes several */
     uint64_t ran, longest_ns;                 /* launches like it that have ended, and the longest of them */
     uint64_t fitting_ran, fitting_longest_ns; /* of those with any grid that fits on the GPU */
     struct grosr_room room;                   /* of a kernel */
@@ -75,7 +78,15 @@ struct foreign_stream {
     uint32_t capture_tid;          /* 0: not known */
     enum grosr_thread_activity capture_activity;
     char captured_name[FOREIGN_NAME];
-    uint32_t at, count; /* its launches in `launch`, in their order; set by foreign_order() */
+    uint64_t word_place;             /* of the wait whose word was looked at; 0: none */
+    uint32_t word_flags, word_value; /* GROSR_WORD_* */
+    uint32_t at, count;              /* its launches in `launch`, in their order; set by foreign_order() */
+};
+
+/* What a stream has written, by an operation that has ended. */
+struct foreign_written {
+    struct grosr_word word;
+    uint64_t issued_ns;
 };
 
 /* Samples of a function, as of the latest time bin that has some. */
@@ -102,7 +113,8 @@ struct foreign {
     struct grosr_event_wait *event_wait;
     struct grosr_host_thread *thread;
     struct foreign_pc *pc;
-    uint32_t calls, launches, streams, event_waits, threads, pcs;
+    struct foreign_written *written; /* of those that are known still */
+    uint32_t calls, launches, streams, event_waits, threads, pcs, writtens;
 
     unsigned char *seen; /* [launches], as stack: foreign_order.c's */
     uint32_t *stack;
@@ -151,6 +163,9 @@ bool foreign_may_be_crowded(const struct foreign *f, const struct foreign_launch
 /* Launches like it have ended, and the slowest much faster; or it has run for as long before. */
 bool foreign_is_fast(const struct foreign *f, const struct foreign_launch *l);
 bool foreign_is_slow(const struct foreign *f, const struct foreign_launch *l);
+
+/* Whether a write that has ended has made the word of a wait what it is to be, as far as is known. */
+bool foreign_is_written(const struct foreign *f, const struct foreign_launch *wait);
 
 /* ---- foreign_pc.c ---- */
 
@@ -233,7 +248,8 @@ bool foreign_has_no_room(const struct foreign *f, uint32_t launch, struct foreig
 /* "it has 400 blocks, of which 264 fit ..."; false: they fit, or it is not known. */
 bool foreign_room_text(const struct foreign_launch *l, char *to, size_t size);
 
-/* ---- foreign_hoisted.c, foreign_resident.c, foreign_hidden.c, foreign_rules.c, foreign_graph.c ---- */
+/* ---- foreign_hoisted.c, foreign_resident.c, foreign_words.c, foreign_hidden.c, foreign_rules.c,
+ * foreign_graph.c ---- */
 
 /*
  * Each adds its findings and marks what they explain, which those behind it leave alone. foreign_graph() can
@@ -242,6 +258,7 @@ bool foreign_room_text(const struct foreign_launch *l, char *to, size_t size);
 void foreign_hoisted(struct foreign *f, struct grosr_findings *findings);
 void foreign_resident(struct foreign *f, struct grosr_findings *findings);
 void foreign_rules(struct foreign *f, struct grosr_findings *findings);
+void foreign_words(struct foreign *f, struct grosr_findings *findings);
 void foreign_hidden(struct foreign *f, struct grosr_findings *findings);
 int foreign_graph(struct foreign *f, struct grosr_findings *findings);
 

@@ -38,7 +38,8 @@ static struct foreign_launch *stuck_kernel(const struct foreign *f, uint32_t str
 
 static bool may_feed(const struct foreign_launch *l)
 {
-    return (l->kind == GROSR_LAUNCH_MEMCPY || l->kind == GROSR_LAUNCH_MEMSET) &&
+    return (l->kind == GROSR_LAUNCH_MEMCPY || l->kind == GROSR_LAUNCH_MEMSET ||
+            l->kind == GROSR_LAUNCH_WRITE) &&
            !(l->flags & GROSR_LAUNCH_FROM_DEVICE);
 }
 

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char *const kinds[GROSR_LAUNCH_KINDS] = {"launch", "kernel",        "copy",
-                                                      "fill",   "host function", "graph"};
+static const char *const kinds[GROSR_LAUNCH_KINDS] = {"launch",        "kernel", "copy",       "fill",
+                                                      "host function", "graph",  "wait until", "write of"};
 
 struct foreign_time foreign_duration(uint64_t ns)
 {

@@ -241,8 +241,14 @@ static void on_enter(struct inject_thread *t, CUpti_CallbackDomain domain, CUpti
         t->launches_at = t->calls;
         t->kernels += launch.kind == GROSR_LAUNCH_KERNEL || launch.kind == GROSR_LAUNCH_GRAPH;
     }
+    bool words = op->what == OP_WORDS && !t->launches_at;
+    if (words)
+        t->launches_at = t->calls;
+    uint64_t start = t->call.known ? t->call.start : 0;
     inject_leave(t);
     /* What it calls of the driver comes back here, and is inside a call. */
+    if (words)
+        words_enter(id, d, op, t->tid, start ? start : grosr_host_clock_ns());
     if (launches) {
         launch_enter(&launch);
         if (op->has & OP_BLOCKING && t->call.stream == GROSR_NO_STREAM)
@@ -262,6 +268,8 @@ static void on_exit_of(struct inject_thread *t, CUpti_CallbackDomain domain, CUp
 
     if (op->what == OP_WAIT_EVENT)
         streams_join_ended();
+    else if (op->what == OP_SHARE && !refused)
+        words_are_shared();
     if (launched || instantiated || capture || waits) {
         inject_leave(t);
         if (waits)
@@ -273,7 +281,10 @@ static void on_exit_of(struct inject_thread *t, CUpti_CallbackDomain domain, CUp
         if (instantiated)
             end_instantiation(id, d);
         if (launched) {
-            launch_exit(&launch, !refused);
+            if (op->what == OP_WORDS)
+                words_exit(!refused, grosr_host_clock_ns());
+            else
+                launch_exit(&launch, !refused);
             t->launches_at = 0;
         }
         t = inject_enter();

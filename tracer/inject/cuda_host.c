@@ -1,5 +1,6 @@
 /*
- * What the threads of the process wait for while a host function in a stream does not end (cuda_parts.h). A
+ * What the threads of the process wait for while a host function in a stream does not end (cuda_parts.h), or
+ * a stream waits for a word that some thread may have to write. A
  * host function that wants a mutex of the thread that waits for its stream is a deadlock in which no kernel
  * has a part; who executes it, and that it has begun at all, nobody reports.
  *
@@ -35,6 +36,7 @@
 #define STACK_BYTES 16384u
 #define CODE_BYTES  4096u /* of a function whose size is not known */
 #define THREADS_MAX 512u  /* that are looked at */
+#define RANGES_MAX  1024u /* of code: a library has one, mostly */
 
 /* number << 32 | correlation, and the function; a function is written before its number. */
 static dev64 issued[ISSUED], functions[ISSUED];
@@ -114,31 +116,66 @@ static uint32_t find_functions(struct function *found, uint64_t now_ns)
 
 /* ---- threads ---- */
 
-/* The driver's code. */
+/* Code of the process: the driver's and CUPTI's, libraries that run in anybody's threads, the program's. */
+enum code { CODE_UNKNOWN, CODE_DRIVER, CODE_ANYBODY, CODE_PROGRAM };
+
 struct range {
     uintptr_t from, to;
+    enum code code;
 };
 
-static int find_driver(struct dl_phdr_info *info, size_t size, void *data)
+struct ranges {
+    struct range at[RANGES_MAX];
+    uint32_t count;
+    bool full;
+};
+
+static enum code code_of(const char *path)
 {
-    struct range *r = (struct range *)data;
+    static const char *const drivers[] = {"libcuda.so", "libcupti", "libnvidia-", "libnvperf"};
+    static const char *const anybodys[] = {"libc.so",   "libc-",          "libpthread", "ld-linux",
+                                           "libstdc++", "libgcc_s",       "linux-vdso", "libasan",
+                                           "libtsan",   "libgrosr-inject"};
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+        if (!strncmp(name, drivers[i], strlen(drivers[i])))
+            return CODE_DRIVER;
+    for (size_t i = 0; i < sizeof(anybodys) / sizeof(anybodys[0]); i++)
+        if (!strncmp(name, anybodys[i], strlen(anybodys[i])))
+            return CODE_ANYBODY;
+    return CODE_PROGRAM;
+}
+
+static int add_ranges(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct ranges *r = (struct ranges *)data;
 
     (void)size;
-    if (!info->dlpi_name || !strstr(info->dlpi_name, "libcuda.so"))
-        return 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
             continue;
-        r->from = info->dlpi_addr + p->p_vaddr;
-        r->to = r->from + p->p_memsz;
-        return 1;
+        r->full = r->count == RANGES_MAX;
+        if (r->full)
+            return 1;
+        uintptr_t from = info->dlpi_addr + p->p_vaddr;
+        r->at[r->count++] =
+            (struct range){from, from + p->p_memsz, code_of(info->dlpi_name ? info->dlpi_name : "")};
     }
     return 0;
 }
 
+static enum code code_at(const struct ranges *r, uintptr_t address)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (address >= r->at[i].from && address < r->at[i].to)
+            return r->at[i].code;
+    return CODE_UNKNOWN;
+}
+
 /* By a file and not by process_vm_readv(): a program that filters its system calls allows files. */
-static size_t read_memory(uintptr_t at, void *to, size_t bytes)
+size_t host_read(uintptr_t at, void *to, size_t bytes)
 {
     int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : pread(fd, to, bytes, (off_t)at);
@@ -167,7 +204,7 @@ static uint32_t owner_of(uintptr_t futex)
     int32_t mutex[3]; /* lock, count, owner */
     char path[64];
 
-    if (read_memory(futex, mutex, sizeof(mutex)) != sizeof(mutex) || mutex[0] == 0 || mutex[2] <= 0)
+    if (host_read(futex, mutex, sizeof(mutex)) != sizeof(mutex) || mutex[0] == 0 || mutex[2] <= 0)
         return 0;
     snprintf(path, sizeof(path), "/proc/self/task/%d", mutex[2]);
     return access(path, F_OK) == 0 ? (uint32_t)mutex[2] : 0;
@@ -207,42 +244,64 @@ static uintptr_t look_at(struct grosr_host_thread *t)
     return (uintptr_t)stack;
 }
 
-/* Which of the functions the thread executes whose stack that is; -1: none. */
-static int executed(uintptr_t stack, const struct function *f, uint32_t n, struct range driver_code)
-{
-    static uintptr_t words[STACK_BYTES / sizeof(uintptr_t)]; /* the watcher's alone */
-    size_t bytes = 0;
-    int found = -1;
+static uintptr_t words[STACK_BYTES / sizeof(uintptr_t)]; /* of a stack: the watcher's alone */
 
-    /* To the end of the stack, page by page: what is behind it may not be there. */
-    for (size_t part; bytes < STACK_BYTES; bytes += part) {
+/* How many words of a stack there are. To its end, page by page: what is behind it may not be there. */
+static size_t read_stack(uintptr_t stack)
+{
+    size_t bytes = 0;
+
+    for (size_t part; stack && bytes < STACK_BYTES; bytes += part) {
         part = 4096 - (stack + bytes) % 4096;
         part = part < STACK_BYTES - bytes ? part : STACK_BYTES - bytes;
-        if (read_memory(stack + bytes, (char *)words + bytes, part) != part)
+        if (host_read(stack + bytes, (char *)words + bytes, part) != part)
             break;
     }
-    for (size_t i = 0; i < bytes / sizeof(uintptr_t); i++) {
+    return bytes / sizeof(uintptr_t);
+}
+
+/* Which of the functions the thread executes whose stack was read; -1: none. */
+static int executed(size_t depth, const struct function *f, uint32_t n, const struct ranges *code)
+{
+    int found = -1;
+
+    for (size_t i = 0; n && i < depth; i++) {
         for (uint32_t k = 0; found < 0 && k < n; k++)
             if (words[i] > f[k].at && words[i] - f[k].at <= f[k].bytes)
                 found = (int)k;
-        if (found >= 0 && words[i] >= driver_code.from && words[i] < driver_code.to)
+        if (found >= 0 && code_at(code, words[i]) == CODE_DRIVER)
             return found;
     }
     return -1;
 }
 
+/* Whether a thread is the driver's or CUPTI's: nothing of the program is on its stack. */
+static bool is_of_driver(size_t depth, const struct ranges *code)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < depth; i++) {
+        enum code c = code_at(code, words[i]);
+        if (c == CODE_PROGRAM)
+            return false;
+        found |= c == CODE_DRIVER;
+    }
+    return found && !code->full;
+}
+
 static void look_at_threads(struct grosr_host_thread *t, uint32_t n, const struct function *f,
                             uint32_t functions_found)
 {
-    struct range driver_code = {0, 0};
+    static struct ranges code; /* the watcher's alone */
     char name[32];
 
-    dl_iterate_phdr(find_driver, &driver_code);
+    code.count = 0;
+    dl_iterate_phdr(add_ranges, &code);
     for (uint32_t i = 0; i < n; i++) {
-        uintptr_t stack = look_at(&t[i]);
-        int at = stack ? executed(stack, f, functions_found, driver_code) : -1;
+        size_t depth = read_stack(look_at(&t[i]));
+        int at = executed(depth, f, functions_found, &code);
         read_file(t[i].tid, "comm", name, sizeof(name));
-        t[i].of_driver = strncmp(name, "cuda", 4) == 0;
+        t[i].of_driver = strncmp(name, "cuda", 4) == 0 || is_of_driver(depth, &code);
         if (at < 0)
             continue;
         t[i].function = f[at].launch.correlation;
@@ -269,8 +328,8 @@ static uint32_t list_threads(struct grosr_host_thread *t)
     return n;
 }
 
-/* Since when each has waited for what it waits for: what it was at the look before, it has been all the time.
- */
+/* Since when each has waited for what it waits for: what it was at the look before, it has been all the time;
+ * and whose it is. */
 static void keep_since(struct grosr_host_thread *t, uint32_t n, uint64_t now_ns)
 {
     struct grosr_host_thread before;
@@ -278,9 +337,12 @@ static void keep_since(struct grosr_host_thread *t, uint32_t n, uint64_t now_ns)
     for (uint32_t i = 0; i < n; i++) {
         t[i].since_ns = now_ns;
         for (uint32_t k = 0; k < GROSR_HOST_THREADS; k++)
-            if (grosr_host_thread_read(inject_session(), k, &before) && before.tid == t[i].tid &&
-                before.state == t[i].state && before.address == t[i].address)
-                t[i].since_ns = before.since_ns;
+            if (grosr_host_thread_read(inject_session(), k, &before) && before.tid == t[i].tid) {
+                if (before.state == t[i].state && before.address == t[i].address)
+                    t[i].since_ns = before.since_ns;
+                if (t[i].state == GROSR_HOST_THREAD_RUNS) /* where its stack is, is not known then */
+                    t[i].of_driver = t[i].of_driver || before.of_driver;
+            }
     }
 }
 
@@ -308,7 +370,7 @@ static void look_at_capture(uint64_t now_ns)
     tid = s.capture_tid;
 }
 
-void host_tick(uint64_t now_ns)
+void host_tick(uint64_t now_ns, bool waits)
 {
     static struct grosr_host_thread threads[THREADS_MAX];
     static struct function found[ISSUED];
@@ -320,10 +382,11 @@ void host_tick(uint64_t now_ns)
         return;
     sys_store_relaxed(&o->alive_ns, now_ns);
     look_at_capture(now_ns);
-    if (now_ns - looked_ns < LOOK_NS || (!shown && !dev_load_relaxed(&issued_count)))
+    if (now_ns - looked_ns < LOOK_NS || (!shown && !waits && !dev_load_relaxed(&issued_count)))
         return;
     looked_ns = now_ns;
-    uint32_t functions_found = find_functions(found, now_ns), n = functions_found ? list_threads(threads) : 0;
+    uint32_t functions_found = find_functions(found, now_ns),
+             n = functions_found || waits ? list_threads(threads) : 0;
     if (!n && !shown)
         return;
     look_at_threads(threads, n, found, functions_found);

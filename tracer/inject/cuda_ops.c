@@ -60,6 +60,13 @@
 #define D_BLOCKING(what, call, more) \
     D(call, what, OP_BLOCKING | (more)), D(call##_ptds, what, OP_BLOCKING | (more) | OP_PER_THREAD)
 
+/* The first version of these calls, or another. */
+#define D_WORDS(call, version)                                                                    \
+    [CUPTI_DRIVER_TRACE_CBID_##call##version] = {OP_WORDS, OP_HAS_STREAM,                         \
+                                                 offsetof(call##version##_params, stream), 0, 0}, \
+    [CUPTI_DRIVER_TRACE_CBID_##call##version##_ptsz] = {OP_WORDS, OP_HAS_STREAM | OP_PER_THREAD,  \
+                                                        offsetof(call##version##_ptsz_params, stream), 0, 0}
+
 static const struct cuda_op runtime_ops[CBIDS] = {
     R(cudaMemcpy_v3020, OP_MEMCPY, OP_BLOCKING | OP_HAS_KIND | OP_HAS_BYTES, 0, AT(cudaMemcpy_v3020, count),
       AT(cudaMemcpy_v3020, kind)),
@@ -189,6 +196,28 @@ static const struct cuda_op driver_ops[CBIDS] = {
     D(cuGraphInstantiateWithFlags, OP_INSTANTIATE),
     D(cuGraphInstantiateWithParams, OP_INSTANTIATE),
     D(cuGraphInstantiateWithParams_ptsz, OP_INSTANTIATE),
+
+    D_WORDS(cuStreamWaitValue32, ),
+    D_WORDS(cuStreamWaitValue32, _v2),
+    D_WORDS(cuStreamWaitValue64, ),
+    D_WORDS(cuStreamWaitValue64, _v2),
+    D_WORDS(cuStreamWriteValue32, ),
+    D_WORDS(cuStreamWriteValue32, _v2),
+    D_WORDS(cuStreamWriteValue64, ),
+    D_WORDS(cuStreamWriteValue64, _v2),
+    D_WORDS(cuStreamBatchMemOp, ),
+    D_WORDS(cuStreamBatchMemOp, _v2),
+    D_WORDS(cuWaitExternalSemaphoresAsync, ),
+    D_WORDS(cuSignalExternalSemaphoresAsync, ),
+    D(cuIpcGetMemHandle, OP_SHARE),
+    D(cuIpcOpenMemHandle, OP_SHARE),
+    D(cuIpcOpenMemHandle_v2, OP_SHARE),
+    D(cuMemExportToShareableHandle, OP_SHARE),
+    D(cuMemImportFromShareableHandle, OP_SHARE),
+    D(cuMemPoolExportPointer, OP_SHARE),
+    D(cuMemPoolImportPointer, OP_SHARE),
+    D(cuMemGetHandleForAddressRange, OP_SHARE),
+    D(cuImportExternalMemory, OP_SHARE),
 };
 
 const struct cuda_op *cuda_op(CUpti_CallbackDomain domain, CUpti_CallbackId id)

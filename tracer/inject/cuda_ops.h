@@ -28,6 +28,8 @@ enum cuda_op_what {
     OP_EVENT_DESTROY,
     OP_GRAPH_CHANGE, /* an executable graph's nodes are switched on or off */
     OP_FREE,         /* waits for the device, or may */
+    OP_WORDS,        /* a stream waits for words or writes them (cuda_words.c) */
+    OP_SHARE,        /* memory of the device is shared with others */
 };
 
 enum cuda_op_has {

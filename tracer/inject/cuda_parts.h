@@ -8,6 +8,7 @@
  *     cuda_graphs.c    what is in executable graphs
  *     cuda_host.c      what threads of the host wait for while a host function does not end
  *     cuda_room.c      the room that kernels need on a GPU
+ *     cuda_words.c     words that streams wait for, and write
  *     cuda_kernels.c   launches into the segment's table; persistent kernels
  *     cuda_calls.c     which calls of CUDA's APIs have callbacks, and which are recorded
  *     cuda_errors.c    errors of calls that have no callback
@@ -158,9 +159,25 @@ void host_function_issued(uint32_t correlation, void *function);
 /* The calling thread is ours. */
 void host_thread_is_ours(uint32_t tid);
 
-/* The watcher: looks after the threads of the process while a host function has not ended, and
- * after the one that captures a stream. */
-void host_tick(uint64_t now_ns);
+/* The watcher: looks after the threads of the process while a host function has not ended, or a stream
+ * `waits` for a word, and after the one that captures a stream. */
+void host_tick(uint64_t now_ns, bool waits);
+
+/* Reads memory of the process, which need not be there: the bytes that were read. The watcher. */
+size_t host_read(uintptr_t at, void *to, size_t bytes);
+
+/* ---- cuda_words.c ---- */
+
+/* Around a call of OP_WORDS, on its thread, outside inject_enter() and inject_leave(). */
+void words_enter(CUpti_CallbackId id, const CUpti_CallbackData *data, const struct cuda_op *op, uint32_t tid,
+                 uint64_t start_ns);
+void words_exit(bool succeeded, uint64_t now_ns);
+
+/* Memory of the device is shared with somebody outside the process. */
+void words_are_shared(void);
+
+/* The watcher: looks at the words that streams wait for. Whether a stream has waited for a while. */
+bool words_tick(uint64_t now_ns);
 
 /* ---- cuda_kernels.c ---- */
 

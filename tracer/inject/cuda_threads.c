@@ -92,7 +92,8 @@ static void *watching_main(void *unused)
     (void)unused;
     threads_become_ours();
     while (dev_load_relaxed(&running)) {
-        host_tick(grosr_host_clock_ns());
+        bool waits = words_tick(grosr_host_clock_ns());
+        host_tick(grosr_host_clock_ns(), waits);
         pause_for(WATCH_NS);
     }
     return NULL;

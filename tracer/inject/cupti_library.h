@@ -69,7 +69,8 @@ struct cupti {
     X(context_push, "cuCtxPushCurrent_v2", (CUcontext))                             \
     X(context_pop, "cuCtxPopCurrent_v2", (CUcontext *))
 
-/* What is in a graph, how a stream was made, and the room that a kernel needs; NULL where they are absent. */
+/* What is in a graph, how a stream was made, the room that a kernel needs, and where memory is; NULL where
+ * they are absent. */
 #define DRIVER_OPTIONAL_SYMBOLS(X)                                                                 \
     X(graph_nodes, "cuGraphGetNodes", (CUgraph, CUgraphNode *, size_t *))                          \
     X(node_type, "cuGraphNodeGetType", (CUgraphNode, CUgraphNodeType *))                           \
@@ -82,7 +83,8 @@ struct cupti {
     X(occupancy, "cuOccupancyMaxActiveBlocksPerMultiprocessor", (int *, CUfunction, int, size_t))  \
     X(function_attribute, "cuFuncGetAttribute", (int *, CUfunction_attribute, CUfunction))         \
     X(context_device, "cuCtxGetDevice", (CUdevice *))                                              \
-    X(device_attribute, "cuDeviceGetAttribute", (int *, CUdevice_attribute, CUdevice))
+    X(device_attribute, "cuDeviceGetAttribute", (int *, CUdevice_attribute, CUdevice))             \
+    X(pointer_attributes, "cuPointerGetAttributes", (unsigned, CUpointer_attribute *, void **, CUdeviceptr))
 
 struct driver {
 #define X(member, symbol, arguments) CUresult(CUDAAPI *member) arguments;

@@ -14,7 +14,8 @@
 
 #define RECORD_TIMEOUT_NS UINT64_C(1000000000) /* for the record of a call that has returned */
 
-static const char *const kinds[] = {"", "kernel", "memcpy", "memset", "host function", "graph"};
+static const char *const kinds[] = {"",      "kernel",     "memcpy",     "memset", "host function",
+                                    "graph", "wait value", "write value"};
 
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == GROSR_LAUNCH_KINDS, "a word for each kind");
 
@@ -132,7 +133,8 @@ static int find_launches(struct grosr_pending_rows *p)
     for (uint32_t i = 0; i < p->session->header.launch_slots; i++) {
         if (!grosr_launch_read(p->session, i, &l) || (l.ended && !is_counted(&l)))
             continue;
-        struct found *f = add_found(p, FOUND_LAUNCH, l.issued_ns, (uint64_t)l.correlation << 32 | l.kind);
+        struct found *f =
+            add_found(p, FOUND_LAUNCH, l.issued_ns, (uint64_t)l.correlation << 32 | l.part << 8 | l.kind);
         if (!f)
             return grosr_fail(ENOMEM, "out of memory");
         f->launch = l;
@@ -257,11 +259,32 @@ static int add_call(struct grosr_pending_rows *p, const struct found *f, struct 
     return grosr_records_begin_call(p->records, &record, name);
 }
 
+/* The word that a stream waits for, or writes, in place of a name; bytes: of the word. */
+static int add_word(struct grosr_pending_rows *p, const struct grosr_launch *l, const struct grosr_word *w,
+                    struct grosr_value *v)
+{
+    char text[GROSR_WORD_TEXT];
+    int64_t name;
+
+    grosr_word_text(text, sizeof(text), w, l->kind == GROSR_LAUNCH_WRITE);
+    int err = grosr_store_string(p->store, text, strlen(text), &name);
+    v[NAME] = grosr_integer(name);
+    v[HANDLE] = grosr_integer_or_null((int64_t)w->address, w->address != 0);
+    v[BYTES] = grosr_integer_or_null(w->width, w->width && w->condition != GROSR_WORD_SEMAPHORE);
+    if (l->kind == GROSR_LAUNCH_WAIT)
+        v[WAITS] = word(w->condition == GROSR_WORD_SEMAPHORE  ? "semaphore"
+                        : l->flags & GROSR_LAUNCH_HOST_WORD   ? "host word"
+                        : l->flags & GROSR_LAUNCH_DEVICE_WORD ? "device word"
+                                                              : "word");
+    return err;
+}
+
 static int add_launch(struct grosr_pending_rows *p, const struct found *f, struct grosr_value *v,
                       char texts[2][48])
 {
     const struct grosr_launch *l = &f->launch;
     struct grosr_cuda_stream_state s;
+    struct grosr_word w;
     int64_t name, full;
     int err = string_of(p, l->name, &name);
 
@@ -276,6 +299,11 @@ static int add_launch(struct grosr_pending_rows *p, const struct found *f, struc
     v[CORRELATION] = grosr_integer(l->correlation);
     v[BYTES] = grosr_integer_or_null((int64_t)l->bytes, l->bytes != 0);
     v[KERNELS] = grosr_integer_or_null((int64_t)l->kernels, l->kernels != 0);
+    if (l->kind >= GROSR_LAUNCH_COUNTED) { /* these are an address and a value */
+        v[BYTES] = v[KERNELS] = no_value();
+        if (grosr_launch_word(l, &w) && (err = add_word(p, l, &w, v)))
+            return err;
+    }
     if (f->stream != GROSR_NO_STREAM && grosr_cuda_stream_read(p->session, f->stream, &s)) {
         v[STREAM] = grosr_integer(s.id);
         v[CONTEXT] = grosr_integer(s.context);
@@ -451,10 +479,10 @@ static int write_counters(struct grosr_pending_rows *p)
     static const char sql[] =
         "INSERT OR REPLACE INTO GROSR_LAUNCHES (session, kind, issued, recorded) VALUES (?,?,?,?)";
     const struct grosr_outstanding *o = grosr_session_outstanding(p->session);
-    uint64_t recorded[GROSR_LAUNCH_KINDS], issued[GROSR_LAUNCH_KINDS], hash = 1;
+    uint64_t recorded[GROSR_LAUNCH_COUNTED], issued[GROSR_LAUNCH_COUNTED], hash = 1;
     int err = 0;
 
-    for (int i = GROSR_LAUNCH_KERNEL; i < GROSR_LAUNCH_KINDS; i++) {
+    for (int i = GROSR_LAUNCH_KERNEL; i < GROSR_LAUNCH_COUNTED; i++) {
         uint64_t missing = i == GROSR_LAUNCH_KERNEL ? grosr_outstanding_kernels(p->session) : 0;
         recorded[i] = dev_load_relaxed(&o->recorded[i]);
         issued[i] = dev_load_relaxed(&o->issued[i]);
@@ -466,7 +494,7 @@ static int write_counters(struct grosr_pending_rows *p)
     if (hash == p->counters)
         return 0;
     p->counters = hash;
-    for (int i = GROSR_LAUNCH_KERNEL; !err && i < GROSR_LAUNCH_KINDS; i++) {
+    for (int i = GROSR_LAUNCH_KERNEL; !err && i < GROSR_LAUNCH_COUNTED; i++) {
         const struct grosr_value values[] = {
             grosr_integer(p->bases.session), word(kinds[i]), grosr_integer((int64_t)issued[i]),
             grosr_integer_or_null((int64_t)recorded[i], i != GROSR_LAUNCH_HOST_FUNCTION)};

@@ -14,9 +14,9 @@ enum { FREE, BEING_MADE, ISSUED }; /* the lowest bits of a launch slot's `what` 
 
 #define GONE UINT64_C(1) /* in the place of a stream's key */
 
-static uint64_t what_of(uint32_t correlation, uint32_t kind)
+static uint64_t what_of(const struct grosr_launch *l)
 {
-    return (uint64_t)correlation << 32 | kind << 8 | ISSUED;
+    return (uint64_t)l->correlation << 32 | l->part << 16 | l->kind << 8 | ISSUED;
 }
 
 static uint32_t kind_of(uint64_t what)
@@ -226,6 +226,7 @@ uint32_t grosr_cuda_stream_add(const struct grosr_session *s, uint64_t key, uint
         sys_store_relaxed(&stream->capture_ns, 0);
         sys_store_relaxed(&stream->waited_ns, 0);
         sys_store_relaxed(&stream->rose_ns, 0);
+        sys_store_relaxed(&stream->word_seen, 0);
         sys_store_relaxed(&stream->order, GROSR_STREAM_ORDER_UNKNOWN);
         sys_store_relaxed(&stream->priority, 0);
         /* Pairs with grosr_cuda_stream_find() and grosr_cuda_stream_read(). */
@@ -299,6 +300,17 @@ uint64_t grosr_cuda_stream_covered(const struct grosr_session *s, uint32_t at, u
     return returned >= issued && sys_load_relaxed(&stream->returned_ns) < before_ns ? issued : 0;
 }
 
+/* The value first: a reader that sees a place sees its value, or that of a later look. */
+void grosr_cuda_stream_saw(const struct grosr_session *s, uint32_t at, uint64_t place, uint32_t flags,
+                           uint32_t value)
+{
+    if (at >= s->header.cuda_streams)
+        return;
+    sys_store_relaxed(&cuda_stream(s, at)->word_value, value);
+    /* Pairs with grosr_cuda_stream_read(). */
+    sys_store_release(&cuda_stream(s, at)->word_seen, place << 4 | (flags & 15));
+}
+
 void grosr_cuda_stream_busy(const struct grosr_session *s, uint32_t at, uint64_t now_ns)
 {
     if (at < s->header.cuda_streams)
@@ -352,6 +364,10 @@ bool grosr_cuda_stream_read(const struct grosr_session *s, uint32_t at, struct g
     state->rose_ns = sys_load_relaxed(&stream->rose_ns);
     state->capture_tid = sys_load_relaxed(&stream->capture_tid);
     state->capturing = sys_load_relaxed(&stream->capturing);
+    uint64_t seen = sys_load_acquire(&stream->word_seen); /* pairs with grosr_cuda_stream_saw() */
+    state->word_place = seen >> 4;
+    state->word_flags = seen & 15;
+    state->word_value = sys_load_relaxed(&stream->word_value);
     state->order = sys_load_relaxed(&stream->order);
     state->order = state->order < GROSR_STREAM_ORDERS ? state->order : GROSR_STREAM_ORDER_UNKNOWN;
     state->priority = (int32_t)sys_load_relaxed(&stream->priority);
@@ -388,14 +404,20 @@ static bool is_unrecorded(const struct grosr_launch_slot *slot)
     return sys_load_relaxed(&slot->flags) & GROSR_LAUNCH_UNRECORDED;
 }
 
+/* Where the slot of a launch is looked for: parts of a call do not lie beside the launches that come next. */
+static uint32_t number_of(const struct grosr_launch *l)
+{
+    return l->correlation + l->part * 0x9e3779b9u;
+}
+
 /* Takes a free slot, or one whose launch has ended: of one that is to have a record only if none is free. */
-static uint32_t take_slot(const struct grosr_session *s, uint32_t correlation)
+static uint32_t take_slot(const struct grosr_session *s, uint32_t number)
 {
     uint32_t at;
 
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t i = 0; i < PROBES; i++) {
-            struct grosr_launch_slot *slot = slot_at(s, correlation, i, &at);
+            struct grosr_launch_slot *slot = slot_at(s, number, i, &at);
             uint64_t what = dev_load_relaxed(&slot->what);
             if (what && ((what & 0xff) != ISSUED || (!pass && !is_unrecorded(slot)) || !has_ended(s, slot)))
                 continue;
@@ -413,7 +435,7 @@ static uint32_t take_slot(const struct grosr_session *s, uint32_t correlation)
 static void count_issued(struct grosr_outstanding *o, const struct grosr_launch *l, uint64_t n)
 {
     if (l->flags & (GROSR_LAUNCH_PERSISTENT | GROSR_LAUNCH_UNRECORDED) || !l->kind ||
-        l->kind >= GROSR_LAUNCH_KINDS)
+        l->kind >= GROSR_LAUNCH_COUNTED)
         return;
     dev_add_relaxed(&o->issued[l->kind], n);
     if (l->kind == GROSR_LAUNCH_GRAPH)
@@ -435,7 +457,7 @@ uint32_t grosr_launch_begin(const struct grosr_session *s, struct grosr_launch *
         l->flags |= dev_load_acquire(&stream->returned) >= before ? GROSR_LAUNCH_ORDERED : 0;
     }
     count_issued(o, l, 1);
-    uint32_t at = take_slot(s, l->correlation);
+    uint32_t at = take_slot(s, number_of(l));
     if (at == GROSR_NO_SLOT) {
         if (!(l->flags & GROSR_LAUNCH_UNRECORDED))
             dev_add_relaxed(&o->unslotted,
@@ -459,7 +481,7 @@ uint32_t grosr_launch_begin(const struct grosr_session *s, struct grosr_launch *
     sys_store_release(&slot->shared_bytes, l->shared_bytes); /* pairs with grosr_launch_read() */
     sys_store_release(&slot->flags, l->flags);               /* pairs with grosr_launch_read() */
     /* Pairs with grosr_launch_read() and grosr_launch_recorded(). */
-    dev_store_release(&slot->what, what_of(l->correlation, l->kind));
+    dev_store_release(&slot->what, what_of(l));
     return at;
 }
 
@@ -498,7 +520,7 @@ void grosr_launch_returned(const struct grosr_session *s, uint32_t at, const str
                                            ? UINT64_MAX
                                            : 0);
     else
-        dev_cas_relaxed(&launch_slot(s, at)->what, what_of(l->correlation, l->kind), FREE);
+        dev_cas_relaxed(&launch_slot(s, at)->what, what_of(l), FREE);
 }
 
 /* A record of a graph's node. Whether all of its kernels' have come. */
@@ -563,6 +585,7 @@ bool grosr_launch_read(const struct grosr_session *s, uint32_t i, struct grosr_l
         return false;
     l->kind = kind_of(what);
     l->correlation = (uint32_t)(what >> 32);
+    l->part = (uint32_t)what >> 16;
     l->issued_ns = sys_load_acquire(&slot->issued_ns); /* pairs with grosr_launch_begin() */
     l->place = sys_load_acquire(&slot->place);         /* pairs with grosr_launch_begin() */
     l->bytes = sys_load_acquire(&slot->bytes);         /* pairs with grosr_launch_begin() */

@@ -48,7 +48,21 @@ enum grosr_launch_kind {
     GROSR_LAUNCH_MEMSET,
     GROSR_LAUNCH_HOST_FUNCTION,
     GROSR_LAUNCH_GRAPH,
+    GROSR_LAUNCH_WAIT, /* as the next: of a stream's own, for words in memory and external semaphores */
+    GROSR_LAUNCH_WRITE,
     GROSR_LAUNCH_KINDS
+};
+
+enum { GROSR_LAUNCH_COUNTED = GROSR_LAUNCH_WAIT }; /* the kinds below are counted */
+
+/* What a stream waits for. */
+enum grosr_word_condition {
+    GROSR_WORD_AT_LEAST, /* the difference is not negative, so that a counter may wrap around */
+    GROSR_WORD_EQUAL,
+    GROSR_WORD_AND,       /* a bit of the value is set in the word */
+    GROSR_WORD_NOR,       /* some bit is set in neither */
+    GROSR_WORD_SEMAPHORE, /* an external one, signalled; the value counts for some types of them */
+    GROSR_WORD_CONDITIONS
 };
 
 /* Whose function a call is. */
@@ -74,6 +88,14 @@ enum grosr_call_wait {
 #define GROSR_LAUNCH_TO_DEVICE   8u /* a copy; neither: its arguments do not say */
 #define GROSR_LAUNCH_FROM_DEVICE 16u
 #define GROSR_LAUNCH_UNRECORDED  32u /* CUPTI is not to have a record of it; it is not counted */
+#define GROSR_LAUNCH_HOST_WORD   64u /* of a wait or a write: the word is in page-locked memory of the host */
+#define GROSR_LAUNCH_DEVICE_WORD 128u
+
+/* What the tracer has seen of the word for which a stream waits first. */
+#define GROSR_WORD_MET    1u /* it has been as it is to be */
+#define GROSR_WORD_NOT    2u /* it has not; neither: the host cannot read it */
+#define GROSR_WORD_VALUE  4u /* `word_value` is what was in it */
+#define GROSR_WORD_SHARED 8u /* somebody outside the process may write it */
 
 /* How a stream is ordered with the legacy default stream, whose handle is 0. */
 enum grosr_stream_order {
@@ -164,11 +186,11 @@ struct grosr_outstanding {
     dev32 texts_full, streams_full;
     dev32 calls_used; /* call slots that have been in use, from the first on */
 
-    alignas(128) dev64 issued[GROSR_LAUNCH_KINDS];
+    alignas(128) dev64 issued[GROSR_LAUNCH_COUNTED];
     dev64 unslotted; /* kernels that have no slot: there was none, or it was given to another */
 
-    alignas(128) dev64 recorded[GROSR_LAUNCH_KINDS]; /* of those issued, the ones whose record has come */
-    dev64 unmatched;                                 /* records of kernels that have no slot */
+    alignas(128) dev64 recorded[GROSR_LAUNCH_COUNTED]; /* of those issued, the ones whose record has come */
+    dev64 unmatched;                                   /* records of kernels that have no slot */
     sys64 record_ns; /* when the latest record of a kernel came; 0: none has */
 
     alignas(128) sys64 alive_ns; /* when it was last seen to be there; 0: never */
@@ -199,18 +221,19 @@ struct grosr_call_slot {
 };
 
 struct grosr_launch_slot {
-    alignas(128) dev64 what; /* correlation << 32 | kind << 8 | 2; lowest bits 1: being made; 0: free */
+    /* correlation << 32 | part << 16 | kind << 8 | 2; lowest bits 1: being made; 0: free */
+    alignas(128) dev64 what;
     sys64 issued_ns;
     sys64 place;    /* in its stream, from 1; 0: not known */
-    sys64 bytes;    /* of a copy or a fill */
-    sys64 kernels;  /* in a graph; 0: not known */
+    sys64 bytes;    /* of a copy or a fill; of a wait or a write: the address */
+    sys64 kernels;  /* in a graph; 0: not known; of a wait or a write: the value */
     dev64 recorded; /* of these, whose records have come */
     sys32 stream;   /* index */
     sys32 tid;
     sys32 name, full_name; /* texts */
     sys32 grid[3], block[3];
-    sys32 shared_bytes;
-    sys32 flags; /* GROSR_LAUNCH_* */
+    sys32 shared_bytes; /* of a wait or a write: width of the word << 8 | condition */
+    sys32 flags;        /* GROSR_LAUNCH_* */
 };
 
 struct grosr_cuda_stream {
@@ -221,6 +244,7 @@ struct grosr_cuda_stream {
     dev64 returned;    /* of these, those whose call has returned */
     sys64 returned_ns; /* the latest of them */
     sys64 waited_ns;   /* when a wait last showed what had ended */
+    sys64 word_seen;   /* place of the wait << 4 | GROSR_WORD_*; 0: none has been looked at */
 
     alignas(64) dev64 ended;
     sys64 busy_ns;    /* when the driver last said that it had not come to its end; 0: it has not */
@@ -231,6 +255,7 @@ struct grosr_cuda_stream {
     sys32 order;       /* enum grosr_stream_order */
     sys32 priority;    /* an int: lower is more urgent */
     sys32 capturing;   /* what that thread does: enum grosr_thread_activity */
+    sys32 word_value;  /* of the word of `word_seen` */
     sys64 rose_ns;     /* when `ended` was last raised */
 };
 
@@ -239,6 +264,9 @@ static_assert(offsetof(struct grosr_outstanding, alive_ns) == 384, "counters");
 static_assert(sizeof(struct grosr_call_slot) == 64, "a thread, a line");
 static_assert(sizeof(struct grosr_launch_slot) == 128, "launch");
 static_assert(sizeof(struct grosr_cuda_stream) == 128, "stream");
+static_assert(offsetof(struct grosr_cuda_stream, ended) == 64 &&
+                  offsetof(struct grosr_cuda_stream, rose_ns) == 120,
+              "what stands of words is in what was padding");
 
 /* ---- copies of what stands there ---- */
 
@@ -252,12 +280,20 @@ struct grosr_launch {
     uint64_t issued_ns, place, bytes, kernels, recorded;
     uint32_t stream, tid, name, full_name;
     uint32_t grid[3], block[3], shared_bytes, flags;
-    bool ended; /* known to have; its record has not come */
+    uint32_t part; /* of a call that makes several */
+    bool ended;    /* known to have; its record has not come */
+};
+
+/* A word of a wait or a write; width 0: several that are not known. */
+struct grosr_word {
+    uint64_t address, value;   /* of a semaphore: its handle */
+    uint32_t width, condition; /* 4 or 8 bytes; enum grosr_word_condition, of a wait */
 };
 
 struct grosr_cuda_stream_state {
     uint64_t handle, issued, returned, returned_ns, ended, waited_ns, rose_ns, busy_ns, capture_ns, captured;
-    uint32_t context, id, captured_name, capture_tid, capturing, order;
+    uint64_t word_place; /* of the wait that was looked at; 0: none */
+    uint32_t context, id, captured_name, capture_tid, capturing, order, word_flags, word_value;
     int32_t priority;
 };
 
@@ -310,6 +346,14 @@ bool grosr_pc_function_read(const struct grosr_session *session, uint32_t slot,
                             struct grosr_pc_function *function);
 bool grosr_cuda_stream_read(const struct grosr_session *session, uint32_t stream,
                             struct grosr_cuda_stream_state *state);
+
+/* The word of a wait or a write; false: it is neither. And whether a value is what is waited for. */
+bool grosr_launch_word(const struct grosr_launch *launch, struct grosr_word *word);
+bool grosr_word_is_met(const struct grosr_word *wanted, uint64_t value);
+
+/* "the word at 0x7f10 is >= 5"; of a write, "5 to the word at 0x7f10". */
+#define GROSR_WORD_TEXT 112
+const char *grosr_word_text(char *text, size_t size, const struct grosr_word *word, bool write);
 
 /* When the latest call began, be it under way or not; 0: there has been none. */
 uint64_t grosr_call_latest(const struct grosr_session *session);
@@ -384,6 +428,10 @@ void grosr_cuda_stream_raise_ended(const struct grosr_session *session, uint32_t
 void grosr_cuda_stream_waited(const struct grosr_session *session, uint32_t stream, uint64_t place,
                               uint64_t now_ns);
 
+/* What has been seen of the word for which the stream waits at a place: GROSR_WORD_*. */
+void grosr_cuda_stream_saw(const struct grosr_session *session, uint32_t stream, uint64_t place,
+                           uint32_t flags, uint32_t value);
+
 /* A stream waits for what `on` has been given up to a place. */
 void grosr_event_wait_add(const struct grosr_session *session, const struct grosr_event_wait *wait);
 
@@ -400,6 +448,9 @@ void grosr_pc_function_set(const struct grosr_session *session, uint32_t slot,
 /* One thread alone: the threads of the process, of which only so many have a slot. */
 void grosr_host_threads_set(const struct grosr_session *session, const struct grosr_host_thread *threads,
                             uint32_t count);
+
+/* Makes a launch of kind WAIT or WRITE one of that word. */
+void grosr_launch_set_word(struct grosr_launch *launch, const struct grosr_word *word);
 
 /*
  * A launch is about to be made, or (_returned) has been made or refused. The slot's number, which _returned

@@ -5,6 +5,9 @@
  */
 #include "outstanding.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define PROBES 8u
 
 static uint64_t mix(uint64_t x)
@@ -127,6 +130,66 @@ struct grosr_room grosr_room_read(const struct grosr_session *s, uint64_t key)
         break;
     }
     return room.sms && room.blocks ? room : (struct grosr_room){0};
+}
+
+/* ---- words that streams wait for, and write ---- */
+
+bool grosr_launch_word(const struct grosr_launch *l, struct grosr_word *word)
+{
+    *word = (struct grosr_word){.address = l->bytes,
+                                .value = l->kernels,
+                                .width = l->shared_bytes >> 8,
+                                .condition = l->shared_bytes & 255};
+    return (l->kind == GROSR_LAUNCH_WAIT || l->kind == GROSR_LAUNCH_WRITE) &&
+           (!word->width || word->width == 4 || word->width == 8) && word->condition < GROSR_WORD_CONDITIONS;
+}
+
+void grosr_launch_set_word(struct grosr_launch *l, const struct grosr_word *word)
+{
+    l->bytes = word->address;
+    l->kernels = word->width == 4 ? (uint32_t)word->value : word->value;
+    l->shared_bytes = word->width << 8 | word->condition;
+}
+
+/* As cuda.h says of CU_STREAM_WAIT_VALUE_*. */
+bool grosr_word_is_met(const struct grosr_word *wanted, uint64_t value)
+{
+    uint64_t mask = wanted->width == 4 ? UINT32_MAX : UINT64_MAX;
+    uint64_t difference = (value - wanted->value) & mask;
+
+    switch (wanted->condition) {
+    case GROSR_WORD_AT_LEAST:
+    case GROSR_WORD_SEMAPHORE:
+        return difference <= mask >> 1;
+    case GROSR_WORD_EQUAL:
+        return !difference;
+    case GROSR_WORD_AND:
+        return (value & wanted->value & mask) != 0;
+    default:
+        return (~(value | wanted->value) & mask) != 0;
+    }
+}
+
+const char *grosr_word_text(char *text, size_t size, const struct grosr_word *w, bool write)
+{
+    static const char *const conditions[] = {
+        [GROSR_WORD_AT_LEAST] = "the word at 0x%" PRIx64 " is >= %" PRIu64,
+        [GROSR_WORD_EQUAL] = "the word at 0x%" PRIx64 " is %" PRIu64,
+        [GROSR_WORD_AND] = "the word at 0x%" PRIx64 " has a bit of 0x%" PRIx64,
+        [GROSR_WORD_NOR] = "the word at 0x%" PRIx64 " and 0x%" PRIx64 " both lack a bit",
+        [GROSR_WORD_SEMAPHORE] = "the external semaphore 0x%" PRIx64 " is signalled (value %" PRIu64 ")"};
+
+    if (!w->width)
+        snprintf(text, size, "%s", write ? "several words" : "several words are as they are to be");
+    else if (write && w->condition == GROSR_WORD_SEMAPHORE)
+        snprintf(text, size, "the external semaphore 0x%" PRIx64 " (value %" PRIu64 ")", w->address,
+                 w->value);
+    else if (write)
+        snprintf(text, size, "%" PRIu64 " to the word at 0x%" PRIx64, w->value, w->address);
+    else
+        snprintf(text, size, conditions[w->condition < GROSR_WORD_CONDITIONS ? w->condition : 0], w->address,
+                 w->value);
+    return text;
 }
 
 /* ---- events ---- */
