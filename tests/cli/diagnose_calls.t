@@ -113,6 +113,30 @@ for my $case (grep { $_->[0] =~ /^(grid-barrier|swapped|host-mutex|capture-sleep
        "$case->[0]: as a row of the trace");
 }
 
+# ---- streams that hand each other values: 40,000 operations, nothing of which is lost ----
+
+delete $ENV{CUPTI_DOUBLE};
+my $values = grosr('record', '-o', "$dir/values.db", '--', $program, 'values');
+is("$values->{code} $values->{stdout}", "0 done\n", 'a program whose streams wait for 20,000 values') or diag($values->{stderr});
+is(value("$dir/values.db", 'SELECT count(*) FROM kernels WHERE end IS NOT NULL'), 2000, 'has a record of each of its kernels');
+is(value("$dir/values.db", "SELECT count(*) || '|' || sum(return_value <> 0) FROM api_calls WHERE name = 'cuStreamWaitValue32_v2'"),
+   '20001|1', 'and of each wait');
+is(value("$dir/values.db", 'SELECT verdict FROM trace_health WHERE ring IS NULL'), 'complete', 'nothing is lost');
+is(value("$dir/values.db", 'SELECT group_concat(kind) FROM GROSR_LAUNCHES'), 'kernel', 'what has no records is not counted');
+is(value("$dir/values.db", 'SELECT count(*) FROM pending'), 0, 'and nothing is pending in the end');
+$ENV{CUPTI_DOUBLE} = 'stuck';
+
+# What a stream waits for is in the trace while it does.
+my $v = start($GROSR, 'record', '-o', "$dir/v.db", '--', $program, 'value-never');
+my $seen = q{SELECT kind || ':' || name || '~' || waits_for || '=' || bytes || '#' || ahead || '+' || behind FROM pending
+             WHERE kind = 'wait value'};
+ok(until_true(sub { (peek("$dir/v.db", $seen) // '') =~ /^wait value:the word at (0x[0-9a-f]+) is >= 5~host word=4#0\+2$/ }, 20),
+   'pending has a row of a wait for a word') or diag(peek("$dir/v.db", $seen));
+is(join(' ', map { "$_->{kind}+$_->{behind}" } grep { $_->{kind} ne 'call' } @{json_of(grosr('query', "$dir/v.db", 'api-pending', '--json'))}),
+   'wait value+2', 'which api-pending has, without the kernels behind it');
+kill('USR1', children($v->{pid}));
+finish($v);
+
 # ---- nothing to do; stopped; the text ----
 
 my $p = start($GROSR, 'record', '-o', "$dir/idle.db", '--', $program, 'idle');

@@ -1,7 +1,7 @@
 /*
  * Words in memory that the streams of the double wait for, and write (cupti_double.h). A thread of the
- * double's own, which the program does not know, looks at the word once a millisecond. One wait at a time in
- * a stream.
+ * double's own, which the program does not know, looks at the word once a millisecond. Where a wait is put
+ * behind another one that lasts, their stream may be found to have ended when the first of them has.
  */
 #include "double_parts.h"
 
@@ -65,7 +65,9 @@ static void *wait_main(void *arg)
     while (!is_stopped(w) &&
            (!has_begun(w) || !w->at || (int32_t)(__atomic_load_n(w->at, __ATOMIC_ACQUIRE) - w->value) < 0))
         double_sleep_ms(1);
+    pthread_mutex_lock(&double_lock); /* not while another wait is put behind this one */
     __atomic_store_n(&double_streams[w->stream].released_ns, double_now_ns(), __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&double_lock);
     free(w);
     return NULL;
 }

@@ -122,15 +122,22 @@ static void drop_ended(struct foreign *f)
     index_streams(f);
 }
 
+/* For the writes that are found to have ended. */
+static bool make_room(struct foreign *f)
+{
+    void *more = realloc(f->written, ((size_t)f->writtens + f->launches + 1u) * sizeof(*f->written));
+
+    if (!more)
+        return false;
+    f->written = (struct foreign_written *)more;
+    return true;
+}
+
 int foreign_order(struct foreign *f)
 {
     f->seen = (unsigned char *)malloc(f->launches + 1u);
     f->stack = (uint32_t *)malloc((f->launches + 1u) * sizeof(*f->stack));
-    /* With room for those that are found to have ended. */
-    struct foreign_written *written = (struct foreign_written *)realloc(
-        f->written, ((size_t)f->writtens + f->launches + 1u) * sizeof(*written));
-    f->written = written ? written : f->written;
-    if (!f->seen || !f->stack || !written)
+    if (!f->seen || !f->stack || !make_room(f))
         return -ENOMEM;
     if (f->launches)
         qsort(f->launch, f->launches, sizeof(*f->launch), compare_launches);

@@ -216,7 +216,6 @@ static const struct cuda_op driver_ops[CBIDS] = {
     D(cuMemImportFromShareableHandle, OP_SHARE),
     D(cuMemPoolExportPointer, OP_SHARE),
     D(cuMemPoolImportPointer, OP_SHARE),
-    D(cuMemGetHandleForAddressRange, OP_SHARE),
     D(cuImportExternalMemory, OP_SHARE),
 };
 
