@@ -246,7 +246,7 @@ static void relocated(uint32_t type, const char *name, uint64_t written)
 static uint32_t loads(unsigned capability, uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1,
                       struct grosr_cubin_load *found)
 {
-    const struct grosr_cubin_loop loop = {16 * 20, 16 * 23, false};
+    const struct grosr_cubin_loop loop = {.low = 16 * 20, .high = 16 * 23};
     uint64_t code[IMAGE_INSTRUCTIONS][2];
     struct grosr_cubin_function f;
     struct grosr_cubin *cubin;
