@@ -132,8 +132,9 @@ my $seen = q{SELECT kind || ':' || name || '~' || waits_for || '=' || bytes || '
              WHERE kind = 'wait value'};
 ok(until_true(sub { (peek("$dir/v.db", $seen) // '') =~ /^wait value:the word at (0x[0-9a-f]+) is >= 5~host word=4#0\+2$/ }, 20),
    'pending has a row of a wait for a word') or diag(peek("$dir/v.db", $seen));
-is(join(' ', map { "$_->{kind}+$_->{behind}" } grep { $_->{kind} ne 'call' } @{json_of(grosr('query', "$dir/v.db", 'api-pending', '--json'))}),
-   'wait value+2', 'which api-pending has, without the kernels behind it');
+my $pending = json_of(grosr('query', "$dir/v.db", 'api-pending', '--json'));
+is(join(' ', map { "$_->{kind}+$_->{behind}" } grep { $_->{kind} ne 'call' } @$pending), 'wait value+2',
+   'which api-pending has, without the kernels behind it');
 kill('USR1', children($v->{pid}));
 finish($v);
 

@@ -9,8 +9,9 @@
 #define KERNEL "_Z4spinPi"
 
 /* Loads and what else writes registers, both words, as nvcc 13.0 makes them. */
-#define LOAD_90    UINT64_C(0x0000400402007981), UINT64_C(0x000ea4000c1f5900)  /* LDG.E R0, [R2.64+0x40] */
-#define LOAD_64_90 UINT64_C(0xfffff00404047981), UINT64_C(0x000ea2000c1f5b00)  /* LDG.E.64 R4, [R4.64-0x10] \
+#define LOAD_90 UINT64_C(0x0000400402007981), UINT64_C(0x000ea4000c1f5900) /* LDG.E R0, [R2.64+0x40] */
+#define LOAD_64_90                                                                                          \
+    UINT64_C(0xfffff00404047981), UINT64_C(0x000ea2000c1f5b00)                 /* LDG.E.64 R4, [R4.64-0x10] \
                                                                                 */
 #define GENERIC_90  UINT64_C(0x0000000402007980), UINT64_C(0x000ea2000c115900) /* LD.E R0, [R2.64] */
 #define CAS_90      UINT64_C(0x00000004020473a9), UINT64_C(0x000ea400001ee506) /* ATOMG.E.CAS.64 R4, [R2] */
