@@ -28,7 +28,7 @@ CREATE TABLE GROSR_SESSION (         -- each runtime, instrumented kernel and tr
     end              INTEGER,           -- when the last event had been collected
     died             INTEGER NOT NULL DEFAULT 0, -- 1: the process was killed, or ended without closing the session (GROSR_NOTE)
     detached         INTEGER NOT NULL DEFAULT 0, -- 1: recording stopped before the kernel did
-    stopped          INTEGER            -- when its runtime was first told to stop, which ends all waits; NULL: not known, or never
+    stopped          INTEGER            -- when it, or its process, was first told to end, which ends all waits; NULL: not known, or never
 );
 
 CREATE TABLE GROSR_EVENT_KIND (      -- from schema/events.def

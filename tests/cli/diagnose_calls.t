@@ -138,6 +138,31 @@ is(join(' ', map { "$_->{kind}+$_->{behind}" } grep { $_->{kind} ne 'call' } @$p
 kill('USR1', children($v->{pid}));
 finish($v);
 
+# ---- a program that ends in order while it hangs: its SIGTERM handler calls exit() ----
+
+# Not what takes a core each, nor what needs longer than others before it is what it is.
+my @ended = grep { !$alone{$_->[0]} && $_->[0] !~ /^(?:slow-again|many|overdue|warmed-up|capture-goes-on)$/ } @cases;
+while (my @some = splice(@ended, 0, 8)) {
+    my %p = map { $_->[0] => start($GROSR, 'record', '-o', "$dir/end-$_->[0].db", '--', $program, $_->[0]) } @some;
+    my %child;
+    for my $case (map { $_->[0] } @some) {
+        until_true(sub { ($child{$case}) = children($p{$case}{pid}); $child{$case} && -e "/dev/shm/grosr.$child{$case}.0" }, 20);
+    }
+    sleep(1.6);
+    kill('TERM', values %child);
+    for my $case (@some) {
+        my ($what, $verdict, $kind) = @$case;
+        my $file = "$dir/end-$what.db";
+        like(finish($p{$what})->{stderr}, qr/exit code 3/, "$what: its own exit code");
+        is(value($file, 'SELECT died FROM GROSR_SESSION'), 0, "$what: its session is closed");
+        compare($case, grosr('diagnose', $file, '--json'), 'from the trace of its end');
+        is(value($file, 'SELECT count(*) FROM findings'), $kind ? 1 : 0, "$what: as a row of the trace, and nothing else");
+        is(value($file, 'SELECT sum(time <> stopped) FROM findings JOIN GROSR_SESSION USING (session)'), 0,
+           "$what: as of when it began to end") if $kind;
+        is($p{$what}{signal}, 0, "$what: in order");
+    }
+}
+
 # ---- nothing to do; stopped; the text ----
 
 my $p = start($GROSR, 'record', '-o', "$dir/idle.db", '--', $program, 'idle');

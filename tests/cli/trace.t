@@ -139,4 +139,23 @@ cmp_ok(rows("$dir/dead.db", 'GROSR_RANGE', 'consume', 'count(*)'), '>', 10, 'the
 is(value("$dir/dead.db", 'SELECT died FROM GROSR_SESSION'), 1, 'and that it died');
 balanced("$dir/dead.db", 'the books balance');
 no_segments($p, 'no segment is left');
+
+# ---- a program that ends in order while its kernel hangs ----
+
+my $deadlock = "$dir/deadlock";
+build('that deadlocks', "gcc -O2 -std=gnu17 -Wall -Wextra -Werror -x c $ROOT/tests/cuda/deadlock.cu -x none -o $deadlock $libraries");
+for my $case (['TERM', 1, 'deadlock lock_cycle'], ['INT', 1, 'healthy'], ['TERM', 600000, 'healthy']) {
+    my ($signal, $ms, $said) = @$case;
+    $p = start($GROSR, 'record', '-o', "$dir/end.db", '--', $deadlock, $ms);
+    my ($child) = until_true(sub { (children($p->{pid}))[0] });
+    my $stuck = $ms == 1 ? 3 : 0;
+    ok(until_true(sub { segments($child) && grosr('diagnose', $child)->{code} == $stuck }, 20), "a program that waits for SIG$signal");
+    kill($signal, $child);
+    finish($p);
+    my $j = json_of(grosr('diagnose', "$dir/end.db", '--json'));
+    my @worse = map { $_->{kind} } grep { $_->{verdict} ne 'healthy' } @{$j->{findings}};
+    is("$j->{verdict} @worse", $said =~ / / ? $said : "$said ", "which SIG$signal ends: $said")
+        or diag(explain($j));
+    is(value("$dir/end.db", 'SELECT died FROM GROSR_SESSION'), 0, 'it closed its session');
+}
 done_testing();

@@ -1,6 +1,7 @@
 /*
- * Two warps that work for a while and then want two locks, each in the other's order: `deadlock MS`. It ends
- * on SIGINT. For the CPU (gcc -x c) a warp is a thread.
+ * Two warps that work for a while and then want two locks, each in the other's order: `deadlock MS`. On
+ * SIGINT it ends; on SIGTERM too, in order, but its kernel hangs until then. For the CPU (gcc -x c) a warp is
+ * a thread.
  */
 #ifdef __cplusplus
 #include <cuda/atomic>
@@ -141,7 +142,7 @@ static void must(cudaError_t code)
     }
 }
 
-static void run_all(unsigned ms, struct grosr_tracing *tracing)
+static void run_all(unsigned ms, struct grosr_tracing *t)
 {
     struct words *w, *on_gpu;
     struct locks *l;
@@ -151,7 +152,7 @@ static void run_all(unsigned ms, struct grosr_tracing *tracing)
     must(cudaMalloc((void **)&l, sizeof(*l)));
     must(cudaMemset(l, 0, sizeof(*l)));
     *w = (struct words){0, 0};
-    deadlock_kernel<<<2, 32>>>(on_gpu, l, grosr_trace_handle(tracing));
+    deadlock_kernel<<<2, 32>>>(on_gpu, l, grosr_trace_handle(t));
     must(cudaGetLastError());
     play(w, ms);
     must(cudaDeviceSynchronize());
@@ -175,9 +176,9 @@ static void *thread_main(void *p)
     return NULL;
 }
 
-static void run_all(unsigned ms, struct grosr_tracing *tracing)
+static void run_all(unsigned ms, struct grosr_tracing *t)
 {
-    struct job job[2] = {{0, grosr_trace_handle(tracing)}, {1, grosr_trace_handle(tracing)}};
+    struct job job[2] = {{0, grosr_trace_handle(t)}, {1, grosr_trace_handle(t)}};
     pthread_t thread[2];
 
     for (int i = 0; i < 2; i++)
@@ -190,12 +191,21 @@ static void run_all(unsigned ms, struct grosr_tracing *tracing)
 
 #endif
 
+static struct grosr_tracing *tracing;
+
+static void on_terminate(int number)
+{
+    (void)number;
+    grosr_trace_close(tracing);
+    exit(3);
+}
+
 int main(int argc, char **argv)
 {
     struct grosr_trace_options options = GROSR_TRACE_OPTIONS_DEFAULT;
-    struct grosr_tracing *tracing;
 
     signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_terminate);
     options.name = "deadlock";
     options.warps = 2;
     options.names = names;

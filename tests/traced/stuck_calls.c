@@ -35,6 +35,13 @@ static void on_signal(int number)
     double_stop();
 }
 
+/* As programs do that want to end in order, whatever they hang in. */
+static void on_term(int number)
+{
+    (void)number;
+    exit(3);
+}
+
 /* At most 8 s. */
 static void sleep_on(void)
 {
@@ -710,6 +717,7 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
 
     signal(SIGUSR1, on_signal);
+    signal(SIGTERM, on_term);
     if (!strncmp(what, "blocking", 8))
         setenv("CUDA_LAUNCH_BLOCKING", "1", 1); /* before the first call */
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

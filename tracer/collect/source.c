@@ -530,7 +530,7 @@ static int finish_pending(struct grosr_source *s)
     return s->pending ? grosr_pending_rows_finish(s->pending, s->end_ns, end) : 0;
 }
 
-/* When the runtime was first told to stop, if that was while it was recorded. */
+/* When the runtime was first told to stop, or the process began to end, if that was while it was recorded. */
 static int64_t stopped_at(const struct grosr_source *s, int64_t end)
 {
     uint64_t stopped = sys_load_relaxed(&grosr_session_live(s->session)->stopped_ns);
@@ -561,11 +561,11 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
         err = grosr_records_finish(s->records);
     if (!err)
         err = finish_pending(s);
-    if (!err && s->pending && s->unclosed && !s->detached) /* what it was in when it ended */
-        err = grosr_diagnose_calls_store(s->session, store, s->bases.session, end);
+    int64_t stopped = stopped_at(s, end);
+    if (!err && s->pending && !s->detached) /* what it was in when it ended */
+        err = grosr_diagnose_calls_store(s->session, store, s->bases.session,
+                                         stopped == GROSR_NULL ? end : stopped);
     if (!err)
         err = note_end(s, store, end);
-    return err ? err
-               : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached,
-                                         stopped_at(s, end));
+    return err ? err : grosr_store_end_session(store, s->bases.session, end, s->died, s->detached, stopped);
 }

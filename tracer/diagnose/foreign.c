@@ -461,9 +461,31 @@ static void compare(const struct grosr_session *s, struct foreign *f, const stru
     f->called = f->called_ns != look->called_ns;
 }
 
+static uint64_t at_most(uint64_t at, uint64_t end)
+{
+    return at < end ? at : end;
+}
+
+/* What it was in when it began to end in order is what it ended in; what came later is as of then. */
+static void settle_ended(struct foreign *f, uint64_t stopped_ns)
+{
+    f->now_ns = stopped_ns;
+    f->called_ns = at_most(f->called_ns, stopped_ns);
+    for (uint32_t i = 0; i < f->calls; i++)
+        f->call[i].start_ns = at_most(f->call[i].start_ns, stopped_ns);
+    for (uint32_t i = 0; i < f->launches; i++)
+        f->launch[i].issued_ns = at_most(f->launch[i].issued_ns, stopped_ns);
+    for (uint32_t i = 0; i < f->streams; i++) {
+        f->stream[i].rose_ns = at_most(f->stream[i].rose_ns, stopped_ns);
+        f->stream[i].capture_ns = at_most(f->stream[i].capture_ns, stopped_ns);
+    }
+}
+
 /* Of a process that is dead, all that it was in stays; its time ended with the latest sign of it. */
 static void settle_dead(const struct grosr_session *s, struct foreign *f)
 {
+    uint64_t stopped_ns = sys_load_relaxed(&grosr_session_live(s)->stopped_ns);
+
     f->now_ns = newest(sys_load_relaxed(&grosr_session_outstanding(s)->alive_ns), f->called_ns);
     for (uint32_t i = 0; i < f->calls; i++) {
         f->call[i].stays = true;
@@ -475,6 +497,8 @@ static void settle_dead(const struct grosr_session *s, struct foreign *f)
     }
     for (uint32_t i = 0; i < f->streams; i++)
         f->now_ns = newest(f->now_ns, f->stream[i].capture_ns);
+    if (stopped_ns)
+        settle_ended(f, stopped_ns);
 }
 
 /* ---- all of it ---- */
@@ -557,7 +581,9 @@ int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *f
 
     if (!grosr_session_outstanding(s))
         return 0;
-    f.alive = grosr_session_alive(s);
+    /* One that has closed its session changes nothing there any more. Pairs with the store in end(). */
+    f.alive = grosr_session_alive(s) &&
+              sys_load_acquire(&grosr_session_live(s)->state) != (uint32_t)GROSR_SESSION_CLOSED;
     char state = f.alive ? grosr_process_state(f.pid) : 0;
     if (state == 'T' || state == 't')
         return add_stopped(findings, state, f.pid);

@@ -40,7 +40,10 @@ int grosr_diagnose_calls_store(const struct grosr_session *session, struct grosr
         err = grosr_findings_settle(&findings);
     if (err)
         err = grosr_fail(ENOMEM, "out of memory");
-    for (uint32_t i = 0; !err && i < findings.findings; i++)
+    /* A program that ended in order, and was not stuck, has nothing to be remarked on. */
+    bool closed = sys_load_relaxed(&grosr_session_live(session)->state) == (uint32_t)GROSR_SESSION_CLOSED;
+    bool stuck = findings.verdict >= GROSR_VERDICT_SLOW;
+    for (uint32_t i = 0; !err && (stuck || !closed) && i < findings.findings; i++)
         err = add_row(store, &findings.finding[i], number, time);
     grosr_findings_free(&findings);
     return err;
@@ -106,7 +109,7 @@ static int add_session(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *session, s
     snprintf(text, sizeof(text), "process %" PRId64 ", recorded (%s)",
              (int64_t)sqlite3_column_int64(session, 1), trace_text(session, 2));
     one.source = strdup(text);
-    one.state = strdup("it did not end in order; what it was in then has been judged");
+    one.state = strdup("what it was in when it ended has been judged");
     one.otherwise = GROSR_VERDICT_HEALTHY;
     one.error = one.source && one.state ? 0 : -ENOMEM;
     sqlite3_bind_int64(rows, 1, sqlite3_column_int64(session, 0));

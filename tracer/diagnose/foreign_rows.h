@@ -11,14 +11,14 @@
 
 #include <sqlite3.h>
 
-/* Judges the session of a process that did not end in order, and adds rows of the trace's session number
- * `number` at `time`. */
+/* Judges the session of a process that has ended, and adds rows of the trace's session number `number` at
+ * `time`. If it ended in order, only what it was stuck in counts. */
 int grosr_diagnose_calls_store(const struct grosr_session *session, struct grosr_store *store, int64_t number,
                                int64_t time);
 
 /*
- * Adds the findings that stand in a trace's rows, of sessions of processes that did not end in order. Those
- * that have not ended have none yet: they are reached, or else remarked on.
+ * Adds the findings that stand in a trace's rows, of sessions of processes that ended stuck, or not in order.
+ * Those that have not ended have none yet: they are reached, or else remarked on.
  */
 int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings, grosr_trace_reach *reach);
 

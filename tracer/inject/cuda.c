@@ -25,6 +25,7 @@ static void at_end(void)
     if (started_pid != (uint32_t)getpid() || ended)
         return;
     ended = true;
+    inject_ends(); /* before anything that takes its time */
     threads_become_ours();
     driver_relax(); /* the thread that ends the process captures nothing any more */
     threads_finish();

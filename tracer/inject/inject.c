@@ -577,6 +577,12 @@ __attribute__((constructor)) static void load(void)
     loaded = pthread_atfork(before_fork, in_parent, in_child) == 0;
 }
 
+void inject_ends(void)
+{
+    if (dev_load_relaxed(&state) == RECORDING)
+        sys_store_relaxed(&grosr_session_live(current.session)->stopped_ns, grosr_host_clock_ns());
+}
+
 /* The last notes must get through: a full stream is given a moment. */
 static void note_at_end(const char *topic, const char *text)
 {

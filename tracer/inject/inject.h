@@ -49,6 +49,9 @@ struct inject_thread {
     bool ours;               /* it is the library's own: nothing of it is recorded */
 };
 
+/* The process begins to end in order: what it is in now is what it ended in. */
+void inject_ends(void);
+
 /*
  * The calling thread, ready to write records; NULL: nothing is to be recorded now. Any thread, at any time.
  */

@@ -509,6 +509,7 @@ static int close_rings(struct grosr_tracing *t, bool *in_use)
 
 int grosr_trace_close(struct grosr_tracing *t)
 {
+    uint64_t begin_ns = grosr_host_clock_ns();
     char text[512] = "";
     bool in_use = false;
     int err, ended;
@@ -527,6 +528,8 @@ int grosr_trace_close(struct grosr_tracing *t)
         snprintf(text, sizeof(text), "%s", grosr_error());
     /* The host's. Pairs with grosr_ring_at_end(). */
     sys_store_release(&grosr_session_ring(t->session, t->handle.rings)->closed_at, UINT64_C(1));
+    if (in_use) /* its kernel may be stuck: it is judged as of now */
+        sys_store_relaxed(&grosr_session_live(t->session)->stopped_ns, begin_ns);
     /* Pairs with the load in can_end(): all rings have been closed before. */
     sys_store_release(&grosr_session_live(t->session)->state, (uint32_t)GROSR_SESSION_CLOSED);
     ended = wait_for_recorder(t);

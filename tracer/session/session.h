@@ -127,7 +127,8 @@ struct grosr_session_header {
     alignas(128) sys32 state; /* enum grosr_session_state */
     sys64 snapshots_taken;    /* snapshots written so far; number n is at n % snapshots */
     sys64 heartbeat_ns; /* CLOCK_MONOTONIC when the housekeeper last ran: about when a killed one died */
-    sys64 stopped_ns;   /* CLOCK_MONOTONIC when `stop` was first asked for; 0: it was not */
+    sys64 stopped_ns;   /* CLOCK_MONOTONIC when `stop` was first asked for, a traced CUDA program began to end
+                           in order, or a session was closed whose kernel ran on; 0: it was not */
 
     /* Written by the collector; cleared by the process when it finds the collector dead. */
     alignas(128) sys32 collector_pid; /* 0: none attached */
