@@ -264,7 +264,7 @@ $B/tests/traced/%: tests/traced/%.c Makefile
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -isystem $(CUDA_HOME)/include -MMD -MP -MF $@.d -o $@ $< -ldl
 
 # These host sessions.
-$B/tests/traced/sessions $B/tests/traced/heap $B/tests/traced/stuck_workers: $B/tests/traced/%: tests/traced/%.c $B/libgrosr.a Makefile
+$(addprefix $B/tests/traced/,sessions heap stuck_workers coredump): $B/tests/traced/%: tests/traced/%.c $B/libgrosr.a Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $B/libgrosr.a $(LDLIBS_TRACER)

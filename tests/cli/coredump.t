@@ -112,6 +112,20 @@ sub armed
     finish($p);
     is($p->{code}, 1, 'whose exit code record passes on');
 }
+{
+    my ($p, $pid) = armed('locked');
+    my $lock = 'lock journal 0 (0x7f3000012340, also what argument 1 of segment_steps points to, at +0x40) in a loop, by the load '
+        . 'at segment_steps+0x380; held by worker 3 for 2.0 s';
+    for my $what ([$pid, '--dump'], ["$dir/core.$pid.nvcudmp"]) {
+        my $found = json_of(grosr('diagnose', '--json', @$what)->{stdout});
+        is_deeply([grep { /journal/ } @{$found->{findings}[0]{evidence}}], ["there, 2 of 2 warps (32 of 32 lanes) read $lock"],
+                  "the lock that warps poll has its session's name and holder: @$what");
+        is_deeply($found->{findings}[0]{resources}, ['lock journal 0'], 'and is a resource');
+    }
+    kill('TERM', $pid);
+    finish($p);
+    unlike(grosr('diagnose', "$dir/core.$pid.nvcudmp")->{stdout}, qr/journal/, 'whose session has gone with its process');
+}
 is(grosr(qw(record --trace core -- true))->{code}, 0, 'a program without CUDA runs as ever');
 says_one_line(grosr('record', '--trace', 'core,cuda', '--', 'true'), 2, qr/--trace core excludes cuda/, 'not beside CUPTI');
 says_one_line(grosr('diagnose', '--dump'), 2, qr/--dump needs the PID/, 'a dump is of a process');

@@ -2,17 +2,22 @@
  * Core dumps of GPUs for tests of the command, made up by coredump_writer.h: coredump WHAT FILE. As WHAT
  * `driver` it plays the driver of a program that is armed for a core dump: it waits at the pipe that the
  * environment names, and when a byte comes it writes a dump, part by part, to the file that the environment
- * names. As `quits` it ends instead.
+ * names. As `quits` it ends instead; as `locked` it has a session whose worker 1 waits for a lock that the
+ * dump's warps poll.
  */
+#include "../../tracer/base/error.h"
+#include "../../tracer/session/session.h"
 #include "../coredump_writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WARPS 1056u
+#define LOCK  UINT64_C(0x7f3000012340)
 
 static struct bytes make(const char *what)
 {
@@ -38,8 +43,8 @@ static struct bytes make(const char *what)
  * of a variable. */
 static struct bytes make_registers(void)
 {
-    static const uint64_t arguments[2] = {UINT64_C(0x7f3000012300), 3};
-    struct dump d = {0};
+    static const uint64_t arguments[2] = {LOCK - 0x40, 3};
+    struct dump d = {.timestamp = (uint32_t)time(NULL)};
     uint32_t device = dump_device(&d, "GPU");
     uint32_t image = dump_image(&d, device, image_make(IMAGE_ADDRESS, 1));
     uint32_t grid = dump_grid(&d, device, image, IMAGE_ADDRESS, 3, 32), sm = dump_sm(&d, device, 5);
@@ -111,7 +116,39 @@ static void expand(const char *name, char *path, size_t size)
         snprintf(path, size, "%s", name);
 }
 
-static int play_driver(int quits)
+/* Worker 1 of a GPU's waits for the lock `journal 0`, which worker 3 has had for 2 s. */
+static void host_session(void)
+{
+    const struct grosr_session_options o = {.device = "cuda",
+                                            .device_name = "GPU",
+                                            .program = "locked",
+                                            .sms = 1,
+                                            .max_warps_per_sm = 64,
+                                            .lanes = 32,
+                                            .workers = 4,
+                                            .ring_events = 64,
+                                            .host_ring_events = 64,
+                                            .level = GROSR_LEVEL_SPANS,
+                                            .names = 1};
+    const struct grosr_pair state = grosr_event_pack(UINT64_C(1) << GROSR_LAP_SHIFT, GROSR_EV_WAIT_BEGIN,
+                                                     5000, grosr_payload_resource(0, 0));
+    struct grosr_session *s;
+
+    if (grosr_session_create(&s, &o) || grosr_session_add_name(s, GROSR_NAME_USER, 0, "journal", NULL)) {
+        fprintf(stderr, "coredump: %s\n", grosr_error());
+        exit(1);
+    }
+    struct grosr_wait_entry *e = grosr_session_wait(s, 1);
+    sys_store_relaxed(&e->stated,
+                      (uint64_t)GROSR_WAIT_LOCK << GROSR_WAIT_KIND_SHIFT | GROSR_WAIT_WIDE | 5000u);
+    sys_store_relaxed(&e->address, LOCK);
+    sys_store_relaxed(&e->seen, UINT64_C(4) << GROSR_LOCK_HOLDER_SHIFT | 1000);
+    sys_store_relaxed(&e->updated, UINT64_C(2000001000));
+    sys_store_relaxed(&e->sequence, UINT64_C(2));
+    sys_store_pair_relaxed(&grosr_session_worker(s, 1)->state, state.lo, state.hi);
+}
+
+static int play_driver(const char *what)
 {
     const char *armed = getenv("CUDA_ENABLE_USER_TRIGGERED_COREDUMP"),
                *pipe_name = getenv("CUDA_COREDUMP_PIPE");
@@ -124,6 +161,8 @@ static int play_driver(int quits)
     }
     expand(pipe_name, pipe_path, sizeof(pipe_path));
     expand(file_name, file_path, sizeof(file_path));
+    if (!strcmp(what, "locked"))
+        host_session();
     alarm(60);
     if (mkfifo(pipe_path, 0600) && errno != EEXIST)
         fail(pipe_path);
@@ -135,16 +174,16 @@ static int play_driver(int quits)
     for (;;) {
         if (read(fd, &byte, 1) != 1)
             fail(pipe_path);
-        if (quits)
+        if (!strcmp(what, "quits"))
             return 1;
-        save(file_path, make("late"), 20000);
+        save(file_path, !strcmp(what, "locked") ? make_registers() : make("late"), 20000);
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && (!strcmp(argv[1], "driver") || !strcmp(argv[1], "quits")))
-        return play_driver(!strcmp(argv[1], "quits"));
+    if (argc == 2)
+        return play_driver(argv[1]);
     if (argc == 5 && !strcmp(argv[1], "cubin")) {
         save(argv[4], make_of_cubin(argv[2], strtoull(argv[3], NULL, 0)), 0);
         return 0;

@@ -247,7 +247,6 @@ static void relocated(uint32_t type, const char *name, uint64_t written)
 static uint32_t loads(unsigned capability, uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1,
                       struct grosr_cubin_load *found)
 {
-    const struct grosr_cubin_loop loop = {.low = 16 * 20, .high = 16 * 23};
     uint64_t code[IMAGE_INSTRUCTIONS][2];
     struct grosr_cubin_function f;
     struct grosr_cubin *cubin;
@@ -258,10 +257,12 @@ static uint32_t loads(unsigned capability, uint64_t a0, uint64_t a1, uint64_t b0
     code[21][0] = b0, code[21][1] = b1;
     put(code, 22, ISETP);
     put(code, 23, BACK_90);
+    if (capability < 90)
+        image_branch(code[23], 23, 20);
     struct bytes b = image(code, capability);
     if (grosr_cubin_open(&cubin, b.at, b.size) == 0) {
         if (grosr_cubin_named(cubin, KERNEL, &f))
-            n = grosr_cubin_loads(cubin, &f, &loop, found, 4);
+            n = grosr_cubin_loads(cubin, &f, 16 * 21, found, 4);
         grosr_cubin_free(cubin);
     }
     free(b.at);
@@ -286,12 +287,41 @@ static void memory(void)
     is(loads(90, LOAD_64_90, IMAGE_NOP, 0, l), 0, "or all of it");
     is(loads(75, CAS_OWN, IMAGE_NOP, 0, l), 0, "a compare-and-swap that does");
     is(loads(90, LOAD_90, MOVE_R3, l), 0, "an address that changes in the loop");
-    is(loads(90, LOAD_90, CALL_90, l), 0, "a call, which may change it");
+    is(loads(90, LOAD_90, CALL_90, l), 1, "beside a call it has been read or will be");
+    is(loads(90, CALL_90, CALL_90, l), 0, "between two it may be neither");
     is(loads(75, UNIFORM_75, IMAGE_NOP, 0, l), 0, "7.5: an address in uniform registers");
     is(loads(75, LOAD_90, IMAGE_NOP, 0, l), 0, "or partly in them");
     is(loads(90, LOAD_75_GEN, IMAGE_NOP, 0, l), 0, "9.0: none that describes the memory is not understood");
     is(loads(90, NARROW, IMAGE_NOP, 0, l), 0, "nor an address of 32 bits");
     is(loads(60, LOAD_90, IMAGE_NOP, 0, l), 0, "nor another architecture's code");
+}
+
+/* Code that is seldom run: it stands behind the rest, and goes back to where it came from. */
+static void seldom(void)
+{
+    uint64_t code[IMAGE_INSTRUCTIONS][2];
+    struct grosr_cubin_function f;
+    struct grosr_cubin_load l[4];
+    struct grosr_cubin *cubin;
+
+    nops(code);
+    image_branch(code[9], 9, 30);
+    code[10][0] = UINT64_C(0x0000400402007981);
+    code[10][1] = UINT64_C(0x000ea4000c1f5900);
+    code[20][0] = 0x794d; /* EXIT */
+    image_branch(code[32], 32, 10);
+    struct bytes b = image(code, 80);
+    is(grosr_cubin_open(&cubin, b.at, b.size), 0, "a branch back that is no loop");
+    ok(grosr_cubin_named(cubin, KERNEL, &f), "in the kernel");
+    is(grosr_cubin_loads(cubin, &f, 16 * 12, l, 4), 0, "nothing is read again and again there");
+    grosr_cubin_free(cubin);
+    code[20][0] = 0x894d; /* @!P0 EXIT */
+    free(b.at);
+    b = image(code, 80);
+    is(grosr_cubin_open(&cubin, b.at, b.size), 0, "the same, if the rest goes on into it");
+    ok(grosr_cubin_loads(cubin, &f, 16 * 12, l, 4) == 1 && is_load(l, 10, 2, 0x40), "is a loop");
+    grosr_cubin_free(cubin);
+    free(b.at);
 }
 
 static void variables(void)
@@ -356,6 +386,7 @@ int main(void)
     relocated(SHT_RELA, ".rela.debug_line", 0x123456789abc);
     relocated(SHT_REL, ".rel.debug_line", 0);
     memory();
+    seldom();
     variables();
     damaged();
     return tap_done();

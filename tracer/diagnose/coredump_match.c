@@ -18,7 +18,6 @@
 #define LOW_MIN       (UINT64_C(1) << 16) /* smaller lower halves are more likely numbers */
 #define RANGE_MAX     (UINT64_C(1) << 24) /* of registers that no load is seen to use */
 #define MAX_LOADS     8u                  /* of a loop */
-#define MAX_LOOPS     256u                /* of a function */
 #define MAX_NAMES     8u                  /* of one address */
 #define MAX_STEPS     64u                 /* back through names that may reach to an address */
 #define MAX_OF_A_WARP 256u
@@ -143,27 +142,16 @@ static int match(struct matcher *m, const struct lane *lane, uint64_t address, c
 
 /* ---- loads ---- */
 
-/* Of the shortest loop that the place is in. */
 static void find_loads(struct matcher *m, uint32_t place, const struct grosr_core_warp *w)
 {
     struct place_loads *found = &m->loads[place];
     const struct grosr_core_place *p = &m->core->place[place];
-    struct grosr_cubin_loop *loop, *best = NULL;
     const struct core_image *image;
     struct grosr_cubin_function f;
 
     found->loads = 0;
-    if (!core_code(m->reader, &m->core->grid[w->grid], w->device, p->address, &image, &f) ||
-        !(loop = (struct grosr_cubin_loop *)calloc(MAX_LOOPS, sizeof(*loop))))
-        return;
-    uint32_t loops = grosr_cubin_loops(image->cubin, &f, loop, MAX_LOOPS);
-    for (uint32_t i = 0; i < loops; i++)
-        if (p->offset >= loop[i].low && p->offset <= loop[i].high &&
-            (!best || loop[i].high - loop[i].low < best->high - best->low))
-            best = &loop[i];
-    if (best)
-        found->loads = grosr_cubin_loads(image->cubin, &f, best, found->load, MAX_LOADS);
-    free(loop);
+    if (core_code(m->reader, &m->core->grid[w->grid], w->device, p->address, &image, &f))
+        found->loads = grosr_cubin_loads(image->cubin, &f, p->offset, found->load, MAX_LOADS);
 }
 
 /* The place where the lane stands, whose loads are there then; GROSR_CORE_NONE: neither of its warp's. */

@@ -64,19 +64,23 @@ struct grosr_cubin_loop {
 uint32_t grosr_cubin_loops(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
                            struct grosr_cubin_loop *loop, uint32_t room);
 
-/* A load or compare-and-swap of a loop, from global memory or by a generic address, which reads the same
- * address each time: that in registers `base` (low) and base + 1 and `displacement`, and nothing in the loop
- * writes the two. */
+/*
+ * A load or compare-and-swap of a loop, from global memory or by a generic address, of the address in
+ * registers `base` (low) and base + 1 and `displacement`. Nothing in the loop writes the two: what they hold
+ * at any instruction of the loop is what it reads each time round, or, if a function that the loop calls may
+ * have changed them, what it has read or is about to read.
+ */
 struct grosr_cubin_load {
     uint64_t offset; /* in the function */
     uint32_t base;
     int64_t displacement;
 };
 
-/* Of a loop of moderate length without calls; how many, at most `room`. 0 of code that is not understood:
- * before compute capability 7.0, and 10.0 and later but for plain loads. */
+/* Those of the innermost loop that the instruction at this offset is in, which may be long or call others
+ * only so far; how many, at most `room`. 0 of code that is not understood: before compute capability 7.0;
+ * of 10.0 and later only loads are. */
 uint32_t grosr_cubin_loads(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
-                           const struct grosr_cubin_loop *loop, struct grosr_cubin_load *load, uint32_t room);
+                           uint64_t offset, struct grosr_cubin_load *load, uint32_t room);
 
 /* A variable in global memory (__device__). */
 struct grosr_cubin_variable {

@@ -16,9 +16,10 @@
 #define BYTES_OF_INSTRUCTION 16u
 #define MAX_INSTRUCTIONS     (1u << 20)
 
-enum { BRA = 0x947, BRA_UNIFORM = 0x547 };
+enum { BRA = CUBIN_BRA, BRA_UNIFORM = CUBIN_BRA_UNIFORM };
 
-bool cubin_changes_nothing(uint64_t word)
+/* Whether an instruction leaves all but predicates as it was, and depends on nothing else. */
+static bool changes_nothing(uint64_t word)
 {
     switch (word & 0xfff) {
     case BRA:
@@ -49,8 +50,7 @@ static uint64_t sign_extend(uint64_t value, unsigned bits)
     return (value ^ sign) - sign;
 }
 
-/* Where a branch goes to, from the instruction behind it on. */
-static uint64_t branch_distance(const struct grosr_cubin *cubin, const uint64_t word[2])
+uint64_t cubin_branch_distance(const struct grosr_cubin *cubin, const uint64_t word[2])
 {
     if (cubin->elf.capability < 90)
         return sign_extend(word[0] >> 32 | (word[1] & 0x3ffff) << 32, 50);
@@ -65,7 +65,7 @@ static bool is_endless(const struct grosr_cubin *cubin, const struct grosr_cubin
 
     for (uint64_t at = low; at <= high; at += BYTES_OF_INSTRUCTION)
         if (!grosr_cubin_instruction(cubin, function, function->address + at, word) ||
-            !cubin_changes_nothing(word[0]))
+            !changes_nothing(word[0]))
             return false;
     return true;
 }
@@ -176,7 +176,7 @@ uint32_t grosr_cubin_loops(const struct grosr_cubin *cubin, const struct grosr_c
         if (!grosr_cubin_instruction(cubin, function, function->address + at, word) ||
             ((word[0] & 0xfff) != BRA && (word[0] & 0xfff) != BRA_UNIFORM))
             continue;
-        uint64_t to = at + BYTES_OF_INSTRUCTION + branch_distance(cubin, word);
+        uint64_t to = at + BYTES_OF_INSTRUCTION + cubin_branch_distance(cubin, word);
         if (to > at || to % BYTES_OF_INSTRUCTION) /* forwards, or before the function */
             continue;
         loop[count++] = (struct grosr_cubin_loop){to, at, is_endless(cubin, function, to, at),

@@ -41,9 +41,9 @@ struct grosr_cubin {
 bool cubin_symbol(const struct grosr_cubin *cubin, const struct grosr_elf_section *symbols, uint64_t index,
                   uint64_t *address, uint32_t *section);
 
-/* Whether an instruction, by its first word, leaves all but predicates as it was, and depends on nothing
- * else. */
-bool cubin_changes_nothing(uint64_t word);
+/* Branches; and where one goes to, from the instruction behind it on. */
+enum { CUBIN_BRA = 0x947, CUBIN_BRA_UNIFORM = 0x547 };
+uint64_t cubin_branch_distance(const struct grosr_cubin *cubin, const uint64_t word[2]);
 
 /* Reads .debug_line as far as it is sound; nothing if there is none or memory is short. */
 void cubin_lines_read(struct grosr_cubin *cubin);
