@@ -158,7 +158,7 @@ for my $case (['cut', substr($bytes, 0, length($bytes) / 2), 'it ends before its
 SKIP: {
     my $home = $ENV{CUDA_HOME} || '/usr/local/cuda';
     my ($nvcc) = grep { -x } "$home/bin/nvcc", map { "$_/nvcc" } split(/:/, $ENV{PATH});
-    skip('no CUDA toolkit', 4) unless $nvcc;
+    skip('no CUDA toolkit', 10) unless $nvcc;
     spew("$dir/steps.cu", <<'CU');
 #include <cooperative_groups.h>
 __global__ void steps(const int *length, double start, float *sum)
@@ -183,5 +183,32 @@ CU
     cmp_ok($line{'steps.cu:8'}, '>', 5, 'instructions of its barrier are at the line that calls it');
     ok($line{'steps.cu:7'} && $line{'steps.cu:5'}, 'others at theirs');
     like($waits, qr/inlined \w+ \(\w+\.\w+:\d+\)/, 'and the barrier is known by what was inlined');
+
+    spew("$dir/polls.cu", <<'CU');
+struct pipe {
+    int item[16];
+    unsigned full;
+};
+__global__ void polls(struct pipe *p)
+{
+    p->item[threadIdx.x] = 1;
+    while (*(volatile unsigned *)&p->full == 0)
+        ;
+    p->item[0] = 2;
+}
+CU
+    for my $arch (qw(sm_80 sm_90)) {
+        $made = run_it($nvcc, "-arch=$arch", '-cubin', '-o', "$dir/$arch.cubin", "$dir/polls.cu");
+        is($made->{code}, 0, "nvcc makes one for $arch") or diag($made->{stderr});
+        my %read;
+        for my $offset (map { 16 * $_ } 1 .. 20) {
+            run_it($maker, 'cubin', "$dir/$arch.cubin", $offset, "$dir/real.core");
+            $read{$1}++ if grosr('diagnose', "$dir/real.core")->{stdout} =~ / lanes? reads? (.*) in a loop/;
+        }
+        # The registers have all the same; which of the two it is depends on where the compiler has added 0x40.
+        like(join(' ', keys %read), qr/^what argument 1 of polls points to(?:, at \+0x40 \(0x7f3000012340\)| \(0x7f3000012300\))$/,
+             'what its loop reads');
+        cmp_ok($read{(keys %read)[0] // ''} // 0, '<', 10, 'and only there');
+    }
 }
 done_testing();

@@ -66,7 +66,8 @@ static void fail(const char *what)
     exit(1);
 }
 
-/* A warp at an offset of a real kernel, whose image is not relocated: functions begin at 0. */
+/* A warp at an offset of a real kernel, whose image is not relocated: functions begin at 0. Its first
+ * argument is in all of its registers. */
 static struct bytes make_of_cubin(const char *path, uint64_t offset)
 {
     struct dump d = {0};
@@ -83,7 +84,10 @@ static struct bytes make_of_cubin(const char *path, uint64_t offset)
     uint32_t device = dump_device(&d, "GPU");
     uint32_t grid = dump_grid(&d, device, dump_image(&d, device, image), 0, 4, 32);
     uint32_t warp = dump_warp(&d, dump_block(&d, dump_sm(&d, device, 0), grid, 0), 0, 1, 1);
-    dump_lane(&d, warp, 0, 0, offset);
+    uint32_t lane = dump_lane(&d, warp, 0, 0, offset);
+    dump_arguments(&d, grid, (const uint64_t[3]){LOCK - 0x40, 0, 0}, 24);
+    for (unsigned i = 0; i < 128; i++)
+        dump_register_pair(&d, DUMP_LANE, lane, LOCK - 0x40);
     return dump_finish(&d);
 }
 
