@@ -150,6 +150,14 @@ static void test_loads(void)
            "(0x7f3000012340) in a loop, by the load at segment_steps+0x380",
            "which is not said to be held as well");
     m = begin();
+    m.d.memory_at = POINTER + 0x40;
+    bytes_add64(&m.d.memory, UINT64_C(0x700000009));
+    add_warp(&m, 0, IMAGE_POLL, other, 2, 0);
+    expect(&m, NULL, NULL,
+           "32 of 32 lanes read what argument 1 of segment_steps points to, at +0x40 (0x7f3000012340) in a "
+           "loop, by the load at segment_steps+0x380; which was 9 in the dump",
+           "and its value, of 32 bits as the load has");
+    m = begin();
     add_warp(&m, 0, IMAGE_POLL + 2, base, 2, 0);
     expect(&m, NULL, NULL, NULL, "behind the loop nothing is read");
 }

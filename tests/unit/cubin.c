@@ -279,10 +279,12 @@ static void memory(void)
     struct grosr_cubin_load l[4];
 
     ok(loads(90, LOAD_90, IMAGE_NOP, 0, l) == 1 && is_load(l, 20, 2, 0x40), "9.0: a load, and where from");
+    is(l[0].bytes, 4, "of 32 bits");
     ok(loads(80, GENERIC_90, IMAGE_NOP, 0, l) == 1 && is_load(l, 20, 2, 0), "8.0: by a generic address");
     ok(loads(90, LOAD_90, CAS_90, l) == 2 && is_load(l + 1, 21, 2, 0), "a compare-and-swap beside it");
+    is(l[1].bytes, 8, "of 64 bits");
     ok(loads(100, LOAD_90, MOVE_R0, l) == 1, "10.0, beside what writes another register");
-    ok(loads(70, LOAD_75_GEN, IMAGE_NOP, 0, l) == 1 && is_load(l, 20, 2, 0), "7.0");
+    ok(loads(70, LOAD_75_GEN, IMAGE_NOP, 0, l) == 1 && is_load(l, 20, 2, 0) && l[0].bytes == 4, "7.0");
     is(loads(75, LOAD_75, IMAGE_NOP, 0, l), 0, "one that writes half of its own address");
     is(loads(90, LOAD_64_90, IMAGE_NOP, 0, l), 0, "or all of it");
     is(loads(75, CAS_OWN, IMAGE_NOP, 0, l), 0, "a compare-and-swap that does");

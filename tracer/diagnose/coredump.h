@@ -99,6 +99,7 @@ struct grosr_core_match {
     bool is_read;
     uint32_t place; /* if it is read: where those lanes stand, in the loop */
     uint64_t load;  /* and the load's offset in its function */
+    uint32_t bytes; /* that the load reads: 4, 8; 0: not known */
 };
 
 /* Warps of a grid that stand at the same spot in the same way. */

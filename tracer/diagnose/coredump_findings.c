@@ -56,7 +56,7 @@ static bool has_resource(const struct grosr_finding *finding, const char *name)
     return false;
 }
 
-/* What the group has in registers, and, as resources, what sessions know of that. */
+/* What the group has in registers; what it reads in a loop, and a session knows, is a resource. */
 static void add_registers(struct grosr_findings *findings, struct grosr_finding *finding,
                           const struct grosr_core *core, const struct grosr_core_group *group)
 {
@@ -70,7 +70,7 @@ static void add_registers(struct grosr_findings *findings, struct grosr_finding 
     const struct grosr_core_warp *w = &core->warp[group->first];
     for (uint32_t i = w->match; i < w->match + w->matches; i++) {
         const struct grosr_core_name *name = &core->name[core->match[i].name];
-        if (name->kind <= GROSR_CORE_BARRIER && !has_resource(finding, name->text))
+        if (core->match[i].is_read && name->kind <= GROSR_CORE_BARRIER && !has_resource(finding, name->text))
             grosr_finding_resource(findings, finding, name->text);
     }
 }

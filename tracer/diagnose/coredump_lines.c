@@ -137,6 +137,17 @@ static void print_address(FILE *out, struct lines *l, const struct line *line)
     fputc(')', out);
 }
 
+/* Of the word that is read, if the dump has memory. */
+static void print_value(FILE *out, const struct grosr_core *core, const struct line *line)
+{
+    const struct core_reader *reader = (const struct core_reader *)core;
+    uint64_t value;
+
+    if (line->same && line->first->bytes &&
+        core_memory(reader, line->first->address, line->first->bytes, &value))
+        fprintf(out, "; which was %" PRIu64 " in the dump", value);
+}
+
 static char *print(const struct grosr_core *core, struct lines *l, struct line *line, uint32_t warps)
 {
     char of[32], all[32], lanes[64], *text = NULL;
@@ -165,6 +176,8 @@ static char *print(const struct grosr_core *core, struct lines *l, struct line *
                 line->first->load);
     if (*line->name->fact)
         fprintf(out, "; %s", line->name->fact);
+    else
+        print_value(out, core, line);
     if (fclose(out)) {
         free(text);
         return NULL;

@@ -47,7 +47,7 @@ struct lane {
 
 /* A load of a loop that lanes stand in. */
 struct read {
-    uint32_t place;
+    uint32_t place, bytes;
     uint64_t load;
 };
 
@@ -106,7 +106,8 @@ static int add_match(struct matcher *m, const struct lane *lane, uint32_t name, 
                                                              .lanes = lane->bits,
                                                              .is_read = by != NULL,
                                                              .place = by ? by->place : GROSR_CORE_NONE,
-                                                             .load = by ? by->load : 0};
+                                                             .load = by ? by->load : 0,
+                                                             .bytes = by ? by->bytes : 0};
     return 0;
 }
 
@@ -187,6 +188,7 @@ static int match_registers(struct matcher *m, const struct lane *lane, const str
     for (uint32_t i = 0; found && !err && i < found->loads; i++) {
         uint64_t base = pair_of(s, found->load[i].base);
         read.load = found->load[i].offset;
+        read.bytes = found->load[i].bytes;
         if (base)
             err = match(m, lane, base + (uint64_t)found->load[i].displacement, &read);
     }

@@ -73,6 +73,7 @@ uint32_t grosr_cubin_loops(const struct grosr_cubin *cubin, const struct grosr_c
 struct grosr_cubin_load {
     uint64_t offset; /* in the function */
     uint32_t base;
+    uint32_t bytes; /* that it reads: 4, 8; 0: fewer or more */
     int64_t displacement;
 };
 

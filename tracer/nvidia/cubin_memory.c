@@ -44,6 +44,8 @@ static bool is_load(uint32_t capability, const uint64_t word[2], struct grosr_cu
         return false;
     if (capability < 70 || !(word[1] >> 8 & 1) || uniform != expected)
         return false;
+    uint32_t size = word[1] >> 9 & 7, words = opcode == ATOMG_CAS ? 0 : 4; /* the code of 32 bits */
+    load->bytes = size == words ? 4 : size == (words ? words + 1 : 2) ? 8 : 0;
     load->base = word[0] >> 24 & 0xff;
     load->displacement = (int64_t)((word[0] >> 40 ^ 0x800000u) - 0x800000u);
     return load->base != NO_REGISTER && load->base % 2 == 0;
