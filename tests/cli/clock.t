@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # A device whose clock is not the host's: its times are placed within the bound that the trace states. The host device
 # is given such a clock, so that the truth is known.
-# Runs alone: it judges how often the clocks are compared while a short run lasts.
+# Runs with few: it judges how often the clocks are compared while a short run lasts.
 use strict;
 use warnings;
 use FindBin;

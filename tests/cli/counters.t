@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # What GPUs tell of themselves beside a recording. tests/traced/nvml.c stands in for NVML: its two GPUs are known.
-# Runs alone: it judges how often samples come, and how long a reading that hangs may take.
+# Runs with few: it judges how often samples come, and how long a reading that hangs may take.
 use strict;
 use warnings;
 use FindBin;

@@ -2,6 +2,7 @@
 # The collection of stalls (`grosr run stall:NAME`): each case gets the verdict that it is listed with, and the names of
 # those concerned, while it hangs, from the segment that it leaves when it is killed, and from its recording, be it killed or
 # stopped; and honest work that looks like a stall gets no other verdict than its own, at any time. Each ends in order.
+# Runs with few: what waits for processors above all cannot be seen to wait for a lock.
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Recordings that keep their latest part, that begin at a time, and that end when a session stalls.
-# Runs alone: it judges where windows of half a second begin, and stalls of less than a second.
+# Runs with few: it judges where windows of half a second begin, and stalls of less than a second.
 use strict;
 use warnings;
 use FindBin;
