@@ -47,8 +47,9 @@ LDLIBS_VIEWER := -lncursesw -ltinfo
 # Files that need the toolkit or NVTX's header in it, and what stands in for them without.
 NVTX_H    := $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/include/nvtx3/nvToolsExt.h))
 CUDA_C    := tracer/nvidia/cuda_driver.c tracer/instrument/trace_cuda.c runtime/device/device_cuda.c \
-             $(wildcard runtime/bench/*_cuda.c)
-CUDA_NONE := tracer/instrument/trace_cuda_none.c runtime/device/device_cuda_none.c runtime/bench/bench_cuda_none.c
+             $(wildcard runtime/bench/*_cuda.c) runtime/workload/workload_calls_cuda.c
+CUDA_NONE := tracer/instrument/trace_cuda_none.c runtime/device/device_cuda_none.c runtime/bench/bench_cuda_none.c \
+             runtime/workload/workload_calls_none.c
 NVTX_C    := runtime/host/marks_nvtx.c
 NVTX_NONE := runtime/host/marks_none.c
 # CUPTI's profiler, whose header is C++'s.
@@ -287,7 +288,7 @@ $B/tests/traced/double/%_calls.h: $(dir $(CUPTI_H))cupti_%_cbid.h Makefile
 	@mkdir -p $(@D)
 	$Qsed -nE 's/^ *(CUPTI_[A-Z]+_TRACE_CBID_(_*cu[A-Za-z0-9_]+)) .*/[\1] = "\2",/p' $< > $@
 
-CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c double_pc.c double_words.c)
+CUPTI_DOUBLE_C := $(addprefix tests/traced/,cupti_double.c double_device.c double_driver.c double_pc.c double_words.c double_calls.c)
 $B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) tests/coredump_writer.h \
                     $(patsubst %,$B/tests/traced/double/%_calls.h,driver runtime) Makefile
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 /*
  * The kernel of the task functions of the workloads stall:NAME: a fatbin inside the library
- * (built_in_stalls.c).
+ * (built_in_stalls.c). And kernels for those of them that run without the runtime (workload_calls_cuda.c).
  */
 #include "functions_cured.h"
 
@@ -8,3 +8,20 @@
 #define GROSR_KERNEL       extern "C" __global__
 #define GROSR_KERNEL_WARPS 8
 #include "../kernel/program.h"
+
+extern "C" __global__ void stall_server(const volatile uint32_t *stop)
+{
+    while (!*stop)
+        __nanosleep(500);
+}
+
+/* A barrier of the whole grid, as programs have it that do not launch cooperatively. */
+extern "C" __global__ void stall_barrier(uint32_t *arrived, const volatile uint32_t *stop)
+{
+    if (threadIdx.x == 0) {
+        atomicAdd(arrived, 1u);
+        while (atomicAdd(arrived, 0u) < gridDim.x && !*stop)
+            __nanosleep(500);
+    }
+    __syncthreads();
+}

@@ -19,6 +19,9 @@
      .prepare = grosr_prepare_stall,                    \
      .run = grosr_run_stall},
 
+#define CALL_STALL(stall, verdict, text) \
+    {.name = "stall:" #stall, .description = verdict ": " text, .calls = true},
+
 const struct grosr_workload grosr_workloads[] = {
     {.name = "arith",
      .description =
@@ -42,5 +45,5 @@ const struct grosr_workload grosr_workloads[] = {
      .worker_bytes = GROSR_READ_CHUNK,
      .syscalls = true,
      .run = grosr_run_read},
-    GROSR_STALLS(STALL){.name = NULL},
+    GROSR_STALLS(STALL) GROSR_CALL_STALLS(CALL_STALL){.name = NULL},
 };

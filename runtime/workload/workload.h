@@ -36,8 +36,10 @@ struct grosr_workload {
     const char *description; /* one line */
     size_t shared_bytes;     /* the runtime's options that it needs */
     size_t device_bytes;
-    size_t worker_bytes;                          /* more device memory, for each worker there can be */
-    bool syscalls;                                /* it makes system calls: below grosr_read_root() */
+    size_t worker_bytes; /* more device memory, for each worker there can be */
+    bool syscalls;       /* it makes system calls: below grosr_read_root() */
+    bool calls; /* a CUDA program of its own, without the runtime: grosr_calls_start() in the place of all
+                   below */
     const struct grosr_program *(*program)(void); /* NULL: the built-in one */
 
     /* Sets more of the options, before grosr_open(); NULL: nothing. */
@@ -139,6 +141,26 @@ int grosr_run_read(grosr *runtime, const struct grosr_workload_options *options,
     STALL(burst, "healthy", "as many tasks as there can be")                                             \
     STALL(nearfull, "healthy", "a nearly full ring that moves")                                          \
     STALL(disk, "healthy", "reads from something slow")
+
+/* Those that are CUDA programs without the runtime. */
+#define GROSR_CALL_STALLS(STALL)                                                                            \
+    STALL(cudafree, "stalled", "cudaFree behind a kernel that waits for the thread in it (CUDA only)")      \
+    STALL(copy, "deadlock", "a blocking copy behind the kernel that waits for it (CUDA only)")              \
+    STALL(order, "deadlock",                                                                                \
+          "a copy behind the kernel that waits for it, by the default stream (CUDA only)")                  \
+    STALL(blocking, "deadlock", "a launch that returns when its kernel has ended, which waits (CUDA only)") \
+    STALL(resident, "stalled", "a barrier of a grid that does not fit on the GPU, for 10 s (CUDA only)")
+
+/* Starts one of them on the device of that name, which `info` describes then, in threads of its own; GROSR
+ * sees it as any program that the library of `grosr record` is injected into, which is the caller's to
+ * arrange before. Once a process. 0 or negative errno. */
+int grosr_calls_start(const char *workload, const char *device, struct grosr_device_info *info);
+
+/* 0: it stalls, or is about to; or negative errno: it has ended by itself, or failed. */
+int grosr_calls_check(void);
+
+/* Ends it in order. */
+void grosr_calls_end(void);
 
 int grosr_run_stall(grosr *runtime, const struct grosr_workload_options *options,
                     struct grosr_workload_result *result);

@@ -63,4 +63,27 @@ for my $case (sort keys %verdict) {
         unlink($segment);
     }
 }
+
+# CUDA programs without the runtime: while they hang, by the process and by its trace; from what a killed one left; afterwards.
+my %calls = (cudafree => 'hidden_wait', copy => 'copy_behind_kernel', order => 'default_stream_order', blocking => 'launch_blocking',
+             resident => 'not_resident');
+for my $case (sort keys %calls) {
+    my $late = $case eq 'resident' ? 10 : 0;
+    my $p = start($GROSR, 'run', "stall:$case", '--device', 'cuda', '--seconds', 8 + $late, '-o', "$dir/$case.db");
+    my $q = start($GROSR, 'run', "stall:$case");
+    my ($verdict, $j);
+    until_true(sub { ($verdict, $j) = -e "$dir/$case.db" ? diagnose($case) : ''; ended($p) || $verdict eq $verdict{$case} }, 20 + $late);
+    is("$verdict $j->{findings}[0]{kind}", "$verdict{$case} $calls{$case}", "$case: while it is recorded") or diag(explain($j));
+    $j = json_of(grosr('diagnose', $q->{pid}, '--json'));
+    is("$j->{verdict} $j->{findings}[0]{kind}", "$verdict{$case} $calls{$case}", "$case: of a process that nobody records")
+        or diag(explain($j));
+    kill('KILL', $q->{pid});
+    finish($q);
+    $j = json_of(grosr('diagnose', $q->{pid}, '--json'));
+    is("$j->{verdict} $j->{findings}[0]{kind}", "$verdict{$case} $calls{$case}", "$case: which was killed") or diag(explain($j));
+    unlink(segments($q->{pid}));
+    is(finish($p, 60)->{code}, 0, "$case: ended by --seconds") or diag($p->{stderr});
+    ($verdict, $j) = diagnose($case);
+    is("$verdict $j->{findings}[0]{kind}", "$verdict{$case} $calls{$case}", "$case: afterwards") or diag(explain($j));
+}
 done_testing();

@@ -137,7 +137,7 @@ static void add_kernel(uint32_t stream, const char *name, const struct double_sh
     pthread_mutex_unlock(&double_lock);
 }
 
-enum { COOPERATIVE = 1, LAZILY = 2, FULL = 4 };
+enum { COOPERATIVE = 1, LAZILY = 2, FULL = 4, BY_DRIVER = 8 };
 
 static void launch(uint32_t stream, const char *name, const struct double_shape *shape, uint64_t takes_ns,
                    CUresult result, unsigned how)
@@ -161,8 +161,10 @@ static void launch(uint32_t stream, const char *name, const struct double_shape 
     struct call outer, inner;
 
     double_init();
-    if (how &
-        COOPERATIVE) { /* their parameters begin as those of the others, and these are all that is read */
+    if (how & BY_DRIVER) {
+        DRIVER(&inner, cuLaunchKernel, &driver, name, number);
+    } else if (how & COOPERATIVE) { /* their parameters begin as those of the others, and these are all that
+                                       is read */
         RUNTIME(&outer, cudaLaunchCooperativeKernel, v9000, &runtime, name, number);
         DRIVER(&inner, cuLaunchCooperativeKernel, &driver, name, number);
     } else {
@@ -179,7 +181,14 @@ static void launch(uint32_t stream, const char *name, const struct double_shape 
             double_sleep_ms(1);
     }
     double_leave(&inner, (int)result);
-    double_leave(&outer, (int)result);
+    if (!(how & BY_DRIVER))
+        double_leave(&outer, (int)result);
+}
+
+void double_launch_by_driver(uint32_t stream, const char *name, const struct double_shape *shape,
+                             uint64_t takes_ns)
+{
+    launch(stream, name, shape, takes_ns, CUDA_SUCCESS, BY_DRIVER);
 }
 
 void double_launch(uint32_t stream, const char *name, uint64_t takes_ns)

@@ -1,7 +1,8 @@
 /*
  * What the files of the double share (cupti_double.h): cupti_double.c is CUPTI, double_device.c the device
  * and the runtime's calls, double_driver.c the driver as far as tracers call it, double_pc.c PC sampling,
- * double_words.c words that streams wait for.
+ * double_words.c words that streams wait for, double_calls.c the driver as a
+ * program calls it.
  *
  * `double_lock` guards the device and the records, and is never held while somebody else's code is called.
  */
@@ -135,6 +136,10 @@ void double_wait_for_driver(void);
 
 /* The name of the kernel that a stream runs; NULL: none. With the lock. */
 const char *double_running(uint32_t stream);
+
+/* A launch by a call of the driver's. */
+void double_launch_by_driver(uint32_t stream, const char *name, const struct double_shape *shape,
+                             uint64_t takes_ns);
 
 /* ---- double_pc.c ---- */
 

@@ -562,7 +562,7 @@ int grosr_source_finish(struct grosr_source *s, struct grosr_store *store)
     if (!err)
         err = finish_pending(s);
     int64_t stopped = stopped_at(s, end);
-    if (!err && s->pending && !s->detached) /* what it was in when it ended */
+    if (!err && s->pending && !s->truncated) /* what it was in at the end */
         err = grosr_diagnose_calls_store(s->session, store, s->bases.session,
                                          stopped == GROSR_NULL ? end : stopped);
     if (!err)

@@ -109,7 +109,9 @@ static int add_session(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *session, s
     snprintf(text, sizeof(text), "process %" PRId64 ", recorded (%s)",
              (int64_t)sqlite3_column_int64(session, 1), trace_text(session, 2));
     one.source = strdup(text);
-    one.state = strdup("what it was in when it ended has been judged");
+    one.state = strdup(sqlite3_column_int(session, 3)
+                           ? "its recording ended before it did; what it was in then has been judged"
+                           : "what it was in when it ended has been judged");
     one.otherwise = GROSR_VERDICT_HEALTHY;
     one.error = one.source && one.state ? 0 : -ENOMEM;
     sqlite3_bind_int64(rows, 1, sqlite3_column_int64(session, 0));
@@ -182,7 +184,7 @@ int grosr_diagnose_calls_rows(sqlite3 *db, struct grosr_findings *findings, gros
                                      "since, 0), 0), coalesce(summary, ''), "
                                      "evidence, advice FROM GROSR_FINDING WHERE session = ?1 ORDER BY rowid";
     static const char ended[] =
-        "SELECT session, pid, program FROM GROSR_SESSION WHERE device = 'process' AND "
+        "SELECT session, pid, program, detached FROM GROSR_SESSION WHERE device = 'process' AND "
         "(died OR session IN (SELECT session FROM GROSR_FINDING)) ORDER BY session";
     sqlite3_stmt *sessions = NULL, *rows = NULL;
     int code = sqlite3_prepare_v2(db, ended, -1, &sessions, NULL);

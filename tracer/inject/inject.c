@@ -144,11 +144,13 @@ static int make_session(void)
 {
     int err;
 
-    if (!grosr_process_descends((uint32_t)getpid(), collector)) /* a daemon, say: it would not be found */
+    uint32_t self = (uint32_t)getpid();
+    if (!grosr_process_descends(self, collector) &&
+        !grosr_process_descends(collector, self)) /* a daemon, say */
         err = grosr_fail(ECHILD, "it does not descend from its recorder (process %u) any more", collector);
     else
         err = create_session();
-    if (!err)
+    if (!err && collector != self) /* its own: nobody records it, and the session is all that there is */
         err = grosr_session_wait_collector(current.session, collector, GROSR_COLLECTOR_FIND_TIMEOUT_NS);
     if (err) {
         fprintf(stderr, "grosr: process %d is not recorded: %s\n", (int)getpid(), grosr_error());

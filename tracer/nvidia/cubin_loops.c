@@ -131,7 +131,7 @@ static enum operation operation_of(uint64_t word)
     case 0x9a9:
         return READS;
     default:
-        return cubin_changes_nothing(word) ? CONTROL : OTHER;
+        return changes_nothing(word) ? CONTROL : OTHER;
     }
 }
 

@@ -5,10 +5,12 @@
 #include "../cli/output.h"
 #include "../cli/signals.h"
 #include "../record/collect.h"
+#include "../record/inject.h"
 #include "../show/json.h"
 #include "../cli/text.h"
 
 #include "../../runtime/workload/workload.h"
+#include "../../tracer/base/host_clock.h"
 #include "../../tracer/session/ring.h"
 #include "../../tracer/collect/sampler.h"
 #include "../../tracer/store/store.h"
@@ -16,7 +18,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_TASKS 100000
@@ -155,6 +159,12 @@ static void print_text(const struct grosr_workload *w, const struct grosr_argume
 
     if (missing)
         snprintf(unstored, sizeof(unstored), ", %" PRIu64 " not stored", missing);
+    if (w->calls) {
+        printf("%s on %s (%s): %.3f ms\n", w->name, h->device_name, h->device, (double)r->elapsed_ns * 1e-6);
+        if (a->output)
+            printf("trace: %s\n", a->output);
+        return;
+    }
     printf("%s on %s (%s, %u workers): %" PRIu64 " of %" PRIu64 " tasks completed, %" PRIu64 " errors\n",
            w->name, h->device_name, h->device, h->workers, r->completed, r->tasks, r->errors);
     printf("%.3f ms, %.3f M tasks/s", (double)r->elapsed_ns * 1e-6, tasks_per_s(r) * 1e-6);
@@ -229,6 +239,78 @@ static struct grosr_sampling sampling_of(const struct grosr_arguments *a)
     return s;
 }
 
+/* Until it is to end, or has ended by itself. 0 or negative errno. */
+static int stay(double seconds)
+{
+    uint64_t end_ns = grosr_host_clock_ns() + (uint64_t)(seconds * 1e9);
+    const struct timespec pause = {0, 20000000};
+    int err = 0;
+
+    while (!err && !stop && (seconds == 0 || grosr_host_clock_ns() < end_ns)) {
+        nanosleep(&pause, NULL);
+        err = grosr_calls_check();
+    }
+    return err;
+}
+
+/* The library of `grosr record` is loaded into this process, whose collector, if it has one, is its child. */
+static void inject_self(pid_t collector)
+{
+    char pid[16];
+
+    snprintf(pid, sizeof(pid), "%d", (int)(collector ? collector : getpid()));
+    setenv("GROSR_COLLECTOR", pid, 1);
+    inject_environment(GROSR_TRACE_CUDA, NULL);
+}
+
+/* A stall that is a CUDA program without the runtime. */
+static int run_calls(const struct grosr_workload *w, const struct grosr_arguments *a)
+{
+    struct grosr_session_header header = {.device = "cuda"};
+    struct grosr_workload_result result = {0};
+    struct grosr_ring_counts trace = {0};
+    struct grosr_device_info device;
+    int code = GROSR_EXIT_OK;
+    pid_t collector = 0;
+
+    if (!strcmp(a->device, "host"))
+        return grosr_say(GROSR_EXIT_NO_DEVICE, "%s needs a GPU: there are no CUDA calls on the host device",
+                         w->name);
+    signals_catch(on_signal);
+    if (a->output) {
+        if (grosr_store_probe(a->output))
+            return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+        collector = collect_start(a->output, sampling_of(a));
+        if (collector < 0)
+            return grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    }
+    inject_self(collector);
+    uint64_t begin = grosr_host_clock_ns();
+    int err = grosr_calls_start(w->name, strcmp(a->device, "auto") ? a->device : "cuda", &device);
+    if (err) {
+        if (collector > 0)
+            collect_give_up(collector);
+        return grosr_say(grosr_exit_code(err), "%s", grosr_error());
+    }
+    snprintf(header.device_name, sizeof(header.device_name), "%s", device.name);
+    err = stay(a->seconds);
+    result.elapsed_ns = grosr_host_clock_ns() - begin;
+    if (err)
+        code = grosr_say(GROSR_EXIT_FAILURE, "%s", grosr_error());
+    if (collector > 0) { /* while it stalls */
+        collect_finish(collector);
+        code = collect_wait(collector) ? GROSR_EXIT_FAILURE : code;
+        sum_file(a->output, &trace);
+    }
+    grosr_calls_end();
+    if (a->json)
+        print_json(w, a, &header, &result, &trace);
+    else
+        print_text(w, a, &header, &result, &trace);
+    code = output_end(code);
+    return stop ? grosr_say(GROSR_EXIT_FAILURE, "interrupted") : code;
+}
+
 int cmd_run(const struct grosr_arguments *a)
 {
     struct grosr_options options = GROSR_OPTIONS_DEFAULT;
@@ -248,6 +330,15 @@ int cmd_run(const struct grosr_arguments *a)
     w = find_workload(a->operand[0]);
     if (!w)
         return grosr_say(GROSR_EXIT_USAGE, "no workload '%s'; `grosr run --list` lists them", a->operand[0]);
+    if (a->file && strcmp(w->name, "read"))
+        return grosr_say(GROSR_EXIT_USAGE, "--file is for the workload `read`");
+    if (a->sandbox && !w->syscalls)
+        return grosr_say(GROSR_EXIT_USAGE, "--sandbox is for the workload `read`");
+    if (a->cured && (w->calls || !grosr_stall_is_fault(w->name)))
+        return grosr_say(GROSR_EXIT_USAGE, "--cured is for a fault of the collection of stalls; %s is %s",
+                         w->name, w->calls ? "a CUDA program that the runtime has no part in" : "none");
+    if (w->calls)
+        return run_calls(w, a);
     options.device = a->device;
     options.name = w->name;
     options.workers = a->workers;
@@ -260,13 +351,6 @@ int cmd_run(const struct grosr_arguments *a)
     options.program = w->program ? w->program() : NULL;
     options.heap_bytes = (size_t)a->heap << 20;
     options.heap_flags = a->heap_debug ? GROSR_HEAP_DEBUG : 0;
-    if (a->file && strcmp(w->name, "read"))
-        return grosr_say(GROSR_EXIT_USAGE, "--file is for the workload `read`");
-    if (a->sandbox && !w->syscalls)
-        return grosr_say(GROSR_EXIT_USAGE, "--sandbox is for the workload `read`");
-    if (a->cured && !grosr_stall_is_fault(w->name))
-        return grosr_say(GROSR_EXIT_USAGE, "--cured is for a fault of the collection of stalls; %s is none",
-                         w->name);
     if (w->worker_bytes) {
         struct grosr_device_info device;
         if ((err = grosr_find_device(a->device, &device)))

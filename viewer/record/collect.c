@@ -12,12 +12,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t give_up;
+static volatile sig_atomic_t give_up, finish; /* finish: give_up is set too */
 
 static void on_give_up(int signal)
 {
     (void)signal;
     give_up = 1;
+}
+
+static void on_finish(int signal)
+{
+    (void)signal;
+    finish = give_up = 1;
 }
 
 /* For say_failed(), a callback without an argument for its caller. */
@@ -92,7 +98,7 @@ static int collector_main(uint32_t parent, const char *path, struct grosr_sampli
         return GROSR_EXIT_FAILURE;
     err = collect_session(options, &result, NULL);
     grosr_session_close(options.session);
-    if (!err && give_up)
+    if (!err && give_up && !finish)
         unlink(path);
     return err ? GROSR_EXIT_FAILURE : GROSR_EXIT_OK;
 }
@@ -100,13 +106,14 @@ static int collector_main(uint32_t parent, const char *path, struct grosr_sampli
 pid_t collect_start(const char *path, struct grosr_sampling sampling)
 {
     uint32_t parent = (uint32_t)getpid();
-    sigset_t usr1, before;
+    sigset_t ours, before;
     pid_t child;
 
-    /* Blocked until the child has its handler: the parent may give up at once. */
-    sigemptyset(&usr1);
-    sigaddset(&usr1, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &usr1, &before);
+    /* Blocked until the child has its handlers: the parent may give up at once. */
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGUSR1);
+    sigaddset(&ours, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &ours, &before);
     fflush(NULL);
     child = fork();
     if (child) {
@@ -116,6 +123,7 @@ pid_t collect_start(const char *path, struct grosr_sampling sampling)
     }
     signals_ignore();
     signal(SIGUSR1, on_give_up);
+    signal(SIGUSR2, on_finish);
     sigprocmask(SIG_SETMASK, &before, NULL);
     _exit(collector_main(parent, path, sampling));
 }
@@ -138,4 +146,9 @@ void collect_give_up(pid_t collector)
 {
     kill(collector, SIGUSR1);
     collect_wait(collector);
+}
+
+void collect_finish(pid_t collector)
+{
+    kill(collector, SIGUSR2);
 }

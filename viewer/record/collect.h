@@ -26,6 +26,9 @@ pid_t collect_start(const char *path, struct grosr_sampling sampling);
 /* Makes a collector give up, because its session will not exist, and removes what it has written. */
 void collect_give_up(pid_t collector);
 
+/* The recording ends, though the session does not. */
+void collect_finish(pid_t collector);
+
 /* Waits for a collector to end. 0, or -EIO when it failed, which it has reported. */
 int collect_wait(pid_t collector);
 
