@@ -39,6 +39,8 @@ my @cases = (
     ['poll', '', 'memcpy; server', 'server'],
     ['graph', 'cudaStreamSynchronize~stream', 'graph of 2 kernels: work, server, work', 'graph of 2 kernels: work, server'],
     ['capture', '', '', undef],
+    ['barrier', 'cudaStreamSynchronize~stream', 'barrier', 'barrier'],
+    ['room', 'cudaStreamSynchronize~stream', 'server; work', 'server'],
 );
 for my $case (@cases) {
     my ($what, $wanted_calls, $wanted_launches, $withholds) = @$case;

@@ -18,6 +18,15 @@ static bool is_cooperative(const CUlaunchConfig *c)
     return false;
 }
 
+/* Blocks of a cluster are placed together, so that how many fit is another question. */
+static bool is_clustered(const CUlaunchConfig *c)
+{
+    for (unsigned i = 0; i < c->numAttrs; i++)
+        if (c->attrs[i].id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
+            return true;
+    return false;
+}
+
 static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct launch *l)
 {
     switch (id) {
@@ -46,12 +55,13 @@ static bool find_kernel(CUpti_CallbackId id, const CUpti_CallbackData *d, struct
     case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx:
     case CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx_ptsz: {
         const CUlaunchConfig *c = ((const cuLaunchKernelEx_params *)d->functionParams)->config;
-        *l = (struct launch){.stream = c->hStream,
-                             .code = ((const cuLaunchKernelEx_params *)d->functionParams)->f,
-                             .grid = {c->gridDimX, c->gridDimY, c->gridDimZ},
-                             .block = {c->blockDimX, c->blockDimY, c->blockDimZ},
-                             .shared_bytes = c->sharedMemBytes,
-                             .flags = is_cooperative(c) ? GROSR_LAUNCH_COOPERATIVE : 0};
+        *l = (struct launch){
+            .stream = c->hStream,
+            .code = is_clustered(c) ? NULL : ((const cuLaunchKernelEx_params *)d->functionParams)->f,
+            .grid = {c->gridDimX, c->gridDimY, c->gridDimZ},
+            .block = {c->blockDimX, c->blockDimY, c->blockDimZ},
+            .shared_bytes = c->sharedMemBytes,
+            .flags = is_cooperative(c) ? GROSR_LAUNCH_COOPERATIVE : 0};
         break;
     }
     default:

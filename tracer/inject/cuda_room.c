@@ -6,7 +6,8 @@
  * The driver is asked once for a kernel, a block and dynamic shared memory in a context, in the launch's own
  * thread, when the launch has returned: its code is loaded then, so that the question loads none. It is not
  * asked while another thread is in a call that may wait for the device inside the driver, as the thread would
- * then wait with it; the next such launch asks. Whatever is in a capture is not asked for either.
+ * then wait with it; the next such launch asks. Neither is it for what is captured, nor for clusters, whose
+ * blocks are placed together.
  *
  * A launch that is like one before it costs a hash and a load.
  */
@@ -79,7 +80,8 @@ static bool ask(const struct launch *l, struct grosr_room *room)
     CUdevice device;
     int blocks = 0;
 
-    if (driver.context_device(&device) != CUDA_SUCCESS ||
+    if (of_function(l->code, CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH) ||
+        driver.context_device(&device) != CUDA_SUCCESS ||
         driver.occupancy(&blocks, l->code, (int)threads, l->shared_bytes) != CUDA_SUCCESS || blocks <= 0)
         return false;
     *room = (struct grosr_room){.sms = (uint32_t)of_device(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
@@ -121,11 +123,11 @@ void room_ask(const struct launch *l)
     struct grosr_room room;
     uint32_t context_id = l->context_id;
 
-    if (dev_load_relaxed(&asked[hash % ASKED]) == hash)
+    if (!l->code || dev_load_relaxed(&asked[hash % ASKED]) == hash)
         return;
     stream_context(l->context, &context_id);
     uint64_t key = key_of(l->name, l->block, l->shared_bytes, context_id);
-    if (!l->code || !key || !driver.occupancy || !driver.context_device || !driver.device_attribute)
+    if (!key || !driver.occupancy || !driver.context_device || !driver.device_attribute)
         return;
     if (!grosr_room_read(s, key).sms) {
         if (others_may_keep_locks(s, l->tid))
