@@ -132,9 +132,14 @@ my $seen = q{SELECT kind || ':' || name || '~' || waits_for || '=' || bytes || '
              WHERE kind = 'wait value'};
 ok(until_true(sub { (peek("$dir/v.db", $seen) // '') =~ /^wait value:the word at (0x[0-9a-f]+) is >= 5~host word=4#0\+2$/ }, 20),
    'pending has a row of a wait for a word') or diag(peek("$dir/v.db", $seen));
-my $pending = json_of(grosr('query', "$dir/v.db", 'api-pending', '--json'));
-is(join(' ', map { "$_->{kind}+$_->{behind}" } grep { $_->{kind} ne 'call' } @$pending), 'wait value+2',
+my $rows = json_of(grosr('query', "$dir/v.db", 'api-pending', '--json'));
+is(join(' ', map { "$_->{kind}+$_->{behind}" } grep { $_->{kind} ne 'call' } @$rows), 'wait value+2',
    'which api-pending has, without the kernels behind it');
+my ($waiting) = children($v->{pid});
+my $top;
+ok(until_true(sub { ($top = json_of(grosr('top', '--once', '--json', $waiting)))->{verdict} eq 'stalled' }, 20),
+   'top says that it is stalled');
+is($top->{stalls}[0]{kind}, 'value_never_written', 'and by what') or diag($top->{stalls}[0]{text});
 kill('USR1', children($v->{pid}));
 finish($v);
 

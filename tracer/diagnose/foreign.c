@@ -93,7 +93,7 @@ struct known_stream {
     struct grosr_thread_cpu capturing;
 };
 
-struct look {
+struct grosr_calls_look {
     uint64_t at_ns;
     struct known_call *call;
     struct known_stream *stream; /* [cuda_streams] */
@@ -391,7 +391,7 @@ static void see_environment(const struct grosr_session *s, struct foreign *f)
 
 /* ---- what has changed since the first look ---- */
 
-static void remember_calls(const struct grosr_session *s, struct look *look)
+static void remember_calls(const struct grosr_session *s, struct grosr_calls_look *look)
 {
     struct grosr_call c;
 
@@ -401,7 +401,7 @@ static void remember_calls(const struct grosr_session *s, struct look *look)
                 (struct known_call){c.tid, c.start_ns, grosr_thread_cpu(s->header.pid, c.tid)};
 }
 
-static void remember_streams(const struct grosr_session *s, struct look *look)
+static void remember_streams(const struct grosr_session *s, struct grosr_calls_look *look)
 {
     struct grosr_cuda_stream_state c;
     struct grosr_launch l;
@@ -419,7 +419,7 @@ static void remember_streams(const struct grosr_session *s, struct look *look)
             look->stream[l.stream].first = l.place;
 }
 
-static int look_first(const struct grosr_session *s, struct look *look)
+static int look_first(const struct grosr_session *s, struct grosr_calls_look *look)
 {
     look->call = (struct known_call *)calloc(s->header.call_slots + 1u, sizeof(*look->call));
     look->stream = (struct known_stream *)calloc(s->header.cuda_streams + 1u, sizeof(*look->stream));
@@ -432,7 +432,7 @@ static int look_first(const struct grosr_session *s, struct look *look)
     return 0;
 }
 
-static void compare(const struct grosr_session *s, struct foreign *f, const struct look *look)
+static void compare(const struct grosr_session *s, struct foreign *f, const struct grosr_calls_look *look)
 {
     struct grosr_cuda_stream_state c;
 
@@ -529,9 +529,22 @@ static int see(const struct grosr_session *s, struct foreign *f)
     return err;
 }
 
+/* What is there now, and what has changed since the first look. */
+static int look_again(const struct grosr_session *s, struct foreign *f, const struct grosr_calls_look *look)
+{
+    int err = see(s, f);
+
+    if (err)
+        return err;
+    f->now_ns = grosr_host_clock_ns();
+    f->between_ns = f->now_ns - look->at_ns;
+    compare(s, f, look);
+    return 0;
+}
+
 static int look_twice(const struct grosr_session *s, struct foreign *f)
 {
-    struct look look = {.calls = 0};
+    struct grosr_calls_look look = {.calls = 0};
     uint64_t between = f->threshold_ns < BETWEEN_MIN_NS   ? BETWEEN_MIN_NS
                        : f->threshold_ns > BETWEEN_MAX_NS ? BETWEEN_MAX_NS
                                                           : f->threshold_ns;
@@ -539,12 +552,7 @@ static int look_twice(const struct grosr_session *s, struct foreign *f)
 
     if (!err) {
         pause_for(between);
-        err = see(s, f);
-    }
-    if (!err) {
-        f->now_ns = grosr_host_clock_ns();
-        f->between_ns = f->now_ns - look.at_ns;
-        compare(s, f, &look);
+        err = look_again(s, f, &look);
     }
     free(look.call);
     free(look.stream);
@@ -575,7 +583,35 @@ static int add_stopped(struct grosr_findings *findings, char state, uint32_t pid
     return 0;
 }
 
-int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *findings)
+int grosr_calls_look(const struct grosr_session *s, struct grosr_calls_look **out)
+{
+    struct grosr_calls_look *look = (struct grosr_calls_look *)calloc(1, sizeof(*look));
+
+    if (!look || look_first(s, look)) {
+        grosr_calls_look_free(look);
+        return -ENOMEM;
+    }
+    *out = look;
+    return 0;
+}
+
+void grosr_calls_look_free(struct grosr_calls_look *look)
+{
+    if (!look)
+        return;
+    free(look->call);
+    free(look->stream);
+    free(look);
+}
+
+uint64_t grosr_calls_look_age_ns(const struct grosr_calls_look *look)
+{
+    return grosr_host_clock_ns() - look->at_ns;
+}
+
+/* `look`: the first one; NULL: it is made here, and waited for. */
+static int diagnose(const struct grosr_session *s, const struct grosr_calls_look *look,
+                    struct grosr_findings *findings)
 {
     struct foreign f = {.pid = s->header.pid, .threshold_ns = findings->threshold_ns};
 
@@ -587,7 +623,7 @@ int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *f
     char state = f.alive ? grosr_process_state(f.pid) : 0;
     if (state == 'T' || state == 't')
         return add_stopped(findings, state, f.pid);
-    int err = f.alive ? look_twice(s, &f) : see(s, &f);
+    int err = !f.alive ? see(s, &f) : look ? look_again(s, &f, look) : look_twice(s, &f);
     if (!err && !f.alive)
         settle_dead(s, &f);
     if (!err)
@@ -596,4 +632,15 @@ int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *f
         err = name_source(s, findings);
     foreign_free(&f);
     return err;
+}
+
+int grosr_diagnose_calls(const struct grosr_session *s, struct grosr_findings *findings)
+{
+    return diagnose(s, NULL, findings);
+}
+
+int grosr_diagnose_calls_since(const struct grosr_session *s, const struct grosr_calls_look *look,
+                               struct grosr_findings *findings)
+{
+    return diagnose(s, look, findings);
 }

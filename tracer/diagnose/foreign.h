@@ -23,4 +23,15 @@
  */
 int grosr_diagnose_calls(const struct grosr_session *session, struct grosr_findings *findings);
 
+/*
+ * The same for who looks again and again and must not wait: a first look, at a session that has such tables,
+ * and what is found with that. -ENOMEM. NULL is no look, which can be freed.
+ */
+struct grosr_calls_look;
+int grosr_calls_look(const struct grosr_session *session, struct grosr_calls_look **look);
+void grosr_calls_look_free(struct grosr_calls_look *look);
+uint64_t grosr_calls_look_age_ns(const struct grosr_calls_look *look);
+int grosr_diagnose_calls_since(const struct grosr_session *session, const struct grosr_calls_look *look,
+                               struct grosr_findings *findings);
+
 #endif

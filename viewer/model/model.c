@@ -38,6 +38,7 @@ void model_close(struct model_source *s)
         return;
     grosr_clock_free(&s->clock);
     grosr_live_close(s->live);
+    grosr_calls_look_free(s->calls_look);
     free(s->model.queue);
     free(s->model.sm);
     free(s->sm_busy_ns);

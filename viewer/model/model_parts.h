@@ -7,6 +7,7 @@
 #include "model.h"
 
 #include "../../tracer/clock/clock.h"
+#include "../../tracer/diagnose/foreign.h"
 #include "../../tracer/diagnose/live.h"
 #include "../../tracer/session/worker_state.h"
 
@@ -26,6 +27,7 @@ struct model_source {
     uint64_t calls, call_bytes; /* of system calls, at that time */
     struct grosr_live *live;    /* NULL: no look yet */
     uint32_t looks;
+    struct grosr_calls_look *calls_look; /* of a recorded program; NULL: none yet */
     struct model model;
 };
 

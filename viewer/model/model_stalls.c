@@ -1,10 +1,12 @@
 /*
  * The verdict on the session under observation, from the looks of the latest samples
- * (tracer/diagnose/live.h). The looks begin afresh now and then: what is slow is said of the last minute or
- * so, not of hours.
+ * (tracer/diagnose/live.h, for recorded programs foreign.h). The looks begin afresh now and then: what is
+ * slow is said of the last minute or so, not of hours.
  */
 #include "model_parts.h"
 
+#include "../../tracer/diagnose/foreign.h"
+#include "../../tracer/session/outstanding.h"
 #include "model_calls.h"
 
 #include <stdio.h>
@@ -12,6 +14,7 @@
 
 #define THRESHOLD_NS 1000000000u
 #define LOOKS        64u
+#define FIRST_NS     100000000u /* between the first two looks at a recorded program */
 
 static void copy_text(char *to, size_t size, const char *from)
 {
@@ -34,11 +37,45 @@ static void add_stall(struct model *m, const struct grosr_finding *f)
     s->age_ns = f->since_ns;
 }
 
-void model_sample_stalls(struct model_source *s)
+/* Of findings of which none was lost for want of memory. */
+static void take(struct model *m, struct grosr_findings *findings)
 {
-    struct model *m = &s->model;
+    if (grosr_findings_settle(findings))
+        return;
+    m->verdict = findings->verdict;
+    m->stalls = 0;
+    for (uint32_t i = 0; i < findings->findings; i++)
+        if (findings->finding[i].verdict >= GROSR_VERDICT_SLOW)
+            add_stall(m, &findings->finding[i]);
+}
+
+/* A recorded program: two looks that lie a second apart, but for the first two. */
+static void sample_calls(struct model_source *s)
+{
     struct grosr_findings findings;
 
+    if (s->calls_look && grosr_calls_look_age_ns(s->calls_look) < (s->looks ? THRESHOLD_NS : FIRST_NS))
+        return;
+    grosr_findings_init(&findings, THRESHOLD_NS);
+    if (s->calls_look && !grosr_diagnose_calls_since(s->session, s->calls_look, &findings)) {
+        s->looks++;
+        take(&s->model, &findings);
+    }
+    grosr_findings_free(&findings);
+    grosr_calls_look_free(s->calls_look);
+    s->calls_look = NULL;
+    if (grosr_calls_look(s->session, &s->calls_look))
+        s->calls_look = NULL; /* out of memory: the next sample tries again */
+}
+
+void model_sample_stalls(struct model_source *s)
+{
+    struct grosr_findings findings;
+
+    if (grosr_session_outstanding(s->session)) {
+        sample_calls(s);
+        return;
+    }
     if (s->live && s->looks++ % LOOKS == 0) {
         grosr_live_close(s->live);
         s->live = NULL;
@@ -47,12 +84,7 @@ void model_sample_stalls(struct model_source *s)
         return; /* out of memory: what was known stays */
     grosr_live_look(s->live);
     grosr_findings_init(&findings, THRESHOLD_NS);
-    if (!grosr_live_diagnose(s->live, &findings) && !grosr_findings_settle(&findings)) {
-        m->verdict = findings.verdict;
-        m->stalls = 0;
-        for (uint32_t i = 0; i < findings.findings; i++)
-            if (findings.finding[i].verdict >= GROSR_VERDICT_SLOW)
-                add_stall(m, &findings.finding[i]);
-    }
+    if (!grosr_live_diagnose(s->live, &findings))
+        take(&s->model, &findings);
     grosr_findings_free(&findings);
 }
