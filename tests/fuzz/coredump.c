@@ -83,7 +83,7 @@ static void check_image(const unsigned char *bytes, size_t size)
         uint32_t n = address == f.address ? grosr_cubin_loops(cubin, &f, loop, 64) : 0;
         for (uint32_t i = 0; i < n; i++) {
             require(loop[i].low <= loop[i].high && loop[i].high < f.bytes);
-            for (uint32_t k = grosr_cubin_loads(cubin, &f, loop[i].low, load, 8); k > 0; k--)
+            for (uint32_t k = grosr_cubin_loads(cubin, &f, loop, n, loop[i].low, load, 8); k > 0; k--)
                 require(load[k - 1].offset < f.bytes && load[k - 1].base < 255);
         }
     }

@@ -249,6 +249,7 @@ static uint32_t loads(unsigned capability, uint64_t a0, uint64_t a1, uint64_t b0
 {
     uint64_t code[IMAGE_INSTRUCTIONS][2];
     struct grosr_cubin_function f;
+    struct grosr_cubin_loop loop[4];
     struct grosr_cubin *cubin;
     uint32_t n = UINT32_MAX;
 
@@ -262,7 +263,7 @@ static uint32_t loads(unsigned capability, uint64_t a0, uint64_t a1, uint64_t b0
     struct bytes b = image(code, capability);
     if (grosr_cubin_open(&cubin, b.at, b.size) == 0) {
         if (grosr_cubin_named(cubin, KERNEL, &f))
-            n = grosr_cubin_loads(cubin, &f, 16 * 21, found, 4);
+            n = grosr_cubin_loads(cubin, &f, loop, grosr_cubin_loops(cubin, &f, loop, 4), 16 * 21, found, 4);
         grosr_cubin_free(cubin);
     }
     free(b.at);
@@ -304,6 +305,7 @@ static void seldom(void)
     uint64_t code[IMAGE_INSTRUCTIONS][2];
     struct grosr_cubin_function f;
     struct grosr_cubin_load l[4];
+    struct grosr_cubin_loop loop[4];
     struct grosr_cubin *cubin;
 
     nops(code);
@@ -315,13 +317,14 @@ static void seldom(void)
     struct bytes b = image(code, 80);
     is(grosr_cubin_open(&cubin, b.at, b.size), 0, "a branch back that is no loop");
     ok(grosr_cubin_named(cubin, KERNEL, &f), "in the kernel");
-    is(grosr_cubin_loads(cubin, &f, 16 * 12, l, 4), 0, "nothing is read again and again there");
+    is(grosr_cubin_loops(cubin, &f, loop, 4), 1, "a branch back");
+    is(grosr_cubin_loads(cubin, &f, loop, 1, 16 * 12, l, 4), 0, "nothing is read again and again there");
     grosr_cubin_free(cubin);
     code[20][0] = 0x894d; /* @!P0 EXIT */
     free(b.at);
     b = image(code, 80);
     is(grosr_cubin_open(&cubin, b.at, b.size), 0, "the same, if the rest goes on into it");
-    ok(grosr_cubin_loads(cubin, &f, 16 * 12, l, 4) == 1 && is_load(l, 10, 2, 0x40), "is a loop");
+    ok(grosr_cubin_loads(cubin, &f, loop, 1, 16 * 12, l, 4) == 1 && is_load(l, 10, 2, 0x40), "is a loop");
     grosr_cubin_free(cubin);
     free(b.at);
 }

@@ -18,6 +18,7 @@
 #define LOW_MIN       (UINT64_C(1) << 16) /* smaller lower halves are more likely numbers */
 #define RANGE_MAX     (UINT64_C(1) << 24) /* of registers that no load is seen to use */
 #define MAX_LOADS     8u                  /* of a loop */
+#define MAX_LOOPS     1024u               /* of a function */
 #define MAX_NAMES     8u                  /* of one address */
 #define MAX_STEPS     64u                 /* back through names that may reach to an address */
 #define MAX_OF_A_WARP 256u
@@ -28,6 +29,14 @@ struct place_loads {
     uint32_t loads; /* NOT_LOOKED_AT: not yet */
 };
 
+/* The loops of a function that warps stand in. */
+struct function_loops {
+    const struct core_image *image;
+    uint64_t address;
+    struct grosr_cubin_loop *loop;
+    uint32_t loops;
+};
+
 struct matcher {
     struct core_reader *reader;
     struct grosr_core *core;
@@ -35,6 +44,8 @@ struct matcher {
     uint32_t *warp_of;         /* by row */
     uint32_t *row_of;          /* the row of the first warp of each table */
     struct place_loads *loads; /* by place */
+    struct function_loops *function;
+    uint32_t functions, functions_room;
     uint32_t room;
     uint32_t of_warp, first; /* the warp whose matches are being added, from the first on */
 };
@@ -143,7 +154,31 @@ static int match(struct matcher *m, const struct lane *lane, uint64_t address, c
 
 /* ---- loads ---- */
 
-static void find_loads(struct matcher *m, uint32_t place, const struct grosr_core_warp *w)
+/* The loops of a function, found once; NULL: out of memory. */
+static const struct function_loops *loops_of(struct matcher *m, const struct core_image *image,
+                                             const struct grosr_cubin_function *f)
+{
+    for (uint32_t i = m->functions; i-- > 0;)
+        if (m->function[i].image == image && m->function[i].address == f->address)
+            return &m->function[i];
+    if (m->functions == m->functions_room) {
+        uint32_t room = m->functions_room ? m->functions_room * 2 : 16;
+        struct function_loops *grown =
+            (struct function_loops *)realloc(m->function, room * sizeof(*m->function));
+        if (!grown)
+            return NULL;
+        m->function = grown;
+        m->functions_room = room;
+    }
+    struct grosr_cubin_loop *loop = (struct grosr_cubin_loop *)calloc(MAX_LOOPS, sizeof(*loop));
+    if (!loop)
+        return NULL;
+    uint32_t loops = grosr_cubin_loops(image->cubin, f, loop, MAX_LOOPS);
+    m->function[m->functions] = (struct function_loops){image, f->address, loop, loops};
+    return &m->function[m->functions++];
+}
+
+static int find_loads(struct matcher *m, uint32_t place, const struct grosr_core_warp *w)
 {
     struct place_loads *found = &m->loads[place];
     const struct grosr_core_place *p = &m->core->place[place];
@@ -151,24 +186,28 @@ static void find_loads(struct matcher *m, uint32_t place, const struct grosr_cor
     struct grosr_cubin_function f;
 
     found->loads = 0;
-    if (core_code(m->reader, &m->core->grid[w->grid], w->device, p->address, &image, &f))
-        found->loads = grosr_cubin_loads(image->cubin, &f, p->offset, found->load, MAX_LOADS);
+    if (!core_code(m->reader, &m->core->grid[w->grid], w->device, p->address, &image, &f))
+        return 0;
+    const struct function_loops *of = loops_of(m, image, &f);
+    if (of)
+        found->loads =
+            grosr_cubin_loads(image->cubin, &f, of->loop, of->loops, p->offset, found->load, MAX_LOADS);
+    return of ? 0 : -ENOMEM;
 }
 
-/* The place where the lane stands, whose loads are there then; GROSR_CORE_NONE: neither of its warp's. */
-static uint32_t place_of(struct matcher *m, const struct lane *lane)
+/* The place where the lane stands, whose loads are there then; GROSR_CORE_NONE: neither of its warp's.
+ * -ENOMEM. */
+static int place_of(struct matcher *m, const struct lane *lane, uint32_t *place)
 {
     const struct grosr_core_warp *w = &m->core->warp[lane->warp];
-    const uint32_t place[] = {w->place, w->other};
 
-    for (unsigned i = 0; i < 2; i++) {
-        if (place[i] == GROSR_CORE_NONE || m->core->place[place[i]].address != lane->pc)
-            continue;
-        if (m->loads[place[i]].loads == NOT_LOOKED_AT)
-            find_loads(m, place[i], w);
-        return place[i];
-    }
-    return GROSR_CORE_NONE;
+    *place = w->place;
+    if (*place == GROSR_CORE_NONE || m->core->place[*place].address != lane->pc)
+        *place = w->other;
+    if (*place != GROSR_CORE_NONE && m->core->place[*place].address != lane->pc)
+        *place = GROSR_CORE_NONE;
+    return *place != GROSR_CORE_NONE && m->loads[*place].loads == NOT_LOOKED_AT ? find_loads(m, *place, w)
+                                                                                : 0;
 }
 
 /* ---- registers ---- */
@@ -180,10 +219,10 @@ static uint64_t pair_of(const struct grosr_elf_section *registers, uint32_t low)
 
 static int match_registers(struct matcher *m, const struct lane *lane, const struct grosr_elf_section *s)
 {
-    struct read read = {.place = lane->pc ? place_of(m, lane) : GROSR_CORE_NONE};
-    const struct place_loads *found = read.place == GROSR_CORE_NONE ? NULL : &m->loads[read.place];
+    struct read read = {.place = GROSR_CORE_NONE};
     uint64_t before = 0;
-    int err = 0;
+    int err = lane->pc ? place_of(m, lane, &read.place) : 0;
+    const struct place_loads *found = read.place == GROSR_CORE_NONE ? NULL : &m->loads[read.place];
 
     for (uint32_t i = 0; found && !err && i < found->loads; i++) {
         uint64_t base = pair_of(s, found->load[i].base);
@@ -383,6 +422,9 @@ int grosr_core_match(struct grosr_core *core, const struct grosr_core_sessions *
         free(m.warp_of);
         free(m.row_of);
         free(m.loads);
+        for (uint32_t i = 0; i < m.functions; i++)
+            free(m.function[i].loop);
+        free(m.function);
     }
     return err == -ENOMEM ? grosr_fail(ENOMEM, "out of memory") : err;
 }

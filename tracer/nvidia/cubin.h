@@ -81,7 +81,8 @@ struct grosr_cubin_load {
  * only so far; how many, at most `room`. 0 of code that is not understood: before compute capability 7.0;
  * of 10.0 and later only loads are. */
 uint32_t grosr_cubin_loads(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
-                           uint64_t offset, struct grosr_cubin_load *load, uint32_t room);
+                           const struct grosr_cubin_loop *loop, uint32_t loops, uint64_t offset,
+                           struct grosr_cubin_load *load, uint32_t room);
 
 /* A variable in global memory (__device__). */
 struct grosr_cubin_variable {

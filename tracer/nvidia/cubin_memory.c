@@ -18,7 +18,7 @@
 
 #define BYTES_OF_INSTRUCTION 16u
 #define MAX_INSTRUCTIONS     256u /* of a loop that is looked into */
-#define MAX_LOOPS            256u /* of a function */
+#define MAX_PASSES           16u  /* over a loop, until it is known what is reached */
 #define MAX_WRITTEN          4u   /* registers by one instruction */
 #define NO_REGISTER          255u
 
@@ -150,28 +150,39 @@ static uint64_t target(const struct grosr_cubin *cubin, const struct body *body,
                                                                                 : to / BYTES_OF_INSTRUCTION;
 }
 
+/* What is reached from the first, or, backwards, what reaches the last. False: it takes too long to find. */
+static bool spread(bool *reached, uint32_t (*next)[2], uint32_t count, bool backwards)
+{
+    bool more = true;
+
+    for (uint32_t pass = 0; more && pass < MAX_PASSES; pass++) {
+        more = false;
+        for (uint32_t k = 0; k < 2 * count; k++) {
+            uint32_t i = backwards ? count - 1 - k / 2 : k / 2, to = next[i][k % 2];
+            if (to >= count || reached[i] == reached[to] || !reached[backwards ? to : i])
+                continue;
+            reached[backwards ? i : to] = true;
+            more = true;
+        }
+    }
+    return !more;
+}
+
 /* A branch backwards is not always a loop: code that is seldom run stands at the end, and goes back to where
  * it came from. */
 static void find_members(const struct grosr_cubin *cubin, struct body *body)
 {
-    bool from[MAX_INSTRUCTIONS + 1] = {true}, to[MAX_INSTRUCTIONS + 1] = {false};
+    bool from[MAX_INSTRUCTIONS] = {true}, to[MAX_INSTRUCTIONS] = {false};
+    uint32_t next[MAX_INSTRUCTIONS][2];
 
     to[body->count - 1] = true;
-    for (bool more = true; more;) {
-        more = false;
-        for (uint32_t i = 0; i < body->count; i++) {
-            uint64_t next[2] = {ends_flow(body->code[i]) ? body->count : i + 1, target(cubin, body, i)};
-            for (unsigned k = 0; k < 2; k++) {
-                if (next[k] >= body->count)
-                    continue;
-                more |= (from[i] && !from[next[k]]) || (to[next[k]] && !to[i]);
-                from[next[k]] |= from[i];
-                to[i] |= to[next[k]];
-            }
-        }
+    for (uint32_t i = 0; i < body->count; i++) {
+        next[i][0] = ends_flow(body->code[i]) ? body->count : i + 1;
+        next[i][1] = (uint32_t)target(cubin, body, i);
     }
+    bool known = spread(from, next, body->count, false) && spread(to, next, body->count, true);
     for (uint32_t i = 0; i < body->count; i++)
-        body->is_in[i] = from[i] && to[i];
+        body->is_in[i] = known && from[i] && to[i];
 }
 
 /* False: it is too long, or not in the image. */
@@ -193,11 +204,9 @@ static bool read_body(const struct grosr_cubin *cubin, const struct grosr_cubin_
 }
 
 static bool find_body(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
-                      uint64_t offset, struct body *best)
+                      const struct grosr_cubin_loop *loop, uint32_t loops, uint64_t offset, struct body *best)
 {
-    struct grosr_cubin_loop loop[MAX_LOOPS];
     struct body body;
-    uint32_t loops = grosr_cubin_loops(cubin, function, loop, MAX_LOOPS);
 
     best->count = 0;
     for (uint32_t i = 0; i < loops; i++) {
@@ -220,12 +229,13 @@ static bool stays(const struct body *body, uint32_t pair)
 }
 
 uint32_t grosr_cubin_loads(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
-                           uint64_t offset, struct grosr_cubin_load *load, uint32_t room)
+                           const struct grosr_cubin_loop *loop, uint32_t loops, uint64_t offset,
+                           struct grosr_cubin_load *load, uint32_t room)
 {
     struct body body;
     uint32_t found = 0, calls = 0;
 
-    if (!find_body(cubin, function, offset, &body))
+    if (!find_body(cubin, function, loop, loops, offset, &body))
         return 0;
     for (uint32_t i = 0; i < body.count; i++)
         calls += body.is_in[i] && is_call(body.code[i][0]);
