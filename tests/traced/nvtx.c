@@ -422,6 +422,8 @@ int main(int argc, char **argv)
             _exit(0);
         else if (!strcmp(what, "pause"))
             pause();
+        else if (!strcmp(what, "stop"))
+            raise(SIGSTOP);
         else
             return 2;
     }

@@ -23,8 +23,7 @@
 #define THREADS   4096u /* known at a time */
 #define FACTS_MAX 65536u
 #define BUCKETS   4096u
-#define WAITS     1000u /* of a millisecond, for room in a stream, since some was last found */
-#define CUT_MARK  64u   /* bytes at the end of a string that was cut */
+#define CUT_MARK  64u /* bytes at the end of a string that was cut */
 #define LOCK_DEFAULT \
     PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP /* a hook of malloc's that comes back is refused */
 
@@ -61,7 +60,7 @@ static struct inject_session current;
 static uint32_t generation = 1; /* of the session: one more in each child */
 static uint32_t collector;      /* GROSR_COLLECTOR when the library was loaded */
 static dev64 left_out;          /* records that came while their thread was busy */
-static dev32 waits;             /* for room in a stream, so far */
+static dev64 full_since; /* since when no thread that waited for room in a stream has found any; 0: one has */
 
 static pthread_mutex_t begin_lock = LOCK_DEFAULT, facts_lock = LOCK_DEFAULT, strings_lock = LOCK_DEFAULT;
 static struct fact *facts, **facts_end = &facts;
@@ -440,20 +439,21 @@ const char *inject_string_text(const struct inject_string *s)
 
 /*
  * A part of a long string, for which half of the stream stays free: records that nobody waits with come
- * beside it. The collector is given time to read, but no more than WAITS in a row, since it may be gone.
+ * beside it. The collector is given time to read, the same however many threads wait, since it may be gone.
  */
 static bool write_part(struct grosr_stream_writer *w, const struct grosr_piece *pieces, unsigned count)
 {
     const struct timespec pause = {0, 1000000};
 
     while (grosr_stream_room(w) < w->capacity / 2 || !grosr_stream_try_write(w, pieces, count)) {
-        if (dev_add_relaxed(&waits, 1) >= WAITS) {
-            dev_store_relaxed(&waits, WAITS);
+        uint64_t since = dev_load_relaxed(&full_since), now = grosr_host_clock_ns();
+        if (!since)
+            dev_store_relaxed(&full_since, now);
+        else if (now > since + GROSR_STREAM_ROOM_TIMEOUT_NS)
             return grosr_stream_write(w, pieces, count); /* counted if there is no room */
-        }
         nanosleep(&pause, NULL);
     }
-    dev_store_relaxed(&waits, 0);
+    dev_store_relaxed(&full_since, 0);
     return true;
 }
 
@@ -561,7 +561,7 @@ static void in_child(void)
     }
     generation++;
     dev_store_relaxed(&left_out, 0);
-    dev_store_relaxed(&waits, 0);
+    dev_store_relaxed(&full_since, 0);
     if (dev_load_relaxed(&state) == RECORDING)
         dev_store_relaxed(&state, IDLE);
 }
