@@ -10,7 +10,11 @@ use Grosr;
 use Test::More;
 
 my $dir = scratch();
-my %verdict = map { /^stall:(\w+) +(\w+): / ? ($1 => $2) : () } split(/\n/, grosr('run', '--list')->{stdout});
+my (%verdict, @cuda_only);
+for (split(/\n/, grosr('run', '--list')->{stdout})) {
+    my ($case, $verdict, $cuda_only) = /^stall:(\w+) +(\w+): .*?(\(CUDA only\))?$/ or next;
+    $cuda_only ? push(@cuda_only, $case) : ($verdict{$case} = $verdict);
+}
 my @device = ('--device', 'host', '--workers', '4');
 my @faults = grep { $verdict{$_} =~ /^(?:slow|stalled|deadlock)$/ } sort keys %verdict;
 cmp_ok(scalar(@faults), '>=', 18, 'faults');
@@ -57,5 +61,9 @@ no_segments($p, 'and nothing is left');
 
 says_one_line(grosr('run', $_, '--cured', '--device', 'host'), 2, qr/--cured .*\Q$_\E is none/, "$_ has no cure")
     for 'arith', map { "stall:$_" } grep { $verdict{$_} =~ /^(?:healthy|idle)$/ } sort keys %verdict;
+
+# The runtime has no part in these; tests/cuda/pending.cu has the same with and without the advice.
+says_one_line(grosr('run', "stall:$_", '--cured'), 2, qr/--cured .*\Q$_\E is a CUDA program/, "$_: neither")
+    for @cuda_only;
 
 done_testing();

@@ -30,7 +30,8 @@ sub nothing_is_found
 
 # ---- the collection ----
 
-my %verdict = map { /^stall:(\w+) +(\w+): / ? ($1 => $2) : () } split(/\n/, grosr('run', '--list')->{stdout});
+# Those of CUDA only are programs without the runtime: below.
+my %verdict = map { /^stall:(\w+) +(\w+): (?!.*\(CUDA only\))/ ? ($1 => $2) : () } split(/\n/, grosr('run', '--list')->{stdout});
 for my $case (grep { $verdict{$_} =~ /^(?:slow|stalled|deadlock)$/ } sort keys %verdict) {
     # What is slow is only seen to be after the threshold.
     my @seconds = $verdict{$case} eq 'slow' ? ('--seconds', 4) : ();

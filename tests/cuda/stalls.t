@@ -14,6 +14,9 @@ needs_cuda();
 
 my $dir = scratch();
 my %verdict = map { /^stall:(\w+) +(\w+): / ? ($1 => $2) : () } split(/\n/, grosr('run', '--list')->{stdout});
+# CUDA programs without the runtime.
+my %calls = (cudafree => 'hidden_wait', copy => 'copy_behind_kernel', order => 'default_stream_order', blocking => 'launch_blocking',
+             resident => 'not_resident');
 my %kind = (locks2 => 'lock_cycle', ring => 'queue_full_cycle', wakeup => 'lost_wakeup', dependency => 'dependency_never_met',
             barrier => 'barrier_skipped');
 
@@ -43,7 +46,7 @@ for my $case (sort(keys %kind), qw(idle long burst nearfull disk)) {
 # ---- killed ----
 
 # A case that moves can be killed at any time, so it is tried more often.
-for my $case (sort keys %verdict) {
+for my $case (grep { !$calls{$_} } sort keys %verdict) {
     my $moves = $verdict{$case} !~ /^(?:stalled|deadlock)$/;
     for my $try (1 .. ($verdict{$case} eq 'slow' ? 5 : 1)) {
         my $p = start($GROSR, 'run', "stall:$case", '--device', 'cuda', '--seconds', '60');
@@ -65,8 +68,6 @@ for my $case (sort keys %verdict) {
 }
 
 # CUDA programs without the runtime: while they hang, by the process and by its trace; from what a killed one left; afterwards.
-my %calls = (cudafree => 'hidden_wait', copy => 'copy_behind_kernel', order => 'default_stream_order', blocking => 'launch_blocking',
-             resident => 'not_resident');
 for my $case (sort keys %calls) {
     my $late = $case eq 'resident' ? 10 : 0;
     my $p = start($GROSR, 'run', "stall:$case", '--device', 'cuda', '--seconds', 8 + $late, '-o', "$dir/$case.db");
