@@ -309,7 +309,8 @@ sub until_recorded
 sub segments
 {
     my ($pid) = @_;
-    return glob("/dev/shm/grosr.$pid.*");
+    my @found = glob("/dev/shm/grosr.$pid.*");    # in scalar context glob() itself would go through them, call by call
+    return @found;
 }
 
 sub no_segments

@@ -181,6 +181,39 @@ static void polls(void)
     ok(!l[0].polls, "a load of 16 bytes is not known to keep its address");
 }
 
+/* Where warps that do nothing but wait stand, beside the loops in which they poll. */
+static void synchronizes(void)
+{
+    static const struct {
+        uint64_t low, high;
+        bool is;
+        const char *what;
+    } cases[] = {
+        {0x0000000000007b1d, 0x000fec0000010000, true, "BAR.SYNC"},
+        {0x0000000000007948, 0x000fea0003800000, true, "WARPSYNC.ALL"},
+        {0xffffffff00007948, 0x000fea0003800000, true, "WARPSYNC of a mask"},
+        {0x0000000000007946, 0x000fea0003800000, true, "YIELD"},
+        {0x000000ff020079a8, 0x000e6200081ee1c4, false, "ATOMG"},
+        {0x0000000607067210, 0x000fca0007f1e1ff, false, "IADD3"},
+        {0xfffffffc00d48947, 0x000fea000083ffff, false, "BRA"},
+    };
+    uint64_t code[IMAGE_INSTRUCTIONS][2];
+    struct grosr_cubin_function f;
+    struct grosr_cubin *cubin;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        nops(code);
+        code[20][0] = cases[i].low, code[20][1] = cases[i].high;
+        struct bytes b = image(code, 90);
+        ok(grosr_cubin_open(&cubin, b.at, b.size) == 0 && grosr_cubin_named(cubin, KERNEL, &f) &&
+               grosr_cubin_synchronizes(cubin, &f, 16 * 20) == cases[i].is &&
+               !grosr_cubin_synchronizes(cubin, &f, 16 * 21) && !grosr_cubin_synchronizes(cubin, &f, f.bytes),
+           "%s %s", cases[i].what, cases[i].is ? "waits" : "does not wait");
+        grosr_cubin_free(cubin);
+        free(b.at);
+    }
+}
+
 static void lines(void)
 {
     uint64_t code[IMAGE_INSTRUCTIONS][2];
@@ -387,6 +420,7 @@ int main(void)
     branches();
     endless();
     polls();
+    synchronizes();
     lines();
     relocated(SHT_RELA, ".rela.debug_line", 0x123456789abc);
     relocated(SHT_REL, ".rel.debug_line", 0);

@@ -32,6 +32,9 @@ bool pc_line(struct pc_code *code, uint64_t offset, struct inject_string **file,
 /* The loops of the function. */
 uint32_t pc_loops(struct pc_code *code, const struct grosr_cubin_loop **loop);
 
+/* Whether a warp that stands there waits for others or pauses. */
+bool pc_synchronizes(const struct pc_code *code, uint64_t offset);
+
 /* Modules whose images were not kept, for want of room. */
 uint32_t pc_modules_left(void);
 

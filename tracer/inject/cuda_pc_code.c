@@ -205,3 +205,8 @@ uint32_t pc_loops(struct pc_code *c, const struct grosr_cubin_loop **loop)
     *loop = c->loop;
     return c->loops;
 }
+
+bool pc_synchronizes(const struct pc_code *c, uint64_t offset)
+{
+    return grosr_cubin_synchronizes(c->module->cubin, &c->function, offset);
+}

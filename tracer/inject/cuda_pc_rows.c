@@ -241,7 +241,8 @@ static uint32_t count_loop(const struct function *f, struct grosr_record_cuda_pc
     return best;
 }
 
-/* Whether no sample is of a warp that does more than wait: in a loop that polls, or at a barrier. */
+/* Whether no sample is of a warp that does more than wait: in a loop that polls, or at a barrier; the other
+ * lanes of a warp in such a loop are where they meet again. */
 static bool only_waits(const struct function *f, uint32_t barrier)
 {
     const struct grosr_cubin_loop *loop = NULL;
@@ -251,7 +252,8 @@ static bool only_waits(const struct function *f, uint32_t barrier)
         bool polls = false;
         for (uint32_t k = 0; !polls && k < loops; k++)
             polls = loop[k].polls && places[i].offset >= loop[k].low && places[i].offset <= loop[k].high;
-        if (!polls && (barrier == NONE || places[i].by_stall[barrier] < places[i].samples))
+        bool at_barrier = barrier != NONE && places[i].by_stall[barrier] == places[i].samples;
+        if (!polls && !at_barrier && !(f->code && pc_synchronizes(f->code, places[i].offset)))
             return false;
     }
     return f->samples >= ENDLESS_MIN && f->first != NONE;

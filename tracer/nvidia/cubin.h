@@ -60,6 +60,11 @@ struct grosr_cubin_loop {
     bool polls; /* it reads memory at the same places again and again, and does nothing with it but compare */
 };
 
+/* Whether a warp that stands at this offset waits for other lanes or warps, or pauses: WARPSYNC, BSYNC, a
+ * barrier of the block, NANOSLEEP, YIELD. */
+bool grosr_cubin_synchronizes(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
+                              uint64_t offset);
+
 /* The loops of a function, those in it included; how many, at most `room`. */
 uint32_t grosr_cubin_loops(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
                            struct grosr_cubin_loop *loop, uint32_t room);

@@ -184,3 +184,26 @@ uint32_t grosr_cubin_loops(const struct grosr_cubin *cubin, const struct grosr_c
     }
     return count;
 }
+
+bool grosr_cubin_synchronizes(const struct grosr_cubin *cubin, const struct grosr_cubin_function *function,
+                              uint64_t offset)
+{
+    uint64_t word[2];
+
+    if (!grosr_cubin_instruction(cubin, function, function->address + offset, word))
+        return false;
+    switch (word[0] & 0xfff) {
+    case 0xb1d: /* BAR, of a number; of registers */
+    case 0x31d:
+    case 0x91d:
+    case 0x95d: /* NANOSLEEP */
+    case 0x35d:
+    case 0x948: /* WARPSYNC */
+    case 0x348:
+    case 0x941: /* BSYNC */
+    case 0x946: /* YIELD */
+        return true;
+    default:
+        return false;
+    }
+}
