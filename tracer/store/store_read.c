@@ -234,7 +234,7 @@ static int adapt_table(sqlite3 *db, sqlite3 *current, const char *name, const ch
 }
 
 /*
- * Checks the tables, adapts those of an older version, and hides the file's views by the current ones.
+ * Checks the tables, adapts those that an older grosr made, and hides the file's views by the current ones.
  * `damaged`: which table is not what it should be.
  */
 static int check_schema(sqlite3 *db, int version, char damaged[KEY_BYTES])
@@ -253,7 +253,7 @@ static int check_schema(sqlite3 *db, int version, char damaged[KEY_BYTES])
         code = check_table(db, current, name);
         if (code == SQLITE_CORRUPT && sqlite3_errcode(db) != SQLITE_CORRUPT)
             snprintf(damaged, KEY_BYTES, "%s is not a table as it should be", name);
-        if (code == SQLITE_OK && version < GROSR_SCHEMA_VERSION)
+        if (code == SQLITE_OK) /* the current version's tables grow until it is released, too */
             code = adapt_table(db, current, name, (const char *)sqlite3_column_text(table, 1), version);
     }
     sqlite3_finalize(table);
