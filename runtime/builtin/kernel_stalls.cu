@@ -9,18 +9,18 @@
 #define GROSR_KERNEL_WARPS 8
 #include "../kernel/program.h"
 
-extern "C" __global__ void stall_server(const volatile uint32_t *stop)
+extern "C" __global__ void stall_server(const sys32 *stop)
 {
-    while (!*stop)
+    while (!sys_load_relaxed(stop))
         __nanosleep(500);
 }
 
 /* A barrier of the whole grid, as programs have it that do not launch cooperatively. */
-extern "C" __global__ void stall_barrier(uint32_t *arrived, const volatile uint32_t *stop)
+extern "C" __global__ void stall_barrier(uint32_t *arrived, const sys32 *stop)
 {
     if (threadIdx.x == 0) {
         atomicAdd(arrived, 1u);
-        while (atomicAdd(arrived, 0u) < gridDim.x && !*stop)
+        while (atomicAdd(arrived, 0u) < gridDim.x && !sys_load_relaxed(stop))
             __nanosleep(500);
     }
     __syncthreads();

@@ -45,7 +45,7 @@ struct calls {
     CUfunction server, barrier;
     CUstream ordered, alone;  /* with the legacy default stream, and not */
     CUdeviceptr memory, stop; /* as the GPU has it */
-    volatile uint32_t *stop_host;
+    sys32 *stop_host;
     pthread_t thread[2];
     uint32_t threads;
     sys32 ended; /* the first thread has, with `code` */
@@ -241,8 +241,8 @@ static int prepare(struct calls *c, uint32_t ordinal)
     if (code)
         return grosr_cuda_fail(code, c->what);
     memset(host, 0, 4096);
-    c->stop_host = (volatile uint32_t *)host;
-    *c->stop_host = 1;
+    c->stop_host = (sys32 *)host;
+    sys_store_relaxed(c->stop_host, 1);
     code = serve(c, c->ordered);
     if (!code)
         code = serve(c, c->alone);
@@ -250,7 +250,7 @@ static int prepare(struct calls *c, uint32_t ordinal)
         code = meet(c, 1);
     if (!code)
         code = CALL(c, more.synchronize);
-    *c->stop_host = 0;
+    sys_store_relaxed(c->stop_host, 0);
     return code ? grosr_cuda_fail(code, c->what) : 0;
 }
 
@@ -284,7 +284,7 @@ int grosr_calls_check(void)
 void grosr_calls_end(void)
 {
     if (calls.stop_host)
-        *calls.stop_host = 1;
+        sys_store_relaxed(calls.stop_host, 1);
     while (calls.threads)
         pthread_join(calls.thread[--calls.threads], NULL);
 }

@@ -46,7 +46,8 @@ none_has('CUDA built-ins likewise',
          'int i = threadIdx.x;', @layer, @entries);
 none_has('the CUDA API: in the files that talk to the driver only', qr/\bcu(?:da)?[A-Z]\w*|\bCU_[A-Z]|\bcuda(?:_runtime(?:_api)?)?\.h\b/,
          'cuInit(0);', 'runtime/kernel/program_cuda.h',
-         grep { m{^tracer/(?:nvidia/cuda_driver|instrument/trace_cuda\.c|inject/cu)|^runtime/(?:device|bench)/\w*_cuda\.[ch]} } @files);
+         grep { m{^tracer/(?:nvidia/cuda_driver|instrument/trace_cuda\.c|inject/cu)|
+                  ^runtime/(?:device|bench|workload)/\w*_cuda\.[ch]}x } @files);
 none_has('#ifdef __CUDACC__: in tracer/port/device.h only', qr/__CUDACC__|__NVCC__/, '#ifdef __CUDACC__', 'tracer/port/device.h');
 none_has('the GPU architecture is for the porting layer', qr/__CUDA_ARCH__/, '#if __CUDA_ARCH__ >= 800', @layer);
 none_has('logic does not ask which device it is on; the entries are chosen by it', qr/\bGROSR_DEVICE_IS_CUDA\b/,
