@@ -146,9 +146,21 @@ cmp_ok($instants{full}, '>', 0, 'full does');
 
 # ---- seconds ----
 
-$run = grosr('run', 'arith', '--tasks', '1000', '--seconds', '0.3', '--level', 'counters', '--json', @host);
-$j = json_of($run);
-is($run->{code}, 0, '--seconds 0.3');
+# Repeats a workload for so long; on a loaded machine once may take that, so that it is given more.
+sub repeat
+{
+    my ($workload) = @_;
+    my ($r, $of);
+    for my $seconds (0.3, 3, 20) {
+        $r = grosr('run', $workload, '--tasks', '1000', '--seconds', $seconds, '--level', 'counters', '--json', @host);
+        $of = json_of($r);
+        last if $r->{code} || $of->{tasks} > 1000;
+    }
+    return ($r, $of);
+}
+
+($run, $j) = repeat('arith');
+is($run->{code}, 0, '--seconds');
 cmp_ok($j->{elapsed_ns}, '>=', 300000000, 'runs that long');
 cmp_ok($j->{completed}, '>', 1000, 'repeating the workload');
 is($j->{completed}, $j->{tasks}, 'and completes all of it');
@@ -213,9 +225,8 @@ for my $workload (qw(spawn pipeline)) {
         is(value($db, 'SELECT sum(tasks) FROM workers'), $level eq 'off' ? 0 : $j->{tasks}, 'the workers count, or do not');
     }
     is(value($db, 'SELECT count(*) FROM tasks'), $j->{tasks}, 'full: every run is there');
-    $run = grosr('run', $workload, '--tasks', '1000', '--seconds', '0.2', '--level', 'counters', '--json', @host);
-    $j = json_of($run);
-    cmp_ok($j->{elapsed_ns}, '>=', 200000000, "$workload, --seconds 0.2");
+    ($run, $j) = repeat($workload);
+    cmp_ok($j->{elapsed_ns}, '>=', 300000000, "$workload, --seconds");
     is("$run->{code} $j->{completed} $j->{errors}", "0 $j->{tasks} 0", 'again and again');
     cmp_ok($j->{tasks}, '>', 1000, 'more than once');
 
