@@ -63,8 +63,8 @@ has_header = $(shell printf '\043include <%s>\n' $1 | $(CC) -E -x c - -o /dev/nu
 URING_H   := $(call has_header,liburing.h)
 SECCOMP_H := $(call has_header,seccomp.h)
 DW_H      := $(call has_header,elfutils/libdwfl.h)
-DW_C      := tracer/diagnose/host_stack_dw.c
-DW_NONE   := tracer/diagnose/host_stack_none.c
+DW_C      := tracer/process/host_stack_dw.c
+DW_NONE   := tracer/process/host_stack_none.c
 URING_C   := runtime/syscall/proxy_uring.c
 URING_NONE := runtime/syscall/proxy_uring_none.c
 SECCOMP_C := runtime/syscall/sandbox_seccomp.c
@@ -216,7 +216,7 @@ $B/man/grosr-schema.5.scd: schema/man_tables.sh schema/grosr-schema.5.scd.in sch
 	@mkdir -p $(@D)
 	$Qsh schema/man_tables.sh >$@
 
-$B/man/grosr-diagnose.1.scd: viewer/man_findings.sh viewer/grosr-diagnose.1.scd.in tracer/diagnose/findings.def
+$B/man/grosr-diagnose.1.scd: viewer/man_findings.sh viewer/grosr-diagnose.1.scd.in tracer/findings/findings.def
 	@mkdir -p $(@D)
 	$Qsh viewer/man_findings.sh >$@
 
@@ -236,7 +236,7 @@ $B/man/%: $B/man/%.scd
 # archive, a test is linked with what it needs.
 UNIT_OBJECTS := $(filter-out %/main.o,$(VIEWER_OBJECTS)) $(COMMAND_OBJECTS)
 STRESS_OBJECTS := $(filter-out $(addprefix $B/,tracer/export/% tracer/base/demangle% tracer/nvidia/cubin% tracer/nvidia/elf_file% \
-                    $(addprefix tracer/diagnose/,coredump% host_stack% live% process.o) \
+                    $(addprefix tracer/,coredump/% process/host_stack% process/process.o diagnose/live%) \
                     $(addprefix runtime/builtin/built_in_,services% stalls%) $(addprefix cuda/kernel_,services% stalls%)),$(LIB_OBJECTS))
 $B/tests/libcommand.a: $(UNIT_OBJECTS)
 $B/tests/libstress.a: $(STRESS_OBJECTS)

@@ -9,7 +9,7 @@
 #ifndef GROSR_GRAPH_PROGRAM_H
 #define GROSR_GRAPH_PROGRAM_H
 
-#include "../tracer/diagnose/graph.h"
+#include "../tracer/findings/graph.h"
 #include "tap.h"
 
 enum { ACTORS = 7, RESOURCES = 6, WAITS = 4, NODES = ACTORS + RESOURCES, STATES = 1 << 20 };

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints grosr-diagnose.1.scd: the text of grosr-diagnose.1.scd.in with @FINDINGS@ replaced by the kinds of findings of
-# tracer/diagnose/findings.def, so that the manual has all of them. The lines @EVIDENCE KIND TEXT add what a kind is known
+# tracer/findings/findings.def, so that the manual has all of them. The lines @EVIDENCE KIND TEXT add what a kind is known
 # from.
 set -eu
 cd "$(dirname "$0")"
@@ -32,4 +32,4 @@ awk '
         for (i = 1; i <= lines; i++)
             if (line[i] == "@FINDINGS@") printf "%s", substr(out, 1, length(out) - 1)
             else print line[i]
-    }' grosr-diagnose.1.scd.in ../tracer/diagnose/findings.def
+    }' grosr-diagnose.1.scd.in ../tracer/findings/findings.def

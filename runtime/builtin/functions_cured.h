@@ -1,5 +1,5 @@
 /*
- * What the faults of functions_stall.h are with the advice of their findings (tracer/diagnose/findings.def),
+ * What the faults of functions_stall.h are with the advice of their findings (tracer/findings/findings.def),
  * for `grosr run stall:NAME --cured`: each does the same work as the fault does, follows that advice, and
  * comes to an end. A fault whose cure is the host's to apply has no function here.
  *

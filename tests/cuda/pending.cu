@@ -4,7 +4,7 @@
  * pending.t, diagnose_calls.t and cures.t.
  *
  * `pending WHAT cured` does the same work as the program that hangs, follows the advice that its finding has
- * (tracer/diagnose/findings.def), and ends with 0.
+ * (tracer/findings/findings.def), and ends with 0.
  */
 #include <cuda_runtime.h>
 #include <cooperative_groups.h>

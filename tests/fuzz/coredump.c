@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "../../tracer/base/error.h"
-#include "../../tracer/diagnose/coredump.h"
+#include "../../tracer/coredump/coredump.h"
 #include "../../tracer/nvidia/cubin.h"
 
 #include <stdlib.h>

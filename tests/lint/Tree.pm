@@ -15,7 +15,8 @@ our $ROOT = abs_path(dirname(__FILE__) . '/../..');
 # The headers at the root of runtime/ are what programs include; main.c at the root of viewer/ comes after all.
 our @ORDER = (
     'schema',
-    (map { "tracer/$_" } qw(base port session clock nvidia instrument inject summary store rows export diagnose collect)),
+    (map { "tracer/$_" } qw(base port session clock nvidia instrument inject summary store rows export findings process foreign
+                            coredump diagnose collect)),
     'runtime', (map { "runtime/$_" } qw(alloc syscall kernel device builtin host workload bench)),
     (map { "viewer/$_" } qw(cli show record model screen command)), 'viewer',
 );

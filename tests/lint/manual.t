@@ -60,11 +60,11 @@ SKIP: {
     my $page = (grep { -e } map { "$_/man/grosr-diagnose.1.scd" } dirname($grosr), 'build/release')[0];
     skip('grosr-diagnose(1) has not been made: `make man`', 1) unless $page;
     my $text = slurp($page) =~ s/\\(?=[_*\\])//gr;
-    my @kinds = slurp('tracer/diagnose/findings.def') =~ /^GROSR_FINDING\("(\w+)"/mg;
+    my @kinds = slurp('tracer/findings/findings.def') =~ /^GROSR_FINDING\("(\w+)"/mg;
     is(join(' ', grep { $text !~ /^\*$_\* \((?:healthy|slow|stalled|deadlock)\)\n\t\w/m } @kinds), '',
        'grosr-diagnose(1) explains every kind of finding (' . @kinds . ')');
     my %named;
-    for my $path (glob('tracer/diagnose/*.c')) {
+    for my $path (glob('tracer/{findings,process,foreign,coredump,diagnose}/*.c')) {
         my $source = slurp($path);
         $named{$_} = $path for $source =~ /VERDICT_[A-Z]+,\s*"(\w+)"/g;
     }

@@ -1,7 +1,7 @@
 /* Core dumps of GPUs: where warps stand is read right, what is damaged is refused, and nobody is blamed for
  * waiting. */
 #include "../../tracer/base/error.h"
-#include "../../tracer/diagnose/coredump.h"
+#include "../../tracer/coredump/coredump.h"
 #include "../coredump_writer.h"
 #include "../tap.h"
 

@@ -1,7 +1,7 @@
 /* Core dumps of GPUs: what is in registers is found by name, in the right warps, and numbers are not taken
  * for addresses; what a session knows of them is added, if it is that of the dump's process and time. */
 #include "../../tracer/base/error.h"
-#include "../../tracer/diagnose/coredump.h"
+#include "../../tracer/coredump/coredump.h"
 #include "../../tracer/session/session.h"
 #include "../coredump_writer.h"
 #include "../tap.h"

@@ -1,8 +1,8 @@
 /*
- * Findings (tracer/diagnose/findings.h): the kind, the verdict and the sentence of each sort of stuck set,
+ * Findings (tracer/findings/findings.h): the kind, the verdict and the sentence of each sort of stuck set,
  * what is left out, and how lists are kept and joined.
  */
-#include "../../tracer/diagnose/findings.h"
+#include "../../tracer/findings/findings.h"
 #include "../tap.h"
 
 #define S UINT64_C(1000000000)

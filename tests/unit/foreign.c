@@ -5,7 +5,7 @@
 #include "../fixture.h"
 
 #include "../../tracer/base/host_clock.h"
-#include "../../tracer/diagnose/foreign_parts.h"
+#include "../../tracer/foreign/foreign_parts.h"
 #include "../../tracer/session/record.h"
 
 #include <unistd.h>

@@ -5,7 +5,7 @@
  */
 #include "../fixture.h"
 
-#include "../../tracer/diagnose/foreign_parts.h"
+#include "../../tracer/foreign/foreign_parts.h"
 
 #define S UINT64_C(1000000000)
 

@@ -1,8 +1,8 @@
 /*
- * The wait-for graph (tracer/diagnose/graph.h): small graphs with names, and what graphs may hold that
+ * The wait-for graph (tracer/findings/graph.h): small graphs with names, and what graphs may hold that
  * programs never do. Random ones are judged in graph_random.c.
  */
-#include "../../tracer/diagnose/graph.h"
+#include "../../tracer/findings/graph.h"
 #include "../tap.h"
 
 #include <errno.h>

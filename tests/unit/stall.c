@@ -1,7 +1,7 @@
 /* When a session has stalled, and when it only looks so. */
 #include "../fixture.h"
 
-#include "../../tracer/diagnose/stall.h"
+#include "../../tracer/process/stall.h"
 
 #include <string.h>
 

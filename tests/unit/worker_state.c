@@ -2,7 +2,7 @@
 #include "../fixture.h"
 
 #include "../../runtime/host/internal.h"
-#include "../../tracer/diagnose/stall.h"
+#include "../../tracer/process/stall.h"
 #include "../../tracer/session/worker_state.h"
 #include "../../viewer/model/model.h"
 

@@ -15,7 +15,7 @@
 #include "../rows/records.h"
 #include "../session/ring.h"
 #include "../rows/rows.h"
-#include "../diagnose/stall.h"
+#include "../process/stall.h"
 #include "../session/stream.h"
 
 /*

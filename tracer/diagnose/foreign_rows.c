@@ -5,7 +5,7 @@
 
 #include "../base/error.h"
 #include "../base/sqlite_error.h"
-#include "foreign.h"
+#include "../foreign/foreign.h"
 #include "trace_db_parts.h"
 
 #include <errno.h>

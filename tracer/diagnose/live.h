@@ -24,7 +24,7 @@
 #ifndef GROSR_LIVE_H
 #define GROSR_LIVE_H
 
-#include "findings.h"
+#include "../findings/findings.h"
 
 #include "../session/session.h"
 

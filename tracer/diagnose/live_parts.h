@@ -5,8 +5,8 @@
 #define GROSR_LIVE_PARTS_H
 
 #include "live.h"
-#include "process_facts.h"
-#include "stall.h"
+#include "../process/process_facts.h"
+#include "../process/stall.h"
 
 #include "../clock/clock.h"
 #include "../session/heap_counters.h"

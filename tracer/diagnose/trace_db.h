@@ -13,7 +13,7 @@
 #ifndef GROSR_TRACE_DB_H
 #define GROSR_TRACE_DB_H
 
-#include "findings.h"
+#include "../findings/findings.h"
 
 #include <sqlite3.h>
 

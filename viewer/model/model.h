@@ -12,7 +12,7 @@
 #ifndef GROSR_MODEL_H
 #define GROSR_MODEL_H
 
-#include "../../tracer/diagnose/findings.h"
+#include "../../tracer/findings/findings.h"
 #include "../../tracer/session/heap_counters.h"
 
 #define MODEL_MAX_SMS    4096u

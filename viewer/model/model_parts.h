@@ -7,7 +7,7 @@
 #include "model.h"
 
 #include "../../tracer/clock/clock.h"
-#include "../../tracer/diagnose/foreign.h"
+#include "../../tracer/foreign/foreign.h"
 #include "../../tracer/diagnose/live.h"
 #include "../../tracer/session/worker_state.h"
 

@@ -5,7 +5,7 @@
  */
 #include "model_parts.h"
 
-#include "../../tracer/diagnose/foreign.h"
+#include "../../tracer/foreign/foreign.h"
 #include "../../tracer/session/outstanding.h"
 #include "model_calls.h"
 

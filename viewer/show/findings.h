@@ -4,7 +4,7 @@
 
 #include "json.h"
 
-#include "../../tracer/diagnose/findings.h"
+#include "../../tracer/findings/findings.h"
 
 /* The verdict first, then each finding: what it is, its evidence, what to do; then what goes on besides. */
 void findings_print(const struct grosr_findings *findings, FILE *out, bool color);

@@ -4,7 +4,7 @@
 #include "foreign_parts.h"
 
 #include "../base/host_clock.h"
-#include "process_facts.h"
+#include "../process/process_facts.h"
 
 #include <errno.h>
 #include <inttypes.h>

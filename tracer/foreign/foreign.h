@@ -14,7 +14,7 @@
 #define GROSR_FOREIGN_H
 
 #include "../session/session.h"
-#include "findings.h"
+#include "../findings/findings.h"
 
 /*
  * Adds what is found in a traced process's session; a session of another kind has nothing. Of a live process

@@ -6,7 +6,7 @@
 #ifndef GROSR_DIAGNOSE_PROCESS_H
 #define GROSR_DIAGNOSE_PROCESS_H
 
-#include "findings.h"
+#include "../findings/findings.h"
 
 /* Adds remarks: `cuda_call`, one for each thread in a call of CUDA's; `threads`, the others; `gpu`. -ESRCH:
  * there is no such process. */

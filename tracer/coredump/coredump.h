@@ -14,7 +14,7 @@
 #ifndef GROSR_COREDUMP_H
 #define GROSR_COREDUMP_H
 
-#include "findings.h"
+#include "../findings/findings.h"
 
 #define GROSR_CORE_NONE UINT32_MAX
 

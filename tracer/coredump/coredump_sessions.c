@@ -11,7 +11,7 @@
 #include "../base/error.h"
 #include "../session/session.h"
 #include "../session/wait_facts.h"
-#include "findings.h"
+#include "../findings/findings.h"
 
 #include <errno.h>
 #include <inttypes.h>
