@@ -51,7 +51,7 @@ for my $case (@cases) {
                    ORDER BY stream, place)}), $launches, "$what: the rows of what is pending") if defined $launches;
     finish($p);
     is(json_of(grosr('diagnose', $db, '--json'))->{verdict}, $verdict, "$what: and the trace says so") if $verdict ne 'healthy';
-    is($p->{code}, $verdict eq 'healthy' ? 0 : 42, "$what: it ends as it does alone") or diag($p->{stderr});
+    is($p->{code}, $verdict eq 'healthy' && $what ne 'kernel' ? 0 : 42, "$what: it ends as it does alone") or diag($p->{stderr});
 }
 
 my $alone = run_it($program, 'pipeline');
