@@ -115,15 +115,22 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
     grosr_bench_flood_run(&l, bench_warp());
 }
 
-#define BENCH_ALLOC_OF(name, number, residents, plain)                               \
-    extern "C" __global__ void __launch_bounds__(GROSR_BENCH_ALLOC_BLOCK, residents) \
-        bench_alloc_##name(const __grid_constant__ grosr_bench_alloc a)              \
-    {                                                                                \
-        uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;                          \
-        grosr_bench_alloc_stamp(a.start_ns, i / GROSR_LANES);                        \
-        if (i < a.threads)                                                           \
-            grosr_bench_alloc_do(&a, number, plain, i);                              \
-        grosr_bench_alloc_stamp(a.end_ns, i / GROSR_LANES);                          \
+/* Compute capability 7.5 has 1,024 threads an SM. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define BENCH_RESIDENTS(n) ((n) < 4 ? (n) : 4)
+#else
+#define BENCH_RESIDENTS(n) (n)
+#endif
+
+#define BENCH_ALLOC_OF(name, number, residents, plain)                                                \
+    extern "C" __global__ void __launch_bounds__(GROSR_BENCH_ALLOC_BLOCK, BENCH_RESIDENTS(residents)) \
+        bench_alloc_##name(const __grid_constant__ grosr_bench_alloc a)                               \
+    {                                                                                                 \
+        uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;                                           \
+        grosr_bench_alloc_stamp(a.start_ns, i / GROSR_LANES);                                         \
+        if (i < a.threads)                                                                            \
+            grosr_bench_alloc_do(&a, number, plain, i);                                               \
+        grosr_bench_alloc_stamp(a.end_ns, i / GROSR_LANES);                                           \
     }
 #define BENCH_ALLOC(name, number, residents)       \
     BENCH_ALLOC_OF(name, number, residents, false) \
