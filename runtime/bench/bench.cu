@@ -115,12 +115,9 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
     grosr_bench_flood_run(&l, bench_warp());
 }
 
-/* Compute capability 7.5 has 1,024 threads an SM. */
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-#define BENCH_RESIDENTS(n) ((n) < 4 ? (n) : 4)
-#else
-#define BENCH_RESIDENTS(n) (n)
-#endif
+/* No more blocks than there can be. */
+#define BENCH_ROOM         (GROSR_DEVICE_SM_THREADS / GROSR_BENCH_ALLOC_BLOCK)
+#define BENCH_RESIDENTS(n) ((n) < BENCH_ROOM ? (n) : BENCH_ROOM)
 
 #define BENCH_ALLOC_OF(name, number, residents, plain)                                                \
     extern "C" __global__ void __launch_bounds__(GROSR_BENCH_ALLOC_BLOCK, BENCH_RESIDENTS(residents)) \

@@ -186,7 +186,7 @@ is(value($db, 'SELECT count(DISTINCT session) FROM GROSR_SESSION'), 21, 'in a se
 $r = record('--', $program, 'open');
 is(value($db, 'SELECT count(*) || sum(end IS NULL) FROM NVTX_EVENTS'), '33', 'ranges that are open at exit have no end');
 $r = record('--', $program, 'open', 'kill');
-is($r->{code}, 1, 'a program that is killed');
+is($r->{code}, 137, 'a program that is killed');
 like($r->{stderr}, qr/died.*\n.*killed by signal 9/, 'is told of');
 is(value($db, 'SELECT count(*) || sum(end IS NULL) FROM NVTX_EVENTS'), '33', 'its ranges are there');
 is(value($db, 'SELECT died FROM GROSR_SESSION'), 1, 'it died');

@@ -78,7 +78,7 @@ like($r->{stderr}, $tells ? qr/recorded process died;/ : qr/recorded process (di
 is(value($db, 'SELECT died FROM GROSR_SESSION'), 1, 'which the trace says');
 like(notes(), qr/was killed by signal 9/, 'with the signal') if $tells;
 $r = record('open', 'work', 'leave', 3);
-like("$r->{code} $r->{stderr}", qr/\A1 [^\n]*ended without closing its session[^\n]*\n[^\n]*exit code 3\n\z/,
+like("$r->{code} $r->{stderr}", qr/\A3 [^\n]*ended without closing its session[^\n]*\n[^\n]*exit code 3\n\z/,
      'the program itself, leaving by _exit(3)');
 is(value($db, 'SELECT died FROM GROSR_SESSION'), 0, 'has not died');
 # The shell ends first: the program is an orphan that the recorder waits for.

@@ -30,6 +30,8 @@ ok(!-e "$dir/none.db", 'no file is left');
 $ENV{GROSR_CUPTI} = "$double/libcuda.so.1";
 $ENV{LD_LIBRARY_PATH} = $double;
 $ENV{CUPTI_DOUBLE} = 'stuck';
+# The threads that hang are there when the process ends: LeakSanitizer cannot stop them all, and fails.
+$ENV{ASAN_OPTIONS} .= ':detect_leaks=0' if $ENV{ASAN_OPTIONS};
 delete @ENV{qw(CUDA_INJECTION64_PATH GROSR_PERSISTENT CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING CUDA_DEVICE_MAX_CONNECTIONS)};
 
 sub is_right
@@ -64,11 +66,11 @@ for my $late (0, 1) {
     }
     for my $case (@these) {
         my $p = finish($recorded{$case});
-        is($p->{code}, 1, "$case: interrupted");
+        is($p->{code}, 1, "$case: interrupted") or diag($p->{stderr});
         like($p->{stderr}, qr/^grosr: interrupted$/m, "$case: which is said");
         is_right($case, "$dir/$case.db", 'by its trace, afterwards');
         $p = finish($timed{$case});
-        is("$p->{code} " . json_of($p)->{workload}, "0 stall:$case", "$case: ended by --seconds");
+        is("$p->{code} " . json_of($p)->{workload}, "0 stall:$case", "$case: ended by --seconds") or diag($p->{stderr});
         is_right($case, "$dir/timed-$case.db", 'by its trace, too');
         is(join(' ', map { segments($_->{pid}) } $p, $recorded{$case}), '', "$case: nothing is left in shared memory");
     }

@@ -136,6 +136,8 @@ CUresult CUDAAPI cuDeviceGetPCIBusId(char *bus, int size, CUdevice device)
     return CUDA_SUCCESS;
 }
 
+static struct CUevent_st *events; /* all of them, with `double_lock` */
+
 CUresult CUDAAPI cuEventCreate(CUevent *event, unsigned flags)
 {
     struct call c;
@@ -143,6 +145,14 @@ CUresult CUDAAPI cuEventCreate(CUevent *event, unsigned flags)
     (void)flags;
     DRIVER(&c, cuEventCreate, NULL, NULL, double_correlation());
     *event = (CUevent)calloc(1, sizeof(**event));
+    pthread_mutex_lock(&double_lock);
+    if (*event) {
+        **event = (struct CUevent_st){.next = events, .from = &events};
+        if (events)
+            events->from = &(*event)->next;
+        events = *event;
+    }
+    pthread_mutex_unlock(&double_lock);
     double_leave(&c, *event ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY);
     return (CUresult)c.result;
 }
@@ -216,6 +226,11 @@ CUresult CUDAAPI cuEventDestroy_v2(CUevent event)
     struct call c;
 
     DRIVER(&c, cuEventDestroy_v2, NULL, NULL, double_correlation());
+    pthread_mutex_lock(&double_lock);
+    *event->from = event->next;
+    if (event->next)
+        event->next->from = event->from;
+    pthread_mutex_unlock(&double_lock);
     free(event);
     double_leave(&c, CUDA_SUCCESS);
     return CUDA_SUCCESS;

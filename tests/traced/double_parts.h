@@ -95,6 +95,7 @@ struct CUevent_st {
     uint32_t stream;
     uint64_t items; /* of its stream that come before it */
     bool recorded;
+    struct CUevent_st *next, **from; /* the driver knows all that there are */
 };
 
 struct CUgraph_st {

@@ -553,6 +553,13 @@ GROSR_DEVICE void dev_trap(void)
     asm volatile("trap;");
 }
 
+/* The threads that an SM has room for, of those that code of this architecture runs on; at most. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define GROSR_DEVICE_SM_THREADS 1024
+#else
+#define GROSR_DEVICE_SM_THREADS 2048
+#endif
+
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 #define GROSR_DEVICE_HAS_MBARRIER 1
 
