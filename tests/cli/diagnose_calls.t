@@ -150,7 +150,8 @@ local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0" if $ENV{ASAN_OPTI
 # Not what takes a core each, nor what needs longer than others before it is what it is.
 my @ended = grep { !$alone{$_->[0]} && $_->[0] !~ /^(?:slow-again|many|overdue|warmed-up|capture-goes-on)$/ } @cases;
 while (my @some = splice(@ended, 0, 8)) {
-    my %p = map { $_->[0] => start($GROSR, 'record', @{$options{$_->[0]} || []}, '-o', "$dir/end-$_->[0].db", '--', $program, $_->[0]) } @some;
+    my %p = map { my $what = $_->[0];
+        $what => start($GROSR, 'record', @{$options{$what} // []}, '-o', "$dir/end-$what.db", '--', $program, $what) } @some;
     my %child;
     for my $case (map { $_->[0] } @some) {
         until_true(sub { ($child{$case}) = children($p{$case}{pid}); $child{$case} && -e "/dev/shm/grosr.$child{$case}.0" }, 20);
