@@ -129,9 +129,12 @@ is(value($db, $pending), $cases[5][1], 'killed: what it hung in stays in the tra
 is(value($db, "SELECT count(*) FROM kernels WHERE end IS NULL AND start IS NULL AND launch IS NOT NULL"), 4, 'kernels have rows');
 is(value($db, "SELECT count(*) FROM api_calls WHERE end IS NULL AND name = 'cudaStreamSynchronize'"), 1, 'as the call has');
 is(value($db, $endless), 0, 'in a table of ours');
-like(notes(), qr/\b6 launched kernels\b.*collective_a.*collective_b/s, 'which kernels have no record is said');
+# The records of the two that have ended have come if CUPTI was asked before the others began.
+my ($counts, @other) = sql($db, 'SELECT * FROM GROSR_LAUNCHES');
+like("$counts->{kind} $counts->{issued} $counts->{recorded} " . @other, qr/^kernel 6 [02] 0$/, 'they are counted');
+my $missing = $counts->{issued} - $counts->{recorded};
+like(notes(), qr/\b$missing launched kernels\b.*collective_a.*collective_b/s, 'which kernels have no record is said');
 isnt(verdict(), 'complete', 'the trace is not complete');
-is(list(map { [@$_{qw(kind issued recorded)}] } sql($db, 'SELECT * FROM GROSR_LAUNCHES')), 'kernel|6|0', 'it is counted');
 
 # ---- a recorder that is killed, and then its program ----
 
