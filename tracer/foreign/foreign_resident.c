@@ -3,13 +3,13 @@
  * its blocks do not wait for each other, as those of most kernels; and one that finds the GPU occupied begins
  * when what occupies it has ended. So neither is a finding without evidence beside it:
  *
- *   - of a kernel that does not fit: grids of it that fit always ended fast, and it has run for so many times
- * as long that neither work nor the number of its turns explains it; or, by PC samples, all of its warps do
- *     nothing but wait.
- *   - of one that has no room: what occupies the GPU is meant to run for ever (--persistent), only waits, by
- * PC samples, or is itself overdue.
+ *   - Of a kernel that does not fit: grids of it that fit always ended fast, and it has run for so many times
+ *     as long that neither work nor the number of its turns explains it. Or, by PC samples, all of its warps
+ *     do nothing but wait.
+ *   - Of one that has no room: what occupies the GPU is meant to run for ever (--persistent), only waits, by
+ *     PC samples, or is itself overdue.
  *
- * And a call waits for it. A remark names who has the room otherwise (foreign_graph.c).
+ * Besides, a call waits for it. A remark names who has the room otherwise (foreign_graph.c).
  */
 #include "foreign_parts.h"
 
