@@ -296,8 +296,7 @@ $B/$(CUPTI_DOUBLE): $(CUPTI_DOUBLE_C) $(wildcard tests/traced/*double*.h) tests/
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -shared $(LDFLAGS) -isystem $(CUDA_HOME)/include -I$(@D) \
 	    -Wl,-soname,libcuda.so.1 -o $@ $(CUPTI_DOUBLE_C) -ldl
 
-$(ON_DOUBLE): $B/tests/traced/%: tests/traced/%.c tests/traced/cost.h \
-    tests/traced/cupti_double.h $B/$(CUPTI_DOUBLE) Makefile
+$(ON_DOUBLE): $B/tests/traced/%: tests/traced/%.c $(wildcard tests/traced/*.h) $B/$(CUPTI_DOUBLE) Makefile
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$Q$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -isystem $(CUDA_HOME)/include -o $@ $< $B/$(CUPTI_DOUBLE) -Wl,-rpath,'$$ORIGIN/double'
