@@ -2,6 +2,7 @@
  * A program that uses CUDA, as tests/cli/cupti.t wants it, on a double of the driver and CUPTI
  * (cupti_double.h): `cuda WHAT...` does each WHAT in turn. It knows nothing of GROSR.
  */
+#include "../forked.h"
 #include "cost.h"
 #include "cupti_double.h"
 

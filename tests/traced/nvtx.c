@@ -2,6 +2,7 @@
  * A program that marks what it does with NVTX, as tests/cli/nvtx.t wants it: `nvtx WHAT...` does each WHAT in
  * turn. It uses NVTX's header and nothing of GROSR's.
  */
+#include "../forked.h"
 #include "cost.h"
 
 #include <nvtx3/nvToolsExt.h>

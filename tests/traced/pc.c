@@ -3,6 +3,7 @@
  * (cupti_double.h). `pc WHAT...` does each WHAT in turn; those that hang do so for at most 20 s, or until
  * SIGUSR1 ends the kernels that run. It knows nothing of GROSR.
  */
+#include "../forked.h"
 #include "cupti_double.h"
 
 #include <signal.h>

@@ -2,6 +2,7 @@
  * The host API used wrongly, on the host device; and the host's side of instrumented kernels (grosr_trace.h)
  * in the same ways.
  */
+#include "../forked.h"
 #include "../misuse_suite.h"
 
 #include "../../tracer/instrument/grosr_trace.h"
