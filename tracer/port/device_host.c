@@ -58,7 +58,11 @@ struct dev_host_grid {
     struct warp *warp;
 };
 
-enum { GATE_RUN = 1, GATE_ABORT = 2, STACK_BYTES = 256 * 1024, GUARD_BYTES = 64 * 1024, BACKOFF_YIELDS = 64 };
+enum { GATE_RUN = 1, GATE_ABORT = 2, STACK_BYTES = 256 * 1024, GUARD_BYTES = 64 * 1024 };
+
+/* Steps of dev_backoff(): yields, sleeps of 20 us that double to 640 us, 128 of these (80 ms), then 2.56 ms.
+ */
+enum { BACKOFF_YIELDS = 64, BACKOFF_STEADY = BACKOFF_YIELDS + 5, BACKOFF_LONGEST = BACKOFF_STEADY + 128 };
 
 static _Thread_local struct warp *self;
 
@@ -109,17 +113,21 @@ void dev_clock_set_virtual(uint64_t start_ns, uint64_t step_ns)
 
 static void wait_a_little(uint32_t step)
 {
+    long us = 2560;
+
     if (step < BACKOFF_YIELDS) {
         sched_yield();
         return;
     }
-    struct timespec t = {0, 20000L << (step - BACKOFF_YIELDS)};
+    if (step < BACKOFF_LONGEST)
+        us = step < BACKOFF_STEADY ? 20L << (step - BACKOFF_YIELDS) : 640;
+    struct timespec t = {0, us * 1000};
     nanosleep(&t, NULL);
 }
 
 static uint32_t longer(uint32_t step)
 {
-    return step < BACKOFF_YIELDS + 5 ? step + 1 : step;
+    return step < BACKOFF_LONGEST ? step + 1 : step;
 }
 
 void dev_trap(void)

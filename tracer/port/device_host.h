@@ -481,8 +481,9 @@ uint64_t dev_clock_at(uint64_t host_ns);
  * returns to the real clock. For tests; not while warps run. */
 void dev_clock_set_virtual(uint64_t start_ns, uint64_t step_ns);
 
-/* Yields 64 times, then sleeps 20 us, doubling to 640 us. Spinning with `pause` was measured 1,800 times
- * slower on two cores. */
+/* Yields 64 times, then sleeps 20 us, doubling to 640 us, and 2.56 ms once it has waited for 80 ms: idle
+ * workers of many sessions share few cores. Spinning with `pause` was measured 1,800 times slower on two
+ * cores. */
 void dev_backoff(uint32_t *step);
 
 GROSR_DEVICE void dev_poll_pause(uint32_t *step)
