@@ -162,7 +162,7 @@ SKIP: {
              "$name: an SVG with GROSR and the date");
         like(slurp("$dir/$name.png") // '', qr/\A\x89PNG\r\n.*IEND....\z/s, "$name: a PNG");
     }
-    my $r = run_it($python, "$ROOT/tests/bench/plot.py", '-o', "$dir/all.png", map { "$dir/$_.json" } @names);
+    my $r = run_it($python, "$ROOT/tests/bench/plot.py", '-o', "$dir/all.png", map { "$dir/$_.json" } @names[0, 1]);
     is($r->{code}, 0, 'several reports make one figure') or diag($r->{stderr});
     spew("$dir/bad.json", '{"bench": "x"}');
     $r = run_it($python, "$ROOT/tests/bench/plot.py", '-o', "$dir/bad.png", "$dir/bad.json");
