@@ -86,6 +86,7 @@ sub start
     defined $pid or die "cannot fork: $!\n";
     if ($pid == 0) {
         setpgid(0, 0);
+        unlink(segments($$));    # of a process that had this number and was killed
         POSIX::nice(10) if "@command" =~ /^\S+ run .*--seconds 600\b/;
         %running = ();
         $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
