@@ -164,7 +164,8 @@ SELECT r.start, r.end, coalesce(s.value, 'call') AS name, r.globalTid >> 24 AS a
        (r.globalTid >> 24, r.correlationId) IN (
            SELECT globalPid >> 24, correlationId FROM CUPTI_ACTIVITY_KIND_KERNEL
            UNION ALL SELECT globalPid >> 24, correlationId FROM CUPTI_ACTIVITY_KIND_MEMCPY
-           UNION ALL SELECT globalPid >> 24, correlationId FROM CUPTI_ACTIVITY_KIND_MEMSET) AS role,
+           UNION ALL SELECT globalPid >> 24, correlationId FROM CUPTI_ACTIVITY_KIND_MEMSET
+           UNION ALL SELECT globalPid >> 24, correlationId FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE) AS role,
        r.correlationId AS correlation, r.returnValue AS result
 FROM CUPTI_ACTIVITY_KIND_RUNTIME r
 LEFT JOIN StringIds s ON s.id = r.nameId;
@@ -201,6 +202,15 @@ SELECT m.start, m.end, 'set memory' AS name, m.globalPid >> 24 AS a, m.deviceId 
            SELECT globalTid >> 24, correlationId FROM CUPTI_ACTIVITY_KIND_RUNTIME)) AS role,
        m.bytes, m.value, m.correlationId AS correlation, m.graphNodeId AS graph_node
 FROM CUPTI_ACTIVITY_KIND_MEMSET m;
+
+CREATE TEMP VIEW export_graphs AS    -- b: the device; c: the context; d: the stream
+SELECT g.start, g.end, coalesce(s.value, 'graph ' || g.graphId) AS name, g.globalPid >> 24 AS a, g.deviceId AS b,
+       g.contextId AS c, g.streamId AS d, g.correlationId AS flow,
+       3 * ((g.globalPid >> 24, g.correlationId) IN (
+           SELECT globalTid >> 24, correlationId FROM CUPTI_ACTIVITY_KIND_RUNTIME)) AS role,
+       g.graphId AS graph, g.correlationId AS correlation
+FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE g
+LEFT JOIN StringIds s ON s.id = g.nameId;
 
 CREATE TEMP VIEW export_syncs AS     -- b: the device, if known; c: the context
 SELECT y.start, y.end, CASE y.syncType WHEN 1 THEN 'wait for event' WHEN 2 THEN 'stream waits for event'

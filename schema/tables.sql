@@ -230,7 +230,8 @@ CREATE TABLE GROSR_PENDING (         -- calls, launches and captures of traced p
 
 CREATE TABLE GROSR_LAUNCHES (        -- what traced processes launched, and what CUPTI recorded of it
     session  INTEGER NOT NULL,
-    kind     TEXT NOT NULL,          -- as in GROSR_PENDING; kernels with those in graphs, where their number is known
+    kind     TEXT NOT NULL,          -- as in GROSR_PENDING; kernels with those in graphs, where their number is known; a graph
+                                     -- that is recorded as a whole counts as one
     issued   INTEGER NOT NULL,
     recorded INTEGER,                -- of these, those whose record has come; NULL: CUPTI has no records of that kind
     PRIMARY KEY (session, kind)
@@ -653,6 +654,18 @@ CREATE TABLE CUPTI_ACTIVITY_KIND_MEMSET (
     bytes         INTEGER NOT NULL,
     memKind       INTEGER,           -- ENUM_CUDA_MEM_KIND.id
     graphNodeId   INTEGER
+);
+
+CREATE TABLE CUPTI_ACTIVITY_KIND_GRAPH_TRACE (  -- launches of graphs, recorded as a whole: record --cuda-graph-trace graph
+    start         INTEGER NOT NULL,
+    end           INTEGER NOT NULL,
+    deviceId      INTEGER,           -- of its first node, as the next; NULL: that is on the host
+    contextId     INTEGER,
+    streamId      INTEGER NOT NULL,
+    correlationId INTEGER,
+    globalPid     INTEGER NOT NULL,
+    graphId       INTEGER NOT NULL,  -- CUPTI's number of it in its process
+    nameId        INTEGER            -- StringIds.id: how many kernels are in it, and which; NULL: not known
 );
 
 CREATE TABLE CUPTI_ACTIVITY_KIND_SYNCHRONIZATION (

@@ -339,6 +339,10 @@ SELECT m.start, m.end, m.end - m.start, 'memset', CAST(m.bytes || ' bytes' AS TE
        CAST(NULL AS INTEGER), CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = m.globalPid >> 24) AS INTEGER)
 FROM CUPTI_ACTIVITY_KIND_MEMSET m
 UNION ALL
+SELECT g.start, g.end, g.end - g.start, 'graph', CAST(coalesce(n.value, 'graph ' || g.graphId) AS TEXT), 'stream ' || g.streamId,
+       CAST(NULL AS INTEGER), CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = g.globalPid >> 24) AS INTEGER)
+FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE g LEFT JOIN StringIds n ON n.id = g.nameId
+UNION ALL
 SELECT y.start, y.end, y.end - y.start, 'sync', CAST('synchronization' AS TEXT),
        coalesce('stream ' || y.streamId, 'context ' || y.contextId), CAST(NULL AS INTEGER),
        CAST((SELECT min(session) FROM GROSR_SESSION WHERE pid = y.globalPid >> 24) AS INTEGER)

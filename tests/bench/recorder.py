@@ -21,14 +21,17 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GROSR = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "../../build/release/grosr")
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 7
 LOOP = [sys.executable, os.path.join(HERE, "pytorch_loop.py")]
-MODES = ["alone", "torch.profiler", "torch.profiler, CUDA only", "grosr record", "grosr record, all calls"]
+MODES = ["alone", "torch.profiler", "torch.profiler, CUDA only", "grosr record, whole graphs", "grosr record",
+         "grosr record, all calls"]
 
 
 def command(mode, trace):
     if mode.startswith("torch"):
         return LOOP + ["cuda" if mode.endswith("only") else "all"]
     if mode.startswith("grosr"):
-        return [GROSR, "record", "--trace", "cuda=all" if mode.endswith("calls") else "cuda", "-o", trace, "--"] + LOOP
+        graphs = "graph" if mode.endswith("graphs") else "node"
+        return [GROSR, "record", "--trace", "cuda=all" if mode.endswith("calls") else "cuda", "--cuda-graph-trace", graphs, "-o",
+                trace, "--"] + LOOP
     return LOOP
 
 

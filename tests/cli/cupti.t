@@ -46,6 +46,7 @@ sub let_end
 # Whether the file has it while the program runs.
 sub comes_live { my ($query) = @_; return until_true(sub { peek($db, $query) }, 20) }
 sub list { return join(' ', map { join('|', map { $_ // '-' } @$_) } @_) }
+sub verdict_of { return value($db, 'SELECT verdict FROM trace_health WHERE ring IS NULL') }
 sub no_forced_flush { my ($r) = @_; unlike($r->{stderr}, qr/by force/, 'nothing was flushed by force') }
 
 # ---- every kind of activity ----
@@ -121,6 +122,45 @@ is(list(map { [@$_{qw(name kernels)}, substr($_->{full_name}, 0, 42), substr($_-
         ['small', 1, 'small(float*, int)', 'mall(float*, int)']), 'kernel-time has a row for each');
 $q = grosr('query', $db, 'launch-latency', '--json');
 is(join(' ', sort { $a <=> $b } map { $_->{launches} } @{decode_json($q->{stdout})}), '1 10 20 30 40', 'and so has launch-latency');
+
+# ---- graphs ----
+
+sub graph_launches
+{
+    return list(map { [@$_{qw(kind n name)}] } sql($db, "SELECT kind, count(*) AS n, name FROM timeline WHERE kind IN ('kernel', " .
+                                                        "'graph') GROUP BY kind, name ORDER BY kind, name"));
+}
+my $graph = 'graph of 3 kernels: small, other';
+$r = record({}, [], 'graphs');
+is("$r->{code} $r->{stderr}", '0 ', 'launches of graphs');
+is(graph_launches(), 'kernel|20|other kernel|60|small', 'each node is a row');
+$r = record({}, ['--cuda-graph-trace', 'graph'], 'graphs');
+is("$r->{code} $r->{stderr}", '0 ', '--cuda-graph-trace graph');
+is(graph_launches(), "graph|20|$graph kernel|20|small", 'each launch is a row; so are kernels outside graphs');
+is(verdict_of(), 'complete', 'nothing is missing');
+is(list(map { [@$_{qw(device context stream graph n ended)}] }
+        sql($db, 'SELECT deviceId AS device, contextId AS context, streamId AS stream, graphId AS graph, count(*) AS n, ' .
+                 'sum(end - start >= 7000) AS ended FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE GROUP BY streamId')),
+   '0|1|8|5|10|10 0|1|9|5|10|10', 'where it ran, from its first node to its last');
+is(value($db, "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE g JOIN $runtime r USING (correlationId) JOIN StringIds s ON " .
+              "s.id = r.nameId WHERE s.value = 'cudaGraphLaunch' AND r.start <= g.start"), 20, 'each after its call');
+is(value($db, 'SELECT count(*) FROM GROSR_PENDING'), 0, 'none is pending');
+$q = grosr('query', $db, 'graph-time', '--json');
+is(list(map { [@$_{qw(name device launches)}, $_->{total_ns} >= 140000] } @{decode_json($q->{stdout})}), "$graph|0|20|1", 'graph-time');
+is(json_of(grosr('info', $db, '--json'))->{rows}{graph_launches}, 20, 'info counts them');
+my $flows = 0;
+for my $event (@{json_of(grosr('export', $db, '--format', 'chrome'))->{traceEvents}}) {
+    $flows++ if ($event->{cat} // '') eq 'graph' && $event->{name} eq $graph && $event->{ph} eq 'X';
+}
+is($flows, 20, 'they are on their streams in an export');
+$r = record({CUPTI_DOUBLE => 'untimed'}, ['--cuda-graph-trace', 'graph'], 'graphs');
+is($r->{code}, 0, 'CUPTI that knows no times of graphs');
+is(value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE'), 0, 'makes no rows');
+is(value($db, "SELECT text FROM GROSR_NOTE WHERE topic = 'cupti'"), 'CUPTI had no times of 20 launches of graphs', 'which is noted');
+says_one_line(grosr('record', '--cuda-graph-trace', 'graphs', '--', 'true'), 2, qr/node or graph/, '--cuda-graph-trace graphs');
+says_one_line(grosr('record', '--cuda-graph-trace', 'graph', '--trace', 'api', '--', 'true'), 2, qr/needs --trace cuda/,
+              'graphs without --trace cuda');
+says_one_line(grosr('record', '--cuda-graph-trace', 'graph', '--attach', $$), 2, qr/not for --attach/, 'or of a running process');
 
 # ---- which calls are recorded ----
 

@@ -79,6 +79,19 @@ is(value($db, "SELECT issued FROM GROSR_LAUNCHES WHERE kind = 'kernel'"), value(
 is(verdict(), 'complete', 'the trace is complete') or diag(notes());
 is($r->{stderr}, '', 'nothing is said');
 
+my %nodes = map { $_ => value($db, "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_$_ WHERE graphNodeId IS NOT NULL") } qw(KERNEL MEMCPY);
+my %all = map { $_ => value($db, "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_$_") } qw(KERNEL MEMCPY MEMSET);
+$r = grosr('record', '--cuda-graph-trace', 'graph', '-o', $db, '--', $program, 'everything');
+is("$r->{code} $r->{stderr}", '0 ', 'the same with graphs as a whole');
+is(verdict(), 'complete', 'the trace is complete') or diag(notes());
+is(value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE WHERE end > start AND deviceId = 0'), 100,
+   'each launch of the graph has a row');
+is(value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE g JOIN StringIds s ON s.id = g.nameId ' .
+              "WHERE s.value = 'graph of 10 kernels: work'"), 100, 'with its name');
+is(value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE g JOIN CUPTI_ACTIVITY_KIND_RUNTIME r USING (correlationId) ' .
+              'WHERE r.start <= g.start'), 100, 'after its call');
+is(value($db, "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_$_"), $all{$_} - ($nodes{$_} || 0), "and no node: $_") for sort keys %all;
+
 $r = grosr('record', '-o', $db, '--', $program, 'exit');
 is($r->{code}, 0, 'a child that leaves by _exit') or diag($r->{stderr});
 my $lost = value($db, "SELECT sum(issued - recorded) FROM GROSR_LAUNCHES WHERE kind = 'kernel'");

@@ -181,6 +181,12 @@ INSERT INTO CUPTI_ACTIVITY_KIND_MEMCPY VALUES
     (420, 520, 0, 1, 7, NULL, 1677721600, 3000, 1, 2, 3, NULL),
     (600, 650, 0, 1, 7, NULL, 1677721600, 500, 2, 3, 2, NULL);
 INSERT INTO CUPTI_ACTIVITY_KIND_MEMSET VALUES (660, 670, 0, 1, 7, NULL, 1677721600, 0, 64, 3, NULL);
+
+-- A graph is launched twice, and one whose name is not known and whose first node is on the host.
+INSERT INTO StringIds VALUES (195, 'graph of 2 kernels: saxpy');
+INSERT INTO CUPTI_ACTIVITY_KIND_GRAPH_TRACE VALUES
+    (680, 700, 0, 1, 7, NULL, 1677721600, 5, 195), (710, 770, 0, 1, 7, NULL, 1677721600, 5, 195),
+    (705, 735, NULL, NULL, 8, NULL, 1677721600, 6, NULL);
 INSERT INTO CUPTI_ACTIVITY_KIND_SYNCHRONIZATION VALUES (800, 900, 0, 1, 7, NULL, 1677721600, 3, NULL);
 
 -- A domain and a category have a row each; `step` comes as text and as a registered string; the last range does not end.

@@ -243,6 +243,18 @@ static void rooms(void)
            double_rooms_asked() - before);
 }
 
+/* Launches of graphs of three kernels in two streams, and a kernel before each. */
+static void graphs(void)
+{
+    static const char *const names[] = {SMALL, OTHER, SMALL};
+
+    for (uint32_t i = 0; i < 20; i++) {
+        double_launch(1 + i % 2, SMALL, 1000);
+        double_graph_launch(1 + i % 2, names, 3, 5000);
+    }
+    double_synchronize();
+}
+
 /* A child that goes on as it is, and one that becomes another program. CUDA begins after the fork. */
 static void children(const char *self)
 {
@@ -279,6 +291,8 @@ int main(int argc, char **argv)
             all();
         else if (!strcmp(what, "many"))
             many();
+        else if (!strcmp(what, "graphs"))
+            graphs();
         else if (!strcmp(what, "quiet"))
             quiet();
         else if (!strcmp(what, "pace"))

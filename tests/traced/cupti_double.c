@@ -57,6 +57,8 @@ static size_t size_of(CUpti_ActivityKind kind)
         return sizeof(CUpti_ActivityMemset4);
     case CUPTI_ACTIVITY_KIND_SYNCHRONIZATION:
         return sizeof(CUpti_ActivitySynchronization2);
+    case CUPTI_ACTIVITY_KIND_GRAPH_TRACE:
+        return sizeof(CUpti_ActivityGraphTrace2);
     case CUPTI_ACTIVITY_KIND_DEVICE:
         return sizeof(CUpti_ActivityDevice5);
     default:
@@ -80,6 +82,11 @@ bool double_collects_copies(void)
     return enabled[CUPTI_ACTIVITY_KIND_MEMCPY] || enabled[CUPTI_ACTIVITY_KIND_MEMSET];
 }
 
+bool double_collects_graphs(void)
+{
+    return enabled[CUPTI_ACTIVITY_KIND_GRAPH_TRACE];
+}
+
 bool double_collects_kernels(void)
 {
     return enabled[CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL];
@@ -90,23 +97,23 @@ bool double_collects_kernels(void)
 static bool is_due(union record *r, uint64_t now, bool forced)
 {
     bool copy = r->head.kind == CUPTI_ACTIVITY_KIND_MEMCPY;
-    bool kernel = r->head.kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL;
+    bool graph = r->head.kind == CUPTI_ACTIVITY_KIND_GRAPH_TRACE;
+    bool kernel = r->head.kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL || graph;
 
     if (!kernel && !copy)
         return true;
-    uint32_t stream = (kernel ? r->kernel.streamId : r->copy.streamId) - 7;
-    uint64_t start = double_time(stream, kernel ? r->kernel.start : r->copy.start);
-    uint64_t end = double_time(stream, kernel ? r->kernel.end : r->copy.end);
+    uint32_t stream = (graph ? r->graph.streamId : kernel ? r->kernel.streamId : r->copy.streamId) - 7;
+    uint64_t *from = graph ? &r->graph.start : kernel ? &r->kernel.start : &r->copy.start;
+    uint64_t *to = graph ? &r->graph.end : kernel ? &r->kernel.end : &r->copy.end;
+    uint64_t start = double_time(stream, *from), end = double_time(stream, *to);
     if (end > now && forced && kernel) {
-        r->kernel.start = r->kernel.end = 0;
+        *from = *to = 0;
         return true;
     }
     if (end > now || (kernel && !forced && double_withholds()))
         return false;
-    if (kernel)
-        r->kernel.start = start, r->kernel.end = end;
-    else
-        r->copy.start = start, r->copy.end = end;
+    *from = start;
+    *to = end;
     return true;
 }
 

@@ -22,7 +22,8 @@
  * CUPTI_DOUBLE has words, with blanks between, for what goes wrong: `version` (it is CUPTI 12), `subscriber`
  * (another tool has it), `dropped` (7 records were dropped), `fatal` (it fails in a wait), `stuck` (while a
  * blocking copy or cudaFree waits, CUPTI's flush and the push of a context wait too), `newer` (its APIs have
- * calls that its headers do not know: cuLaunchOfTomorrow_v2 and cudaGetOfTomorrow_v14000).
+ * calls that its headers do not know: cuLaunchOfTomorrow_v2 and cudaGetOfTomorrow_v14000), `untimed` (it has
+ * no times of graphs).
  *
  * PC sampling (double_pc.c): kernels of the names POLLS and HOISTED have code, each a loop of instructions 8
  * to 10 or of instruction 8 alone, and lines (image_lines() in ../coredump_writer.h: line 12); others are

@@ -30,6 +30,7 @@ union record {
     CUpti_ActivityMemcpy6 copy;
     CUpti_ActivityMemset4 fill;
     CUpti_ActivitySynchronization2 wait;
+    CUpti_ActivityGraphTrace2 graph;
     CUpti_ActivityDevice5 device;
     CUpti_ActivityContext3 context;
 };
@@ -38,6 +39,7 @@ union record {
 void double_add_record(const union record *record);
 bool double_collects_kernels(void);
 bool double_collects_copies(void);
+bool double_collects_graphs(void);
 
 /* A call between its two callbacks. */
 struct call {

@@ -321,6 +321,17 @@ static void graphs(void)
     grosr_cuda_stream_raise_ended(s, stream, 2);
     is(count(s, false), 0, "by a wait");
 
+    l = launch(GROSR_LAUNCH_GRAPH, 8, stream);
+    l.kernels = 3;
+    l.flags = GROSR_LAUNCH_WHOLE;
+    slot = grosr_launch_begin(s, &l);
+    grosr_launch_returned(s, slot, &l, 32, true);
+    is(grosr_outstanding_kernels(s), 1, "a graph that is recorded as a whole has one record");
+    ok(grosr_launch_read(s, slot, &found) && found.kernels == 3, "though it has more kernels");
+    grosr_launch_recorded(s, GROSR_LAUNCH_KERNEL, 8, 33);
+    is(count(s, false), 0, "with which it has ended");
+    is(grosr_outstanding_kernels(s), 0, "and is no longer outstanding");
+
     l = launch(GROSR_LAUNCH_KERNEL, 7, stream);
     l.flags = GROSR_LAUNCH_PERSISTENT;
     slot = grosr_launch_begin(s, &l);

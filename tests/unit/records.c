@@ -300,6 +300,7 @@ static void cuda_damaged(void)
                  {GROSR_RECORD_CUDA_SYNC, sizeof(struct grosr_record_cuda_op)},
                  {GROSR_RECORD_CUDA_DEVICE, sizeof(struct grosr_record_cuda_device)},
                  {GROSR_RECORD_CUDA_CONTEXT, sizeof(struct grosr_record_cuda_context)},
+                 {GROSR_RECORD_CUDA_GRAPH, sizeof(struct grosr_record_cuda_graph)},
                  {GROSR_RECORD_CUDA_PC, sizeof(struct grosr_record_cuda_pc)},
                  {GROSR_RECORD_CUDA_PC_FUNCTION, sizeof(struct grosr_record_cuda_pc_function)},
                  {GROSR_RECORD_CUDA_PC_BIN, sizeof(struct grosr_record_cuda_pc_bin)}};
@@ -321,10 +322,12 @@ static void cuda_damaged(void)
     struct grosr_record_cuda_context whole = {.head = {0, GROSR_RECORD_CUDA_CONTEXT}, .context = 7};
     add(&b, 0, &whole, sizeof(whole), "");
     close_bench(&b);
-    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '13 %damaged%'"), 1,
+    is(ask("SELECT count(*) FROM GROSR_NOTE WHERE topic = 'records' AND text LIKE '14 %damaged%'"), 1,
        "damaged records of CUDA are counted");
     is(ask("SELECT (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME) + (SELECT count(*) FROM "
            "CUPTI_ACTIVITY_KIND_KERNEL) + (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMCPY) + (SELECT "
+           "count(*) "
+           "FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE) + (SELECT "
            "count(*) "
            "FROM CUPTI_ACTIVITY_KIND_MEMSET) + (SELECT count(*) FROM CUPTI_ACTIVITY_KIND_SYNCHRONIZATION) + "
            "(SELECT count(*) FROM TARGET_INFO_GPU) + (SELECT count(*) FROM GROSR_PC_SAMPLE) + (SELECT "

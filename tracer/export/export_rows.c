@@ -276,6 +276,7 @@ const struct grosr_export_view grosr_export_views[GROSR_EXPORT_VIEWS] = {
     {.view = "kernels", .category = "kernel", .emit = emit_gpu_slice, .what = GROSR_AT_STREAM},
     {.view = "copies", .category = "memory", .emit = emit_gpu_slice, .what = GROSR_AT_STREAM},
     {.view = "sets", .category = "memory", .emit = emit_gpu_slice, .what = GROSR_AT_STREAM},
+    {.view = "graphs", .category = "graph", .emit = emit_gpu_slice, .what = GROSR_AT_STREAM},
     {.view = "syncs", .category = "synchronization", .emit = emit_gpu_slice, .what = GROSR_AT_SYNCS},
     {.view = "submits", .category = "enqueue", .emit = emit_submit, .what = GROSR_AT_HOST},
     {.view = "tasks", .category = "task", .emit = emit_worker_slice, .what = GROSR_AT_WORKER},

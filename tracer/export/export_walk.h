@@ -28,7 +28,7 @@ enum grosr_export_column {
     GROSR_COLUMNS
 };
 
-#define GROSR_EXPORT_VIEWS 24
+#define GROSR_EXPORT_VIEWS 25
 
 struct grosr_walk;
 

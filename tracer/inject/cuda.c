@@ -39,6 +39,9 @@ static void at_end(void)
     if (activity_dropped())
         inject_note(t, "cupti", "CUPTI dropped %llu records for want of buffers",
                     (unsigned long long)activity_dropped());
+    if (activity_untimed())
+        inject_note(t, "cupti", "CUPTI had no times of %llu launches of graphs",
+                    (unsigned long long)activity_untimed());
     inject_leave(t);
 }
 

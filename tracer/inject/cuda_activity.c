@@ -18,7 +18,7 @@
 
 #define BUFFER_BYTES (64u * 1024)
 
-static dev64 dropped;
+static dev64 dropped, untimed;
 
 static void CUPTIAPI request(uint8_t **buffer, size_t *size, size_t *records)
 {
@@ -118,6 +118,27 @@ static void add_memset(struct inject_thread *t, const CUpti_ActivityMemset4 *m)
     write_one(t, &r, sizeof(r));
 }
 
+/* Its record stands for those of its kernels (GROSR_LAUNCH_WHOLE). */
+static void add_graph(struct inject_thread *t, const CUpti_ActivityGraphTrace2 *g)
+{
+    struct inject_string *name = graph_launch_name(g->correlationId);
+    const struct grosr_record_cuda_graph r = {.head = {0, GROSR_RECORD_CUDA_GRAPH},
+                                              .start = g->start,
+                                              .end = g->end,
+                                              .device = g->deviceId,
+                                              .context = g->contextId,
+                                              .stream = g->streamId,
+                                              .correlation = g->correlationId,
+                                              .graph = g->graphId,
+                                              .name = name ? inject_string_number(t, name) : 0};
+
+    launch_recorded(GROSR_LAUNCH_KERNEL, g->correlationId);
+    if (g->start)
+        write_one(t, &r, sizeof(r));
+    else
+        dev_add_relaxed(&untimed, 1);
+}
+
 static void add_sync(struct inject_thread *t, const CUpti_ActivitySynchronization2 *s)
 {
     const struct grosr_record_cuda_op r = {
@@ -204,6 +225,9 @@ static void add(struct inject_thread *t, const CUpti_Activity *a)
     case CUPTI_ACTIVITY_KIND_MEMSET:
         add_memset(t, (const CUpti_ActivityMemset4 *)record);
         break;
+    case CUPTI_ACTIVITY_KIND_GRAPH_TRACE:
+        add_graph(t, (const CUpti_ActivityGraphTrace2 *)record);
+        break;
     case CUPTI_ACTIVITY_KIND_SYNCHRONIZATION:
         add_sync(t, (const CUpti_ActivitySynchronization2 *)record);
         break;
@@ -262,6 +286,8 @@ CUptiResult activity_start(void)
     for (size_t i = 0; code == CUPTI_SUCCESS && i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (!kinds[i].launch || launch_has_record(kinds[i].launch))
             code = cupti.enable(kinds[i].kind);
+    if (code == CUPTI_SUCCESS && launch_graphs_whole())
+        code = cupti.enable(CUPTI_ACTIVITY_KIND_GRAPH_TRACE);
     if (code == CUPTI_SUCCESS)
         code = cupti.flush_period(50);
     return code;
@@ -270,4 +296,9 @@ CUptiResult activity_start(void)
 uint64_t activity_dropped(void)
 {
     return dev_load_relaxed(&dropped);
+}
+
+uint64_t activity_untimed(void)
+{
+    return dev_load_relaxed(&untimed);
 }

@@ -12,6 +12,7 @@
 #define GRAPHS    4096u /* that are known at a time */
 #define NAMES     4u    /* of kernels, in a graph's name */
 #define DEPTH_MAX 8     /* of graphs in graphs */
+#define LAUNCHES  4096u /* the latest, whose names are known */
 
 struct counted {
     uint32_t kernels;
@@ -26,6 +27,12 @@ static struct {
     struct inject_string *name;
     uint32_t kernels;
 } graphs[GRAPHS];
+
+/* Of graphs of which CUPTI makes a record; under the same lock. */
+static struct {
+    uint32_t correlation;
+    struct inject_string *name;
+} launches[LAUNCHES];
 
 static void count_kernel(struct counted *c, CUgraphNode node)
 {
@@ -130,4 +137,25 @@ struct inject_string *graph_name(CUgraphExec exec, uint32_t *kernels)
     }
     pthread_mutex_unlock(&graphs_lock);
     return name ? name : inject_string(unknown, sizeof(unknown) - 1);
+}
+
+void graph_launched(uint32_t correlation, struct inject_string *name)
+{
+    if (pthread_mutex_lock(&graphs_lock))
+        return;
+    launches[correlation % LAUNCHES].correlation = correlation;
+    launches[correlation % LAUNCHES].name = name;
+    pthread_mutex_unlock(&graphs_lock);
+}
+
+struct inject_string *graph_launch_name(uint32_t correlation)
+{
+    struct inject_string *name = NULL;
+
+    if (pthread_mutex_lock(&graphs_lock))
+        return NULL;
+    if (launches[correlation % LAUNCHES].correlation == correlation)
+        name = launches[correlation % LAUNCHES].name;
+    pthread_mutex_unlock(&graphs_lock);
+    return name;
 }

@@ -32,6 +32,7 @@ static __thread struct grosr_launch current;
 
 static bool no_kernels;     /* CUPTI is not to record them */
 static bool no_copies;      /* ... nor copies and fills */
+static bool graphs_whole;   /* it is to record them, and not their nodes */
 static bool launches_block; /* CUDA_LAUNCH_BLOCKING: a launch returns when its kernel has ended */
 
 /* As the process has these now, when the driver reads them: /proc has what it was started with. */
@@ -39,10 +40,12 @@ void kernels_start(void)
 {
     struct grosr_outstanding *o = grosr_session_outstanding(inject_session());
     const char *blocking = getenv("CUDA_LAUNCH_BLOCKING"), *loading = getenv("CUDA_MODULE_LOADING"),
-               *connections = getenv("CUDA_DEVICE_MAX_CONNECTIONS"), *trace = getenv("GROSR_CUDA_TRACE");
+               *connections = getenv("CUDA_DEVICE_MAX_CONNECTIONS"), *trace = getenv("GROSR_CUDA_TRACE"),
+               *graphs = getenv("GROSR_CUDA_GRAPH_TRACE");
 
     no_kernels = trace && *trace;
     no_copies = no_kernels && strstr(trace, "pc");
+    graphs_whole = !no_kernels && graphs && !strcmp(graphs, "graph");
     launches_block = blocking && atoi(blocking) == 1;
     if (!o)
         return;
@@ -57,6 +60,11 @@ bool launch_has_record(uint32_t kind)
     return kind == GROSR_LAUNCH_KERNEL || kind == GROSR_LAUNCH_GRAPH    ? !no_kernels
            : kind == GROSR_LAUNCH_MEMCPY || kind == GROSR_LAUNCH_MEMSET ? !no_copies
                                                                         : true;
+}
+
+bool launch_graphs_whole(void)
+{
+    return graphs_whole;
 }
 
 /* Before the launch: its record may come before it returns. */
@@ -79,6 +87,7 @@ static void begin(const struct launch *l, uint32_t stream, bool lasting)
         .block = {l->block[0], l->block[1], l->block[2]},
         .shared_bytes = l->shared_bytes,
         .flags = l->flags | (lasting ? GROSR_LAUNCH_PERSISTENT : 0) |
+                 (l->kind == GROSR_LAUNCH_GRAPH && graphs_whole ? GROSR_LAUNCH_WHOLE : 0) |
                  (launch_has_record(l->kind) ? 0 : GROSR_LAUNCH_UNRECORDED),
     };
     counted = made = true;

@@ -109,6 +109,15 @@ static struct inject_string *function_name(void *function)
     return s;
 }
 
+static struct inject_string *find_graph(CUgraphExec exec, struct launch *l)
+{
+    struct inject_string *name = graph_name(exec, &l->kernels);
+
+    if (launch_graphs_whole())
+        graph_launched(l->correlation, name);
+    return name;
+}
+
 /* Of what is not a kernel. Copies of nothing are not made, as far as CUPTI is concerned. */
 static bool find_other(const struct cuda_op *op, const CUpti_CallbackData *d, struct launch *l)
 {
@@ -138,7 +147,7 @@ static bool find_other(const struct cuda_op *op, const CUpti_CallbackData *d, st
     if (op->what == OP_HOST_FUNCTION)
         l->other = function_name(l->function = cuda_op_value(op, d));
     else if (op->what == OP_GRAPH)
-        l->other = graph_name((CUgraphExec)cuda_op_value(op, d), &l->kernels);
+        l->other = find_graph((CUgraphExec)cuda_op_value(op, d), l);
     else
         l->other = inject_string(op->what == OP_MEMCPY ? "copy" : "fill", 4);
     return true;

@@ -53,6 +53,9 @@ void activity_write(struct inject_thread *t, const struct grosr_piece *pieces, u
 /* The number of records that CUPTI has dropped for want of buffers. */
 uint64_t activity_dropped(void);
 
+/* The number of launches of graphs whose times it did not know, which have no record of ours. */
+uint64_t activity_untimed(void);
+
 /* ---- cuda_errors.c ---- */
 
 /*
@@ -151,6 +154,10 @@ void graph_changed(CUgraphExec exec);
 /* What it is called, and how many kernels are in it; 0: not known. */
 struct inject_string *graph_name(CUgraphExec exec, uint32_t *kernels);
 
+/* A launch, and what was launched; NULL: not known. */
+void graph_launched(uint32_t correlation, struct inject_string *name);
+struct inject_string *graph_launch_name(uint32_t correlation);
+
 /* ---- cuda_host.c ---- */
 
 /* A host function has been issued. */
@@ -219,6 +226,9 @@ void kernels_start(void);
 /* Whether CUPTI is to have records of launches of that kind: with `--trace api` not of kernels, and with PC
  * sampling of nothing that a GPU does. */
 bool launch_has_record(uint32_t kind);
+
+/* Whether CUPTI is to record graphs as a whole, and not their nodes: GROSR_CUDA_GRAPH_TRACE. */
+bool launch_graphs_whole(void);
 
 /* Around every launch, on its thread, outside inject_enter() and inject_leave(). */
 void launch_enter(const struct launch *launch);

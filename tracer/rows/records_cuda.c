@@ -239,6 +239,29 @@ static int add_op(struct grosr_records *r, const struct grosr_record_cuda_op *o)
     return grosr_store_execute(r->store, copy ? memcpy_sql : memset_sql, values, copy ? 12 : 11, NULL);
 }
 
+/* ---- graphs ---- */
+
+static int add_graph(struct grosr_records *r, uint32_t stream, const struct grosr_record_cuda_graph *g)
+{
+    static const char sql[] =
+        "INSERT INTO CUPTI_ACTIVITY_KIND_GRAPH_TRACE (start, end, deviceId, contextId, streamId,"
+        " correlationId, globalPid, graphId, nameId) VALUES (?,?,?,?,?,?,?,?,?)";
+    int64_t name = g->name ? grosr_records_string(r, stream, g->name) : 0;
+    const struct grosr_value values[] = {
+        grosr_records_place(r, g->start),
+        grosr_records_place(r, g->end),
+        grosr_integer_or_null(g->device, g->device < INT32_MAX),
+        grosr_integer_or_null(g->context, g->context < INT32_MAX),
+        grosr_integer(g->stream),
+        grosr_integer_or_null(g->correlation, g->correlation != 0),
+        process(r),
+        grosr_integer(g->graph),
+        grosr_integer_or_null(name, name != 0),
+    };
+
+    return grosr_store_execute(r->store, sql, values, sizeof(values) / sizeof(values[0]), NULL);
+}
+
 /* ---- facts ---- */
 
 static int add_device(struct grosr_records *r, const struct grosr_record_cuda_device *d, const char *name)
@@ -266,6 +289,7 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
         struct grosr_record_cuda_call call;
         struct grosr_record_cuda_kernel kernel;
         struct grosr_record_cuda_op op;
+        struct grosr_record_cuda_graph graph;
         struct grosr_record_cuda_device device;
         struct grosr_record_cuda_context context;
     } is;
@@ -284,6 +308,10 @@ int grosr_records_add_cuda(struct grosr_records *r, uint32_t stream, const unsig
     case GROSR_RECORD_CUDA_SYNC:
         if (GROSR_FIXED(is.op, at, bytes))
             return add_op(r, &is.op);
+        break;
+    case GROSR_RECORD_CUDA_GRAPH:
+        if (GROSR_FIXED(is.graph, at, bytes))
+            return add_graph(r, stream, &is.graph);
         break;
     case GROSR_RECORD_CUDA_DEVICE:
         r->reports_gpu = true;

@@ -432,6 +432,12 @@ static uint32_t take_slot(const struct grosr_session *s, uint32_t number)
     return GROSR_NO_SLOT;
 }
 
+/* Of a graph. */
+static uint64_t kernel_records(uint32_t flags, uint64_t kernels)
+{
+    return flags & GROSR_LAUNCH_WHOLE ? 1 : kernels;
+}
+
 static void count_issued(struct grosr_outstanding *o, const struct grosr_launch *l, uint64_t n)
 {
     if (l->flags & (GROSR_LAUNCH_PERSISTENT | GROSR_LAUNCH_UNRECORDED) || !l->kind ||
@@ -439,7 +445,7 @@ static void count_issued(struct grosr_outstanding *o, const struct grosr_launch 
         return;
     dev_add_relaxed(&o->issued[l->kind], n);
     if (l->kind == GROSR_LAUNCH_GRAPH)
-        dev_add_relaxed(&o->issued[GROSR_LAUNCH_KERNEL], n * l->kernels);
+        dev_add_relaxed(&o->issued[GROSR_LAUNCH_KERNEL], n * kernel_records(l->flags, l->kernels));
 }
 
 uint32_t grosr_launch_begin(const struct grosr_session *s, struct grosr_launch *l)
@@ -460,8 +466,9 @@ uint32_t grosr_launch_begin(const struct grosr_session *s, struct grosr_launch *
     uint32_t at = take_slot(s, number_of(l));
     if (at == GROSR_NO_SLOT) {
         if (!(l->flags & GROSR_LAUNCH_UNRECORDED))
-            dev_add_relaxed(&o->unslotted,
-                            l->kind == GROSR_LAUNCH_GRAPH ? l->kernels : l->kind == GROSR_LAUNCH_KERNEL);
+            dev_add_relaxed(&o->unslotted, l->kind == GROSR_LAUNCH_GRAPH
+                                               ? kernel_records(l->flags, l->kernels)
+                                               : l->kind == GROSR_LAUNCH_KERNEL);
         return at;
     }
     struct grosr_launch_slot *slot = launch_slot(s, at);
@@ -523,10 +530,10 @@ void grosr_launch_returned(const struct grosr_session *s, uint32_t at, const str
         dev_cas_relaxed(&launch_slot(s, at)->what, what_of(l), FREE);
 }
 
-/* A record of a graph's node. Whether all of its kernels' have come. */
+/* A record of a graph or its node. Whether all of its kernels' have come. */
 static bool count_node(struct grosr_outstanding *o, struct grosr_launch_slot *slot)
 {
-    uint64_t kernels = sys_load_relaxed(&slot->kernels);
+    uint64_t kernels = kernel_records(sys_load_relaxed(&slot->flags), sys_load_relaxed(&slot->kernels));
     uint64_t recorded = dev_add_relaxed(&slot->recorded, 1) + 1;
 
     if (recorded <= kernels)

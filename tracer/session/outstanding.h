@@ -90,6 +90,7 @@ enum grosr_call_wait {
 #define GROSR_LAUNCH_UNRECORDED  32u /* CUPTI is not to have a record of it; it is not counted */
 #define GROSR_LAUNCH_HOST_WORD   64u /* of a wait or a write: the word is in page-locked memory of the host */
 #define GROSR_LAUNCH_DEVICE_WORD 128u
+#define GROSR_LAUNCH_WHOLE       256u /* a graph: CUPTI has one record of it, which counts as a kernel's */
 
 /* What the tracer has seen of the word for which a stream waits first. */
 #define GROSR_WORD_MET    1u /* it has been as it is to be */

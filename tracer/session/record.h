@@ -50,6 +50,7 @@ enum grosr_record_kind {
     GROSR_RECORD_CUDA_PC,          /* struct grosr_record_cuda_pc: samples of an instruction */
     GROSR_RECORD_CUDA_PC_FUNCTION, /* struct grosr_record_cuda_pc_function: samples of a function */
     GROSR_RECORD_CUDA_PC_BIN,      /* struct grosr_record_cuda_pc_bin: all samples of a context */
+    GROSR_RECORD_CUDA_GRAPH,       /* struct grosr_record_cuda_graph: a launch of a graph that ran */
 };
 
 struct grosr_record {
@@ -182,6 +183,15 @@ struct grosr_record_cuda_op {
     uint32_t value;      /* of memset: the value; of sync: the event */
 };
 
+struct grosr_record_cuda_graph {
+    struct grosr_record head;
+    uint64_t start, end;
+    uint32_t device, context, stream; /* device, context: of its first node; INT_MAX: that is on the host */
+    uint32_t correlation;
+    uint32_t graph; /* CUPTI's number of it */
+    uint32_t name;  /* a string; 0: not known */
+};
+
 struct grosr_record_cuda_device {
     struct grosr_record head;
     struct grosr_gpu gpu;
@@ -274,6 +284,7 @@ static_assert(sizeof(struct grosr_record_syscall) == 32 && sizeof(struct grosr_r
 static_assert(sizeof(struct grosr_record_cuda_call) == 48, "call");
 static_assert(sizeof(struct grosr_record_cuda_kernel) == 120, "kernel");
 static_assert(sizeof(struct grosr_record_cuda_op) == 72, "memcpy, memset, synchronization");
+static_assert(sizeof(struct grosr_record_cuda_graph) == 48, "launch of a graph");
 static_assert(sizeof(struct grosr_record_cuda_device) == 128, "device");
 static_assert(sizeof(struct grosr_record_cuda_context) == 24, "context");
 static_assert(sizeof(struct grosr_record_cuda_stall) == 16 && sizeof(struct grosr_record_cuda_pc) == 64,

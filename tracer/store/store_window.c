@@ -29,6 +29,7 @@ static const struct {
     {"CUPTI_ACTIVITY_KIND_KERNEL", "end"},
     {"CUPTI_ACTIVITY_KIND_MEMCPY", "end"},
     {"CUPTI_ACTIVITY_KIND_MEMSET", "end"},
+    {"CUPTI_ACTIVITY_KIND_GRAPH_TRACE", "end"},
     {"CUPTI_ACTIVITY_KIND_SYNCHRONIZATION", "end"},
     {"CUPTI_ACTIVITY_KIND_RUNTIME", "end"},
 };

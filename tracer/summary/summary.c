@@ -29,6 +29,8 @@ static const struct plain {
     {"api", "nameId, eventClass, end - start, coalesce(returnValue, 0) <> 0", "CUPTI_ACTIVITY_KIND_RUNTIME"},
     {"copy", "copyKind, globalPid | deviceId, end - start, bytes", "CUPTI_ACTIVITY_KIND_MEMCPY"},
     {"set", "coalesce(memKind, -1), globalPid | deviceId, end - start, bytes", "CUPTI_ACTIVITY_KIND_MEMSET"},
+    {"graph", "coalesce(nameId, 0), globalPid | coalesce(deviceId, 0xffffff), end - start, 0",
+     "CUPTI_ACTIVITY_KIND_GRAPH_TRACE"},
 };
 
 bool grosr_summary_table(const char *name)

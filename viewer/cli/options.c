@@ -55,6 +55,7 @@ static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const traces[] = {"nvtx", "cuda", "cuda=all", "core",
                                      "api",  "pc",   NULL}; /* GROSR_TRACE_* */
 static const char *const counters[] = {"nvml", "pm", NULL}; /* GROSR_COUNTERS_* */
+static const char *const graph_traces[] = {"node", "graph", NULL};
 static const char *const formats[] = {"table", "csv", "json", NULL};
 static const char *const export_formats[] = {"perfetto", "chrome", "csv", NULL};
 
@@ -154,6 +155,10 @@ static const struct option_text options[OPTIONS] = {
          .help =
              "kernels that never end, besides GROSR's own: records of other kernels do not wait for theirs",
          .fallback = "none"},
+    [OPTION_CUDA_GRAPH_TRACE] = {"cuda-graph-trace", .kind = CHOICE, AT(graph_trace), .value = "WHAT",
+                                 .help = "record each node of CUDA graphs, or each launch of a graph, which "
+                                         "costs less: node or graph",
+                                 .words = graph_traces},
     [OPTION_WATCH] = {"watch", .kind = FLAG, AT(watch),
                       .help = "look again and again, until a stall is found or the process ends"},
     [OPTION_ON_STALL] = {"on-stall", .kind = STRING, AT(on_stall), .value = "CMD",

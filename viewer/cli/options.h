@@ -16,6 +16,7 @@
 enum grosr_color { GROSR_COLOR_AUTO, GROSR_COLOR_ALWAYS, GROSR_COLOR_NEVER };
 enum grosr_format { GROSR_FORMAT_TABLE, GROSR_FORMAT_CSV, GROSR_FORMAT_JSON };
 enum export_format { EXPORT_PERFETTO, EXPORT_CHROME, EXPORT_CSV };
+enum graph_trace { GRAPH_TRACE_NODES, GRAPH_TRACE_WHOLE };
 
 /* What `record` injects into a program; bits. GROSR_TRACE_CUDA_ALL: CUDA, and all its calls.
  * GROSR_TRACE_DEFAULT: not given, so what is possible. */
@@ -59,6 +60,7 @@ struct grosr_arguments {
     double window;                /* --window S; 0: not given */
     double until_stall;           /* --until stall[:S]; 0: not given */
     const char *persistent;       /* --persistent REGEX; NULL: not given */
+    enum graph_trace graph_trace; /* --cuda-graph-trace node|graph; default node */
     bool watch;                   /* --watch */
     const char *on_stall;         /* --on-stall CMD; NULL: not given */
     bool dump;                    /* --dump */
@@ -106,6 +108,7 @@ enum option_id {
     OPTION_WINDOW,
     OPTION_UNTIL,
     OPTION_PERSISTENT,
+    OPTION_CUDA_GRAPH_TRACE,
     OPTION_WATCH,
     OPTION_ON_STALL,
     OPTION_DUMP,

@@ -314,6 +314,7 @@ static const struct {
     {"kernels", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_KERNEL"},
     {"memcpys", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMCPY"},
     {"memsets", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_MEMSET"},
+    {"graph_launches", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE"},
     {"api_calls", "SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME"},
     {"nvtx_events", "SELECT count(*) FROM NVTX_EVENTS"},
     {"pc_samples", "SELECT count(*) FROM GROSR_PC_SAMPLE"},

@@ -158,7 +158,7 @@ static pid_t start(const struct grosr_arguments *a, const struct arming *arming)
     p = fork();
     if (p == 0) {
         setenv("GROSR_COLLECTOR", pid, 1);
-        inject_environment(a->trace, a->persistent);
+        inject_environment(a->trace, a->persistent, a->graph_trace == GRAPH_TRACE_WHOLE);
         arm_environment(arming);
         signals_restore();
         if (early) /* it came before the program could have it */
@@ -284,6 +284,8 @@ static int check_trace(const struct grosr_arguments *a)
     if (a->trace & GROSR_TRACE_PC && a->counters & GROSR_COUNTERS_PM)
         return grosr_say(GROSR_EXIT_USAGE,
                          "--trace pc excludes --counters pm: both need the GPU's performance monitors");
+    if (a->graph_trace == GRAPH_TRACE_WHOLE && !(a->trace & kernels))
+        return grosr_say(GROSR_EXIT_USAGE, "--cuda-graph-trace graph needs --trace cuda");
     return GROSR_EXIT_OK;
 }
 
@@ -297,6 +299,9 @@ int cmd_record(const struct grosr_arguments *a)
     if (a->attach && a->persistent)
         return grosr_say(GROSR_EXIT_USAGE,
                          "--persistent is for a program that record starts, not for --attach");
+    if (a->attach && a->graph_trace == GRAPH_TRACE_WHOLE)
+        return grosr_say(GROSR_EXIT_USAGE,
+                         "--cuda-graph-trace is for a program that record starts, not for --attach");
     if (!a->attach && a->since >= 0)
         return grosr_say(GROSR_EXIT_USAGE,
                          "--since is for --attach: a program that record starts has no earlier events");

@@ -260,7 +260,7 @@ static void inject_self(pid_t collector)
 
     snprintf(pid, sizeof(pid), "%d", (int)(collector ? collector : getpid()));
     setenv("GROSR_COLLECTOR", pid, 1);
-    inject_environment(GROSR_TRACE_CUDA, NULL);
+    inject_environment(GROSR_TRACE_CUDA, NULL, false);
 }
 
 /* A stall that is a CUDA program without the runtime. */

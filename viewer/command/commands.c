@@ -37,7 +37,7 @@ static const struct command commands[] = {
         .operands = "  CMD        the program to start, with its arguments; not with --attach\n",
         .max_operands = -1,
         .options = TAKES(OUTPUT_TRACE) | TAKES(LEVEL) | TAKES(ATTACH) | TAKES(TRACE) | TAKES(COUNTERS) |
-                   TAKES(SINCE) | TAKES(WINDOW) | TAKES(UNTIL) | TAKES(PERSISTENT),
+                   TAKES(SINCE) | TAKES(WINDOW) | TAKES(UNTIL) | TAKES(PERSISTENT) | TAKES(CUDA_GRAPH_TRACE),
         .run = cmd_record,
     },
     {

@@ -30,7 +30,7 @@ const char *inject_library(const char **why)
     return NULL;
 }
 
-void inject_environment(uint32_t trace, const char *persistent)
+void inject_environment(uint32_t trace, const char *persistent, bool whole_graphs)
 {
     static const struct {
         uint32_t part;
@@ -50,6 +50,10 @@ void inject_environment(uint32_t trace, const char *persistent)
         setenv("GROSR_CUDA_TRACE", trace & GROSR_TRACE_PC ? "api,pc" : "api", 1);
     else
         unsetenv("GROSR_CUDA_TRACE");
+    if (whole_graphs)
+        setenv("GROSR_CUDA_GRAPH_TRACE", "graph", 1);
+    else
+        unsetenv("GROSR_CUDA_GRAPH_TRACE");
     if (persistent)
         setenv("GROSR_PERSISTENT", persistent, 1);
     for (size_t i = 0; library && i < sizeof(variables) / sizeof(variables[0]); i++) {

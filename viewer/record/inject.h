@@ -11,7 +11,7 @@
  * `trace` (GROSR_TRACE_*), and the kernels that are persistent (a regular expression; NULL: none). What
  * cannot be recorded is reported; the program runs all the same.
  */
-void inject_environment(uint32_t trace, const char *persistent);
+void inject_environment(uint32_t trace, const char *persistent, bool whole_graphs);
 
 /* The library's path, or NULL and why there is none. */
 const char *inject_library(const char **why);

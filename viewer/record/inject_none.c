@@ -9,11 +9,11 @@ const char *inject_library(const char **why)
     return NULL;
 }
 
-void inject_environment(uint32_t trace, const char *persistent)
+void inject_environment(uint32_t trace, const char *persistent, bool whole_graphs)
 {
     const char *why;
 
-    (void)persistent;
+    (void)persistent, (void)whole_graphs;
     inject_library(&why);
     if (trace &
             (GROSR_TRACE_NVTX | GROSR_TRACE_CUDA | GROSR_TRACE_CUDA_ALL | GROSR_TRACE_API | GROSR_TRACE_PC) &&
