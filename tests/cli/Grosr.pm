@@ -19,6 +19,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($GROSR $ROOT $EVENTS_TOLD scratch slurp spew grosr run_it start finish ended signal_group until_true json_of
+                 diagnosed diagnosed_as
                  says_one_line sql value peek until_read until_recorded segments no_segments balanced integrity live quit
                  children process_runs have needs_cuda needs_nvcc);
 
@@ -223,6 +224,28 @@ sub json_of
     my $value = eval { decode_json(ref $r ? $r->{stdout} : $r) };
     diag("not JSON: $@" . (ref $r ? "$r->{stdout}\n$r->{stderr}" : $r)) if $@;
     return $value || {};
+}
+
+# `grosr diagnose` of each, {what, verdict}, at once, into its `diagnosis`. One that is to be found stuck may not have hung for
+# long enough on a busy machine: it is asked again for a while.
+sub diagnosed
+{
+    my ($options, @each) = @_;
+    my $end = time() + 20;
+    while (@each) {
+        $_->{asked} = start($GROSR, 'diagnose', $_->{what}, '--json', @$options) for @each;
+        $_->{diagnosis} = finish($_->{asked}) for @each;
+        return if time() > $end;
+        @each = grep { $_->{verdict} =~ /^(?:deadlock|stalled)$/ && $_->{diagnosis}{stdout} !~ /\A\{"verdict": "$_->{verdict}"/ } @each;
+    }
+}
+
+sub diagnosed_as
+{
+    my ($what, $verdict, @options) = @_;
+    my %one = (what => $what, verdict => $verdict);
+    diagnosed(\@options, \%one);
+    return $one{diagnosis};
 }
 
 # The contract for every fault: the exit code, nothing but one line on stderr, and that says what it should.

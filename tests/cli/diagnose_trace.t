@@ -105,6 +105,7 @@ SKIP: {
            "$s->{case}[0] is recorded");
     }
     sleep(2.5);
+    diagnosed([], map { {what => $_->{pid}, verdict => $_->{case}[1]} } @started);
     for my $s (@started) {
         kill('KILL', $s->{pid});
         finish($s->{record});

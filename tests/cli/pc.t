@@ -90,8 +90,7 @@ $p = start_recording('', 'hoisted');
 ok(peeked('SELECT count(*) FROM pc_functions WHERE endless'), 'a loop in which nothing changes is known for that');
 ($child) = children($p->{pid});
 is(json_of(grosr('top', $child, '--once', '--json'))->{pc}[0]{endless} ? 1 : 0, 1, 'in top too');
-sleep(1.5);
-$r = grosr('diagnose', $child, '--json');
+$r = diagnosed_as($child, 'stalled');
 $json = json_of($r);
 is(join(' ', $r->{code}, $json->{verdict}, map { $_->{kind} } @{$json->{findings}}), '3 stalled hoisted_poll', 'diagnose finds it')
     or diag($r->{stdout});
@@ -235,7 +234,7 @@ for my $case (['fits', 'healthy'],
     $p = start_recording('', $what);
     ok(peeked("SELECT count(*) >= 3 FROM pc_functions WHERE function = 'polls'"), "$what: it is sampled");
     sleep(1);
-    $json = json_of($r = grosr('diagnose', children($p->{pid}), '--json'));
+    $json = json_of($r = diagnosed_as((children($p->{pid}))[0], $verdict));
     is($json->{verdict}, $verdict, "$what: $verdict") or diag($r->{stdout});
     if ($summary) {
         is($json->{findings}[0]{kind}, 'not_resident', "$what: by its kind");
