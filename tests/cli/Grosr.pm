@@ -227,7 +227,7 @@ sub json_of
 }
 
 # `grosr diagnose` of each, {what, verdict}, at once, into its `diagnosis`. One that is to be found stuck may not have hung for
-# long enough on a busy machine: it is asked again for a while.
+# long enough on a busy machine: it is asked again for a while. What a recorder knows of it may be half a second older.
 sub diagnosed
 {
     my ($options, @each) = @_;
@@ -235,7 +235,7 @@ sub diagnosed
     while (@each) {
         $_->{asked} = start($GROSR, 'diagnose', $_->{what}, '--json', @$options) for @each;
         $_->{diagnosis} = finish($_->{asked}) for @each;
-        return if time() > $end;
+        last if time() > $end;
         @each = grep { $_->{verdict} =~ /^(?:deadlock|stalled)$/ && $_->{diagnosis}{stdout} !~ /\A\{"verdict": "$_->{verdict}"/ } @each;
     }
 }

@@ -105,7 +105,8 @@ for my $case (grep { $_->[0] =~ /^(grid-barrier|swapped|host-mutex|capture-sleep
     my $p = start($GROSR, 'record', '-o', $file, '--', $program, $case->[0]);
     my $child;
     until_true(sub { ($child) = children($p->{pid}); $child && -e "/dev/shm/grosr.$child.0" }, 20);
-    $case->[2] ? diagnosed_as($child, $case->[1]) : sleep(2.5);
+    $case->[2] ? diagnosed_as($child, $case->[1]) : sleep(1.5);
+    sleep(1);
     kill('KILL', $child);
     finish($p);
     compare($case, grosr('diagnose', $file, '--json'), 'from the trace');
@@ -156,7 +157,9 @@ while (my @some = splice(@ended, 0, 8)) {
     for my $case (map { $_->[0] } @some) {
         until_true(sub { ($child{$case}) = children($p{$case}{pid}); $child{$case} && -e "/dev/shm/grosr.$child{$case}.0" }, 20);
     }
-    sleep(2.5);
+    sleep(1);
+    diagnosed([], map { {what => $child{$_->[0]}, verdict => $_->[1]} } grep { $_->[2] } @some);
+    sleep(0.6);
     kill('TERM', values %child);
     for my $case (@some) {
         my ($what, $verdict, $kind) = @$case;

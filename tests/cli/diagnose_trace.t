@@ -104,8 +104,9 @@ SKIP: {
         ok(until_true(sub { ($s->{pid}) = children($s->{record}{pid}); $s->{pid} && -e "/dev/shm/grosr.$s->{pid}.0" }, 30),
            "$s->{case}[0] is recorded");
     }
-    sleep(2.5);
+    sleep(2);
     diagnosed([], map { {what => $_->{pid}, verdict => $_->{case}[1]} } @started);
+    sleep(0.5);
     for my $s (@started) {
         kill('KILL', $s->{pid});
         finish($s->{record});

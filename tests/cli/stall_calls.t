@@ -79,6 +79,7 @@ for my $late (0, 1) {
 # The collector of one that is killed completes the trace.
 my $p = start($GROSR, 'run', 'stall:copy', '-o', "$dir/killed.db");
 diagnosed_as($p->{pid}, 'deadlock');
+sleep(1);
 my ($collector) = children($p->{pid});
 kill('KILL', $p->{pid});
 finish($p);
