@@ -58,8 +58,8 @@ sub judge
         my ($child) = until_true(sub { ($s->{pid}) = children($s->{record}{pid}); $s->{pid} && -e "/dev/shm/grosr.$s->{pid}.0" }, 20);
         ok($child, "$s->{case}[0] is recorded");
     }
-    my $slow = grep { $_->{case}[0] eq 'slow-again' } @started;    # which takes 5 s before the run that counts
-    my $wait = ($slow ? 6.5 : 1.6) - (time() - $begin);
+    my $slow = grep { $_->{case}[0] eq 'slow-again' } @started;    # which takes 3 s before the run that counts
+    my $wait = ($slow ? 4.6 : 1.6) - (time() - $begin);
     sleep($wait) if $wait > 0;
     @$_{qw(what verdict)} = ($_->{pid}, $_->{case}[1]) for @started;
     diagnosed([], @started);

@@ -193,7 +193,7 @@ static void full_queue(void)
 /* It has taken as long before. */
 static void slow_again(void)
 {
-    double_launch(1, WORK, 5000000000);
+    double_launch(1, WORK, 3000000000);
     double_synchronize();
     usleep(300000); /* so that its record comes */
     double_launch(1, WORK, LONG);
