@@ -26,6 +26,7 @@
 struct answerer {
     struct grosr_echo *echo;
     bool packets, yields;
+    sys32 stopping; /* the task will ask no more */
     pthread_t thread;
 };
 
@@ -35,9 +36,13 @@ static void *answer(void *arg)
     unsigned char packet[64];
 
     for (uint32_t i = 1; i <= a->echo->count; i++) {
-        while (sys_load_acquire(&a->echo->out) != i) /* pairs with grosr_echo_run() */
+        /* Pairs with grosr_echo_run(). */
+        while (sys_load_acquire(&a->echo->out) != i) {
+            if (sys_load_relaxed(&a->stopping))
+                return NULL;
             if (a->yields)
                 sched_yield();
+        }
         if (a->packets) {
             memcpy(packet, a->echo->packet, sizeof(packet));
             memcpy(a->echo->packet, packet, sizeof(packet));
@@ -68,7 +73,7 @@ static int add_times(struct grosr_bench_calls *c, const char *series, bool basel
 static int time_echo(struct grosr_bench_calls *c, const char *series, bool packets, uint32_t count)
 {
     struct grosr_echo *echo = (struct grosr_echo *)(void *)(c->shared + 8192);
-    struct answerer a = {echo, packets, !grosr_bench_on_cuda(c->report), 0};
+    struct answerer a = {.echo = echo, .packets = packets, .yields = !grosr_bench_on_cuda(c->report)};
     struct grosr_task task = {.function = packets ? GROSR_FN_RPC : GROSR_FN_ECHO, .b = c->shared_at + 8192};
     struct grosr_result result = {0, -1};
     uint64_t first;
@@ -84,13 +89,11 @@ static int time_echo(struct grosr_bench_calls *c, const char *series, bool packe
     err = grosr_submit(c->rt, &task, 1, &result, &first);
     if (!err)
         err = grosr_bench_wait(c->rt, first + 1, count);
-    if (err) { /* the thread is to end in any case */
-        for (uint32_t i = 1; i <= count; i++)
-            sys_store_relaxed(&echo->out, i);
-        pthread_detach(a.thread);
-        return err;
-    }
+    if (err)
+        sys_store_relaxed(&a.stopping, 1);
     pthread_join(a.thread, NULL);
+    if (err)
+        return err;
     grosr_bench_check_result(c->report, 0, 0, &result);
     return add_times(c, series, true, count);
 }

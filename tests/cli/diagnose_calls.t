@@ -84,7 +84,7 @@ sub compare
     my $json = json_of($r);
     my $stuck = $verdict eq 'stalled' || $verdict eq 'deadlock';
     is($json->{verdict}, $verdict, "$what, $when: $verdict") or diag($r->{stdout} . $r->{stderr});
-    is($r->{code}, $stuck ? 3 : 0, "$what: the exit code says so");
+    is($r->{code}, $stuck ? 3 : 0, "$what, $when: the exit code says so") or diag($r->{stdout} . $r->{stderr});
     return unless $stuck;
     my @found = grep { ($_->{verdict} // $verdict) eq $verdict && $_->{kind} eq $kind } @{$json->{findings}};
     is(scalar(@found), 1, "$what: one finding of kind $kind") or diag($r->{stdout});

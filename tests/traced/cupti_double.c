@@ -459,13 +459,8 @@ CUptiResult CUPTIAPI cuptiActivityFlushAll(uint32_t flag)
 
 CUptiResult CUPTIAPI cuptiActivityFlushPeriod(uint32_t ms)
 {
-    pthread_t thread;
-
     __atomic_store_n(&period_ms, ms ? ms : 1000, __ATOMIC_RELAXED);
-    if (!deliverer_runs && pthread_create(&thread, NULL, deliverer, NULL) == 0) {
-        pthread_detach(thread);
-        deliverer_runs = true;
-    }
+    deliverer_runs = deliverer_runs || start_detached(deliverer, NULL);
     return CUPTI_SUCCESS;
 }
 

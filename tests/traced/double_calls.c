@@ -163,11 +163,10 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction function, unsigned x, unsigned y, uns
     bool barrier = !strcmp(name, "stall_barrier");
     uint32_t *stop = (uint32_t *)(uintptr_t) * (CUdeviceptr *)arguments[barrier];
     bool waits = !*stop && (!barrier || x > DOUBLE_SMS * 2);
-    pthread_t thread;
 
     (void)block_y, (void)block_z, (void)extra;
-    if (waits && pthread_create(&thread, NULL, stop_main, stop) == 0)
-        pthread_detach(thread);
+    if (waits)
+        start_detached(stop_main, stop);
     double_launch_by_driver(number_of(stream), name, &shape, waits ? DOUBLE_FOR_EVER : 1000);
     return CUDA_SUCCESS;
 }

@@ -388,7 +388,6 @@ void double_host_function(uint32_t stream, void (*function)(void *))
     const cudaLaunchHostFunc_v10000_params params = {.stream = (cudaStream_t)handle_of(stream),
                                                      .fn = function};
     struct host_function *h = (struct host_function *)malloc(sizeof(*h));
-    pthread_t thread;
     struct call c;
 
     double_init();
@@ -401,8 +400,7 @@ void double_host_function(uint32_t stream, void (*function)(void *))
     __atomic_store_n(&double_streams[stream].released_ns, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&double_lock);
     *h = (struct host_function){stream, function, item.start_ns};
-    if (pthread_create(&thread, NULL, host_function_main, h) == 0)
-        pthread_detach(thread);
+    start_detached(host_function_main, h);
     double_leave(&c, 0);
 }
 

@@ -10,6 +10,7 @@
 #define GROSR_TESTS_DOUBLE_PARTS_H
 
 #include "cupti_double.h"
+#include "detached.h"
 
 #include <cuda.h>
 #include <cupti.h>

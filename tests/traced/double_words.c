@@ -88,7 +88,6 @@ static void *write_main(void *arg)
 static void put(uint32_t stream, uint32_t *at, uint32_t value, bool waits)
 {
     struct word *w = (struct word *)malloc(sizeof(*w));
-    pthread_t thread;
 
     if (!w)
         abort();
@@ -106,8 +105,8 @@ static void put(uint32_t stream, uint32_t *at, uint32_t value, bool waits)
         if (!waits)
             __atomic_store_n(at, value, __ATOMIC_RELEASE);
         free(w);
-    } else if (pthread_create(&thread, NULL, waits ? wait_main : write_main, w) == 0) {
-        pthread_detach(thread);
+    } else {
+        start_detached(waits ? wait_main : write_main, w);
     }
 }
 

@@ -6,6 +6,7 @@
 #define GROSR_STUCK_CALLS_H
 
 #include "cupti_double.h"
+#include "detached.h"
 
 #include <cuda.h>
 
@@ -37,10 +38,7 @@ static void sleep_on(void)
 
 static void in_thread(void *(*main)(void *))
 {
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, main, NULL) == 0)
-        pthread_detach(thread);
+    start_detached(main, NULL);
 }
 
 #endif

@@ -185,10 +185,8 @@ static void add_gpus(struct grosr_findings *findings)
     q->abandoned = !done;
     int gpus = done ? q->gpus : 0;
     pthread_mutex_unlock(&q->lock);
-    if (done)
+    if (done) /* else it is left as it is: pthread_detach() reads what glibc frees if it ends meanwhile */
         pthread_join(thread, NULL);
-    else
-        pthread_detach(thread);
     if (!done || gpus > 0)
         f = grosr_findings_add(findings, GROSR_VERDICT_HEALTHY, "gpu", 0,
                                "what the driver tells of this machine's GPUs", "");
