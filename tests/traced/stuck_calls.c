@@ -298,6 +298,7 @@ static void host_mutex(void)
 static void *hold_both_main(void *arg)
 {
     pthread_mutex_lock(&other);
+    begun();
     pthread_mutex_lock(&pool); /* which the main thread has */
     pthread_mutex_unlock(&other);
     return arg;
@@ -309,7 +310,7 @@ static void host_mutexes(void)
     pthread_mutex_lock(&pool);
     in_thread(hold_both_main);
     in_thread(unlock_main);
-    usleep(100000);
+    await_begun();
     double_launch(1, WORK, SHORT);
     double_host_function(1, take_other);
     double_stream_synchronize(1);
@@ -318,6 +319,7 @@ static void host_mutexes(void)
 static void *hold_main(void *arg)
 {
     pthread_mutex_lock(&pool);
+    begun();
     sleep_on();
     pthread_mutex_unlock(&pool);
     return arg;
@@ -327,7 +329,7 @@ static void *hold_main(void *arg)
 static void host_waits(void)
 {
     in_thread(hold_main);
-    usleep(100000);
+    await_begun();
     double_host_function(1, release_buffers);
     double_stream_synchronize(1);
 }
@@ -449,6 +451,7 @@ static void no_room(void)
 static void *tenant_main(void *arg)
 {
     double_launch_shape(1, SERVER, &fits, DOUBLE_FOR_EVER);
+    begun();
     sleep_on();
     return arg;
 }
@@ -456,7 +459,7 @@ static void *tenant_main(void *arg)
 static void no_room_of_tenant(void)
 {
     in_thread(tenant_main);
-    usleep(200000);
+    await_begun();
     double_launch_shape(2, WORK, &beside, DOUBLE_FOR_EVER);
     double_stream_synchronize(2);
 }

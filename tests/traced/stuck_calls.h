@@ -36,6 +36,20 @@ static void sleep_on(void)
         usleep(1000);
 }
 
+/* For a thread that must come first, however busy the machine is. */
+static int has_begun;
+
+static void begun(void)
+{
+    __atomic_store_n(&has_begun, 1, __ATOMIC_RELEASE);
+}
+
+static void await_begun(void)
+{
+    while (!__atomic_load_n(&has_begun, __ATOMIC_ACQUIRE) && !ended)
+        usleep(1000);
+}
+
 static void in_thread(void *(*main)(void *))
 {
     start_detached(main, NULL);
