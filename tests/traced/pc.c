@@ -1,6 +1,6 @@
 /*
  * Programs whose kernels are sampled, for tests/cli/pc.t: on a double of the driver and CUPTI
- * (cupti_double.h). `pc WHAT...` does each WHAT in turn; those that hang do so for at most 20 s, or until
+ * (cupti_double.h). `pc WHAT...` does each WHAT in turn; those that hang do so for at most a minute, or until
  * SIGUSR1 ends the kernels that run. It knows nothing of GROSR.
  */
 #include "../forked.h"
@@ -35,7 +35,7 @@ static void let_run(unsigned ms)
 static void hang(const char *name)
 {
     double_launch(1, name, DOUBLE_FOR_EVER);
-    alarm(20);
+    alarm(60);
     double_synchronize();
 }
 
@@ -45,7 +45,7 @@ static void hang_with(uint32_t blocks)
     const struct double_shape shape = {{blocks, 1, 1}, 64, 0};
 
     double_launch_shape(1, DOUBLE_POLLS, &shape, DOUBLE_FOR_EVER);
-    alarm(20);
+    alarm(60);
     double_synchronize();
 }
 
@@ -56,7 +56,7 @@ static void crowd(void)
 
     double_launch_shape(1, DOUBLE_POLLS, &all, DOUBLE_FOR_EVER);
     double_launch_shape(2, DOUBLE_POLLS, &one, DOUBLE_FOR_EVER);
-    alarm(20);
+    alarm(60);
     double_stream_synchronize(2);
 }
 
