@@ -60,8 +60,7 @@ struct dev_host_grid {
 
 enum { GATE_RUN = 1, GATE_ABORT = 2, STACK_BYTES = 256 * 1024, GUARD_BYTES = 64 * 1024 };
 
-/* Steps of dev_backoff(): yields, sleeps of 20 us that double to 640 us, 128 of these (80 ms), then 2.56 ms.
- */
+/* Steps of dev_backoff(): yields; sleeps of 20 us, doubling to 640 us; 128 of these (80 ms); 2.56 ms. */
 enum { BACKOFF_YIELDS = 64, BACKOFF_STEADY = BACKOFF_YIELDS + 5, BACKOFF_LONGEST = BACKOFF_STEADY + 128 };
 
 static _Thread_local struct warp *self;

@@ -156,8 +156,8 @@ static const struct option_text options[OPTIONS] = {
              "kernels that never end, besides GROSR's own: records of other kernels do not wait for theirs",
          .fallback = "none"},
     [OPTION_CUDA_GRAPH_TRACE] = {"cuda-graph-trace", .kind = CHOICE, AT(graph_trace), .value = "WHAT",
-                                 .help = "record each node of CUDA graphs, or each launch of a graph, which "
-                                         "costs less: node or graph",
+                                 .help = "record each node of CUDA graphs, or each launch of a graph as a "
+                                         "whole: node or graph",
                                  .words = graph_traces},
     [OPTION_WATCH] = {"watch", .kind = FLAG, AT(watch),
                       .help = "look again and again, until a stall is found or the process ends"},
