@@ -153,6 +153,12 @@ for my $event (@{json_of(grosr('export', $db, '--format', 'chrome'))->{traceEven
     $flows++ if ($event->{cat} // '') eq 'graph' && $event->{name} eq $graph && $event->{ph} eq 'X';
 }
 is($flows, 20, 'they are on their streams in an export');
+SKIP: {
+    skip('there is no sqlite3 to change a trace with', 1) unless have('sqlite3');
+    run_it('sqlite3', $db, 'UPDATE CUPTI_ACTIVITY_KIND_GRAPH_TRACE SET deviceId = NULL, contextId = NULL WHERE streamId = 8');
+    like(grosr('export', $db, '--format', 'chrome')->{stdout}, qr/"GPU not known, context not known, stream 8"/,
+         'also where the first node is on the host');
+}
 $r = record({CUPTI_DOUBLE => 'untimed'}, ['--cuda-graph-trace', 'graph'], 'graphs');
 is($r->{code}, 0, 'CUPTI that knows no times of graphs');
 is(value($db, 'SELECT count(*) FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE'), 0, 'makes no rows');

@@ -234,18 +234,20 @@ struct grosr_export_lanes *grosr_place_gpu(struct grosr_walk *w, const struct gr
 {
     struct grosr_export_lanes *lanes = grosr_export_find(w->tracks, key), *parent;
     struct grosr_export_track track = {.kind = GROSR_EXPORT_TRACK};
-    char name[128];
+    char name[128], context[48] = "context not known";
 
     if (lanes || !(parent = gpu_track(w, key->a, key->b)))
         return lanes;
+    if (key->c != GROSR_NULL)
+        snprintf(context, sizeof(context), "context %" PRId64, key->c);
     if (key->what == GROSR_AT_SYNCS) {
-        snprintf(name, sizeof(name), "context %" PRId64 ": synchronization", key->c);
+        snprintf(name, sizeof(name), "%s: synchronization", context);
         track.rank = INT32_MAX;
     } else {
         sqlite3_stmt *row = grosr_walk_ask(
             w, "SELECT nullStreamId FROM TARGET_INFO_CUDA_CONTEXT_INFO WHERE contextId = ? AND processId = ?",
             key->c, key->a);
-        snprintf(name, sizeof(name), "context %" PRId64 ", stream %" PRId64 "%s", key->c, key->d,
+        snprintf(name, sizeof(name), "%s, stream %" PRId64 "%s", context, key->d,
                  row && grosr_column(row, 0) == key->d ? " (default)" : "");
         track.rank = (int32_t)key->d;
         sqlite3_finalize(row);
