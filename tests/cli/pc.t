@@ -228,10 +228,13 @@ is("$r->{code} $r->{stderr}", "2 grosr: --trace pc excludes --counters pm: both 
 # ---- kernels that only wait, and have no room ----
 
 for my $case (['fits', 'healthy'],
-              ['exceeds', 'stalled', qr/of its 129 blocks 128 fit .*all of its warps only wait, in the loop at steps.cu:12/],
+              map({ ['exceeds', 'stalled', qr/of its 129 blocks 128 fit .*all of its warps only wait, in the loop at steps.cu:12/, $_] }
+                  '', 'pc-shared'),
+              ['exceeds', 'healthy', undef, 'pc-works'],
               ['crowd', 'deadlock', qr/polls \(stream 9\) cannot begin: kernel polls \(stream 8\), which only waits, in the loop at /]) {
-    my ($what, $verdict, $summary) = @$case;
-    $p = start_recording('', $what);
+    my ($what, $verdict, $summary, $faults) = @$case;
+    $p = start_recording($faults // '', $what);
+    $what .= " $faults" if $faults;
     ok(peeked("SELECT count(*) >= 3 FROM pc_functions WHERE function = 'polls'"), "$what: it is sampled");
     sleep(1);
     $json = json_of($r = diagnosed_as((children($p->{pid}))[0], $verdict));

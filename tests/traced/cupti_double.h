@@ -33,7 +33,8 @@
  * only where a context is current), `pc-parts` (an instruction at a time), `pc-loses` (DOUBLE_DROPPED samples
  * are lost in each fetch that has some), `pc-full` (the first fetch finds the hardware's buffer full),
  * `pc-attributes` (it does not know of sizes and times), `pc-other` (all samples are of others), `pc-rest`
- * (five samples come when it is switched off).
+ * (five samples come when it is switched off), `pc-shared` (most warps wait at a barrier, on a GPU that
+ * several processes share), `pc-works` (most wait at a barrier, and one in two thousand does something).
  */
 #ifndef GROSR_TESTS_CUPTI_DOUBLE_H
 #define GROSR_TESTS_CUPTI_DOUBLE_H

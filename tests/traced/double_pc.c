@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#define REASONS 10u
+#define REASONS 12u
 #define PLACES  3u
 
 static const char *const reasons[REASONS] = {
@@ -24,9 +24,18 @@ static const char *const reasons[REASONS] = {
     "smsp__pcsamp_warps_issue_stalled_wait_not_issued",
     "smsp__pcsamp_warps_issue_stalled_barrier",
     "smsp__pcsamp_warps_issue_stalled_barrier_not_issued",
+    "smsp__pcsamp_warps_issue_stalled_no_instructions",
+    "smsp__pcsamp_warps_issue_stalled_no_instructions_not_issued",
 };
 
-enum { SELECTED = 0, LONG_SCOREBOARD = 2, BRANCH_RESOLVING = 4, NOT_ISSUED = 1 };
+enum {
+    SELECTED = 0,
+    LONG_SCOREBOARD = 2,
+    BRANCH_RESOLVING = 4,
+    BARRIER = 8,
+    NO_INSTRUCTIONS = 10,
+    NOT_ISSUED = 1,
+};
 
 /* Samples of an instruction in a millisecond. */
 struct sampled {
@@ -184,6 +193,25 @@ static void add_place(CUpti_PCSamplingData *d, const char *kernel, const struct 
     d->totalSamples += s->samples * ms;
 }
 
+/* What a GPU that several processes share shows besides: warps at a barrier that fetch the instruction behind
+ * it again, and a sample where none has been. Or a warp that does something now and then. */
+static void add_others(CUpti_PCSamplingData *d, const char *kernel, const struct module *m, uint64_t ms)
+{
+    static const struct sampled barrier = {20, BARRIER, 2000, 2000}, stray = {0, SELECTED, 1, 0},
+                                works = {3, SELECTED, 1, 0};
+
+    add_place(d, kernel, m, &barrier, ms);
+    if (double_has_fault("pc-shared")) {
+        CUpti_PCSamplingPCData *pc = &d->pPcData[d->totalNumPcs - 1];
+        pc->stallReasonCount = 3;
+        pc->stallReason[2] = (CUpti_PCSamplingStallReason){NO_INSTRUCTIONS, (uint32_t)ms};
+        d->totalSamples += ms;
+        add_place(d, kernel, m, &stray, 1);
+    } else {
+        add_place(d, kernel, m, &works, ms);
+    }
+}
+
 /* Whether there is more than goes into the tool's buffer. */
 static bool add_kernel(CUpti_PCSamplingData *d, const char *kernel, uint64_t ms, size_t max)
 {
@@ -199,6 +227,8 @@ static bool add_kernel(CUpti_PCSamplingData *d, const char *kernel, uint64_t ms,
         add_place(d, kernel, m, &s[place_at], ms);
     }
     place_at = 0;
+    if (double_has_fault("pc-shared") || double_has_fault("pc-works"))
+        add_others(d, kernel, m, ms);
     return false;
 }
 

@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FUNCTIONS_MAX 4096u /* that are sampled in a bin */
-#define STEPS_MAX     4096u /* instructions of a loop whose lines are looked up */
-#define MOST_PCT      90u   /* of the samples in loops: the innermost loop with so many counts */
-#define ENDLESS_MIN   16u   /* samples in an endless loop that are no accident */
+#define FUNCTIONS_MAX 4096u  /* that are sampled in a bin */
+#define STEPS_MAX     4096u  /* instructions of a loop whose lines are looked up */
+#define MOST_PCT      90u    /* of the samples in loops: the innermost loop with so many counts */
+#define ENDLESS_MIN   16u    /* samples in an endless loop that are no accident */
+#define BARRIER_PCT   99u    /* of the samples behind a barrier: so many of warps that wait at it */
+#define STRAY         10000u /* samples, of which one anywhere says nothing */
 
 #define NONE UINT32_MAX
 
@@ -241,22 +243,34 @@ static uint32_t count_loop(const struct function *f, struct grosr_record_cuda_pc
     return best;
 }
 
-/* Whether no sample is of a warp that does more than wait: in a loop that polls, or at a barrier; the other
- * lanes of a warp in such a loop are where they meet again. */
-static bool only_waits(const struct function *f, uint32_t barrier)
+/*
+ * Whether a warp that was sampled there waits: in a loop that polls, where the lanes of a warp meet again, or
+ * at a barrier, which shows as the instruction behind it. Where several processes share the GPU, a warp has
+ * to fetch that instruction again when its turn comes.
+ */
+static bool is_wait(const struct function *f, const struct place *p, uint32_t barrier)
 {
     const struct grosr_cubin_loop *loop = NULL;
     uint32_t loops = f->code ? pc_loops(f->code, &loop) : 0;
 
-    for (uint32_t i = f->first; i != NONE; i = places[i].next) {
-        bool polls = false;
-        for (uint32_t k = 0; !polls && k < loops; k++)
-            polls = loop[k].polls && places[i].offset >= loop[k].low && places[i].offset <= loop[k].high;
-        bool at_barrier = barrier != NONE && places[i].by_stall[barrier] == places[i].samples;
-        if (!polls && !at_barrier && !(f->code && pc_synchronizes(f->code, places[i].offset)))
-            return false;
-    }
-    return f->samples >= ENDLESS_MIN && f->first != NONE;
+    for (uint32_t k = 0; k < loops; k++)
+        if (loop[k].polls && p->offset >= loop[k].low && p->offset <= loop[k].high)
+            return true;
+    if (barrier != NONE && p->by_stall[barrier] &&
+        p->by_stall[barrier] * UINT64_C(100) >= p->samples * BARRIER_PCT)
+        return true;
+    return f->code && pc_synchronizes(f->code, p->offset);
+}
+
+/* Whether no warp of it does more than wait. On a GPU that is shared, one sample in many thousands is
+ * somewhere else, where no warp has been. */
+static bool only_waits(const struct function *f, uint32_t barrier)
+{
+    uint64_t others = 0;
+
+    for (uint32_t i = f->first; i != NONE; i = places[i].next)
+        others += is_wait(f, &places[i], barrier) ? 0 : places[i].samples;
+    return f->samples >= ENDLESS_MIN && f->first != NONE && others <= f->samples / STRAY;
 }
 
 /* The group of a reason; NONE: there is none of that name. */
