@@ -16,9 +16,14 @@ changes AS (
 waiting AS (
     SELECT resource, "index", name, lead(time) OVER (PARTITION BY resource, "index" ORDER BY time, change) - time AS ns,
            sum(change) OVER (PARTITION BY resource, "index" ORDER BY time, change ROWS UNBOUNDED PRECEDING) AS workers
-    FROM changes)
-SELECT w.name, sum(w.ns) AS hot_ns
-FROM waiting w JOIN half ON w.workers >= half.workers
-JOIN firsts f ON f.resource = w.resource AND f."index" = w."index"
-WHERE EXISTS (SELECT 1 FROM GROSR_HOLD h WHERE h.resource = w.resource AND h."index" = w."index" AND (f.since <= ?2 OR h.start > f.since))
-GROUP BY w.resource, w."index" ORDER BY hot_ns DESC LIMIT 16;
+    FROM changes),
+hot AS MATERIALIZED (
+    SELECT w.resource, w."index", w.name, sum(w.ns) AS hot_ns FROM waiting w JOIN half ON w.workers >= half.workers
+    GROUP BY w.resource, w."index"),
+held AS (
+    SELECT resource, "index", max(start) AS latest FROM GROSR_HOLD
+    WHERE (resource, "index") IN (SELECT resource, "index" FROM hot) GROUP BY resource, "index")
+SELECT w.name, w.hot_ns
+FROM hot w CROSS JOIN firsts f ON f.resource = w.resource AND f."index" = w."index"
+CROSS JOIN held h ON h.resource = w.resource AND h."index" = w."index" AND (f.since <= ?2 OR h.latest > f.since)
+ORDER BY w.hot_ns DESC LIMIT 16;

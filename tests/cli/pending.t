@@ -86,6 +86,13 @@ sleep(3);    # longer than the time after which a kernel is said to withhold rec
 is(notes(), '', 'no kernel is blamed');
 is(let_end($p)->{code}, 0, 'it ends when it may');
 
+# What waits for another stream is not the one to leave out.
+$p = start_recording('behind');
+ok(until_true(sub { peek($db, "SELECT count(*) FROM GROSR_NOTE WHERE text LIKE '%stream 8: server%; with --persistent%'") }, 20),
+   'behind: which launches may be running is said');
+like(notes(), qr/; with --persistent 'server' the records of the others come at once\z/, 'behind: and which one is to be left out');
+is(let_end($p)->{code}, 0, 'it ends when it may');
+
 # ---- at once: while the thread that flushes is stuck itself ----
 
 $p = start_recording('free');

@@ -48,7 +48,8 @@
 /* cuInit(): loads what CUDA_INJECTION64_PATH names and calls its InitializeInjection(). Once a process. */
 void double_init(void);
 
-/* Calls of the runtime that launch a kernel of 2x3x4 blocks of 32 threads, copy, fill, wait, and ask. */
+/* Calls of the runtime that launch a kernel of 2x3x4 blocks of 32 threads, copy, fill, wait, and ask. A
+ * kernel in the default stream is behind all that the others have been given. */
 void double_launch(uint32_t stream, const char *mangled_name, uint64_t takes_ns);
 void double_memcpy(uint64_t bytes);
 void double_memset(uint32_t value, uint64_t bytes);

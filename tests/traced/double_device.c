@@ -93,6 +93,15 @@ uint64_t double_behind(uint32_t stream, uint64_t now)
     return end == RUNNING ? s->latest.end_ns : end > now ? end : now;
 }
 
+/* The same of the default stream, which comes behind the others too. With the lock. */
+static uint64_t behind_all(uint64_t now)
+{
+    for (uint32_t i = 0; i < DOUBLE_STREAMS; i++)
+        if (!double_streams[i].non_blocking)
+            now = double_behind(i, now) > now ? double_behind(i, now) : now;
+    return now;
+}
+
 /* Puts something into a stream; when it starts and ends. With the lock. */
 struct item double_put(uint32_t stream, uint64_t from, uint64_t takes_ns)
 {
@@ -129,7 +138,8 @@ static struct item add_kernel(uint32_t stream, const char *name, const struct do
     r.kernel.graphNodeId = node;
     r.kernel.name = name;
     pthread_mutex_lock(&double_lock);
-    struct item item = double_put(stream, double_behind(stream, double_now_ns()), takes_ns);
+    uint64_t now = double_now_ns();
+    struct item item = double_put(stream, stream ? double_behind(stream, now) : behind_all(now), takes_ns);
     double_streams[stream].latest.name = name;
     r.kernel.start = item.start_ns;
     r.kernel.end = item.end_ns;
@@ -330,11 +340,7 @@ void double_memcpy_async(uint64_t bytes)
     double_init();
     RUNTIME(&c, cudaMemcpyAsync, v3020, &params, NULL, number);
     pthread_mutex_lock(&double_lock);
-    uint64_t from = double_now_ns();
-    for (uint32_t i = 0; i < DOUBLE_STREAMS; i++)
-        if (!double_streams[i].non_blocking)
-            from = double_behind(i, from) > from ? double_behind(i, from) : from;
-    struct item item = double_put(0, from, 1000);
+    struct item item = double_put(0, behind_all(double_now_ns()), 1000);
     add_copy(0, bytes, item.start_ns, item.end_ns, number);
     pthread_mutex_unlock(&double_lock);
     double_leave(&c, 0);

@@ -105,6 +105,16 @@ static void swapped_order(void)
     double_stream_synchronize(2);
 }
 
+/* What other streams were given waits for the kernel: by an event, and by the default stream's order. */
+static void behind_in_others(void)
+{
+    double_launch(1, SERVER, DOUBLE_FOR_EVER);
+    double_stream_wait_stream(2, 1);
+    double_launch(2, WORK, 1000);
+    double_launch(0, WORK, 1000);
+    double_synchronize();
+}
+
 void release_buffers(void *unused);
 
 void release_buffers(void *unused)
@@ -261,6 +271,7 @@ int main(int argc, char **argv)
                  {"capture", capture},
                  {"blocking", blocking_launch},
                  {"swapped", swapped_order},
+                 {"behind", behind_in_others},
                  {"function", host_function},
                  {"poll", poll},
                  {"graph", graph},

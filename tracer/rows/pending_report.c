@@ -133,6 +133,44 @@ static void say_stream(struct grosr_pending_rows *p, struct text *t, const struc
         say(t, " and %u more", more);
 }
 
+/* Whether an event is waited for before it, of which it is not known that it has come. */
+static bool waits_for_event(const struct grosr_pending_rows *p, const struct found *first)
+{
+    struct grosr_cuda_stream_state on;
+    struct grosr_event_wait w;
+
+    for (uint32_t i = 0; i < GROSR_EVENT_WAITS; i++)
+        if (grosr_event_wait_read(p->session, i, &w) && w.stream == first->stream && w.on != w.stream &&
+            w.place < first->launch.place && grosr_cuda_stream_read(p->session, w.on, &on) &&
+            on.ended < w.on_place)
+            return true;
+    return false;
+}
+
+static bool is_ordered(uint32_t a, uint32_t b)
+{
+    return (a == GROSR_STREAM_LEGACY && b == GROSR_STREAM_BLOCKING) ||
+           (a == GROSR_STREAM_BLOCKING && b == GROSR_STREAM_LEGACY);
+}
+
+/* Whether what was launched before it in another stream comes first, by the legacy default stream's order. */
+static bool waits_for_order(const struct grosr_pending_rows *p, const struct found *first)
+{
+    struct grosr_cuda_stream_state own, other;
+
+    if (!grosr_cuda_stream_read(p->session, first->stream, &own))
+        return false;
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct found *f = &p->found[i];
+        if (f->type == FOUND_LAUNCH && f->first && !f->launch.ended && f->stream != first->stream &&
+            f->launch.issued_ns < first->launch.issued_ns &&
+            grosr_cuda_stream_read(p->session, f->stream, &other) && other.context == own.context &&
+            is_ordered(own.order, other.order))
+            return true;
+    }
+    return false;
+}
+
 /* Whether only launches of that kernel are in the stream of `first`: then that is what runs. */
 static bool is_alone(const struct grosr_pending_rows *p, const struct found *first)
 {
@@ -157,7 +195,8 @@ static void say_persistent(struct grosr_pending_rows *p, struct text *t, uint64_
     for (uint32_t i = 0; i < p->count && names < NAMES_MAX; i++) {
         const struct found *f = &p->found[i];
         bool known = false;
-        if (!is_stuck(p, f, now_ns, for_ns) || !is_alone(p, f))
+        if (!is_stuck(p, f, now_ns, for_ns) || !is_alone(p, f) || waits_for_event(p, f) ||
+            waits_for_order(p, f))
             continue;
         for (uint32_t k = 0; k < names; k++)
             known |= seen[k] == f->launch.name;
