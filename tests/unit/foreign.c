@@ -154,7 +154,8 @@ static void no_room(void)
     struct foreign f = crowd(800, 0, 7);
     f.stream[1].busy_ns = f.now_ns - 3 * S;
     is_kind(f, "healthy", "one that may have ended");
-    is_said("kernel work (stream 0) does cannot be seen", "says nothing of room");
+    is_said("waits for the end of kernel work (stream 0); what that does cannot be seen",
+            "says nothing of room");
     f = crowd(8, for_ever, 8);
     f.calls = 0;
     is_kind(f, "healthy", "a kernel without room for which nobody waits");

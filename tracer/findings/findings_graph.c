@@ -427,7 +427,10 @@ static void add_unseen(const struct finding_writer *w, uint32_t first, bool *don
         say_wait(&t, w, &c);
         grosr_finding_say_link(&t, w, resource, c.others.at[0], false);
         grosr_finding_say(&t, "; what ");
-        grosr_finding_say_names(&t, w, grosr_text_actor, c.others.at, c.others.count);
+        if (c.others.count == 1 && grosr_finding_names(w, resource, c.others.at[0]))
+            grosr_finding_say(&t, "that");
+        else
+            grosr_finding_say_names(&t, w, grosr_text_actor, c.others.at, c.others.count);
         grosr_finding_say(&t, c.others.count == 1 ? " does cannot be seen" : " do cannot be seen");
         add(w, GROSR_VERDICT_HEALTHY, "waits_for_unseen", c.oldest, &t, &c);
     }
