@@ -160,7 +160,7 @@ sub traced
         my @kind = map { [unpack('x6 C C x7 C', substr($before, $_, 16))] } $_ - 16, $_, $_ + 16;
         !grep { $_->[0] < 4 || $_->[0] > 5 || $_->[1] != $_->[2] || $_->[1] != $kind[0][1] || !$_->[1] } @kind;
     } map { 16 * $_ } 1 .. length($before) / 16 - 2;
-    cmp_ok(scalar(@at), '>', 100, 'the segment has records');
+    cmp_ok(scalar(@at), '>', 10, 'the segment has records of tasks, one after the other');
     for my $time ("\0\0\0\0\0\0", "\xff\xff\xff\xff\xff\x7f", "\x11\x22\x33\x44\x55\x66") {
         substr(my $damaged = $before, $at[@at / 2], 6) = $time;
         spew("$dir/damaged", $damaged);
