@@ -133,7 +133,8 @@ sub traced
 
 {
     my $db = "$dir/recovered.db";
-    my $p = live('--ring', '256');
+    # As fast as the tasks run: a worker that waits for them writes each of its sleeps, and its ring soon has nothing else.
+    my $p = live('--ring', '256', '--rate', '1000000000');
     says_one_line(grosr('recover', $p->{pid}, '-o', $db), 1, qr/running.*record --attach $p->{pid}/,
                   'recover of a live process is refused');
     ok(until_true(sub { json_of(grosr('top', $p->{pid}, '--once', '--json'))->{trace}{written} > 500000 }, 60),
@@ -160,7 +161,7 @@ sub traced
         my @kind = map { [unpack('x6 C C x7 C', substr($before, $_, 16))] } $_ - 16, $_, $_ + 16;
         !grep { $_->[0] < 4 || $_->[0] > 5 || $_->[1] != $_->[2] || $_->[1] != $kind[0][1] || !$_->[1] } @kind;
     } map { 16 * $_ } 1 .. length($before) / 16 - 2;
-    cmp_ok(scalar(@at), '>', 10, 'the segment has records of tasks, one after the other');
+    cmp_ok(scalar(@at), '>', 100, 'the segment has records');
     for my $time ("\0\0\0\0\0\0", "\xff\xff\xff\xff\xff\x7f", "\x11\x22\x33\x44\x55\x66") {
         substr(my $damaged = $before, $at[@at / 2], 6) = $time;
         spew("$dir/damaged", $damaged);
