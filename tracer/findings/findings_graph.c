@@ -427,7 +427,7 @@ static void add_unseen(const struct finding_writer *w, uint32_t first, bool *don
         say_wait(&t, w, &c);
         grosr_finding_say_link(&t, w, resource, c.others.at[0], false);
         grosr_finding_say(&t, "; what ");
-        if (c.others.count == 1 && grosr_finding_names(w, resource, c.others.at[0]))
+        if (grosr_is_end(grosr_graph_resource_view(w->graph, resource).kind))
             grosr_finding_say(&t, "that");
         else
             grosr_finding_say_names(&t, w, grosr_text_actor, c.others.at, c.others.count);

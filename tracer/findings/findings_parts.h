@@ -46,11 +46,11 @@ void grosr_finding_say_names(struct finding_text *t, const struct finding_writer
 void grosr_finding_say_actors(struct finding_text *t, const struct finding_writer *w, const uint32_t *actor,
                               uint32_t actors);
 
-/* Whether a resource has the actor's name in its own, at the end: "the end of kernel k". */
-bool grosr_finding_names(const struct finding_writer *w, uint32_t resource, uint32_t actor);
+/* Whether it is the end of an actor, who alone brings it about and is in its name: "the end of kernel k". */
+bool grosr_is_end(enum grosr_graph_resource kind);
 
-/* ", which worker 7 holds", ", which worker 7 could write", ", behind kernel k", and nothing of the
- * latter where the resource's name has said it; `itself`: of who waits. */
+/* ", which worker 7 holds", ", which worker 7 could write", ", behind kernel k"; nothing of an end; `itself`:
+ * of who waits. */
 void grosr_finding_say_link(struct finding_text *t, const struct finding_writer *w, uint32_t resource,
                             uint32_t next, bool itself);
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <string.h>
 
 #define MAX_NAMES 3 /* of a list */
 
@@ -68,6 +67,11 @@ const char *grosr_supply_verb(enum grosr_graph_resource kind)
         break;
     }
     return "supply";
+}
+
+bool grosr_is_end(enum grosr_graph_resource kind)
+{
+    return kind == GROSR_WANTED_KERNEL_END || kind == GROSR_WANTED_HOST_FUNCTION_END;
 }
 
 const char *grosr_hold_verb(enum grosr_graph_resource kind)
@@ -147,14 +151,6 @@ void grosr_finding_say_actors(struct finding_text *t, const struct finding_write
     grosr_finding_say(t, "%s", counted ? ")" : "");
 }
 
-bool grosr_finding_names(const struct finding_writer *w, uint32_t resource, uint32_t actor)
-{
-    const char *text = grosr_text_resource(w, resource), *name = grosr_text_actor(w, actor);
-    size_t length = strlen(text), named = strlen(name);
-
-    return length > named && text[length - named - 1] == ' ' && !strcmp(text + length - named, name);
-}
-
 void grosr_finding_say_link(struct finding_text *t, const struct finding_writer *w, uint32_t resource,
                             uint32_t next, bool itself)
 {
@@ -168,6 +164,6 @@ void grosr_finding_say_link(struct finding_text *t, const struct finding_writer 
         grosr_finding_say(t, ", which %s %s%s", name, grosr_hold_verb(r.kind), itself ? " itself" : "");
     else if (verb)
         grosr_finding_say(t, ", which %s%s could %s", itself ? "only " : "", name, verb);
-    else if (itself || !grosr_finding_names(w, resource, next))
+    else if (itself || !grosr_is_end(r.kind))
         grosr_finding_say(t, ", behind %s", itself ? "itself" : name);
 }

@@ -335,17 +335,15 @@ static int see_streams(const struct grosr_session *s, struct foreign *f)
     return 0;
 }
 
-/* Those that matter still: what is waited for has not ended. */
 static int see_event_waits(const struct grosr_session *s, struct foreign *f)
 {
-    struct grosr_cuda_stream_state on;
     struct grosr_event_wait w;
 
     f->event_wait = (struct grosr_event_wait *)calloc(GROSR_EVENT_WAITS, sizeof(*f->event_wait));
     if (!f->event_wait)
         return -ENOMEM;
     for (uint32_t i = 0; i < GROSR_EVENT_WAITS; i++)
-        if (grosr_event_wait_read(s, i, &w) && grosr_cuda_stream_read(s, w.on, &on) && on.ended < w.on_place)
+        if (grosr_event_wait_read(s, i, &w))
             f->event_wait[f->event_waits++] = w;
     return 0;
 }

@@ -167,9 +167,7 @@ static uint32_t last_up_to(const struct foreign *f, uint32_t stream, uint64_t pl
  * stream. */
 static bool is_ordered(const struct foreign_stream *a, const struct foreign_stream *b)
 {
-    return a->context == b->context &&
-           ((a->order == GROSR_STREAM_LEGACY && b->order == GROSR_STREAM_BLOCKING) ||
-            (a->order == GROSR_STREAM_BLOCKING && b->order == GROSR_STREAM_LEGACY));
+    return a->context == b->context && grosr_streams_follow(a->order, b->order);
 }
 
 static uint32_t add(uint32_t *before, uint32_t n, uint32_t max, uint32_t launch)

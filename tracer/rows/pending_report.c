@@ -136,21 +136,13 @@ static void say_stream(struct grosr_pending_rows *p, struct text *t, const struc
 /* Whether an event is waited for before it, of which it is not known that it has come. */
 static bool waits_for_event(const struct grosr_pending_rows *p, const struct found *first)
 {
-    struct grosr_cuda_stream_state on;
     struct grosr_event_wait w;
 
     for (uint32_t i = 0; i < GROSR_EVENT_WAITS; i++)
         if (grosr_event_wait_read(p->session, i, &w) && w.stream == first->stream && w.on != w.stream &&
-            w.place < first->launch.place && grosr_cuda_stream_read(p->session, w.on, &on) &&
-            on.ended < w.on_place)
+            w.place < first->launch.place)
             return true;
     return false;
-}
-
-static bool is_ordered(uint32_t a, uint32_t b)
-{
-    return (a == GROSR_STREAM_LEGACY && b == GROSR_STREAM_BLOCKING) ||
-           (a == GROSR_STREAM_BLOCKING && b == GROSR_STREAM_LEGACY);
 }
 
 /* Whether what was launched before it in another stream comes first, by the legacy default stream's order. */
@@ -165,7 +157,7 @@ static bool waits_for_order(const struct grosr_pending_rows *p, const struct fou
         if (f->type == FOUND_LAUNCH && f->first && !f->launch.ended && f->stream != first->stream &&
             f->launch.issued_ns < first->launch.issued_ns &&
             grosr_cuda_stream_read(p->session, f->stream, &other) && other.context == own.context &&
-            is_ordered(own.order, other.order))
+            grosr_streams_follow(own.order, other.order))
             return true;
     }
     return false;

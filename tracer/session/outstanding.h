@@ -107,6 +107,14 @@ enum grosr_stream_order {
     GROSR_STREAM_ORDERS
 };
 
+/* Whether launches of two streams of a context, of these orders, come one after the other as they were made.
+ */
+static inline bool grosr_streams_follow(uint32_t a, uint32_t b)
+{
+    return (a == GROSR_STREAM_LEGACY && b == GROSR_STREAM_BLOCKING) ||
+           (a == GROSR_STREAM_BLOCKING && b == GROSR_STREAM_LEGACY);
+}
+
 /* What a thread that is in no call of CUDA's does, as the kernel says. */
 enum grosr_host_thread_state {
     GROSR_HOST_THREAD_RUNS = 1,
@@ -340,6 +348,7 @@ bool grosr_call_read(const struct grosr_session *session, uint32_t slot, struct 
 bool grosr_launch_read(const struct grosr_session *session, uint32_t slot, struct grosr_launch *launch);
 bool grosr_launch_find(const struct grosr_session *session, uint32_t correlation,
                        struct grosr_launch *launch);
+/* false, too, if what is waited for is known to have ended. */
 bool grosr_event_wait_read(const struct grosr_session *session, uint32_t slot, struct grosr_event_wait *wait);
 bool grosr_host_thread_read(const struct grosr_session *session, uint32_t slot,
                             struct grosr_host_thread *thread);

@@ -214,6 +214,7 @@ void grosr_event_wait_add(const struct grosr_session *s, const struct grosr_even
 bool grosr_event_wait_read(const struct grosr_session *s, uint32_t i, struct grosr_event_wait *w)
 {
     const struct grosr_outstanding *o = grosr_session_outstanding(s);
+    struct grosr_cuda_stream_state on;
 
     if (!o || i >= GROSR_EVENT_WAITS)
         return false;
@@ -226,7 +227,7 @@ bool grosr_event_wait_read(const struct grosr_session *s, uint32_t i, struct gro
     w->stream = sys_load_acquire(&slot->stream);     /* pairs with grosr_event_wait_add() */
     w->on = sys_load_acquire(&slot->on);             /* pairs with grosr_event_wait_add() */
     return dev_load_relaxed(&slot->number) == number && w->stream < s->header.cuda_streams &&
-           w->on < s->header.cuda_streams;
+           grosr_cuda_stream_read(s, w->on, &on) && on.ended < w->on_place;
 }
 
 /* ---- threads of the host ---- */
