@@ -1,8 +1,10 @@
 /*
- * What the questions that a diagnosis asks of a trace (schema/diagnose), and the canned queries, cost: as
- * much more as a trace is larger. Of a trace of three times as many workers and rows none takes more than
- * five times as many steps of SQLite's machine, with the indexes of a closed trace; and the diagnosis of one
- * that is being recorded, which has none, does neither.
+ * What the questions that a diagnosis asks of a trace (schema/diagnose) cost, and the canned queries: time in
+ * proportion to the trace. Of a trace with three times as many workers and rows none takes more than five
+ * times as many steps of SQLite's machine, where the square would be nine times.
+ *
+ * Traces are made up, in memory (fill()): with the indexes of a closed trace, or without, as those that are
+ * being recorded or whose recorder was killed. Each question is asked of one of them at least.
  */
 #include "../../schema/schema.h"
 #include "../../tracer/base/error.h"
@@ -12,17 +14,18 @@
 
 #define LARGER    3u
 #define FACTOR    5u
-#define IS_LITTLE 200000u /* steps: costs that do not matter */
-#define QUESTIONS 256u
+#define IS_LITTLE 3000u /* steps: plans are chosen, and tables opened, however little is in them */
+#define COSTS_MAX 256u  /* questions and queries of a trace */
 
 struct cost {
     char name[64];
-    int64_t steps[2];
+    int64_t steps[2]; /* of the smaller trace, of the larger one */
 };
 
 static sqlite3 *db;
-static struct cost costs[QUESTIONS];
+static struct cost costs[COSTS_MAX];
 static unsigned cost_count, size_at;
+static bool asked[COSTS_MAX]; /* as grosr_diagnose_queries */
 
 static void run(const char *sql)
 {
@@ -40,7 +43,7 @@ static void add_cost(const char *name, int64_t steps)
 
     while (i < cost_count && strcmp(costs[i].name, name) != 0)
         i++;
-    if (i == QUESTIONS)
+    if (i == COSTS_MAX)
         abort();
     if (i == cost_count) {
         costs[cost_count] = (struct cost){"", {0, 0}};
@@ -60,8 +63,10 @@ static const char *question_of(const char *sql)
             text += strcspn(text, "\n") + 1;
         text += strncmp(text, "WITH\n", 5) ? 0 : 5;
         size_t length = (size_t)(strrchr(text, ';') - text), all = (size_t)(strrchr(sql, ';') - sql);
-        if (all >= length && !strncmp(sql + all - length, text, length))
+        if (all >= length && !strncmp(sql + all - length, text, length)) {
+            asked[q - grosr_diagnose_queries] = true;
             return q->name;
+        }
     }
     return "no question";
 }
@@ -69,11 +74,10 @@ static const char *question_of(const char *sql)
 static int add_statement(unsigned what, void *context, void *statement, void *ns)
 {
     sqlite3_stmt *s = (sqlite3_stmt *)statement;
+    char name[64];
 
     (void)what;
     (void)ns;
-    char name[64];
-
     snprintf(name, sizeof(name), "%s %s", context ? "query" : "diagnosis,",
              context ? (const char *)context : question_of(sqlite3_sql(s)));
     add_cost(name, sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1));
@@ -86,9 +90,9 @@ static void fill(unsigned workers, unsigned rows)
     static const char schema[] =
         "INSERT INTO GROSR_RESOURCE_KIND VALUES (1, 'queue_not_empty', ''), (2, 'queue_not_full', ''),"
         " (3, 'named', ''), (4, 'syscall_port', ''), (5, 'syscall_reply', ''), (9, 'memory', '');"
-        "INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm, lanes,"
-        " start_mono_ns, start_real_ns, end, died) VALUES (1, 100, 'prog', 'host', 'cpu', 1, 4, 1, 0, 0,"
-        " 10000000000, 1);"
+        "INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm,"
+        " lanes, start_mono_ns, start_real_ns, end, died) VALUES (1, 100, 'prog', 'host', 'cpu', 1, 4, 1,"
+        " 0, 0, 10000000000, 1);"
         "INSERT INTO GROSR_FUNCTION (function, name) VALUES (0, 'step'), (1, 'later');"
         "INSERT INTO GROSR_QUEUE VALUES (0, 'submit', 64, 1, 1);"
         "INSERT INTO GROSR_NAME VALUES (7, 'lock', NULL, 1), (8, 'word', NULL, 1);"
@@ -112,47 +116,47 @@ static void fill(unsigned workers, unsigned rows)
         "INSERT INTO GROSR_INSTANT SELECT w, t, 21, i, 1 FROM n;"
         "INSERT INTO GROSR_SYSCALL SELECT w, i, i %% 32, 50, t, t + 1, t + 2, t + 3, 0, 0, -1, 1 FROM n;"
         "INSERT INTO GROSR_QUEUE_SAMPLE SELECT t, 0, i, i, i FROM n;"
-        "INSERT INTO GROSR_HEAP_ERROR (time, session, kind, value, worker, function, task)"
-        " SELECT t, 1, 1, 64, w, 0, i FROM n WHERE i %% 16 = 0;";
+        "INSERT INTO GROSR_HEAP_ERROR (time, session, kind, value, worker, function, task) SELECT t, 1,"
+        " 1, 64, w, 0, i FROM n WHERE i %% 16 = 0;";
     /* What each is in at the end: a task that has asked for memory, and waits for a word of its own or for
      * what a neighbour holds that others have had since. */
     static const char present[] =
         "INSERT INTO GROSR_TASK SELECT 20000000 + w, 0, w, NULL, 9910000000, NULL, NULL, NULL FROM w;"
         "INSERT INTO GROSR_WAIT SELECT w, 3, (8 << 32) + 100 + w, 9920000000, NULL, 1 FROM w WHERE w % 2;"
-        "INSERT INTO GROSR_WAIT SELECT w, 3, (7 << 32) + 5000 + w + 1, 5000, NULL, 1 FROM w WHERE w % 2 = 0;"
+        "INSERT INTO GROSR_WAIT SELECT w, 3, (7 << 32) + 5000 + w + 1, 5000, NULL, 1 FROM w WHERE w % 2 ="
+        " 0;"
         "INSERT INTO GROSR_HOLD SELECT w, 3, (7 << 32) + 5000 + w, 1000, NULL FROM w;"
         "INSERT INTO GROSR_RANGE SELECT w, 8, 2000, NULL, NULL FROM w;"
-        "INSERT INTO GROSR_SYSCALL SELECT w, w, 32 + w, 50, 9930000000, NULL, NULL, NULL, 0, NULL, -1, 1 "
-        "FROM w;"
-        "INSERT INTO GROSR_HEAP_ERROR (time, session, kind, value, worker, function, task)"
-        " SELECT 9940000000, 1, 1, 64, w, 0, 20000000 + w FROM w;";
+        "INSERT INTO GROSR_SYSCALL SELECT w, w, 32 + w, 50, 9930000000, NULL, NULL, NULL, 0, NULL, -1, 1"
+        " FROM w;"
+        "INSERT INTO GROSR_HEAP_ERROR (time, session, kind, value, worker, function, task) SELECT"
+        " 9940000000, 1, 1, 64, w, 0, 20000000 + w FROM w;";
     /* A CUDA program's: calls, launches, graphs, ranges; and what tasks allocate, every third block of which
      * is not freed. */
     static const char cuda[] =
-        "INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm, lanes,"
-        " start_mono_ns, start_real_ns, end) VALUES (2, 200, 'app', 'process', '', 0, 0, 0, 0, 0, "
-        "10000000000);"
-        "INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME SELECT t, t + 9, i % 2, (200 << 24) + 200, i, 50, i % 5 = 0 "
-        "FROM n;"
-        "INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME SELECT 9950000000, NULL, 0, (200 << 24) + w, w, 50, NULL "
-        "FROM w;"
-        "INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL (start, end, deviceId, contextId, streamId, correlationId, "
-        "globalPid,"
-        " demangledName, shortName, gridX, gridY, gridZ, blockX, blockY, blockZ, staticSharedMemory,"
-        " dynamicSharedMemory, registersPerThread) SELECT t + 20, t + 30, 0, 1, w, i, 200 << 24, 50, 50, 1, "
-        "1, 1, 32,"
-        " 1, 1, 0, 0, 16 FROM n;"
-        "INSERT INTO CUPTI_ACTIVITY_KIND_MEMCPY SELECT t, t + 9, 0, 1, w, i, 200 << 24, 64, 1, 1, 2, NULL "
-        "FROM n;"
-        "INSERT INTO CUPTI_ACTIVITY_KIND_MEMSET SELECT t, t + 9, 0, 1, w, i, 200 << 24, 0, 64, 2, NULL FROM "
-        "n;"
-        "INSERT INTO CUPTI_ACTIVITY_KIND_GRAPH_TRACE SELECT t, t + 9, 0, 1, w, i, 200 << 24, 1, 50 FROM n;"
-        "INSERT INTO CUPTI_ACTIVITY_KIND_SYNCHRONIZATION SELECT t, t + 9, 0, 1, w, i, 200 << 24, 3, 0 FROM n;"
-        "INSERT INTO NVTX_EVENTS (start, end, eventType, text, globalTid, domainId)"
-        " SELECT t, t + step, 59, 'range', (200 << 24) + 200, 0 FROM n;"
-        "INSERT INTO GROSR_PENDING (session, kind, start, tid, nameId, correlationId, contextId, streamId, "
-        "place)"
-        " SELECT 2, 'kernel', 9960000000, w, 50, 20000000 + w, 1, w % 8, w FROM w;"
+        "INSERT INTO GROSR_SESSION (session, pid, program, device, device_name, sms, max_warps_per_sm,"
+        " lanes, start_mono_ns, start_real_ns, end) VALUES (2, 200, 'app', 'process', '', 0, 0, 0, 0, 0,"
+        " 10000000000);"
+        "INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME SELECT t, t + 9, i % 2, (200 << 24) + 200, i, 50, i % 5"
+        " = 0 FROM n;"
+        "INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME SELECT 9950000000, NULL, 0, (200 << 24) + w, w, 50, NULL"
+        " FROM w;"
+        "INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL (start, end, deviceId, contextId, streamId,"
+        " correlationId, globalPid, demangledName, shortName, gridX, gridY, gridZ, blockX, blockY, blockZ,"
+        " staticSharedMemory, dynamicSharedMemory, registersPerThread) SELECT t + 20, t + 30, 0, 1, w, i,"
+        " 200 << 24, 50, 50, 1, 1, 1, 32, 1, 1, 0, 0, 16 FROM n;"
+        "INSERT INTO CUPTI_ACTIVITY_KIND_MEMCPY SELECT t, t + 9, 0, 1, w, i, 200 << 24, 64, 1, 1, 2, NULL"
+        " FROM n;"
+        "INSERT INTO CUPTI_ACTIVITY_KIND_MEMSET SELECT t, t + 9, 0, 1, w, i, 200 << 24, 0, 64, 2, NULL"
+        " FROM n;"
+        "INSERT INTO CUPTI_ACTIVITY_KIND_GRAPH_TRACE SELECT t, t + 9, 0, 1, w, i, 200 << 24, 1, 50 FROM"
+        " n;"
+        "INSERT INTO CUPTI_ACTIVITY_KIND_SYNCHRONIZATION SELECT t, t + 9, 0, 1, w, i, 200 << 24, 3, 0"
+        " FROM n;"
+        "INSERT INTO NVTX_EVENTS (start, end, eventType, text, globalTid, domainId) SELECT t, t + step,"
+        " 59, 'range', (200 << 24) + 200, 0 FROM n;"
+        "INSERT INTO GROSR_PENDING (session, kind, start, tid, nameId, correlationId, contextId,"
+        " streamId, place) SELECT 2, 'kernel', 9960000000, w, 50, 20000000 + w, 1, w % 8, w FROM w;"
         "INSERT INTO GROSR_HEAP VALUES (0, 1, 0, 1 << 30, 65536, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0);"
         "INSERT INTO GROSR_HEAP_CLASS SELECT 0, w, 64, 1000, 1, 1, 1, 1, 1, 1, 0 FROM w WHERE w < 16;"
         "INSERT INTO GROSR_HEAP_SAMPLE SELECT t, 0, 9, 1, 1, 1, 64, 64, 64, 1, i, i, 0, 0 FROM n;"
@@ -161,10 +165,10 @@ static void fill(unsigned workers, unsigned rows)
         "INSERT INTO GROSR_HEAP_EVENT SELECT t + 5, 1, 27, 64 * i, NULL, 1, w, 0, i FROM n WHERE i % 3;"
         "INSERT INTO GROSR_COUNTER SELECT t, 8, w, i FROM n;"
         "INSERT INTO GROSR_LOSS SELECT w, i, t, 1, 'dropped' FROM n;"
-        "INSERT INTO GROSR_PC_FUNCTION SELECT t, t + step, 2, 0, 1, 50, 50, 9, 0, 64, 1, 0, 9, 5, 50, 5, 50, "
-        "1, 2 FROM n;"
-        "INSERT INTO GROSR_PC_SAMPLE SELECT t, t + step, 2, 0, 1, 50, 50, 16 * (i % 9), 50, 1, 1, 1, 50, 1, "
-        "NULL FROM n;"
+        "INSERT INTO GROSR_PC_FUNCTION SELECT t, t + step, 2, 0, 1, 50, 50, 9, 0, 64, 1, 0, 9, 5, 50, 5,"
+        " 50, 1, 2 FROM n;"
+        "INSERT INTO GROSR_PC_SAMPLE SELECT t, t + step, 2, 0, 1, 50, 50, 16 * (i % 9), 50, 1, 1, 1, 50,"
+        " 1, NULL FROM n;"
         "INSERT INTO GROSR_PC_BIN SELECT t, t + step, 2, 0, 1, 9, 0, 0, 0 FROM n;";
     char sql[4096];
 
@@ -213,6 +217,14 @@ static void close_trace(void)
     run("PRAGMA analysis_limit=1000; ANALYZE; INSERT OR REPLACE INTO GROSR_META VALUES ('complete', 1)");
 }
 
+/* `as_of` is no question, but what others are asked about. */
+static void say_asked(void)
+{
+    for (unsigned q = 0; grosr_diagnose_queries[q].name; q++)
+        ok(asked[q] || !strcmp(grosr_diagnose_queries[q].name, "as_of"), "the question %s was asked",
+           grosr_diagnose_queries[q].name);
+}
+
 static void say(const char *what)
 {
     for (unsigned i = 0; i < cost_count; i++) {
@@ -246,5 +258,16 @@ int main(void)
     measure("killed", true, "");
     measure("stopped", true, "UPDATE GROSR_SESSION SET died = 0, stopped = 9990000000");
     measure("being recorded", false, "UPDATE GROSR_SESSION SET died = 0, end = NULL");
+    measure("killed 10 s after the last event", true,
+            "UPDATE GROSR_SESSION SET end = 20000000000; DELETE FROM GROSR_WAIT WHERE end IS NULL AND worker "
+            "% 2");
+    measure(
+        "killed so, when all looked for tasks and some were not completed", true,
+        "UPDATE GROSR_SESSION SET end = 20000000000; UPDATE GROSR_QUEUE_SAMPLE SET completed = completed - 1;"
+        "DELETE FROM GROSR_TASK WHERE task >= 20000000; DELETE FROM GROSR_SYSCALL WHERE end IS NULL;"
+        "DELETE FROM GROSR_RANGE WHERE end IS NULL; DELETE FROM GROSR_HOLD WHERE end IS NULL;"
+        "DELETE FROM GROSR_WAIT WHERE end IS NULL;"
+        "INSERT INTO GROSR_WAIT SELECT worker, 1, 0, 9920000000, NULL, 1 FROM GROSR_WORKER");
+    say_asked();
     return tap_done();
 }
